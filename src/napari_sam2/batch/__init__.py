@@ -1,0 +1,1 @@
+"""Many movies without a window."""

@@ -1,0 +1,32 @@
+"""Errors that a person can mend; each carries the exit code of the command line."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class NapariSam2Error(Exception):
+    """Base of all errors that name a cause and a remedy.
+
+    The message is one line: what is wrong, where (file, frame, field), what to do.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+
+class InputError(NapariSam2Error):
+    """The movie, the prompts or an option cannot be used."""
+
+    exit_code = 2
+
+
+class OutputError(NapariSam2Error):
+    """The label store cannot be written, resumed or read."""
+
+    exit_code = 3
+
+
+class ModelError(NapariSam2Error):
+    """A checkpoint is missing, broken, or does not fit."""
+
+    exit_code = 4

@@ -1,0 +1,194 @@
+"""The two borders of the tracker: frames come in, masklets go out.
+
+`FrameSource` and `LabelStore` are all that `session` and `tracking` know of files.
+This module imports numpy alone, so that every package may import it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Arrays = Mapping[str, "np.ndarray"]
+"""Named arrays: the flat, file-friendly form of a memory bank snapshot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What one frame and one pixel mean in the world.
+
+    Attributes
+    ----------
+    scale, translation
+        For ``(frame, y, x)``, in ``units``.
+    units
+        UDUNITS names such as ``("second", "micrometer", "micrometer")``; None where
+        unknown.
+    frame_axis
+        ``"t"`` for a movie, ``"z"`` for a stack.
+    """
+
+    scale: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    translation: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    units: tuple[str | None, str | None, str | None] = (None, None, None)
+    frame_axis: str = "t"
+
+
+@runtime_checkable
+class FrameSource(Protocol):
+    """A movie (or a z-stack) as a sequence of 2D frames, never held as a whole."""
+
+    @property
+    def frame_count(self) -> int:
+        """Number of frames."""
+
+    @property
+    def frame_shape(self) -> tuple[int, int]:
+        """``(Y, X)`` in pixels."""
+
+    @property
+    def calibration(self) -> Calibration:
+        """Physical scale, for the labels."""
+
+    @property
+    def provenance(self) -> Mapping[str, object]:
+        """JSON-able description: path, axes, selection, intensity mapping."""
+
+    def read(self, frame_index: int) -> np.ndarray:
+        """Return one frame as the model sees it: ``(Y, X, 3)`` uint8 RGB."""
+
+    def close(self) -> None:
+        """Release files and threads; reading afterwards is an error."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ObjectScores:
+    """How sure the network was, for the objects of one frame.
+
+    Attributes
+    ----------
+    object_score
+        ``(objects,)`` float32 presence logit; above 0 the object is there.
+    predicted_iou
+        ``(objects,)`` float32 in 0…1, the network's own estimate.
+    stability
+        ``(objects,)`` float32 in 0…1, area at logit > +1 over area at logit > −1.
+    area
+        ``(objects,)`` int64, pixels of the label image.
+    """
+
+    object_score: np.ndarray
+    predicted_iou: np.ndarray
+    stability: np.ndarray
+    area: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameResult:
+    """What one step of the tracker leaves behind.
+
+    Attributes
+    ----------
+    frame_index
+        Frame that it belongs to.
+    labels
+        ``(Y, X)`` unsigned integer label image of *all* objects of this frame.
+    object_ids
+        Objects that were computed in this step, in row order.
+    logits
+        ``(objects, h, w)`` float32 low-resolution mask logits of these objects.
+    scores
+        Scores of these objects.
+    """
+
+    frame_index: int
+    labels: np.ndarray
+    object_ids: tuple[int, ...]
+    logits: np.ndarray
+    scores: ObjectScores
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredAnchor:
+    """What a person saw on an anchor, enough to replay it without predicting again.
+
+    Attributes
+    ----------
+    object_id, frame_index
+        Whose anchor, and where.
+    logits
+        ``(h, w)`` float32 low-resolution mask logits.
+    pointer
+        ``(C,)`` float32 object pointer.
+    object_score, predicted_iou
+        Scores of the mask.
+    """
+
+    object_id: int
+    frame_index: int
+    logits: np.ndarray
+    pointer: np.ndarray
+    object_score: float
+    predicted_iou: float
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a propagation had come when the store was last made whole.
+
+    Attributes
+    ----------
+    stage
+        Number of the sweep in the plan (0, 1, …).
+    next_frame
+        First frame of that sweep which is not yet whole on disk; None at its end.
+    plan_key
+        Hash of everything that decides the result (prompts, model, precision,
+        mapping, ranges): a run resumes only onto an equal key.
+    """
+
+    stage: int
+    next_frame: int | None
+    plan_key: str
+
+
+class LabelStore(Protocol):
+    """Where masklets go. Writes become durable, and resumable, at `commit`."""
+
+    @property
+    def frame_shape(self) -> tuple[int, int]:
+        """``(Y, X)`` of the label images."""
+
+    def write(self, result: FrameResult) -> None:
+        """Store labels, logits and scores of one frame, replacing earlier ones."""
+
+    def read_labels(self, frame_index: int) -> np.ndarray:
+        """Return the ``(Y, X)`` label image; zeros where nothing was written."""
+
+    def read_logits(
+        self, frame_index: int, *, without: Sequence[int] = ()
+    ) -> tuple[tuple[int, ...], np.ndarray]:
+        """Return ids and ``(objects, h, w)`` float32 logits stored for a frame.
+
+        Only objects that have a result on the frame, in id order; ``without`` leaves
+        some out.
+        """
+
+    def write_anchor(self, anchor: StoredAnchor) -> None:
+        """Store what a person saw on an anchor."""
+
+    def read_anchors(self) -> list[StoredAnchor]:
+        """Return all stored anchors, by object and frame."""
+
+    def commit(self, progress: Progress, snapshot: Arrays | None) -> None:
+        """Make all writes so far durable, then record that they are whole."""
+
+    def read_progress(self) -> tuple[Progress, Arrays] | None:
+        """Return what the last `commit` recorded, or None."""
+
+    def finish(self) -> None:
+        """Mark the run complete: drop the snapshot, build the pyramid if needed."""

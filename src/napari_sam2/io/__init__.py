@@ -1,0 +1,1 @@
+"""Files: movies in, masklets out. Never torch."""

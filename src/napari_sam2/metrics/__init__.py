@@ -1,0 +1,1 @@
+"""How good are masklets: J, F and track scores."""

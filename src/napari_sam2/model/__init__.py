@@ -1,0 +1,1 @@
+"""The network: tensors in, tensors out; it knows no time and no files but checkpoints."""

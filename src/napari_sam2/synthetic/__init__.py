@@ -1,0 +1,1 @@
+"""Simulated microscopy movies with exact truth."""

@@ -1,0 +1,1 @@
+"""Training: losses, clips and the trainer of the bundled model."""
