@@ -1,0 +1,121 @@
+"""Attention between token sequences, plain and with rotary positions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from napari_sam2.model.position import rotate
+
+
+class Attention(nn.Module):
+    """Scaled dot-product attention with projections, optionally to fewer channels.
+
+    Parameters
+    ----------
+    dim
+        Channels of queries and of the output.
+    heads
+        Number of heads.
+    inner_dim
+        Channels of all heads together; ``dim`` unless told otherwise.
+    key_dim
+        Channels of keys and values; ``dim`` unless told otherwise.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        heads: int,
+        inner_dim: int | None = None,
+        key_dim: int | None = None,
+    ) -> None:
+        super().__init__()
+        inner = inner_dim or dim
+        self.heads = heads
+        self.q_proj = nn.Linear(dim, inner)
+        self.k_proj = nn.Linear(key_dim or dim, inner)
+        self.v_proj = nn.Linear(key_dim or dim, inner)
+        self.out_proj = nn.Linear(inner, dim)
+
+    def forward(
+        self,
+        q: Float[Tensor, "b queries dim"],
+        k: Float[Tensor, "b keys key_dim"],
+        v: Float[Tensor, "b keys key_dim"],
+    ) -> Float[Tensor, "b queries dim"]:
+        """Attend from queries to keys."""
+        heads = (self._split(self.q_proj(q)), self._split(self.k_proj(k)))
+        out = F.scaled_dot_product_attention(*heads, self._split(self.v_proj(v)))
+        return self._merge(out)
+
+    def _split(self, x: Tensor) -> Tensor:
+        batch, tokens, channels = x.shape
+        x = x.reshape(batch, tokens, self.heads, channels // self.heads)
+        return x.transpose(1, 2)  # (b, heads, tokens, channels / heads)
+
+    def _merge(self, x: Tensor) -> Tensor:
+        merged: Tensor = self.out_proj(x.transpose(1, 2).flatten(2))
+        return merged
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """Rotary angles of one embedding's tokens, see `position.rotary_angles`."""
+
+    cosine: Tensor
+    sine: Tensor
+
+    def repeat(self, times: int) -> Rotation:
+        """Angles of ``times`` maps, one after the other."""
+        return Rotation(self.cosine.repeat(times, 1), self.sine.repeat(times, 1))
+
+
+class RotaryAttention(Attention):
+    """Attention whose queries and map keys are turned by their position.
+
+    Keys may hold several maps of the queries' size, one after the other, and end with
+    tokens that have no position (object pointers).
+    """
+
+    def forward(
+        self,
+        q: Float[Tensor, "b queries dim"],
+        k: Float[Tensor, "b keys key_dim"],
+        v: Float[Tensor, "b keys key_dim"],
+        rotation: Rotation | None = None,
+        unplaced_keys: int = 0,
+        key_mask: Bool[Tensor, "b keys"] | None = None,
+    ) -> Float[Tensor, "b queries dim"]:
+        """Attend with rotary positions.
+
+        Parameters
+        ----------
+        q, k, v
+            Tokens.
+        rotation
+            Angles of the queries; required.
+        unplaced_keys
+            How many keys at the end are not turned.
+        key_mask
+            True for keys that exist; None when all do.
+        """
+        if rotation is None:
+            raise ValueError("rotary attention needs the rotation of its queries")
+        queries = self._split(self.q_proj(q))
+        keys = self._split(self.k_proj(k))
+        values = self._split(self.v_proj(v))
+        queries = rotate(queries, rotation.cosine, rotation.sine)
+        placed = keys.shape[2] - unplaced_keys
+        if placed:
+            angles = rotation.repeat(placed // queries.shape[2])
+            keys = keys.clone()
+            keys[:, :, :placed] = rotate(
+                keys[:, :, :placed], angles.cosine, angles.sine
+            )
+        mask = None if key_mask is None else key_mask[:, None, None, :]
+        out = F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask)
+        return self._merge(out)

@@ -1,0 +1,135 @@
+"""The variants of the network, as rows of a table.
+
+One frozen `Sam2Config` decides every shape. Only what the released weights use is a
+field; everything that is equal in all of them (six recent memories, the scale of mask
+logits, the number of mask tokens) is a constant beside the code that uses it.
+Source: sam2-spec §1.1, §1.12, §1.14.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+STRIDE = 16
+"""Pixels of the model's input per token of the embedding."""
+
+LOGIT_STRIDE = 4
+"""Pixels of the model's input per pixel of the low-resolution mask logits."""
+
+RECENT_MEMORIES = 6
+"""Spatial memories of recent frames that take part in attention (anchors come on top)."""
+
+MAX_POINTERS = 16
+"""Object pointers: distances up to this minus one take part in attention."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkConfig:
+    """The image trunk: a timm model that gives maps at strides 4, 8, 16 and 32.
+
+    Attributes
+    ----------
+    timm_name
+        Name in timm's registry; built without pretrained weights.
+    channels
+        Channels of the four maps, fine to coarse.
+    options
+        Further keyword arguments of timm's constructor.
+    """
+
+    timm_name: str
+    channels: tuple[int, int, int, int]
+    options: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Sam2Config:
+    """Everything that decides the network's shapes and rules.
+
+    Attributes
+    ----------
+    name
+        Key in `CONFIGS`.
+    trunk
+        The image trunk.
+    image_size
+        Side of the square input in pixels that the weights were trained for.
+    hidden_dim
+        Channels of embeddings, tokens and object pointers.
+    memory_dim
+        Channels of a spatial memory; divides ``hidden_dim``.
+    memory_attention_layers, feedforward_dim
+        Depth of the memory attention; width of all feed-forward layers.
+    absent_memory
+        Mark the memory of absent objects with a learned embedding (2.1).
+    pointer_time
+        Tell pointers apart by their signed distance in time (2.1).
+    """
+
+    name: str
+    trunk: TrunkConfig
+    image_size: int = 1024
+    hidden_dim: int = 256
+    memory_dim: int = 64
+    memory_attention_layers: int = 4
+    feedforward_dim: int = 2048
+    absent_memory: bool = True
+    pointer_time: bool = True
+
+    @property
+    def high_res_dims(self) -> tuple[int, int]:
+        """Channels of the stride-4 and stride-8 maps that the mask decoder reads."""
+        return self.hidden_dim // 8, self.hidden_dim // 4
+
+
+_TRUNKS = {
+    "tiny": TrunkConfig("sam2_hiera_tiny", (96, 192, 384, 768)),
+    "small": TrunkConfig("sam2_hiera_small", (96, 192, 384, 768)),
+    "base_plus": TrunkConfig("sam2_hiera_base_plus", (112, 224, 448, 896)),
+    "large": TrunkConfig("sam2_hiera_large", (144, 288, 576, 1152)),
+}
+
+_TOY_TRUNK = TrunkConfig(
+    "sam2_hiera_tiny",
+    (16, 32, 64, 128),
+    {
+        "embed_dim": 16,
+        "num_heads": 1,
+        "stages": (1, 1, 3, 1),
+        "global_att_blocks": (3,),
+    },
+)
+
+
+def _official() -> dict[str, Sam2Config]:
+    configs = {}
+    for size, trunk in _TRUNKS.items():
+        configs[f"sam2.1_{size}"] = Sam2Config(f"sam2.1_{size}", trunk)
+        configs[f"sam2_{size}"] = Sam2Config(
+            f"sam2_{size}", trunk, absent_memory=False, pointer_time=False
+        )
+    return configs
+
+
+CONFIGS: dict[str, Sam2Config] = {
+    **_official(),
+    "nano": Sam2Config(
+        "nano",
+        TrunkConfig("edgenext_xx_small", (24, 48, 88, 168)),
+        image_size=256,
+        hidden_dim=128,
+        memory_dim=32,
+        memory_attention_layers=2,
+        feedforward_dim=512,
+    ),
+    "toy": Sam2Config(
+        "toy",
+        _TOY_TRUNK,
+        image_size=64,
+        hidden_dim=32,
+        memory_dim=8,
+        memory_attention_layers=1,
+        feedforward_dim=64,
+    ),
+}

@@ -1,0 +1,61 @@
+"""Small layers that several parts of the network share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class LayerNorm2d(nn.Module):
+    """Layer normalisation over the channels of an image map (eps 1e-6)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+        self.eps = 1e-6
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        """Normalise each pixel over its channels."""
+        mean = x.mean(1, keepdim=True)
+        variance = (x - mean).pow(2).mean(1, keepdim=True)
+        x = (x - mean) / torch.sqrt(variance + self.eps)
+        return self.weight[:, None, None] * x + self.bias[:, None, None]
+
+
+class MLP(nn.Module):
+    """Linear layers with an activation between them.
+
+    Parameters
+    ----------
+    dims
+        Widths from input to output: ``(in, hidden, …, out)``.
+    activation
+        Applied after each layer but the last.
+    """
+
+    def __init__(
+        self, *dims: int, activation: Callable[[Tensor], Tensor] = F.relu
+    ) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            nn.Linear(n_in, n_out) for n_in, n_out in zip(dims, dims[1:], strict=False)
+        )
+        self.activation = activation
+
+    def forward(self, x: Float[Tensor, "... n_in"]) -> Float[Tensor, "... n_out"]:
+        """Apply the layers to the last axis."""
+        *hidden, last = self.layers
+        for layer in hidden:
+            x = self.activation(layer(x))
+        out: Tensor = last(x)
+        return out
+
+
+def learned_embedding(*shape: int) -> nn.Parameter:
+    """Make a learned constant, started as SAM 2 starts its own (truncated normal)."""
+    return nn.Parameter(nn.init.trunc_normal_(torch.empty(shape), std=0.02))

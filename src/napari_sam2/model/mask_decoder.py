@@ -1,0 +1,179 @@
+"""Mask decoder: tokens meet the image, and four masks with scores come out (§1.7)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from napari_sam2.model.config import Sam2Config
+from napari_sam2.model.layers import MLP, LayerNorm2d
+from napari_sam2.model.two_way_transformer import TwoWayTransformer
+
+MASK_TOKENS = 4
+STABILITY_DELTA = 0.05
+STABILITY_THRESHOLD = 0.98
+
+
+@dataclass(frozen=True, slots=True)
+class RawMasks:
+    """All that the decoder says about each object, before anything is chosen.
+
+    Attributes
+    ----------
+    logits
+        ``(objects, 4, S/4, S/4)``: the single mask, then three candidates.
+    predicted_iou
+        ``(objects, 4)`` in 0…1.
+    tokens
+        ``(objects, 4, C)`` mask tokens.
+    object_score
+        ``(objects,)`` presence logit.
+    """
+
+    logits: Float[Tensor, "objects 4 h w"]
+    predicted_iou: Float[Tensor, "objects 4"]
+    tokens: Float[Tensor, "objects 4 dim"]
+    object_score: Float[Tensor, " objects"]
+
+
+class MaskDecoder(nn.Module):
+    """Predict masks, their quality and the object's presence."""
+
+    def __init__(self, config: Sam2Config) -> None:
+        super().__init__()
+        dim = config.hidden_dim
+        fine, coarse = config.high_res_dims
+        self.transformer = TwoWayTransformer(dim, config.feedforward_dim)
+        self.obj_score_token = nn.Embedding(1, dim)
+        self.iou_token = nn.Embedding(1, dim)
+        self.mask_tokens = nn.Embedding(MASK_TOKENS, dim)
+        self.output_upscaling = nn.Sequential(
+            nn.ConvTranspose2d(dim, coarse, 2, stride=2),
+            LayerNorm2d(coarse),
+            nn.GELU(),
+            nn.ConvTranspose2d(coarse, fine, 2, stride=2),
+            nn.GELU(),
+        )
+        self.conv_s0 = nn.Conv2d(dim, fine, 1)
+        self.conv_s1 = nn.Conv2d(dim, coarse, 1)
+        self.output_hypernetworks_mlps = nn.ModuleList(
+            MLP(dim, dim, dim, fine) for _ in range(MASK_TOKENS)
+        )
+        self.iou_prediction_head = MLP(dim, dim, dim, MASK_TOKENS)
+        self.pred_obj_score_head = MLP(dim, dim, dim, 1)
+
+    def forward(
+        self,
+        image: Float[Tensor, "objects dim h w"],
+        position: Float[Tensor, "1 dim h w"],
+        sparse: Float[Tensor, "objects n dim"],
+        high_res: tuple[Tensor, Tensor],
+    ) -> RawMasks:
+        """Decode one batch of objects.
+
+        Parameters
+        ----------
+        image
+            Memory-conditioned embedding plus the dense prompt.
+        position
+            Position encoding of the embedding.
+        sparse
+            Prompt tokens.
+        high_res
+            Stride-4 and stride-8 maps, ``(objects, C/8, 4h, 4w)`` and
+            ``(objects, C/4, 2h, 2w)``.
+        """
+        own = torch.cat(
+            (
+                self.obj_score_token.weight,
+                self.iou_token.weight,
+                self.mask_tokens.weight,
+            )
+        )
+        tokens = torch.cat((own.expand(len(sparse), -1, -1), sparse), dim=1)
+        tokens, image = self.transformer(image, position, tokens)
+        score_token, iou_token = tokens[:, 0], tokens[:, 1]
+        mask_tokens = tokens[:, 2 : 2 + MASK_TOKENS]
+        return RawMasks(
+            logits=self._masks(mask_tokens, self._upscale(image, high_res)),
+            predicted_iou=self.iou_prediction_head(iou_token).sigmoid(),
+            tokens=mask_tokens,
+            object_score=self.pred_obj_score_head(score_token)[:, 0],
+        )
+
+    def _upscale(self, image: Tensor, high_res: tuple[Tensor, Tensor]) -> Tensor:
+        fine, coarse = high_res
+        to_coarse, norm, activation, to_fine, last_activation = self.output_upscaling
+        image = activation(norm(to_coarse(image) + coarse))
+        upscaled: Tensor = last_activation(to_fine(image) + fine)
+        return upscaled  # (objects, C/8, S/4, S/4)
+
+    def _masks(self, mask_tokens: Tensor, upscaled: Tensor) -> Tensor:
+        weights = torch.stack(
+            [
+                mlp(token)
+                for mlp, token in zip(
+                    self.output_hypernetworks_mlps, mask_tokens.unbind(1), strict=True
+                )
+            ],
+            dim=1,
+        )  # (objects, 4, C/8)
+        return (weights @ upscaled.flatten(2)).unflatten(2, upscaled.shape[-2:])
+
+
+def stability(logits: Float[Tensor, "... h w"], delta: float) -> Float[Tensor, "..."]:
+    """Area above ``+delta`` over area above ``-delta``; 1 where the latter is empty."""
+    inner = (logits > delta).flatten(-2).sum(-1).float()
+    outer = (logits > -delta).flatten(-2).sum(-1).float()
+    return torch.where(outer > 0, inner / outer.clamp(min=1), torch.ones_like(inner))
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenMasks:
+    """One mask per object: logits ``(objects, h, w)``, IoU ``(objects,)``, token."""
+
+    logits: Tensor
+    predicted_iou: Tensor
+    token: Tensor
+
+
+def choose_masks(raw: RawMasks, multimask: bool, fallback: bool = True) -> ChosenMasks:
+    """Choose one of each object's masks.
+
+    Parameters
+    ----------
+    raw
+        The decoder's output.
+    multimask
+        True: the candidate with the best predicted IoU, and its token. False: the
+        single mask; where that is unstable, the best candidate's mask and IoU but
+        still the single mask's token.
+    fallback
+        Whether unstable single masks are replaced (off while training).
+    """
+    row = torch.arange(len(raw.logits), device=raw.logits.device)
+    best = 1 + raw.predicted_iou[:, 1:].argmax(dim=1)
+    if multimask:
+        return ChosenMasks(
+            raw.logits[row, best], raw.predicted_iou[row, best], raw.tokens[row, best]
+        )
+    choice = torch.zeros_like(best)
+    if fallback:
+        is_stable = stability(raw.logits[:, 0], STABILITY_DELTA) >= STABILITY_THRESHOLD
+        choice = torch.where(is_stable, choice, best)
+    return ChosenMasks(
+        raw.logits[row, choice], raw.predicted_iou[row, choice], raw.tokens[:, 0]
+    )
+
+
+def upsample_logits(
+    logits: Float[Tensor, "objects h w"], side: int
+) -> Float[Tensor, "objects side side"]:
+    """Bilinear (pixel-centred) resize of mask logits, in float32."""
+    return F.interpolate(
+        logits.float()[:, None], size=(side, side), mode="bilinear", align_corners=False
+    )[:, 0]

@@ -1,0 +1,27 @@
+"""The image trunk, taken from timm (its `sam2_hiera_*` equal the official Hiera)."""
+
+from __future__ import annotations
+
+import timm
+from torch import nn
+
+from napari_sam2.model.config import TrunkConfig
+
+
+def build_trunk(config: TrunkConfig) -> nn.Module:
+    """Build the trunk with random weights.
+
+    Returns
+    -------
+    nn.Module
+        Maps ``(frames, 3, S, S)`` to a list of four maps at strides 4, 8, 16, 32.
+        S must be a multiple of 32.
+    """
+    trunk: nn.Module = timm.create_model(
+        config.timm_name,
+        pretrained=False,
+        features_only=True,
+        out_indices=(0, 1, 2, 3),
+        **config.options,
+    )
+    return trunk
