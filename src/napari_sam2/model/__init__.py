@@ -1,1 +1,1 @@
-"""The network: tensors in, tensors out; it knows no time and no files but checkpoints."""
+"""The network: tensors in, tensors out; no time, no files but checkpoints."""

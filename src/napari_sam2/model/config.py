@@ -18,7 +18,7 @@ LOGIT_STRIDE = 4
 """Pixels of the model's input per pixel of the low-resolution mask logits."""
 
 RECENT_MEMORIES = 6
-"""Spatial memories of recent frames that take part in attention (anchors come on top)."""
+"""Spatial memories of recent frames in attention; anchors come on top."""
 
 MAX_POINTERS = 16
 """Object pointers: distances up to this minus one take part in attention."""

@@ -122,7 +122,9 @@ class MaskDecoder(nn.Module):
             ],
             dim=1,
         )  # (objects, 4, C/8)
-        return (weights @ upscaled.flatten(2)).unflatten(2, upscaled.shape[-2:])
+        height, width = upscaled.shape[-2:]
+        masks = weights @ upscaled.flatten(2)  # (objects, 4, h·w)
+        return masks.reshape(-1, MASK_TOKENS, height, width)
 
 
 def stability(logits: Float[Tensor, "... h w"], delta: float) -> Float[Tensor, "..."]:

@@ -90,7 +90,7 @@ class MemoryTokenizer(nn.Module):
         )
 
     def forward(self, memory: MemorySelection) -> MemoryTokens:
-        """Lay out maps and pointers as tokens with their positions in space and time."""
+        """Lay out maps and pointers as tokens with their place and time."""
         maps, map_positions = self._map_tokens(memory)
         pointers, pointer_positions = self._pointer_tokens(memory)
         return MemoryTokens(
@@ -180,4 +180,5 @@ class MemoryAttention(nn.Module):
         for layer in self.layers:
             x = layer(x, memory, rotation)
         x = self.norm(x)
-        return x.transpose(1, 2).unflatten(2, (height, width))
+        out: Tensor = x.transpose(1, 2).reshape(-1, dim, height, width)
+        return out

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -17,9 +19,7 @@ LAYER_SCALE = 1e-6
 def _mask_downsampler(dim: int) -> nn.Sequential:
     """Four halvings of the mask, then a projection to the embedding's width."""
     layers: list[nn.Module] = []
-    for n_in, n_out in zip(
-        DOWNSAMPLER_CHANNELS, DOWNSAMPLER_CHANNELS[1:], strict=False
-    ):
+    for n_in, n_out in pairwise(DOWNSAMPLER_CHANNELS):
         layers += [
             nn.Conv2d(n_in, n_out, 3, stride=2, padding=1),
             LayerNorm2d(n_out),

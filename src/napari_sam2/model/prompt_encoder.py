@@ -1,4 +1,4 @@
-"""Prompt encoder: clicks, boxes and coarse masks become tokens and a map (spec §1.6)."""
+"""Prompt encoder: clicks, boxes, coarse masks as tokens and a map (spec §1.6)."""
 
 from __future__ import annotations
 
@@ -116,6 +116,7 @@ class PromptEncoder(nn.Module):
         encoded = torch.where(
             kind == PointLabel.PADDING, self.not_a_point.weight, encoded
         )
-        for label, embedding in enumerate(self.point_embeddings):
-            encoded = torch.where(kind == label, encoded + embedding.weight, encoded)
+        kinds = [embedding.weight for embedding in self.point_embeddings]
+        for label, weight in enumerate(kinds):
+            encoded = torch.where(kind == label, encoded + weight, encoded)
         return encoded

@@ -242,7 +242,7 @@ class Sam2(nn.Module):
         return raw
 
     def _pointer(self, chosen: ChosenMasks, is_present: Tensor) -> Tensor:
-        """Project the chosen mask token to a pointer, absent objects having their own."""
+        """Project the mask token to a pointer; absent objects have their own."""
         return self._gate_pointer(self.pointer_projection(chosen.token), is_present)
 
     def _gate_pointer(

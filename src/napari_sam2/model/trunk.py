@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import timm
 from torch import nn
 
@@ -17,11 +19,12 @@ def build_trunk(config: TrunkConfig) -> nn.Module:
         Maps ``(frames, 3, S, S)`` to a list of four maps at strides 4, 8, 16, 32.
         S must be a multiple of 32.
     """
+    options: dict[str, Any] = dict(config.options)
     trunk: nn.Module = timm.create_model(
         config.timm_name,
         pretrained=False,
         features_only=True,
         out_indices=(0, 1, 2, 3),
-        **config.options,
+        **options,
     )
     return trunk

@@ -75,7 +75,6 @@ class TwoWayTransformer(nn.Module):
         tokens: Float[Tensor, "b n dim"],
     ) -> tuple[Float[Tensor, "b n dim"], Float[Tensor, "b dim h w"]]:
         """Return updated tokens and image; the tokens are their own positions."""
-        height, width = image.shape[-2:]
         pixels = image.flatten(2).transpose(1, 2)  # (b, h·w, dim)
         places = position.flatten(2).transpose(1, 2)
         out = tokens
@@ -83,4 +82,4 @@ class TwoWayTransformer(nn.Module):
             out, pixels = layer(out, pixels, tokens, places)
         looked = self.final_attn_token_to_image(out + tokens, pixels + places, pixels)
         out = self.norm_final_attn(out + looked)
-        return out, pixels.transpose(1, 2).unflatten(2, (height, width))
+        return out, pixels.transpose(1, 2).reshape(image.shape)
