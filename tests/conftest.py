@@ -1,0 +1,90 @@
+"""What all tests share: isolation from this machine, and a place for measured numbers.
+
+Nothing of napari, Qt or zarr is imported here, because the tests of ``model``,
+``tracking``, ``synthetic``, ``metrics`` and ``train`` also run where those are not
+installed.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from jaxtyping import install_import_hook
+
+_SCRATCH = tempfile.TemporaryDirectory(prefix="napari-sam2-tests-")
+
+# napari reads its settings when it is imported, and writes them back: neither may touch
+# those of the person who runs the tests.
+os.environ["NAPARI_CONFIG"] = str(Path(_SCRATCH.name) / "napari" / "settings.yaml")
+# The number of threads decides the last bits of sums, and more than a small machine has
+# cores slow it down. Read by torch when it is imported, also in child processes.
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+# How long one example takes says more about the machine than about the code.
+settings.register_profile("napari-sam2", deadline=None)
+settings.load_profile("napari-sam2")
+
+
+def _modules_with_shapes() -> list[str]:
+    """Return the modules of the network that state shapes with jaxtyping."""
+    source = Path(__file__).parent.parent / "src"
+    files = (source / "napari_sam2" / "model").glob("*.py")
+    return [
+        ".".join(path.relative_to(source).with_suffix("").parts)
+        for path in files
+        if "from jaxtyping import" in path.read_text(encoding="utf-8")
+    ]
+
+
+# From here on every call in these modules has its shapes and dtypes checked.
+install_import_hook(_modules_with_shapes(), "beartype.beartype")
+
+_NUMBERS = pytest.StashKey[list[tuple[str, str, float]]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start an empty list of recorded numbers."""
+    config.stash[_NUMBERS] = []
+
+
+def pytest_unconfigure() -> None:
+    """Remove the scratch folder."""
+    _SCRATCH.cleanup()
+
+
+@pytest.fixture
+def record_number(request: pytest.FixtureRequest) -> Callable[[str, float], None]:
+    """Return ``record_number(name, value)``; the log of the run ends with them all."""
+    numbers = request.config.stash[_NUMBERS]
+
+    def record(name: str, value: float) -> None:
+        numbers.append((request.node.nodeid, name, float(value)))
+
+    return record
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Print the recorded numbers, such as the largest difference of a parity check."""
+    numbers = config.stash[_NUMBERS]
+    if not numbers:
+        return
+    terminalreporter.section("recorded numbers")
+    previous = None
+    for test, name, value in numbers:
+        if test != previous:
+            terminalreporter.line(test)
+        terminalreporter.line(f"    {name:<56} {value:.6g}")
+        previous = test
+
+
+@pytest.fixture(autouse=True)
+def _own_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep checkpoints that lie on this machine out of the tests, and theirs off it."""
+    monkeypatch.setenv("NAPARI_SAM2_CACHE", str(tmp_path / "napari-sam2-cache"))
