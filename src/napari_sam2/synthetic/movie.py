@@ -1,0 +1,190 @@
+"""A simulated movie: frames, exact label images and lineage, each frame by itself."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+
+from napari_sam2.errors import InputError
+from napari_sam2.synthetic.cells import stature
+from napari_sam2.synthetic.config import MovieConfig
+from napari_sam2.synthetic.optics import Drawn, Microscope
+from napari_sam2.synthetic.population import Population
+from napari_sam2.synthetic.silhouettes import bodies, draw_blob, draw_rod
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """The life of one cell in the picture.
+
+    Attributes
+    ----------
+    object_id
+        Its value in the label images; never used again.
+    parent
+        Id of the mother if it was born in a division, else None.
+    first_frame, last_frame
+        First and last frame on which at least one pixel of it is seen. In between it
+        may be hidden by others or be outside for a while.
+    """
+
+    object_id: int
+    parent: int | None
+    first_frame: int
+    last_frame: int
+
+
+class SimulatedMovie:
+    """A movie that is computed frame by frame, in any order, with equal results.
+
+    May be shared by threads. Pickles as its config alone.
+
+    Parameters
+    ----------
+    config
+        All that decides the movie.
+    """
+
+    def __init__(self, config: MovieConfig) -> None:
+        self.config = config
+        self._population = Population(config)
+        self._scene = lru_cache(maxsize=2)(self._draw_scene)
+
+    def __reduce__(self) -> tuple[type[SimulatedMovie], tuple[MovieConfig]]:
+        return SimulatedMovie, (self.config,)
+
+    def __len__(self) -> int:
+        return self.config.frame_count
+
+    @property
+    def frame_count(self) -> int:
+        """Number of frames."""
+        return self.config.frame_count
+
+    @property
+    def frame_shape(self) -> tuple[int, int]:
+        """``(Y, X)`` in pixels."""
+        return self.config.frame_shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        """uint8 or uint16."""
+        return np.dtype(np.uint8 if self.config.bit_depth == 8 else np.uint16)
+
+    @property
+    def provenance(self) -> dict[str, object]:
+        """JSON-able description, enough to make the movie again."""
+        return {"simulated": asdict(self.config)}
+
+    def frame(self, frame_index: int) -> np.ndarray:
+        """Return one frame, ``(Y, X)`` uint8 or uint16.
+
+        Raises
+        ------
+        InputError
+            If there is no such frame.
+        """
+        self._check(frame_index)
+        return self._microscope.expose(
+            [drawn for _, drawn in self._scene(frame_index)], frame_index
+        )
+
+    def labels(self, frame_index: int) -> np.ndarray:
+        """Return the truth of one frame, ``(Y, X)`` uint16, 0 where there is no cell.
+
+        Where cells overlap the pixel belongs to the upper one.
+
+        Raises
+        ------
+        InputError
+            If there is no such frame.
+        """
+        self._check(frame_index)
+        return self._paint(self._scene(frame_index))
+
+    def clip(self, first_frame: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return ``count`` frames and their labels, each ``(count, Y, X)``.
+
+        Raises
+        ------
+        InputError
+            If the clip does not lie in the movie.
+        """
+        frames = range(first_frame, first_frame + count)
+        if count < 1:
+            raise InputError(f"clip of {count} frames: ask for 1 or more")
+        images = np.stack([self.frame(index) for index in frames])
+        return images, np.stack([self.labels(index) for index in frames])
+
+    @cached_property
+    def lineage(self) -> list[Track]:
+        """Every cell that is seen at least once, in the order of ids.
+
+        Needs the motion of the whole movie (a fraction of a millisecond per frame),
+        but no images.
+        """
+        tracks: dict[int, Track] = {}
+        cells = self._population.lives(self.frame_count)
+        for object_id, cell in enumerate(cells, start=1):
+            start = max(int(cell["birth"]), 0)
+            stop = min(int(cell["last"]), self.frame_count - 1)
+            lifetime = range(start, stop + 1)
+            first = next((i for i in lifetime if self._is_seen(object_id, i)), None)
+            if first is None:
+                continue
+            last = next(i for i in reversed(lifetime) if self._is_seen(object_id, i))
+            parent = int(cell["parent"])
+            tracks[object_id] = Track(
+                object_id, parent if parent in tracks else None, first, last
+            )
+        return list(tracks.values())
+
+    # --- drawing -------------------------------------------------------------
+
+    @cached_property
+    def _microscope(self) -> Microscope:
+        return Microscope(self.config)
+
+    def _check(self, frame_index: int) -> None:
+        if not 0 <= frame_index < self.frame_count:
+            raise InputError(
+                f"simulated movie has frames 0 … {self.frame_count - 1}, "
+                f"not {frame_index}"
+            )
+
+    def _draw_scene(self, frame_index: int) -> list[tuple[int, Drawn]]:
+        """Draw all cells of a frame from the lowest to the uppermost, with their ids."""
+        return self._draw(frame_index, above=None)
+
+    def _draw(self, frame_index: int, above: int | None) -> list[tuple[int, Drawn]]:
+        cells, frame = self._population.poses(frame_index)
+        sizes = stature(cells, self.config.kind, frame_index)
+        all_bodies = bodies(cells, frame.pose, sizes)
+        chosen = np.argsort(cells["depth"], kind="stable")
+        if above is not None:
+            own = int(np.flatnonzero(frame.rows == above - 1)[0])
+            apart = np.hypot(*(frame.pose[:, :2] - frame.pose[own, :2]).T)
+            over = cells["depth"] >= cells["depth"][own]
+            chosen = chosen[(over & (apart < sizes.reach + sizes.reach[own]))[chosen]]
+        drawn = []
+        for index in chosen:
+            body = all_bodies[index]
+            if self.config.kind == "bacteria":
+                shape = draw_rod(body, self.frame_shape)
+            else:
+                shape = draw_blob(body, self.frame_shape, frame_index)
+            if shape is not None:
+                drawn.append((int(frame.rows[index]) + 1, (body, shape)))
+        return drawn
+
+    def _paint(self, scene: list[tuple[int, Drawn]]) -> np.ndarray:
+        labels = np.zeros(self.frame_shape, np.uint16)
+        for object_id, (_, shape) in scene:
+            labels[shape.window][shape.mask] = object_id
+        return labels
+
+    def _is_seen(self, object_id: int, frame_index: int) -> bool:
+        labels = self._paint(self._draw(frame_index, above=object_id))
+        return bool(np.any(labels == object_id))
