@@ -2,8 +2,8 @@
 
 Wheels of PyQt6 and PySide6 bring Qt, but not the X11, OpenGL and font libraries that it
 opens at run time; a container or a fresh server lacks them, and Qt then aborts without
-naming the right one. Uses the standard library alone, so that it runs before anything is
-installed. Does nothing on Windows and macOS.
+naming the right one. Uses the standard library alone, so that it runs before anything
+is installed. Does nothing on Windows and macOS.
 """
 
 from __future__ import annotations

@@ -13,7 +13,11 @@ import sys
 
 from system_libraries import ensure, has_screen
 
-VIRTUAL_SCREEN = ["xvfb-run", "--auto-servernum", "--server-args=-screen 0 1280x1024x24"]
+VIRTUAL_SCREEN = [
+    "xvfb-run",
+    "--auto-servernum",
+    "--server-args=-screen 0 1280x1024x24",
+]
 
 
 def main(arguments: list[str]) -> int:

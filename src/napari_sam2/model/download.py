@@ -29,7 +29,7 @@ CACHE_VARIABLE = "NAPARI_SAM2_CACHE"
 """Environment variable that places the cache folder."""
 
 _WEIGHTS_FOLDER = Path(__file__).parent / "weights"
-_CHUNK_BYTES = 1 << 20
+_CHUNK_BYTES = 1 << 18
 _TIMEOUT_SECONDS = (15, 60)  # to connect, between two chunks
 
 
