@@ -1,0 +1,256 @@
+"""Checkpoints: from a name or a file to a network, and back to a file.
+
+Files are taken as they are published: official ``.pt`` files, flat state dicts, and
+safetensors, with the official names of the weights or ours. Which variant a file holds
+is read from its keys and shapes. Nothing but tensors is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from napari_sam2.errors import ModelError, OutputError
+from napari_sam2.model.config import CONFIGS, Sam2Config
+from napari_sam2.model.download import ProgressCallback, download, file_sha256
+from napari_sam2.model.official_keys import rename_key
+from napari_sam2.model.registry import find
+from napari_sam2.model.sam2 import Sam2
+
+PICKLE_SUFFIXES = (".pt", ".pth")
+SAFETENSORS_SUFFIX = ".safetensors"
+
+CONFIG_NOTE, IMAGE_SIZE_NOTE = "config", "image_size"
+"""Keys of a safetensors file's metadata that say which network it holds."""
+
+# What torch raises for a file that is cut short, is no pickle, or is no archive.
+_BROKEN_PICKLE = (
+    AttributeError,
+    EOFError,
+    IndexError,
+    KeyError,
+    OverflowError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
+
+def build_model(config: str | Sam2Config, *, seed: int) -> Sam2:
+    """Build a network with random weights that depend on the seed alone.
+
+    Parameters
+    ----------
+    config
+        A variant, or its name in `CONFIGS`.
+    seed
+        Seed of the weights; torch's global generator is left as it was.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Sam2(CONFIGS[config] if isinstance(config, str) else config).eval()
+
+
+def load_model(
+    name_or_path: str | Path,
+    *,
+    device: str | torch.device = "cpu",
+    progress: ProgressCallback | None = None,
+) -> Sam2:
+    """Load a named model or a checkpoint file, ready for inference.
+
+    Parameters
+    ----------
+    name_or_path
+        See `weights_path`.
+    device
+        Where the weights go.
+    progress
+        Told of a download's progress, in bytes.
+
+    Returns
+    -------
+    Sam2
+        In evaluation mode, weights in float32; its ``config`` says which variant.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model or file, or the file is broken or does not fit.
+    """
+    path = weights_path(name_or_path, progress=progress)
+    state, notes = _read_file(path)
+    ours = {rename_key(key): value.float() for key, value in state.items()}
+    config = _fitting_config(path, ours, notes, official=ours.keys() != state.keys())
+    with torch.device("meta"):
+        model = Sam2(config)
+    model.load_state_dict(ours, strict=True, assign=True)
+    return model.to(device).eval()
+
+
+def weights_path(
+    name_or_path: str | Path, *, progress: ProgressCallback | None = None
+) -> Path:
+    """Return the file that a model's name or path stands for.
+
+    Parameters
+    ----------
+    name_or_path
+        The path of a ``.pt``, ``.pth`` or ``.safetensors`` file, or a name of the
+        registry, whose file is fetched if it is not on this machine yet.
+    progress
+        Told of a download's progress, in bytes.
+
+    Raises
+    ------
+    ModelError
+        If no model and no file is called so, or fetching it fails.
+    """
+    path = Path(name_or_path).expanduser()
+    is_file_name = path.suffix in (*PICKLE_SUFFIXES, SAFETENSORS_SUFFIX)
+    if path.is_file():
+        if is_file_name:
+            return path
+        raise ModelError(f"{path}: give a .pt, .pth or .safetensors file")
+    if is_file_name and len(path.parts) > 1:
+        raise ModelError(f"{path}: there is no such file; check the path")
+    return download(find(str(name_or_path)).name, progress=progress)
+
+
+def weights_sha256(name_or_path: str | Path) -> str:
+    """Return the SHA-256 of a model's file, see `weights_path`, for provenance."""
+    return file_sha256(weights_path(name_or_path))
+
+
+def save_model(
+    model: Sam2,
+    path: Path,
+    *,
+    dtype: torch.dtype = torch.float32,
+    notes: Mapping[str, str] | None = None,
+) -> None:
+    """Write a network's weights as safetensors, for `load_model`.
+
+    Parameters
+    ----------
+    model
+        The network; its variant and input size are stored with it.
+    path
+        Ends in ``.safetensors``; replaced in one step if it exists.
+    dtype
+        Number format in the file; it is float32 again when loaded.
+    notes
+        Further metadata, such as how it was trained.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    state = {
+        key: value.detach().to("cpu", dtype).contiguous()
+        for key, value in model.state_dict().items()
+    }
+    metadata = {
+        **(notes or {}),
+        CONFIG_NOTE: model.config.name,
+        IMAGE_SIZE_NOTE: str(model.config.image_size),
+    }
+    unfinished = path.with_name(path.name + ".part")
+    try:
+        save_file(state, unfinished, metadata)
+        unfinished.replace(path)
+    except (OSError, SafetensorError) as error:
+        raise OutputError(f"cannot write {path}: {error}") from error
+
+
+def _read_file(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Read a checkpoint's tensors, under the names it gives them, and its metadata."""
+    try:
+        if path.suffix == SAFETENSORS_SUFFIX:
+            with safe_open(path, framework="pt") as file:
+                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+                return tensors, dict(file.metadata() or {})
+        return _tensors(path, _read_pickle(path)), {}
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}") from error
+    except SafetensorError as error:
+        raise ModelError(f"{path} is broken ({error}): get it again") from error
+
+
+def _read_pickle(path: Path) -> object:
+    try:
+        content: object = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ModelError(
+            f"{path} is broken, or holds Python objects besides tensors, which are not "
+            "run for safety: get it again, or save its state dict alone"
+        ) from error
+    except _BROKEN_PICKLE as error:
+        raise ModelError(f"{path} is broken or cut short: get it again") from error
+    return content
+
+
+def _tensors(path: Path, content: object) -> dict[str, Tensor]:
+    """Take the state dict out of what a pickle holds, checking that it is one."""
+    if isinstance(content, dict) and isinstance(content.get("model"), dict):
+        content = content["model"]
+    if not isinstance(content, dict) or not content:
+        raise ModelError(f"{path} holds no state dict: give a checkpoint of SAM 2")
+    for key, value in content.items():
+        if not isinstance(key, str) or not isinstance(value, Tensor):
+            raise ModelError(f"{path}: {key!r} is no tensor; save the state dict alone")
+    return content
+
+
+def _fitting_config(
+    path: Path, state: dict[str, Tensor], notes: Mapping[str, str], *, official: bool
+) -> Sam2Config:
+    """Return the variant that has exactly these weights, or say what differs."""
+    likely = min(CONFIGS, key=lambda name: len(_differences(state, name)))
+    named = notes.get(CONFIG_NOTE, likely)
+    config = CONFIGS[named if named in CONFIGS else likely]
+    differences = _differences(state, config.name)
+    if not differences:
+        side = notes.get(IMAGE_SIZE_NOTE, "")
+        return replace(config, image_size=int(side)) if side.isdecimal() else config
+    if not state.keys() & _shapes(likely).keys():
+        raise ModelError(
+            f"{path} holds no SAM 2 that is known here (its first weight is "
+            f"{next(iter(state))!r}): give an official .pt file, or one of napari-sam2"
+        )
+    key, what = differences[0]
+    raise ModelError(
+        f"{path} does not fit {config.name}: "
+        f"{rename_key(key, to_official=True) if official else key} {what}, the first "
+        f"of {len(differences)} differences; it is most likely a {likely}"
+    )
+
+
+@cache
+def _shapes(name: str) -> Mapping[str, torch.Size]:
+    with torch.device("meta"):
+        state = Sam2(CONFIGS[name]).state_dict()
+    return {key: value.shape for key, value in state.items()}
+
+
+def _differences(state: Mapping[str, Tensor], name: str) -> list[tuple[str, str]]:
+    """List the weights in which a file and a variant differ, and how."""
+    expected = _shapes(name)
+    found = []
+    for key, shape in expected.items():
+        if key not in state:
+            found.append((key, "is missing"))
+        elif state[key].shape != shape:
+            found.append(
+                (key, f"has shape {tuple(state[key].shape)}, expected {tuple(shape)}")
+            )
+    return found + [(key, "is not expected") for key in state if key not in expected]
