@@ -148,7 +148,7 @@ class Session:
         ]
 
     def _starting_point(self, plan: Plan, visits: Sequence[Visit]) -> int:
-        """Return the first visit to make; restore the memory bank if it is a later one."""
+        """Return the first visit to make; restore the memory bank if it is later."""
         recorded = self.store.read_progress()
         if recorded is None or recorded[0].plan_key != plan.key:
             return 0
