@@ -21,7 +21,7 @@ from torch import Tensor
 from napari_sam2.errors import ModelError, OutputError
 from napari_sam2.model.config import CONFIGS, Sam2Config
 from napari_sam2.model.download import ProgressCallback, download, file_sha256
-from napari_sam2.model.official_keys import rename_key
+from napari_sam2.model.official_keys import has_official_keys, rename_key
 from napari_sam2.model.registry import find
 from napari_sam2.model.sam2 import Sam2
 
@@ -88,8 +88,12 @@ def load_model(
     """
     path = weights_path(name_or_path, progress=progress)
     state, notes = _read_file(path)
-    ours = {rename_key(key): value.float() for key, value in state.items()}
-    config = _fitting_config(path, ours, notes, official=ours.keys() != state.keys())
+    official = has_official_keys(state)
+    ours = {
+        rename_key(key) if official else key: value.float()
+        for key, value in state.items()
+    }
+    config = _fitting_config(path, ours, notes, official=official)
     with torch.device("meta"):
         model = Sam2(config)
     model.load_state_dict(ours, strict=True, assign=True)
@@ -230,8 +234,8 @@ def _fitting_config(
     key, what = differences[0]
     raise ModelError(
         f"{path} does not fit {config.name}: "
-        f"{rename_key(key, to_official=True) if official else key} {what}, the first "
-        f"of {len(differences)} differences; it is most likely a {likely}"
+        f"{rename_key(key, to_official=True) if official else key} {what} ("
+        f"{len(differences)} differences in all); it is most likely a {likely}"
     )
 
 

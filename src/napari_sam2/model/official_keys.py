@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 KEY_TABLE: tuple[tuple[str, str], ...] = (
     (
@@ -65,3 +66,10 @@ def rename_key(key: str, *, to_official: bool = False) -> str:
         if found:
             return renamed
     return key
+
+
+def has_official_keys(keys: Iterable[str]) -> bool:
+    """Whether these are the names of the official implementation."""
+    return any(
+        key.startswith(("sam_mask_decoder.", "sam_prompt_encoder.")) for key in keys
+    )
