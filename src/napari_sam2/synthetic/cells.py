@@ -37,6 +37,7 @@ CELL_DTYPE = np.dtype(
         ("bend", np.float64),
         ("texture", np.int64, 2),  # where in the texture tile this cell begins
         ("drift", np.float64, 2),
+        ("recoil", np.float64, 2),  # unit vector away from the sister, or 0
         ("wave_speed", np.float64, (3, WAVES)),  # of y, x and angle
         ("wave_rate", np.float64, (3, WAVES)),
         ("wave_phase", np.float64, (3, WAVES)),
@@ -45,6 +46,7 @@ CELL_DTYPE = np.dtype(
         ("harmonic_phase", np.float64, HARMONICS),
         ("spike_angle", np.float64, SPIKES),
         ("spike_size", np.float64, SPIKES),
+        ("spike_sharpness", np.float64, SPIKES),
         ("spike_rate", np.float64, SPIKES),
         ("spike_phase", np.float64, SPIKES),
     ]
@@ -68,7 +70,7 @@ class Traits:
 
 TRAITS: dict[Kind, Traits] = {
     "nuclei": Traits(30.0, 0.7, 1.35, 0.07, 0.0, 1, 8, 6.0, 0.12),
-    "phase": Traits(64.0, 0.8, 2.0, 0.13, 0.75, 3, 14, 10.0, 0.3),
+    "phase": Traits(72.0, 0.8, 1.7, 0.09, 1.4, 3, 14, 10.0, 0.15),
     "bacteria": Traits(40.0, 0.35, 1.0, 0.0, 0.0, 5, 10, 1.0, 0.0),
 }
 
@@ -109,9 +111,10 @@ def draw_cell(config: MovieConfig, object_id: int) -> np.ndarray:
     size = (config.cell_size or traits.cell_size) * rng.uniform(0.8, 1.2)
     cell["aspect"] = aspect = 1 + (traits.aspect - 1) * rng.uniform(0.4, 1.6)
     is_rod = config.kind == "bacteria"
-    cell["radius"] = (
-        size * rng.uniform(0.13, 0.15) if is_rod else size / 2 / aspect**0.5
-    )
+    # Protrusions count as a part of the length.
+    long_axis = size / 2 / (1 + 0.5 * traits.spike)
+    width = rng.uniform(0.13, 0.15) * size
+    cell["radius"] = width if is_rod else long_axis / aspect**0.5
     cell["full_length"] = size / 2
     cell["birth_length"] = size / 4
     cell["bend"] = rng.normal(0.0, 0.12) / size
@@ -147,9 +150,10 @@ def _draw_outline(
     cell["harmonic_rate"] = rate / rng.uniform(25.0, 120.0, HARMONICS)
     cell["harmonic_rate"] *= rng.choice([-1.0, 1.0], HARMONICS)
     cell["harmonic_phase"] = rng.uniform(0, 2 * np.pi, HARMONICS)
-    # Protrusions stand mostly at the two ends of the long axis.
-    ends = np.pi * np.arange(SPIKES) + rng.normal(0, 0.6, SPIKES)
-    cell["spike_angle"] = ends
+    # Protrusions stand mostly near the two ends of the long axis.
+    ends = np.pi * np.arange(SPIKES)
+    cell["spike_angle"] = ends + rng.normal(0, [0.15, 0.15, 0.9, 0.9])
+    cell["spike_sharpness"] = rng.uniform(5.0, 20.0, SPIKES)
     cell["spike_size"] = traits.spike * rng.uniform(0.3, 1.0, SPIKES)
     cell["spike_rate"] = rate / rng.uniform(40.0, 140.0, SPIKES)
     cell["spike_phase"] = rng.uniform(0, 2 * np.pi, SPIKES)
@@ -203,8 +207,9 @@ def _rod_stature(cells: np.ndarray, age: np.ndarray, mitosis: np.ndarray) -> Sta
 
 def smooth_step(x: np.ndarray) -> np.ndarray:
     """Rise from 0 to 1 between x = 0 and x = 1, level at both ends."""
-    x = np.clip(x, 0, 1)
-    return x * x * (3 - 2 * x)
+    inside = np.clip(x, 0, 1)
+    risen: np.ndarray = inside * inside * (3 - 2 * inside)
+    return risen
 
 
 _STREAMS = ("cell", "interval", "place", "entry", "texture", "light", "noise")

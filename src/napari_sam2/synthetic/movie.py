@@ -8,11 +8,17 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from napari_sam2.errors import InputError
-from napari_sam2.synthetic.cells import stature
+from napari_sam2.synthetic.cells import Stature, stature
 from napari_sam2.synthetic.config import MovieConfig
 from napari_sam2.synthetic.optics import Drawn, Microscope
 from napari_sam2.synthetic.population import Population
-from napari_sam2.synthetic.silhouettes import bodies, draw_blob, draw_rod
+from napari_sam2.synthetic.silhouettes import (
+    Body,
+    Silhouette,
+    bodies,
+    draw_blob,
+    draw_rod,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,29 +161,24 @@ class SimulatedMovie:
             )
 
     def _draw_scene(self, frame_index: int) -> list[tuple[int, Drawn]]:
-        """Draw all cells of a frame from the lowest to the uppermost, with their ids."""
-        return self._draw(frame_index, above=None)
-
-    def _draw(self, frame_index: int, above: int | None) -> list[tuple[int, Drawn]]:
+        """Draw all cells of a frame, the lowest first, with their ids."""
         cells, frame = self._population.poses(frame_index)
-        sizes = stature(cells, self.config.kind, frame_index)
-        all_bodies = bodies(cells, frame.pose, sizes)
-        chosen = np.argsort(cells["depth"], kind="stable")
-        if above is not None:
-            own = int(np.flatnonzero(frame.rows == above - 1)[0])
-            apart = np.hypot(*(frame.pose[:, :2] - frame.pose[own, :2]).T)
-            over = cells["depth"] >= cells["depth"][own]
-            chosen = chosen[(over & (apart < sizes.reach + sizes.reach[own]))[chosen]]
-        drawn = []
-        for index in chosen:
-            body = all_bodies[index]
-            if self.config.kind == "bacteria":
-                shape = draw_rod(body, self.frame_shape)
-            else:
-                shape = draw_blob(body, self.frame_shape, frame_index)
+        all_bodies = bodies(cells, frame.pose, self._stature(cells, frame_index))
+        scene = []
+        for index in np.argsort(cells["depth"], kind="stable"):
+            shape = self._draw(all_bodies[index], frame_index)
             if shape is not None:
-                drawn.append((int(frame.rows[index]) + 1, (body, shape)))
-        return drawn
+                object_id = int(frame.rows[index]) + 1
+                scene.append((object_id, (all_bodies[index], shape)))
+        return scene
+
+    def _draw(self, body: Body, frame_index: int) -> Silhouette | None:
+        if self.config.kind == "bacteria":
+            return draw_rod(body, self.frame_shape)
+        return draw_blob(body, self.frame_shape, frame_index)
+
+    def _stature(self, cells: np.ndarray, frame_index: int) -> Stature:
+        return stature(cells, self.config.kind, frame_index)
 
     def _paint(self, scene: list[tuple[int, Drawn]]) -> np.ndarray:
         labels = np.zeros(self.frame_shape, np.uint16)
@@ -186,5 +187,22 @@ class SimulatedMovie:
         return labels
 
     def _is_seen(self, object_id: int, frame_index: int) -> bool:
-        labels = self._paint(self._draw(frame_index, above=object_id))
-        return bool(np.any(labels == object_id))
+        """Tell whether any pixel is seen, drawing only the cell and what covers it."""
+        cells, frame = self._population.poses(frame_index)
+        sizes = self._stature(cells, frame_index)
+        all_bodies = bodies(cells, frame.pose, sizes)
+        own = int(np.flatnonzero(frame.rows == object_id - 1)[0])
+        shape = self._draw(all_bodies[own], frame_index)
+        if shape is None or not shape.mask.any():
+            return False
+        open_pixels = np.zeros(self.frame_shape, bool)
+        open_pixels[shape.window] = shape.mask
+        apart = np.hypot(*(frame.pose[:, :2] - frame.pose[own, :2]).T)
+        covering = cells["depth"] > cells["depth"][own]
+        for index in np.flatnonzero(
+            covering & (apart < sizes.reach + sizes.reach[own])
+        ):
+            cover = self._draw(all_bodies[index], frame_index)
+            if cover is not None:
+                open_pixels[cover.window] &= ~cover.mask
+        return bool(open_pixels.any())

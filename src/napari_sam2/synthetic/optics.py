@@ -79,12 +79,16 @@ class Microscope:
         for body, shape in drawn:
             grain = self._grain(body, shape)
             condensed = np.float32(body.roundness)
-            grain *= np.float32(0.28) * (1 - np.float32(0.5) * condensed)
+            grain *= np.float32(0.3) * (1 - np.float32(0.5) * condensed)
+            grain *= np.minimum(1, 4 * shape.height)  # no dark spot cuts the rim
             level = np.float32(body.cell["brightness"] * 0.6) * (1 + condensed)
             dome = np.float32(0.62) + np.float32(0.38) * np.sqrt(shape.height)
             canvas[shape.window] += shape.coverage * level * dome * (1 + grain)
-        sharp = ndimage.gaussian_filter(canvas, self._config.blur, truncate=3.0)
-        return sharp + np.float32(0.12) * _haze(canvas, 12)
+        sharp: np.ndarray = ndimage.gaussian_filter(
+            canvas, self._config.blur, truncate=3.0
+        )
+        sharp += np.float32(0.12) * _haze(canvas, 12)
+        return sharp
 
     def _phase_contrast(self, drawn: Sequence[Drawn]) -> np.ndarray:
         """Dark thick things with a bright halo: the delay minus its own wide blur."""
@@ -101,8 +105,9 @@ class Microscope:
             under *= 1 - np.float32(0.6) * shape.coverage
             under += shape.coverage * thick
         delay = ndimage.gaussian_filter(delay, self._config.blur, truncate=3.0)
-        leak = np.float32(0.75) * (_haze(delay, 11) + _haze(delay, 23)) / 2
-        return np.float32(0.5) - np.float32(0.5) * (delay - leak)
+        leak = np.float32(0.45) * (_haze(delay, 9) + _haze(delay, 25))
+        light: np.ndarray = np.float32(0.42) - np.float32(0.5) * (delay - leak)
+        return light
 
     def _grain(self, body: Body, shape: Silhouette) -> np.ndarray:
         """Sample the texture in body coordinates: it moves and turns with the cell."""
@@ -127,7 +132,8 @@ class Microscope:
             light = light + noise * deviation * scale
         counts = np.rint(light * np.float32(camera.gain) + np.float32(camera.offset))
         dtype = np.uint8 if self._config.bit_depth == 8 else np.uint16
-        return np.clip(counts, 0, np.iinfo(dtype).max).astype(dtype)
+        frame: np.ndarray = np.clip(counts, 0, np.iinfo(dtype).max).astype(dtype)
+        return frame
 
 
 def _spread_cell_delay(body: Body, shape: Silhouette, grain: np.ndarray) -> np.ndarray:
@@ -136,7 +142,7 @@ def _spread_cell_delay(body: Body, shape: Silhouette, grain: np.ndarray) -> np.n
     nucleus = (shape.along / np.float32(0.34 * body.half_length)) ** 2
     nucleus = nucleus + (shape.across / np.float32(0.42 * body.half_width)) ** 2
     membrane = np.exp(-8 * (nucleus - 1) ** 2)
-    flat = np.float32(0.22) + np.float32(0.4) * height + np.float32(0.12) * membrane
+    flat = np.float32(0.34) + np.float32(0.3) * height + np.float32(0.1) * membrane
     flat -= np.float32(0.12) * (nucleus < 1)
     flat += grain * (np.float32(0.08) + np.float32(0.25) * height)
     # A rounded cell delays by more than half a wave: dark rim, bright inside.
@@ -195,4 +201,5 @@ def _dirt(config: MovieConfig) -> np.ndarray:
     count = height * width // 2500
     places = rng.integers(0, (height, width), (count, 2))
     specks[places[:, 0], places[:, 1]] = rng.normal(0, 1, count)
-    return 0.5 * ndimage.gaussian_filter(specks, 1.5).astype(np.float32)
+    blurred: np.ndarray = ndimage.gaussian_filter(specks, 1.5)
+    return np.float32(0.5) * blurred

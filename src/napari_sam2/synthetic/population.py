@@ -41,7 +41,7 @@ class FramePoses:
     Attributes
     ----------
     rows
-        ``(cells,)`` int64, rows of the table of all cells; the object id is the row + 1.
+        ``(cells,)`` int64, rows in the table of all cells; the object id is row + 1.
     pose
         ``(cells, 3)`` float64: y and x of the centre in pixels, angle of the long axis
         in radians (0 along +x, counted towards +y).
@@ -88,8 +88,9 @@ class Population:
     def _add_cell(self, birth: int) -> int:
         if self._count == _MAX_OBJECTS:
             raise InputError(
-                f"simulated movie: more than {_MAX_OBJECTS} cells by frame {birth}, too "
-                "many for 16-bit labels; lower frame_count, cell_count or division_rate"
+                f"simulated movie: more than {_MAX_OBJECTS} cells by frame {birth}, "
+                "too many for 16-bit labels; lower frame_count, cell_count or "
+                "division_rate"
             )
         if self._count == len(self._cells):
             self._cells = np.concatenate([self._cells, np.zeros_like(self._cells)])
@@ -138,8 +139,9 @@ class Population:
             if is_rod:
                 daughter["radius"] = mother["radius"]
             sign = 1 - 2 * side
-            poses[side, 0] += sign * offset * np.sin(pose[2])
-            poses[side, 1] += sign * offset * np.cos(pose[2])
+            outward = sign * np.array([np.sin(pose[2]), np.cos(pose[2])])
+            daughter["recoil"] = outward
+            poses[side, :2] += offset * outward
             poses[side, 2] += 0.04 * sign
         return poses
 
@@ -181,14 +183,15 @@ class Population:
         return self._traits.speed if speed is None else speed
 
     def _next_frame(self, frame: FramePoses) -> FramePoses:
-        """Move everyone by one frame, then settle departures, divisions and arrivals."""
+        """Move all cells by one frame; then departures, divisions and arrivals."""
         now = len(self._frames)
         cells = self._cells[frame.rows]
         sizes = stature(cells, self._config.kind, now - 1)
         pose = frame.pose + self._motion(cells, sizes, frame.pose, now - 1)
         if not self._config.open_border:
-            upper = np.array(self._config.frame_shape) - 1.0 - sizes.half_width[:, None]
-            pose[:, :2] = np.clip(pose[:, :2], sizes.half_width[:, None], upper)
+            margin = sizes.half_width[:, None]
+            upper = np.array(self._config.frame_shape) - 1.0 - margin
+            pose[:, :2] = np.clip(pose[:, :2], margin, upper)
         stays = self._still_near(pose, sizes.reach)
         self._cells["last"][frame.rows[~stays]] = now - 1
         divides = stays & (cells["divide_at"] == now)
@@ -210,7 +213,10 @@ class Population:
     def _still_near(self, pose: np.ndarray, reach: np.ndarray) -> np.ndarray:
         limit = np.array(self._config.frame_shape) + reach[:, None] + 3
         centre = pose[:, :2]
-        return np.all((centre > -reach[:, None] - 3) & (centre < limit), axis=1)
+        near: np.ndarray = np.all(
+            (centre > -reach[:, None] - 3) & (centre < limit), axis=1
+        )
+        return near
 
     def _commit_divisions(self, rows: np.ndarray, now: int) -> None:
         """Set the day for those old enough, as long as the dish is not crowded."""
@@ -228,9 +234,12 @@ class Population:
         waves = cells["wave_speed"] * np.sin(
             cells["wave_rate"] * frame_index + cells["wave_phase"]
         )
-        step = waves.sum(2)
+        step: np.ndarray = waves.sum(2)
         step[:, :2] += cells["drift"]
         step *= (1 - 0.8 * np.maximum(sizes.roundness, sizes.pinch))[:, None]
+        # Daughters are drawn apart as long as they are round.
+        pull = 0.14 * cells["radius"] * sizes.roundness
+        step[:, :2] += cells["recoil"] * pull[:, None]
         if self._config.kind == "phase":
             # Crawling cells turn their long axis into the direction of motion.
             course = np.arctan2(step[:, 0], step[:, 1])
@@ -243,7 +252,9 @@ class Population:
         return step
 
     def _contacts(self, sizes: Stature, pose: np.ndarray) -> np.ndarray:
-        """Push overlapping bodies apart; bodies are rows of circles on the long axis."""
+        """Push overlapping bodies apart; a body is a row of circles on its axis."""
+        if len(pose) < 2:
+            return np.zeros_like(pose)
         beads = self._traits.beads
         spread = np.linspace(-1, 1, beads) if beads > 1 else np.zeros(1)
         arm = np.maximum(sizes.half_length - sizes.half_width, 0)[:, None] * spread
@@ -266,7 +277,8 @@ class Population:
         inertia = np.maximum(sizes.half_length, 1.0)[body] ** 2
         columns = (force[:, 0], force[:, 1], 2 * turn / inertia)
         sums = [np.bincount(body, column, len(pose)) for column in columns]
-        return np.stack(sums, 1)
+        steps: np.ndarray = np.stack(sums, 1)
+        return steps
 
 
 def _on_grid(pose: np.ndarray) -> np.ndarray:

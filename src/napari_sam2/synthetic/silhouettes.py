@@ -13,7 +13,6 @@ import numpy as np
 from napari_sam2.synthetic.cells import Stature
 
 _MARGIN = 2.0
-_SPIKE_SHARPNESS = 9.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,17 +125,19 @@ def _outline(body: Body, turn: np.ndarray, frame_index: int) -> np.ndarray:
     phase = cell["harmonic_rate"] * frame_index + cell["harmonic_phase"]
     weights = spread * cell["harmonic_size"] * np.exp(1j * phase)
     power = turn * turn
-    radius = 1 + np.float32(0.4 * body.pinch) * power.real
+    radius: np.ndarray = 1 + np.float32(0.4 * body.pinch) * power.real
     for weight in weights.astype(turn.dtype):
         radius += (power * weight).real
         power = power * turn
-    radius = np.maximum(radius, np.float32(0.3))
+    radius = np.maximum(radius, np.float32(0.35))
     breath = 0.5 + 0.5 * np.sin(cell["spike_rate"] * frame_index + cell["spike_phase"])
     lengths = spread * cell["spike_size"] * breath
-    for length, angle in zip(lengths, cell["spike_angle"], strict=True):
-        if length > 0.02:
-            towards = (turn * np.exp(-1j * angle).astype(turn.dtype)).real
-            radius += np.float32(length) * np.exp(_SPIKE_SHARPNESS * (towards - 1))
+    sharpness = cell["spike_sharpness"].astype(np.float32)
+    back = np.exp(-1j * cell["spike_angle"]).astype(turn.dtype)
+    for spike in np.flatnonzero(lengths > 0.02):
+        towards = (turn * back[spike]).real
+        bump = np.exp(sharpness[spike] * (towards - 1))
+        radius += np.float32(lengths[spike]) * bump
     return radius
 
 
