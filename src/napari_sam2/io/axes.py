@@ -1,0 +1,355 @@
+"""Which axis of an image is the frame, and what is held fixed.
+
+An image file has up to six axes that mean something here: T (time), Z (depth),
+C (channel), Y, X and S (the samples of an RGB pixel). A `FrameLayout` says how one
+2D frame is cut out of it: frames run along T if there is more than one time point,
+else along Z; everything else is fixed by choice, and where there is a choice to be
+made it is asked for, never guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from napari_sam2.errors import InputError
+
+AXIS_NAMES: Mapping[str, str] = {
+    "T": "time",
+    "Z": "depth",
+    "C": "channel",
+    "Y": "row",
+    "X": "column",
+    "S": "sample of an RGB pixel",
+}
+IGNORED = "_"
+"""Stands for an axis of length 1 that means nothing here."""
+
+MAX_CHANNELS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class FrameSelection:
+    """What a person chose to see of an image with many axes.
+
+    Attributes
+    ----------
+    axes
+        One letter of ``TZCYXS`` for each dimension of the array; None to take the
+        file's own, or to guess.
+    t, z
+        The time point or plane to stay on, counted from 0. A ``t`` makes Z the frame
+        axis.
+    channels
+        One to three channels, counted from 0, shown as grey or as red, green, blue.
+    """
+
+    axes: str | None = None
+    t: int | None = None
+    z: int | None = None
+    channels: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FrameLayout:
+    """How 2D frames lie in an N-dimensional array.
+
+    Attributes
+    ----------
+    axes
+        One letter for each dimension, of ``TZCYXS`` and `IGNORED`.
+    shape
+        Length of each dimension.
+    frame_axis
+        ``"T"``, ``"Z"``, or ``""`` for a single image.
+    fixed
+        Index on each axis that is held fixed.
+    channels
+        Indices shown, in the order red, green, blue; one is shown as grey.
+    """
+
+    axes: str
+    shape: tuple[int, ...]
+    frame_axis: str
+    fixed: Mapping[str, int] = field(default_factory=dict)
+    channels: tuple[int, ...] = (0,)
+
+    @property
+    def frame_count(self) -> int:
+        """Number of frames."""
+        return self._length(self.frame_axis)
+
+    @property
+    def frame_shape(self) -> tuple[int, int]:
+        """``(Y, X)`` in pixels."""
+        return self._length("Y"), self._length("X")
+
+    @property
+    def channel_axis(self) -> str:
+        """The axis that `channels` counts on: ``"C"``, ``"S"`` or ``""``."""
+        return next((letter for letter in "CS" if self._is_open(letter)), "")
+
+    @property
+    def is_color(self) -> bool:
+        """True for RGB samples, whose balance an intensity mapping must keep."""
+        return self.channel_axis == "S" and len(self.channels) > 1
+
+    def index(self, start: int, stop: int) -> tuple[int | slice, ...]:
+        """Return the array index of frames ``start`` to ``stop`` (exclusive).
+
+        Only integers and slices, so that every kind of array can be asked.
+        """
+        picks: dict[str, int | slice] = {IGNORED: 0, **self.fixed}
+        picks[self.frame_axis] = slice(start, stop)
+        picks[self.channel_axis] = slice(min(self.channels), max(self.channels) + 1)
+        return tuple(picks.get(letter, slice(None)) for letter in self.axes)
+
+    def planes(self, block: np.ndarray) -> np.ndarray:
+        """Arrange what `index` gave as ``(frames, channels, Y, X)``.
+
+        Parameters
+        ----------
+        block
+            The array indexed by `index`, its remaining axes in the order of `axes`.
+        """
+        letters = [
+            letter
+            for letter in self.axes
+            if letter != IGNORED and letter not in self.fixed
+        ]
+        order = [
+            letters.index(letter)
+            for letter in (self.frame_axis, self.channel_axis, "Y", "X")
+            if letter
+        ]
+        arranged = block.transpose(order)
+        if not self.channel_axis:
+            return arranged.reshape(-1, 1, *self.frame_shape)
+        arranged = arranged.reshape(-1, *arranged.shape[-3:])
+        first = min(self.channels)
+        picked = [channel - first for channel in self.channels]
+        if picked == list(range(arranged.shape[1])):
+            return arranged
+        return arranged[:, picked]
+
+    def _length(self, letter: str) -> int:
+        return self.shape[self.axes.index(letter)] if letter else 1
+
+    def _is_open(self, letter: str) -> bool:
+        return letter in self.axes and letter not in self.fixed
+
+
+def lay_out_frames(
+    shape: Sequence[int],
+    *,
+    known_axes: str | None = None,
+    selection: FrameSelection | None = None,
+    name: str = "image",
+) -> FrameLayout:
+    """Decide which axis is the frame and what is fixed.
+
+    Parameters
+    ----------
+    shape
+        Shape of the array.
+    known_axes
+        The file's own axes, one letter a dimension; letters without a meaning here
+        (``Q``, ``I``) become time if there is one such axis and no other time.
+    selection
+        What the person chose.
+    name
+        How errors call the image.
+
+    Raises
+    ------
+    InputError
+        If the image is empty, the axes are unknown, ambiguous or do not fit, or
+        there is more than one plane or channel and none was chosen.
+    """
+    selection = selection or FrameSelection()
+    shape = tuple(int(length) for length in shape)
+    if 0 in shape or not shape:
+        raise InputError(f"{name} is empty: its shape is {shape}")
+    if selection.axes is not None:
+        axes = _check_given_axes(selection.axes, shape, known_axes, name)
+    elif known_axes is not None:
+        axes = _interpret_known_axes(known_axes, shape, name)
+    else:
+        axes = _guess_axes(shape, name)
+    sizes = dict(zip(axes, shape, strict=True))
+    frame_axis, fixed = _choose_frame_axis(sizes, selection, name)
+    channels, fixed_channel = _choose_channels(sizes, selection.channels, name)
+    return FrameLayout(axes, shape, frame_axis, fixed | fixed_channel, channels)
+
+
+def _check_given_axes(
+    axes: str, shape: tuple[int, ...], known_axes: str | None, name: str
+) -> str:
+    letters = axes.upper()
+    for letter in letters:
+        if letter not in AXIS_NAMES:
+            known = ", ".join(f"{key} ({word})" for key, word in AXIS_NAMES.items())
+            raise InputError(f"--axes {axes}: unknown axis {letter!r}; use {known}")
+    if len(set(letters)) != len(letters):
+        raise InputError(f"--axes {axes}: an axis is named twice")
+    if not {"Y", "X"} <= set(letters):
+        raise InputError(f"--axes {axes}: Y and X must be among the axes")
+    if len(letters) != len(shape):
+        stored = f", stored as {known_axes}" if known_axes else ""
+        raise InputError(
+            f"--axes {axes} names {len(letters)} axes, but {name} has {len(shape)}: "
+            f"shape {shape}{stored}"
+        )
+    return letters
+
+
+def _interpret_known_axes(known_axes: str, shape: tuple[int, ...], name: str) -> str:
+    """Turn a file's axes into ours; see `lay_out_frames` for the unknown ones."""
+    letters = list(known_axes.upper())
+    if len(letters) != len(shape):
+        return _guess_axes(shape, name)
+    strange = [
+        position
+        for position, letter in enumerate(letters)
+        if letter not in AXIS_NAMES or letter in letters[:position]
+    ]
+    long_ones = [position for position in strange if shape[position] > 1]
+    for position in strange:
+        letters[position] = IGNORED
+    has_time = "T" in letters and shape[letters.index("T")] > 1
+    if len(long_ones) > 1 or (long_ones and has_time):
+        raise InputError(
+            f"{name}: the axes {known_axes} of shape {shape} are not all known; name "
+            f"them with --axes, for example --axes {_example_axes(len(shape))}"
+        )
+    if long_ones:
+        if "T" in letters:
+            letters[letters.index("T")] = IGNORED
+        letters[long_ones[0]] = "T"
+    if not {"Y", "X"} <= set(letters):
+        raise InputError(
+            f"{name}: its axes {known_axes} lack Y or X; name them with --axes"
+        )
+    return "".join(letters)
+
+
+def _guess_axes(shape: tuple[int, ...], name: str) -> str:
+    """Guess the axes of an array that does not say them.
+
+    2D is one image, 3D is a movie (or an RGB image, if the last axis has 3 or 4 and
+    the others more), 4D is guessed only for movies of RGB images.
+    """
+    samples_last = shape[-1] in (3, 4) and min(shape[-3:-1], default=0) > 4
+    guesses = {2: "YX", 3: "YXS" if samples_last else "TYX"}
+    if samples_last:
+        guesses[4] = "TYXS"
+    if len(shape) not in guesses:
+        raise InputError(
+            f"{name} does not say what its {len(shape)} axes of shape {shape} are; "
+            f"name them with --axes, for example --axes {_example_axes(len(shape))}"
+        )
+    return guesses[len(shape)]
+
+
+def _example_axes(dimensions: int) -> str:
+    examples = {2: "YX", 3: "TYX", 4: "TZYX or TCYX", 5: "TZCYX"}
+    return examples.get(dimensions, "TZCYXS")
+
+
+def _choose_frame_axis(
+    sizes: Mapping[str, int], selection: FrameSelection, name: str
+) -> tuple[str, dict[str, int]]:
+    """Return the frame axis, and the index of the fixed one of T and Z."""
+    present = [letter for letter in "TZ" if letter in sizes]
+    if selection.t is not None:
+        frame_axis = "Z"
+    else:
+        long_ones = [letter for letter in present if sizes[letter] > 1]
+        frame_axis = (long_ones or present or [""])[0]
+    chosen = {"T": selection.t, "Z": selection.z}
+    for letter, index in chosen.items():
+        if index is not None and letter not in sizes:
+            raise InputError(
+                f"{name} has no {letter} axis: leave out --{letter.lower()}"
+            )
+    if frame_axis == "Z" and selection.z is not None:
+        raise InputError(
+            f"{name}: its z planes are the frames, so leave out --z; if they are time "
+            "points, say so with --axes"
+        )
+    fixed = {
+        letter: _fixed_index(letter, sizes[letter], chosen[letter], name)
+        for letter in present
+        if letter != frame_axis
+    }
+    return frame_axis if frame_axis in sizes else "", fixed
+
+
+def _fixed_index(letter: str, size: int, chosen: int | None, name: str) -> int:
+    option = f"--{letter.lower()}"
+    if chosen is None:
+        if size == 1:
+            return 0
+        raise InputError(
+            f"{name} has {size} {AXIS_NAMES[letter]} planes in each frame: choose one "
+            f"with {option} 0 to {size - 1}"
+        )
+    if not 0 <= chosen < size:
+        raise InputError(
+            f"{option} {chosen} is out of range: {name} has {size}, 0 to {size - 1}"
+        )
+    return chosen
+
+
+def _choose_channels(
+    sizes: Mapping[str, int], channels: tuple[int, ...] | None, name: str
+) -> tuple[tuple[int, ...], dict[str, int]]:
+    """Return the channels shown, and the index of C where S is shown instead."""
+    samples, size = sizes.get("S", 1), sizes.get("C", 1)
+    if "C" not in sizes or (size == 1 and samples > 1 and channels is None):
+        fixed = {"C": 0} if "C" in sizes else {}
+        return _channels_in_range(
+            channels, samples, _shown_samples(samples), name
+        ), fixed
+    if samples == 1:
+        shown = _channels_in_range(channels, size, (0,) if size == 1 else None, name)
+        return shown, {"S": 0} if "S" in sizes else {}
+    chosen = _channels_in_range(channels, size, None, name)
+    if len(chosen) > 1:
+        raise InputError(f"{name} has RGB channels: choose one of them with --channels")
+    return _shown_samples(samples) or (0,), {"C": chosen[0]}
+
+
+def _shown_samples(samples: int) -> tuple[int, ...] | None:
+    """Return the samples that show by themselves: grey or RGB without alpha."""
+    return {1: (0,), 2: (0,), 3: (0, 1, 2), 4: (0, 1, 2)}.get(samples)
+
+
+def _channels_in_range(
+    channels: tuple[int, ...] | None,
+    size: int,
+    default: tuple[int, ...] | None,
+    name: str,
+) -> tuple[int, ...]:
+    if channels is None:
+        if default is None:
+            raise InputError(
+                f"{name} has {size} channels: choose one with --channels, 0 to "
+                f"{size - 1}, or up to three to show as red, green and blue"
+            )
+        return default
+    if not 1 <= len(channels) <= MAX_CHANNELS:
+        raise InputError(f"--channels {_listed(channels)}: give one to three channels")
+    for channel in channels:
+        if not 0 <= channel < size:
+            raise InputError(
+                f"--channels {_listed(channels)}: {name} has {size} channels, 0 to "
+                f"{size - 1}"
+            )
+    return channels
+
+
+def _listed(channels: Sequence[int]) -> str:
+    return ",".join(str(channel) for channel in channels)
