@@ -1,0 +1,120 @@
+"""A movie, a store and a predictor made of dictionaries, for the session alone."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+SHAPE = (4, 6)
+
+
+class FakeSource:
+    """Frames whose grey value is their index."""
+
+    frame_shape = SHAPE
+
+    def __init__(self, frame_count):
+        self.frame_count = frame_count
+        self.reads = []
+
+    def read(self, frame_index):
+        self.reads.append(frame_index)
+        return np.full((*SHAPE, 3), frame_index, np.uint8)
+
+
+class FakeStore:
+    """A label store that keeps everything in memory and records its commits."""
+
+    frame_shape = SHAPE
+
+    def __init__(self):
+        self.labels, self.logits, self.anchors = {}, {}, []
+        self.progress, self.is_finished = None, False
+
+    def write(self, result):
+        self.labels[result.frame_index] = result.labels.copy()
+        for row, object_id in enumerate(result.object_ids):
+            self.logits.setdefault(result.frame_index, {})[object_id] = result.logits[
+                row
+            ]
+
+    def read_labels(self, frame_index):
+        return self.labels.get(frame_index, np.zeros(SHAPE, np.uint16))
+
+    def read_logits(self, frame_index, *, without=()):
+        kept = {
+            object_id: logits
+            for object_id, logits in sorted(self.logits.get(frame_index, {}).items())
+            if object_id not in without
+        }
+        stack = list(kept.values()) or [np.zeros(SHAPE, np.float32)]
+        return tuple(kept), np.stack(stack)[: len(kept)]
+
+    def write_anchor(self, anchor):
+        self.anchors.append(anchor)
+
+    def commit(self, progress, snapshot):
+        self.progress = (progress, snapshot)
+
+    def read_progress(self):
+        return self.progress
+
+    def finish(self):
+        self.progress, self.is_finished = None, True
+
+
+@dataclass
+class FakeStep:
+    """What `StreamingPredictor.step` returns."""
+
+    frame_index: int
+    object_ids: tuple
+    logits: np.ndarray
+
+    @property
+    def object_score(self):
+        return np.full(len(self.object_ids), 5, np.float32)
+
+    predicted_iou = stability = object_score
+
+    @property
+    def pointers(self):
+        return np.zeros((len(self.object_ids), 2), np.float32)
+
+
+class FakePredictor:
+    """Each object covers its own row, and a counter of the steps since its last gap.
+
+    The counter goes into the logits, so that a test sees what was remembered.
+    """
+
+    def __init__(self):
+        self.recent = {}
+        self.steps = []
+
+    def step(self, frame_index, frame, prompts=(), *, objects=None, reverse=False):
+        assert frame[0, 0, 0] == frame_index
+        ids = tuple(prompt.object_id for prompt in prompts) + tuple(objects or ())
+        self.steps.append((frame_index, ids, reverse))
+        logits = np.full((len(ids), *SHAPE), -1, np.float32)
+        for row, object_id in enumerate(ids):
+            self.recent[object_id] = self.recent.get(object_id, 0) + 1
+            logits[row, object_id % SHAPE[0]] = self.recent[object_id]
+        return FakeStep(frame_index, ids, logits)
+
+    def label_image(self, object_ids, logits):
+        labels = np.zeros(SHAPE, np.uint16)
+        best = np.zeros(SHAPE, np.float32)
+        for object_id, plane in sorted(zip(object_ids, logits, strict=True)):
+            labels = np.where(plane > best, object_id, labels).astype(np.uint16)
+            best = np.maximum(best, plane)
+        return labels
+
+    def forget_recent(self, object_ids=None):
+        for object_id in list(self.recent) if object_ids is None else object_ids:
+            self.recent.pop(object_id, None)
+
+    def snapshot(self):
+        return {str(object_id): np.int64(n) for object_id, n in self.recent.items()}
+
+    def restore(self, arrays):
+        self.recent = {int(name): int(value) for name, value in arrays.items()}

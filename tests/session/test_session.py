@@ -1,0 +1,147 @@
+"""`Session.propagate`: cancel, resume, locks, gaps and merging, without a network."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_sam2.prompts import FramePrompt, PointPrompt, PromptedObject
+from napari_sam2.session.plan import Direction, FrameRange, MergePolicy, Plan
+from napari_sam2.session.session import Session
+
+_spec = importlib.util.spec_from_file_location(
+    "session_fakes", Path(__file__).with_name("fakes.py")
+)
+fakes = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(fakes)
+
+
+def clicked(object_id, *frames, parent=None):
+    prompts = tuple(
+        FramePrompt(object_id, frame, points=(PointPrompt(1, 1),)) for frame in frames
+    )
+    return PromptedObject(object_id, prompts, parent=parent)
+
+
+def make(objects, frame_count=10, store=None, **options):
+    return Session(
+        fakes.FakeSource(frame_count),
+        store or fakes.FakeStore(),
+        fakes.FakePredictor(),
+        objects,
+        **options,
+    )
+
+
+def plan(frame_count=10, **options):
+    return Plan(FrameRange(0, frame_count), key="k", **options)
+
+
+def test_every_frame_is_written_and_the_store_is_finished():
+    session = make([clicked(1, 3)])
+    done = list(session.propagate(plan()))
+    assert sorted(session.store.labels) == list(range(10))
+    assert session.store.is_finished
+    assert [one.position for one in done] == list(range(1, 12))
+    assert {one.total for one in done} == {11}
+    assert [one.written for one in done] == [False] + [True] * 10
+
+
+def test_objects_prompted_on_different_frames_share_each_label_image():
+    session = make([clicked(1, 0), clicked(2, 8)])
+    list(session.propagate(plan()))
+    assert all(
+        set(np.unique(labels)) == {0, 1, 2} for labels in session.store.labels.values()
+    )
+
+
+def test_recent_memory_begins_anew_on_each_anchor():
+    session = make([clicked(1, 0, 5)])
+    list(session.propagate(plan(direction=Direction.FORWARD)))
+    depth = [session.store.logits[frame][1].max() for frame in range(10)]
+    assert depth == [1, 1, 2, 3, 4, 5, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("stop", [1, 4, 26, 31, 57])
+def test_a_cancelled_run_goes_on_as_if_it_had_not_been_cancelled(stop):
+    objects = [clicked(1, 10, 20), clicked(2, 0)]
+    whole = make(objects, 40)
+    list(whole.propagate(plan(40)))
+    store = fakes.FakeStore()
+    first = make(objects, 40, store=store).propagate(plan(40))
+    for _ in range(stop):
+        next(first)
+    first.close()
+    second = make(objects, 40, store=store)
+    rest = list(second.propagate(plan(40)))
+    assert rest[0].position == stop + 1
+    assert store.is_finished
+    for frame, labels in whole.store.labels.items():
+        np.testing.assert_array_equal(store.labels[frame], labels)
+        for object_id, logits in whole.store.logits[frame].items():
+            np.testing.assert_array_equal(store.logits[frame][object_id], logits)
+
+
+def test_a_killed_run_computes_at_most_25_frames_again():
+    store = fakes.FakeStore()
+    objects = [clicked(1, 0)]
+    run = make(objects, 100, store=store).propagate(plan(100))
+    for _ in range(99):
+        next(run)
+    committed = store.progress  # a kill: nothing more reaches the store
+    run.close()
+    store.progress = committed
+    again = list(make(objects, 100, store=store).propagate(plan(100)))
+    assert len(again) <= 25 + (101 - 99)
+
+
+def test_another_plan_starts_from_the_beginning():
+    store = fakes.FakeStore()
+    run = make([clicked(1, 0)], store=store).propagate(plan())
+    for _ in range(5):
+        next(run)
+    run.close()
+    other = Plan(FrameRange(0, 10), key="other")
+    assert next(make([clicked(1, 0)], store=store).propagate(other)).position == 1
+
+
+def test_locked_frames_of_an_object_are_not_rewritten():
+    store = fakes.FakeStore()
+    list(make([clicked(1, 0), clicked(2, 0)], store=store).propagate(plan()))
+    before = store.logits[4][1].copy()
+    later = plan(locks={1: frozenset({4})}, direction=Direction.FORWARD)
+    list(make([clicked(1, 0, 3), clicked(2, 0)], store=store).propagate(later))
+    np.testing.assert_array_equal(store.logits[4][1], before)
+    assert (store.logits[5][1] != store.logits[4][1]).any()
+    assert set(np.unique(store.labels[4])) == {0, 1, 2}
+
+
+@pytest.mark.parametrize(
+    ("policy", "under_mask", "beside_it", "empty_frame"),
+    [
+        (MergePolicy.KEEP, 9, 9, 1),
+        (MergePolicy.REPLACE, 1, 9, 1),
+        (MergePolicy.FILL, 9, 9, 1),
+    ],
+)
+def test_foreign_labels_meet_the_merge_policy(
+    policy, under_mask, beside_it, empty_frame
+):
+    store = fakes.FakeStore()
+    drawn = np.zeros(fakes.SHAPE, np.uint16)
+    drawn[1:3, 0] = 9
+    store.labels[5] = drawn
+    session = make([clicked(1, 0)], store=store, has_foreign_labels=True)
+    list(session.propagate(plan(merge=policy)))
+    assert store.labels[5][1, 0] == under_mask
+    assert store.labels[5][2, 0] == beside_it
+    assert store.labels[5][1, 3] == (0 if policy is MergePolicy.FILL else 1)
+    assert store.labels[6][1, 0] == empty_frame
+
+
+def test_prompts_become_stored_anchors():
+    session = make([clicked(1, 0, 6), clicked(2, 3)])
+    list(session.propagate(plan()))
+    found = [(one.object_id, one.frame_index) for one in session.store.anchors]
+    assert found == [(1, 0), (2, 3), (1, 6)]
