@@ -1,0 +1,76 @@
+"""The state of an unfinished run on disk: enough to go on with equal bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from napari_sam2.errors import InputError, ModelError
+from napari_sam2.model.sam2 import Sam2
+
+FORMAT = 1
+
+
+@dataclass(slots=True)
+class TrainingState:
+    """What changes from step to step.
+
+    Attributes
+    ----------
+    model, average
+        The weights and their moving average.
+    optimizer
+        Of ``model``.
+    step
+        Steps done in the whole run. Random numbers are drawn from a generator seeded
+        with the run's seed and the step, so no generator state is kept.
+    """
+
+    model: Sam2
+    average: Sam2
+    optimizer: torch.optim.Optimizer
+    step: int = 0
+
+
+def save_state(path: Path, state: TrainingState) -> None:
+    """Write the state, replacing an older one only when the new one is whole."""
+    part = path.with_suffix(".part")
+    content = {
+        "format": FORMAT,
+        "step": state.step,
+        "config": state.model.config.name,
+        "model": state.model.state_dict(),
+        "average": state.average.state_dict(),
+        "optimizer": state.optimizer.state_dict(),
+    }
+    torch.save(content, part)
+    part.replace(path)
+
+
+def load_state(path: Path, state: TrainingState) -> None:
+    """Read a state into a model, average and optimizer of the same shapes.
+
+    Raises
+    ------
+    InputError
+        If there is no such file.
+    ModelError
+        If it is no checkpoint of a training run of this model.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no checkpoint to resume from; start without resume")
+    content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    if content.get("format") != FORMAT or "optimizer" not in content:
+        raise ModelError(f"{path}: no checkpoint of a training run")
+    if content["config"] != state.model.config.name:
+        raise ModelError(
+            f"{path}: a run of model {content['config']!r}, the recipe trains "
+            f"{state.model.config.name!r}"
+        )
+    state.model.load_state_dict(content["model"])
+    state.average.load_state_dict(content["average"])
+    state.optimizer.load_state_dict(content["optimizer"])
+    state.step = int(content["step"])

@@ -1,0 +1,227 @@
+"""What a training run does: frozen, read from a TOML file, kept with the checkpoint."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from napari_sam2.errors import InputError
+
+Schedule = Literal["constant", "linear", "cosine"]
+Table = TypeVar("Table")
+
+
+@dataclass(frozen=True, slots=True)
+class PromptMix:
+    """How often each kind of prompt is simulated; the weights need not sum to 1.
+
+    Attributes
+    ----------
+    click, box, coarse, mask
+        One positive click; a jittered box; the object's filled box through the dense
+        mask prompt (images only); the true mask as the anchor (clips only).
+    nothing
+        A click on background: the presence head has to say "nothing here".
+    """
+
+    click: float = 0.3
+    box: float = 0.3
+    coarse: float = 0.4
+    mask: float = 0.0
+    nothing: float = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One part of a run.
+
+    Attributes
+    ----------
+    name
+        Written to the log.
+    steps
+        Optimiser steps.
+    frames
+        Frames per clip; 1 trains prompt → mask on single images.
+    image_every
+        In a stage of clips every n-th step is one of single images; 0 never.
+    size
+        Side of the square crops, a multiple of 32.
+    crops, objects
+        Crops (or clips) per step, and objects per crop.
+    image_crops, image_objects
+        The same for the steps of single images inside a stage of clips.
+    diameter
+        Range, in pixels of the crop, of the diameter that the crop's central object is
+        scaled to (log-uniform).
+    motion
+        1 moves cells by up to about 4 % of the crop per frame; scales all motion.
+    learning_rate, warmup, schedule, final_fraction
+        Linear warm-up over ``warmup`` steps, then constant, or decaying to
+        ``final_fraction`` of the rate at the stage's end.
+    prompts
+        Mix of simulated prompts.
+    """
+
+    name: str
+    steps: int
+    frames: int = 1
+    image_every: int = 0
+    size: int = 128
+    crops: int = 4
+    objects: int = 16
+    image_crops: int = 4
+    image_objects: int = 8
+    diameter: tuple[float, float] = (12.0, 56.0)
+    motion: float = 1.0
+    learning_rate: float = 1e-3
+    warmup: int = 0
+    schedule: Schedule = "constant"
+    final_fraction: float = 0.02
+    prompts: PromptMix = field(default_factory=PromptMix)
+
+    def rate(self, step: int) -> float:
+        """Return the learning rate of a step (0, 1, …) of this stage."""
+        if step < self.warmup:
+            return self.learning_rate * (step + 1) / self.warmup
+        done = (step - self.warmup) / max(1, self.steps - self.warmup)
+        shape = {
+            "constant": 1.0,
+            "linear": 1.0 - done,
+            "cosine": 0.5 * (1.0 + math.cos(math.pi * done)),
+        }[self.schedule]
+        return self.learning_rate * (
+            self.final_fraction + (1.0 - self.final_fraction) * shape
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A collection of labelled images or movies.
+
+    Attributes
+    ----------
+    name
+        Of the collection, used in the log and the split.
+    kind
+        ``"folder"``: ``path`` holds ``images/`` and ``masks/`` with equal file names.
+        ``"simulator"``: ``count`` movies from `napari_sam2.synthetic`.
+    weight
+        Share of the crops that come from here.
+    path
+        Folder, relative to the recipe.
+    holdout
+        Text file, relative to the recipe, naming the images kept for validation.
+    count
+        Movies to simulate.
+    invert
+        Probability that contrast is inverted.
+    """
+
+    name: str
+    kind: Literal["folder", "simulator"]
+    weight: float
+    path: str = ""
+    holdout: str = ""
+    count: int = 0
+    invert: float = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """A whole run.
+
+    Attributes
+    ----------
+    model
+        Row of `napari_sam2.model.config.CONFIGS`.
+    stages, sources
+        What is done, on what.
+    seed
+        Of the first weights and of every step's random numbers.
+    weight_decay, clip_norm, ema_decay
+        AdamW, gradient clipping and the moving average of weights that is exported.
+    precision
+        ``"fp32"`` or ``"bf16"`` (autocast).
+    threads
+        torch threads; 0 leaves torch's own choice.
+    checkpoint_every, validate_every
+        In steps.
+    initialisation
+        ``"local"`` starts attention so that equal positions attend to each other;
+        ``"default"`` leaves the modules' own start.
+    initial_weights
+        safetensors file to start from, relative to the recipe; empty: from nothing.
+    """
+
+    model: str
+    stages: tuple[Stage, ...]
+    sources: tuple[Source, ...]
+    seed: int = 0
+    weight_decay: float = 0.02
+    clip_norm: float = 1.0
+    ema_decay: float = 0.998
+    precision: Literal["fp32", "bf16"] = "fp32"
+    threads: int = 0
+    checkpoint_every: int = 200
+    validate_every: int = 500
+    initialisation: Literal["local", "default"] = "local"
+    initial_weights: str = ""
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of all stages together."""
+        return sum(stage.steps for stage in self.stages)
+
+
+def read_config(path: Path) -> TrainConfig:
+    """Read a recipe.
+
+    Parameters
+    ----------
+    path
+        TOML file; ``[[stages]]`` and ``[[sources]]`` are lists of tables.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, is no TOML, or names an unknown field.
+    """
+    try:
+        table = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path}: no valid TOML ({error})") from error
+    stages = tuple(_stage(path, entry) for entry in table.pop("stages", []))
+    sources = tuple(_build(path, Source, entry) for entry in table.pop("sources", []))
+    if not stages or not sources:
+        raise InputError(f"{path}: needs at least one [[stages]] and one [[sources]]")
+    return _build(path, TrainConfig, {**table, "stages": stages, "sources": sources})
+
+
+def _stage(path: Path, entry: Mapping[str, Any]) -> Stage:
+    values = dict(entry)
+    if "prompts" in values:
+        values["prompts"] = _build(path, PromptMix, values["prompts"])
+    if "diameter" in values:
+        values["diameter"] = tuple(values["diameter"])
+    return _build(path, Stage, values)
+
+
+def _build(path: Path, kind: type[Table], values: Mapping[str, Any]) -> Table:
+    known = {entry.name for entry in fields(kind)}  # type: ignore[arg-type]
+    for name in values:
+        if name not in known:
+            raise InputError(
+                f"{path}: unknown field {name!r} of {kind.__name__}; "
+                f"known: {', '.join(sorted(known))}"
+            )
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise InputError(f"{path}: {kind.__name__}: {error}") from error

@@ -1,0 +1,98 @@
+"""Labelled pictures as training sees them: a protocol, a pyramid, and a choice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+
+class LabelledFrames(Protocol):
+    """One image or movie with the instance labels of every frame, in memory."""
+
+    @property
+    def name(self) -> str:
+        """File name or seed: what a split lists."""
+
+    @property
+    def frames(self) -> np.ndarray:
+        """``(T, Y, X, C)`` uint8, C is 1 (grey) or 3 (RGB); T is 1 for an image."""
+
+    @property
+    def labels(self) -> np.ndarray:
+        """``(T, Y, X)`` integers, 0 background; an id keeps its meaning over time."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Example:
+    """A labelled image or movie prepared for cropping.
+
+    Attributes
+    ----------
+    name
+        As in `LabelledFrames`.
+    levels
+        ``(T, Y, X, C)`` uint8 at full, half, quarter … resolution.
+    labels
+        ``(T, Y, X)`` int32 at full resolution.
+    objects
+        ``(n, 3)`` float: y, x of the centroid and equivalent diameter, in pixels, of
+        the objects of frame 0.
+    invert
+        Probability that contrast is inverted.
+    """
+
+    name: str
+    levels: tuple[np.ndarray, ...]
+    labels: np.ndarray
+    objects: np.ndarray
+    invert: float
+
+
+def prepare(source: LabelledFrames, *, invert: float = 0.0, levels: int = 3) -> Example:
+    """Build the pyramid and the object table of an example."""
+    pyramid = [np.ascontiguousarray(source.frames)]
+    while len(pyramid) < levels and min(pyramid[-1].shape[1:3]) >= 128:
+        pyramid.append(_halve(pyramid[-1]))
+    labels = np.ascontiguousarray(source.labels, dtype=np.int32)
+    return Example(source.name, tuple(pyramid), labels, object_table(labels[0]), invert)
+
+
+def object_table(labels: np.ndarray) -> np.ndarray:
+    """Return ``(n, 3)`` float: centroid y, x and equivalent diameter of each label."""
+    ids, compact = np.unique(labels, return_inverse=True)
+    compact = compact.ravel()
+    area = np.bincount(compact, minlength=len(ids))
+    row, column = np.divmod(np.arange(labels.size), labels.shape[1])
+    y = np.bincount(compact, row, minlength=len(ids)) / area
+    x = np.bincount(compact, column, minlength=len(ids)) / area
+    table = np.stack([y, x, 2.0 * np.sqrt(area / np.pi)], axis=1)
+    return table[(ids != 0) & (area >= 12)]
+
+
+def _halve(frames: np.ndarray) -> np.ndarray:
+    """Return the mean of 2 × 2 pixels, uint8; an odd last row or column is dropped."""
+    count, height, width, channels = frames.shape
+    even = frames[:, : height // 2 * 2, : width // 2 * 2]
+    blocks = even.reshape(count, height // 2, 2, width // 2, 2, channels)
+    total = blocks.sum(axis=(2, 4), dtype=np.uint16)
+    return ((total + 2) // 4).astype(np.uint8)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Corpus:
+    """Collections of examples with the share of crops that each supplies."""
+
+    collections: tuple[Sequence[Example], ...]
+    weights: tuple[float, ...]
+
+    def pick(self, random: np.random.Generator) -> Example:
+        """Draw a collection by weight, then one of its examples that has objects."""
+        weights = np.asarray(self.weights) / np.sum(self.weights)
+        collection = self.collections[int(random.choice(len(weights), p=weights))]
+        while True:
+            example = collection[int(random.integers(len(collection)))]
+            if len(example.objects):
+                return example

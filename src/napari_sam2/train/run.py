@@ -1,0 +1,98 @@
+"""A training run from a recipe file: what `napari-sam2 train` calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from napari_sam2.errors import InputError
+from napari_sam2.io.training_images import read_folder
+from napari_sam2.model.sam2 import Sam2
+from napari_sam2.train.config import Source, TrainConfig, read_config
+from napari_sam2.train.examples import Corpus, Example, prepare
+from napari_sam2.train.simulated import simulated_examples
+from napari_sam2.train.trainer import TrainingProgress, train
+
+SIMULATED_HELD_OUT = 6
+SIMULATED_SEED = 1000
+
+
+def run_training(
+    config_path: Path,
+    *,
+    folder: Path,
+    resume: bool = False,
+    on_progress: Callable[[TrainingProgress], None] | None = None,
+) -> Sam2:
+    """Train as a recipe says.
+
+    Parameters
+    ----------
+    config_path
+        The recipe (TOML, see `napari_sam2.train.config`).
+    folder
+        Gets checkpoints and logs.
+    resume
+        Go on from the folder's last checkpoint.
+    on_progress
+        Called after every step.
+
+    Raises
+    ------
+    InputError
+        If the recipe or its data cannot be used.
+    """
+    config = read_config(config_path)
+    data, held_out = open_sources(config, config_path.parent)
+    return train(
+        config,
+        data,
+        folder,
+        held_out=held_out,
+        resume=resume,
+        on_progress=on_progress,
+    )
+
+
+def open_sources(config: TrainConfig, base: Path) -> tuple[Corpus, dict[str, Corpus]]:
+    """Read all sources; return what is trained on, and what is held out by source."""
+    collections: list[list[Example]] = []
+    held_out: dict[str, Corpus] = {}
+    for source in config.sources:
+        if source.kind == "folder":
+            kept, held = split(source, base)
+        else:
+            kept = simulated_examples(source.count, SIMULATED_SEED)
+            held = simulated_examples(SIMULATED_HELD_OUT, 0)
+        if not kept:
+            raise InputError(f"source {source.name!r}: nothing left to train on")
+        collections.append(kept)
+        if held:
+            held_out[source.name] = Corpus((held,), (1.0,))
+    weights = tuple(source.weight for source in config.sources)
+    return Corpus(tuple(collections), weights), held_out
+
+
+def split(source: Source, base: Path) -> tuple[list[Example], list[Example]]:
+    """Read a folder; return the examples to train on and those held out."""
+    names = _held_out_names(base / source.holdout) if source.holdout else frozenset()
+    kept: list[Example] = []
+    held: list[Example] = []
+    for image in read_folder(base / source.path):
+        example = prepare(image, invert=source.invert)
+        (held if image.name in names else kept).append(example)
+    if len(held) != len(names):
+        missing = sorted(names - {example.name for example in held})
+        raise InputError(
+            f"{base / source.holdout}: names images that {base / source.path} "
+            f"does not hold: {', '.join(missing[:3])}"
+        )
+    return kept, held
+
+
+def _held_out_names(path: Path) -> frozenset[str]:
+    try:
+        lines: Iterable[str] = path.read_text().splitlines()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    return frozenset(line.strip() for line in lines if line.strip())
