@@ -1,0 +1,109 @@
+"""The shape of the code, kept by test instead of by memory.
+
+Who may import whom is kept by import-linter (`tox -e lint`); what is really loaded when
+a program starts can only be seen in a fresh process, and is tested here.
+"""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SOURCE = ROOT / "src" / "napari_sam2"
+FILES = sorted(
+    path
+    for folder in (SOURCE, ROOT / "tests", ROOT / "benchmarks", ROOT / "tools")
+    for path in folder.rglob("*.py")
+)
+MAX_FILE_LINES = 400
+MAX_FUNCTION_LINES = 60
+
+BARE_MACHINE_LACKS = (
+    *("PyQt5", "PyQt6", "PySide6", "qtpy", "superqt", "pyqtgraph"),
+    *("napari", "npe2", "app_model", "magicgui", "psygnal", "pydantic", "typer"),
+    *("bioio", "dask", "ome_zarr", "pooch", "skimage", "tifffile", "yaozarrs", "zarr"),
+)
+"""Packages of ours that a GPU machine without a window need not have."""
+
+RUNS_ON_BARE_MACHINE = ("model", "tracking", "synthetic", "metrics", "train")
+
+IMPORT_ALL_WITHOUT = """
+import importlib, pkgutil, sys
+blocked = set({blocked!r})
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in blocked:
+            raise ModuleNotFoundError(f"{{name}} is not on this machine", name=name)
+
+sys.meta_path.insert(0, Blocker())
+package = importlib.import_module("napari_sam2.{package}")
+for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+    importlib.import_module(module.name)
+"""
+
+
+def run_python(code, *arguments):
+    """Run code in a fresh interpreter."""
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},
+    )
+
+
+def loaded_after(statements, *modules):
+    """Return which of the modules a fresh interpreter loads with the statements."""
+    done = run_python(f"{statements}\nimport sys\nprint(*sys.modules, sep='\\n')")
+    assert done.returncode == 0, done.stderr
+    return set(modules) & set(done.stdout.splitlines())
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_and_functions_stay_small(path):
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= MAX_FILE_LINES
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            length = node.end_lineno - node.lineno + 1
+            assert length <= MAX_FUNCTION_LINES, f"{path}:{node.lineno} {node.name}"
+
+
+@pytest.mark.parametrize("package", RUNS_ON_BARE_MACHINE)
+def test_the_network_starts_without_napari_qt_and_file_formats(package):
+    code = IMPORT_ALL_WITHOUT.format(blocked=BARE_MACHINE_LACKS, package=package)
+    done = run_python(code)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("package", ["io", "session", "synthetic", "metrics"])
+def test_files_the_controller_and_the_leaves_start_without_torch(package):
+    blocked = ["torch", "torchvision", "timm", "napari", "qtpy"]
+    done = run_python(IMPORT_ALL_WITHOUT.format(blocked=blocked, package=package))
+    assert done.returncode == 0, done.stderr
+
+
+def test_help_loads_neither_torch_nor_napari():
+    code = (
+        "import sys; sys.argv = ['napari-sam2', '--help']\n"
+        "from napari_sam2.cli import main\n"
+        "try:\n    main()\n"
+        "except SystemExit as end:\n    assert not end.code, end.code"
+    )
+    heavy = ("torch", "torchvision", "timm", "napari", "qtpy", "zarr", "dask")
+    assert loaded_after(code, *heavy) == set()
+
+
+def test_the_docks_module_loads_no_torch():
+    assert loaded_after("import napari_sam2.ui.dock", "torch", "timm") == set()
+
+
+def test_the_package_itself_loads_nothing():
+    loaded = loaded_after("import napari_sam2", "numpy", "torch", "napari")
+    assert loaded == set()
