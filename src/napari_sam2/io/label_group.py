@@ -1,0 +1,238 @@
+"""The zarr group ``labels/<name>``: created in one step, opened, described, finished.
+
+A new group is built under a hidden name and renamed when it is whole, so that
+whatever exists can be opened and resumed.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import zarr
+
+from napari_sam2.errors import OutputError
+from napari_sam2.interfaces import Calibration
+from napari_sam2.io.anchor_arrays import AnchorArrays
+from napari_sam2.io.label_pyramid import build_level, label_spec
+from napari_sam2.io.mask_logits import LogitArray
+from napari_sam2.io.ome_zarr_metadata import (
+    ZARR_FORMATS,
+    LabelledObject,
+    LevelGeometry,
+    label_attributes,
+    read_calibration,
+    read_objects,
+)
+from napari_sam2.io.ome_zarr_parent import (
+    Parent,
+    check_fits,
+    check_label_name,
+    open_or_create_parent,
+)
+from napari_sam2.io.progress_journal import WholeFrames
+from napari_sam2.io.provenance import Provenance
+from napari_sam2.io.score_arrays import ScoreArrays
+from napari_sam2.io.zarr_nodes import (
+    array_at,
+    attributes_of,
+    create_array,
+    replace_attributes,
+)
+from napari_sam2.prompts import PromptedObject
+
+RUN = "napari-sam2"
+"""Group of a run inside its label group, and key of its provenance."""
+FORMAT_VERSION = 1
+BUILDING, REPLACED = ".{}.new.partial", ".{}.old.partial"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelGroupSpec:
+    """All that a new label group is made of.
+
+    Attributes
+    ----------
+    name
+        Of the group.
+    shape
+        ``(T, Y, X)``.
+    logits_shape
+        ``(h, w)`` of the low-resolution logits.
+    objects
+        All objects; their columns are given out in order of their ids.
+    provenance, calibration
+        What makes the labels, and their scale.
+    dtype
+        Of the labels.
+    """
+
+    name: str
+    shape: tuple[int, int, int]
+    logits_shape: tuple[int, int]
+    objects: tuple[PromptedObject, ...]
+    provenance: Provenance
+    calibration: Calibration
+    dtype: np.dtype
+
+
+def create_label_group(path: Path, spec: LabelGroupSpec, *, overwrite: bool) -> Parent:
+    """Create the group, and the folder around it where there is none.
+
+    Raises
+    ------
+    OutputError
+        If the group exists and is not to be overwritten, or cannot be there.
+    """
+    check_label_name(spec.name)
+    for one in spec.objects:
+        check_range(one.object_id, spec.dtype)
+    parent = open_or_create_parent(path)
+    check_fits(parent, spec.shape, spec.calibration.frame_axis)
+    folder = parent.labels_folder()
+    target, building, replaced = (
+        folder / one.format(spec.name) for one in ("{}", BUILDING, REPLACED)
+    )
+    if target.exists() and not overwrite:
+        raise OutputError(
+            f"{target}: exists; go on with --resume, replace it with --overwrite, "
+            "or choose another --name"
+        )
+    for stray in (building, replaced):
+        shutil.rmtree(stray, ignore_errors=True)
+    _fill(parent, building, spec)
+    if target.exists():
+        target.rename(replaced)
+    building.rename(target)
+    shutil.rmtree(replaced, ignore_errors=True)
+    parent.list_label(spec.name)
+    return parent
+
+
+def open_label_group(parent: Parent, name: str, mode: Literal["r", "r+"]) -> zarr.Group:
+    """Open a group that `create_label_group` made.
+
+    Raises
+    ------
+    OutputError
+        If it is not there, is of another maker or of a later version.
+    """
+    where = f"{parent.path}/labels/{name}"
+    if not (parent.labels_folder() / name).is_dir():
+        raise OutputError(f"{where}: no such labels; check --out and --name")
+    group = zarr.open_group(
+        parent.path, path=f"labels/{name}", mode=mode, use_consolidated=False
+    )
+    version = attributes_of(group).get(RUN, {}).get("format_version")
+    if version is None:
+        raise OutputError(
+            f"{where}: was not written by napari-sam2; choose another --name"
+        )
+    if version > FORMAT_VERSION:
+        raise OutputError(
+            f"{where}: was written by a newer napari-sam2 (format {version}); update"
+        )
+    return group
+
+
+def describe(
+    group: zarr.Group,
+    parent: Parent,
+    objects: Iterable[LabelledObject],
+    level_count: int,
+) -> None:
+    """Renew the OME metadata by one atomic write, keeping other attributes."""
+    attributes = attributes_of(group)
+    calibration = read_calibration(attributes)
+    ome = label_attributes(
+        parent.version,
+        group.basename,
+        calibration,
+        _geometries(parent, calibration)[:level_count],
+        objects,
+        has_image=parent.image is not None,
+    )
+    replace_attributes(group, {**attributes, **ome})
+
+
+def build_pyramid(group: zarr.Group, parent: Parent) -> int:
+    """Write the coarser levels that the image has too; return the number of levels."""
+    if parent.image is None:
+        return 1
+    finest = array_at(group, "0")
+    frame_axis = read_calibration(attributes_of(group)).frame_axis
+    shapes = parent.image.level_shapes(finest.shape, frame_axis)
+    for number, shape in enumerate(shapes[1:], start=1):
+        build_level(group, number, shape, (frame_axis, "y", "x"))
+    return len(shapes)
+
+
+def drop_pyramid(group: zarr.Group, parent: Parent) -> None:
+    """Go back to a single level, before the finest one changes."""
+    describe(group, parent, read_objects(attributes_of(group)), 1)
+    coarser = [name for name, _ in group.arrays() if name != "0"]
+    for name in coarser:
+        del group[name]
+
+
+def check_range(value: int, dtype: np.dtype) -> None:
+    """Refuse label values that the label image cannot hold.
+
+    Raises
+    ------
+    OutputError
+        If the value is too large.
+    """
+    if value > np.iinfo(dtype).max:
+        raise OutputError(
+            f"object {value}: does not fit into {dtype} labels; use smaller ids or "
+            "create the labels as uint32"
+        )
+
+
+def _fill(parent: Parent, folder: Path, spec: LabelGroupSpec) -> None:
+    objects = [
+        LabelledObject(one.object_id, one.name, one.parent) for one in spec.objects
+    ]
+    group = zarr.create_group(
+        folder,
+        zarr_format=ZARR_FORMATS[parent.version],
+        attributes=label_attributes(
+            parent.version,
+            spec.name,
+            spec.calibration,
+            _geometries(parent, spec.calibration)[:1],
+            objects,
+            has_image=parent.image is not None,
+        )
+        | {
+            RUN: {
+                "format_version": FORMAT_VERSION,
+                "provenance": spec.provenance.model_dump(mode="json"),
+            }
+        },
+    )
+    names = (spec.calibration.frame_axis, "y", "x")
+    create_array(group, "0", label_spec(spec.shape, spec.dtype, names))
+    _fill_run(group, spec, sorted(one.object_id for one in spec.objects))
+
+
+def _fill_run(group: zarr.Group, spec: LabelGroupSpec, ids: list[int]) -> None:
+    run = group.create_group(RUN, attributes={"object_ids": ids, "complete": False})
+    frame_count = spec.shape[0]
+    ScoreArrays.create(run, (frame_count, len(ids)))
+    LogitArray.create(run, (frame_count, len(ids), *spec.logits_shape))
+    WholeFrames.create(run, frame_count)
+    AnchorArrays.create(
+        run.create_group("anchors"), ids, (frame_count, len(ids), *spec.logits_shape)
+    )
+
+
+def _geometries(parent: Parent, calibration: Calibration) -> Sequence[LevelGeometry]:
+    if parent.image is None:
+        return [LevelGeometry(calibration.scale, calibration.translation)]
+    return parent.image.level_geometries(calibration)

@@ -1,0 +1,150 @@
+"""Zarr groups and arrays as this package makes them, and storage errors in one line.
+
+Everything is written with zstd level 3 and a checksum; chunks that hold nothing but
+the fill value stay absent. A key (a chunk, a metadata document) is replaced by an
+atomic rename, so a killed process leaves whole old or whole new ones, and perhaps a
+``*.partial`` file, which `remove_partial_files` sweeps.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from zarr.codecs import ZstdCodec
+
+from napari_sam2.errors import OutputError
+
+NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+@dataclass(frozen=True, slots=True)
+class ArraySpec:
+    """Shape and storage of one array.
+
+    Attributes
+    ----------
+    shape, chunks
+        In elements; a chunk may be larger than the array, which may then grow.
+    dtype
+        Of the elements.
+    fill_value
+        What is read where nothing was written.
+    dimension_names
+        One for each axis, or empty.
+    """
+
+    shape: tuple[int, ...]
+    chunks: tuple[int, ...]
+    dtype: np.typing.DTypeLike
+    fill_value: float
+    dimension_names: tuple[str, ...] = ()
+
+
+def create_array(group: zarr.Group, name: str, spec: ArraySpec) -> zarr.Array:
+    """Create an array, replacing what is there, in the zarr format of its group."""
+    is_v2 = group.metadata.zarr_format == 2
+    compressor: Any = (
+        {"id": "zstd", "level": 3, "checksum": True}
+        if is_v2
+        else ZstdCodec(level=3, checksum=True)
+    )
+    return group.create_array(
+        name,
+        shape=spec.shape,
+        chunks=spec.chunks,
+        dtype=np.dtype(spec.dtype),
+        fill_value=spec.fill_value,
+        compressors=compressor,
+        # Format 2 would join chunk indices by dots; OME-Zarr wants folders.
+        chunk_key_encoding={"name": "v2", "separator": "/"} if is_v2 else None,
+        dimension_names=None if is_v2 else spec.dimension_names or None,
+        overwrite=True,
+    )
+
+
+def array_at(group: zarr.Group, name: str) -> zarr.Array:
+    """Return an array of a group.
+
+    Raises
+    ------
+    OutputError
+        If there is none.
+    """
+    node = group.get(name)
+    if not isinstance(node, zarr.Array):
+        raise OutputError(
+            f"{group.store_path}/{name}: the array is missing; "
+            "the store is damaged: write it anew with --overwrite"
+        )
+    return node
+
+
+def group_at(group: zarr.Group, name: str) -> zarr.Group:
+    """Return a group of a group.
+
+    Raises
+    ------
+    OutputError
+        If there is none.
+    """
+    node = group.get(name)
+    if not isinstance(node, zarr.Group):
+        raise OutputError(
+            f"{group.store_path}/{name}: the group is missing; "
+            "the store is damaged: write it anew with --overwrite"
+        )
+    return node
+
+
+def attributes_of(group: zarr.Group) -> dict[str, Any]:
+    """Return a copy of the attributes of a group."""
+    return group.attrs.asdict()
+
+
+def replace_attributes(group: zarr.Group, attributes: dict[str, Any]) -> None:
+    """Replace all attributes of a group by one atomic write."""
+    group.attrs.put(attributes)
+
+
+def remove_partial_files(folder: Path) -> None:
+    """Remove what writers that were killed left behind, below a folder."""
+    for stray in folder.rglob("*.partial"):
+        if stray.is_file():
+            stray.unlink(missing_ok=True)
+
+
+@contextmanager
+def storage_errors(path: Path, action: str) -> Iterator[None]:
+    """Turn errors of the file system into one line that names path and remedy.
+
+    Raises
+    ------
+    OutputError
+        Instead of any OSError inside.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OutputError(
+            f"{path}: cannot {action}: {reason}; {_remedy(error.errno)}"
+        ) from error
+
+
+def _remedy(number: int | None) -> str:
+    if number in NO_SPACE:
+        return (
+            "what was written is kept: free some space and go on with --resume, "
+            "or choose another --out"
+        )
+    if number in NOT_ALLOWED:
+        return "choose an --out that you may write to"
+    return "check that the disk is there and go on with --resume"
