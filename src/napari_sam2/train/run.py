@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from napari_sam2.errors import InputError
-from napari_sam2.io.training_images import read_folder
 from napari_sam2.model.sam2 import Sam2
 from napari_sam2.train.config import Source, TrainConfig, read_config
 from napari_sam2.train.examples import Corpus, Example, prepare
@@ -75,6 +74,9 @@ def open_sources(config: TrainConfig, base: Path) -> tuple[Corpus, dict[str, Cor
 
 def split(source: Source, base: Path) -> tuple[list[Example], list[Example]]:
     """Read a folder; return the examples to train on and those held out."""
+    # Here, so that training on simulated movies needs no file formats.
+    from napari_sam2.io.training_images import read_folder
+
     names = _held_out_names(base / source.holdout) if source.holdout else frozenset()
     kept: list[Example] = []
     held: list[Example] = []
