@@ -55,13 +55,15 @@ class FrameBlocks:
         start, stop = self._block_of(frame_index)
         with self._lock:
             if stop - start == 1:
-                return self._load(start, stop)[0]
+                only: np.ndarray = self._load(start, stop)[0]
+                return only
             if start not in self._blocks:
                 while len(self._blocks) >= KEPT_BLOCKS:
                     self._blocks.popitem(last=False)
                 self._blocks[start] = self._load(start, stop)
             self._blocks.move_to_end(start)
-            return self._blocks[start][frame_index - start]
+            planes: np.ndarray = self._blocks[start][frame_index - start]
+            return planes
 
     def clear(self) -> None:
         """Forget the blocks kept."""

@@ -1,0 +1,78 @@
+"""The movie that prompts are for: what lies inside it, and what does not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from napari_sam2.errors import InputError
+from napari_sam2.prompts import PromptedObject
+
+MAX_OBJECT_ID = 65_535
+"""Label images are 16-bit."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromptBounds:
+    """Where prompts may lie.
+
+    Attributes
+    ----------
+    frame_shape
+        ``(Y, X)`` of the movie in pixels.
+    frame_count
+        Number of frames.
+    """
+
+    frame_shape: tuple[int, int]
+    frame_count: int
+
+    def check_frame(self, frame_index: int, where: str) -> None:
+        """Refuse frames that the movie does not have."""
+        if not 0 <= frame_index < self.frame_count:
+            raise InputError(
+                f"{where}: there is no frame {frame_index}; the movie has "
+                f"{self.frame_count}, 0 to {self.frame_count - 1}"
+            )
+
+    def check_position(self, y: float, x: float, where: str) -> None:
+        """Refuse positions outside the frame, whose pixels reach half a step out."""
+        height, width = self.frame_shape
+        inside = -0.5 <= y <= height - 0.5 and -0.5 <= x <= width - 0.5
+        if not (inside and math.isfinite(y) and math.isfinite(x)):
+            raise InputError(
+                f"{where}: row {y:g}, column {x:g} lies outside the frame of "
+                f"{height} × {width} pixels; positions are [y, x], counted from 0"
+            )
+
+
+def check_object_id(object_id: int, where: str) -> None:
+    """Refuse ids that no 16-bit label image can hold."""
+    if not 1 <= object_id <= MAX_OBJECT_ID:
+        raise InputError(
+            f"{where}: object id {object_id} is out of range; ids are 1 to "
+            f"{MAX_OBJECT_ID}, 0 is the background"
+        )
+
+
+def check_family(objects: Iterable[PromptedObject], path: str) -> None:
+    """Refuse ids that come twice, unknown mothers, and circles of descent."""
+    mothers: dict[int, int | None] = {}
+    for item in objects:
+        if item.object_id in mothers:
+            raise InputError(f"{path}: object id {item.object_id} is used twice")
+        mothers[item.object_id] = item.parent
+    for object_id, parent in mothers.items():
+        if parent is not None and parent not in mothers:
+            raise InputError(
+                f"{path}: object {object_id}, parent: there is no object {parent}"
+            )
+        line = {object_id}
+        while parent is not None:
+            if parent in line:
+                raise InputError(
+                    f"{path}: object {object_id}, parent: it descends from itself"
+                )
+            line.add(parent)
+            parent = mothers[parent]
