@@ -91,8 +91,9 @@ def choose_objects(
     labels: np.ndarray, count: int, random: np.random.Generator
 ) -> np.ndarray:
     """Return ``count`` ids visible in a label image, or an empty array if none is."""
-    ids, areas = np.unique(labels, return_counts=True)
-    ids = ids[(ids != 0) & (areas >= SMALLEST_AREA) & (areas < 0.6 * labels.size)]
+    found, areas = np.unique(labels, return_counts=True)
+    fits = (found != 0) & (areas >= SMALLEST_AREA) & (areas < 0.6 * labels.size)
+    ids: np.ndarray = found[fits]
     if not len(ids):
         return ids
     # All different where there are enough; otherwise each once, and some again.

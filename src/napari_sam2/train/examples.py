@@ -69,7 +69,8 @@ def object_table(labels: np.ndarray) -> np.ndarray:
     y = np.bincount(compact, row, minlength=len(ids)) / area
     x = np.bincount(compact, column, minlength=len(ids)) / area
     table = np.stack([y, x, 2.0 * np.sqrt(area / np.pi)], axis=1)
-    return table[(ids != 0) & (area >= 12)]
+    kept: np.ndarray = table[(ids != 0) & (area >= 12)]
+    return kept
 
 
 def _halve(frames: np.ndarray) -> np.ndarray:
@@ -78,7 +79,8 @@ def _halve(frames: np.ndarray) -> np.ndarray:
     even = frames[:, : height // 2 * 2, : width // 2 * 2]
     blocks = even.reshape(count, height // 2, 2, width // 2, 2, channels)
     total = blocks.sum(axis=(2, 4), dtype=np.uint16)
-    return ((total + 2) // 4).astype(np.uint8)
+    halved: np.ndarray = ((total + 2) // 4).astype(np.uint8)
+    return halved
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -102,7 +102,8 @@ def _linear(scale: float, random: np.random.Generator) -> np.ndarray:
     mirror = 1.0 if random.random() < 0.5 else -1.0
     cosine, sine = np.cos(angle), np.sin(angle)
     turn = np.array([[cosine, -sine], [sine, cosine]])
-    return turn @ np.diag([stretch, mirror / stretch]) / scale
+    linear: np.ndarray = turn @ np.diag([stretch, mirror / stretch]) / scale
+    return linear
 
 
 def _centre(

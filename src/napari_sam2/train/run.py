@@ -9,6 +9,7 @@ from napari_sam2.errors import InputError
 from napari_sam2.model.sam2 import Sam2
 from napari_sam2.train.config import Source, TrainConfig, read_config
 from napari_sam2.train.examples import Corpus, Example, prepare
+from napari_sam2.train.parallel import workers
 from napari_sam2.train.simulated import simulated_examples
 from napari_sam2.train.trainer import TrainingProgress, train
 
@@ -43,14 +44,15 @@ def run_training(
     """
     config = read_config(config_path)
     data, held_out = open_sources(config, config_path.parent)
-    return train(
-        config,
-        data,
-        folder,
-        held_out=held_out,
-        resume=resume,
-        on_progress=on_progress,
-    )
+    with workers():
+        return train(
+            config,
+            data,
+            folder,
+            held_out=held_out,
+            resume=resume,
+            on_progress=on_progress,
+        )
 
 
 def open_sources(config: TrainConfig, base: Path) -> tuple[Corpus, dict[str, Corpus]]:

@@ -21,6 +21,7 @@ from napari_sam2.train.config import Stage, TrainConfig
 from napari_sam2.train.examples import Corpus
 from napari_sam2.train.initialise import initialise_local
 from napari_sam2.train.losses import LossWeights
+from napari_sam2.train.parallel import average_gradients, rank
 from napari_sam2.train.passes import run_batch
 from napari_sam2.train.validation import validate
 
@@ -88,42 +89,54 @@ def train(
     state = start(config)
     if resume:
         load_state(folder / CHECKPOINT, state)
-    log = _CsvLog(folder / LOG, resume=resume)
-    validation_log = _CsvLog(folder / VALIDATION_LOG, resume=resume)
+    recorder = _Recorder(config, folder, held_out or {}, resume) if not rank() else None
     began, first = time.monotonic(), state.step
     while state.step < config.total_steps:
         stage, stage_step = locate(config, state.step)
         values = train_step(config, state, data, stage, stage_step)
-        step = state.step
-        if step % LOG_EVERY == 0:
-            log.write({"step": step, "stage": stage.name, **values})
-        if held_out and _is_due(config, step, config.validate_every):
-            _validate_all(state, held_out, stage, validation_log)
-        if _is_due(config, step, config.checkpoint_every):
-            save_state(folder / CHECKPOINT, state)
+        if recorder:
+            recorder.record(state, stage, values)
         if on_progress:
-            seconds = (time.monotonic() - began) / (step - first)
-            on_progress(_progress(config, step, values, seconds))
+            seconds = (time.monotonic() - began) / (state.step - first)
+            total = config.total_steps
+            on_progress(
+                TrainingProgress(state.step, total, stage.name, values, seconds)
+            )
     return state.average
 
 
-def _progress(
-    config: TrainConfig, step: int, values: Mapping[str, float], seconds: float
-) -> TrainingProgress:
-    stage, _ = locate(config, step - 1)
-    return TrainingProgress(step, config.total_steps, stage.name, values, seconds)
+class _Recorder:
+    """Writes logs, validation scores and checkpoints of a run when they are due."""
 
+    def __init__(
+        self,
+        config: TrainConfig,
+        folder: Path,
+        held_out: Mapping[str, Corpus],
+        resume: bool,
+    ) -> None:
+        self.config = config
+        self.checkpoint = folder / CHECKPOINT
+        self.held_out = held_out
+        self.log = _CsvLog(folder / LOG, resume=resume)
+        self.validation_log = _CsvLog(folder / VALIDATION_LOG, resume=resume)
 
-def _validate_all(
-    state: TrainingState, held_out: Mapping[str, Corpus], stage: Stage, log: _CsvLog
-) -> None:
-    for name, corpus in held_out.items():
-        scores = validate(state.average, corpus, stage)
-        log.write({"step": state.step, "data": name, **scores})
+    def record(
+        self, state: TrainingState, stage: Stage, values: Mapping[str, float]
+    ) -> None:
+        """Write what is due after a step."""
+        if self._is_due(state.step, LOG_EVERY):
+            self.log.write({"step": state.step, "stage": stage.name, **values})
+        if self._is_due(state.step, self.config.validate_every):
+            for name, corpus in self.held_out.items():
+                scores = validate(state.average, corpus, stage)
+                row = {"step": state.step, "data": name, **scores}
+                self.validation_log.write(row)
+        if self._is_due(state.step, self.config.checkpoint_every):
+            save_state(self.checkpoint, state)
 
-
-def _is_due(config: TrainConfig, step: int, every: int) -> bool:
-    return step == config.total_steps or step % every == 0
+    def _is_due(self, step: int, every: int) -> bool:
+        return step == self.config.total_steps or step % every == 0
 
 
 def start(config: TrainConfig) -> TrainingState:
@@ -175,7 +188,7 @@ def train_step(
     stage_step: int,
 ) -> Mapping[str, float]:
     """Do one optimiser step; return loss, scores, rate and gradient norm."""
-    random = np.random.default_rng((config.seed, state.step))
+    random = np.random.default_rng((config.seed, state.step, rank()))
     still = stage.frames == 1 or (
         stage.image_every > 0 and stage_step % stage.image_every == 0
     )
@@ -186,6 +199,7 @@ def train_step(
         scores = run_batch(state.model, batch, LossWeights())
     state.optimizer.zero_grad(set_to_none=True)
     torch.autograd.backward(scores.loss)
+    average_gradients(state.model)
     norm = nn.utils.clip_grad_norm_(state.model.parameters(), config.clip_norm)
     state.optimizer.step()
     state.step += 1
