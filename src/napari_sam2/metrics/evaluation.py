@@ -161,17 +161,20 @@ class MovieScorer:
         InputError
             If nothing was scored, or a wanted object was in no frame of the truth.
         """
-        if not self._records:
-            raise InputError(
-                "nothing to score: the truth holds no object in the chosen frames, or "
-                "none matches the prediction"
-            )
         for object_id, record in self._records.items():
-            if not any(record.present):
+            if not self._open_end and not any(record.present):
                 raise InputError(
                     f"object {object_id} is in no scored frame of the truth: leave it "
                     "out, or check the frames"
                 )
+        scored = {
+            key: value for key, value in self._records.items() if any(value.present)
+        }
+        if not scored:
+            raise InputError(
+                "nothing to score: the truth holds no object in the chosen frames, or "
+                "no object was chosen"
+            )
         scores = [
             ObjectScore(
                 object_id=object_id,
@@ -181,7 +184,7 @@ class MovieScorer:
                 region_by_frame=tuple(record.regions),
                 boundary_by_frame=tuple(record.boundaries),
             )
-            for object_id, record in sorted(self._records.items())
+            for object_id, record in sorted(scored.items())
         ]
         return MovieScore(tuple(scores), self._frame_count)
 

@@ -103,7 +103,7 @@ def _window(mask: np.ndarray) -> tuple[slice, slice]:
     # One pixel more on each side, as boundaries lie half a pixel outside.
     rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
     if rows.size == 0:
-        return slice(0, 0), slice(0, 0)
+        return slice(0, 1), slice(0, 1)
     return (
         slice(max(0, int(rows[0]) - 1), int(rows[-1]) + 2),
         slice(max(0, int(columns[0]) - 1), int(columns[-1]) + 2),
