@@ -101,14 +101,6 @@ class FakePredictor:
             logits[row, object_id % SHAPE[0]] = self.recent[object_id]
         return FakeStep(frame_index, ids, logits)
 
-    def label_image(self, object_ids, logits):
-        labels = np.zeros(SHAPE, np.uint16)
-        best = np.zeros(SHAPE, np.float32)
-        for object_id, plane in sorted(zip(object_ids, logits, strict=True)):
-            labels = np.where(plane > best, object_id, labels).astype(np.uint16)
-            best = np.maximum(best, plane)
-        return labels
-
     def forget_recent(self, object_ids=None):
         for object_id in list(self.recent) if object_ids is None else object_ids:
             self.recent.pop(object_id, None)

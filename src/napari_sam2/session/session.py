@@ -7,7 +7,7 @@ pausing is not asking for the next frame.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,9 +25,14 @@ from napari_sam2.prompts import PromptedObject
 from napari_sam2.session.merge import merge_labels
 from napari_sam2.session.plan import COMMIT_INTERVAL, Plan, Sweep, sweeps, timelines
 from napari_sam2.session.resolution import Resolution, resolution
+from napari_sam2.tracking.postprocess import label_image
 
 if TYPE_CHECKING:
-    from napari_sam2.tracking.predictor import StepResult, StreamingPredictor
+    from napari_sam2.tracking.predictor import StreamingPredictor
+    from napari_sam2.tracking.step_result import StepResult
+
+LABEL_DTYPE = np.dtype(np.uint32)
+"""Of composed label images; a store narrows them to its own type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +115,7 @@ class Session:
         self.objects = tuple(objects)
         self.has_foreign_labels = has_foreign_labels
 
-    def propagate(self, plan: Plan) -> Iterator[FrameDone]:
+    def propagate(self, plan: Plan) -> Generator[FrameDone, None, None]:
         """Track all objects as planned, going on from the last commit of an equal plan.
 
         Closing the generator keeps what was written and commits it.
@@ -140,7 +145,8 @@ class Session:
     def _visits(self, plan: Plan) -> list[Visit]:
         """Return all steps of the plan: prompts are resolved first, then swept."""
         lives = timelines(self.objects, self.source.frame_count)
-        walks = [resolution(self.objects), *sweeps(lives, plan)]
+        walks: list[Resolution | Sweep] = [resolution(self.objects)]
+        walks += sweeps(lives, plan)
         return [
             Visit(stage, walk, frame_index, is_first=number == 0)
             for stage, walk in enumerate(walks)
@@ -244,7 +250,8 @@ class Session:
         if others:
             object_ids = object_ids + others
             logits = np.concatenate((logits, other_logits))
-        labels = self.predictor.label_image(object_ids, logits)
+        shape = self.store.frame_shape
+        labels = label_image(object_ids, logits, shape, LABEL_DTYPE)
         if not self.has_foreign_labels:
             return labels
         owned = [thing.object_id for thing in self.objects]

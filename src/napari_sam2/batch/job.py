@@ -1,0 +1,332 @@
+"""One movie, from a request to masklets: where all parts are put together.
+
+The command line and the cluster run a `TrackJob`; the viewer composes the same parts
+from its layers. This module constructs what `napari_sam2.session` is given.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Generator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from napari_sam2 import __version__
+from napari_sam2.batch.resources import peak_memory
+from napari_sam2.errors import InputError, OutputError
+from napari_sam2.interfaces import FrameSource
+from napari_sam2.io.frame_sources import StackFrames, open_frames
+from napari_sam2.io.ome_zarr_image import embed_image
+from napari_sam2.io.ome_zarr_labels import DEFAULT_NAME, OmeZarrLabelStore
+from napari_sam2.io.prefetch import PrefetchingFrameSource
+from napari_sam2.io.prompt_files import read_prompts
+from napari_sam2.io.prompt_json import document_of
+from napari_sam2.io.provenance import Provenance
+from napari_sam2.prompts import PromptedObject
+from napari_sam2.session.plan import Direction, FrameRange, MergePolicy, Plan
+from napari_sam2.session.session import FrameDone, Session
+
+if TYPE_CHECKING:
+    from napari_sam2.tracking.predictor import StreamingPredictor
+
+FILL_HOLES = 8
+"""Holes up to this many low-resolution pixels are filled, as official SAM 2 does."""
+
+
+class FrameOptions(BaseModel):
+    """Which part of a file is the movie, and how its intensities are mapped.
+
+    Attributes are those of `napari_sam2.io.frame_sources.open_frames`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    axes: str | None = None
+    z: int | None = None
+    channels: tuple[int, ...] | None = None
+    contrast_limits: tuple[tuple[float, float], ...] | None = None
+    percentiles: tuple[float, float] | None = None
+
+
+class ModelOptions(BaseModel):
+    """Which network, where, and in which numbers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str = "nano"
+    image_size: int | None = None
+    device: str = "auto"
+    precision: str = "auto"
+    raw_masks: bool = False
+
+
+class TrackJob(BaseModel):
+    """A request to track prompted objects through one movie.
+
+    Attributes
+    ----------
+    movie, prompts, out
+        Files: what to track in, what to track, where masklets go.
+    prompt_frame
+        Frame that a label image or a 2D table of prompts belongs to.
+    name
+        Name of the label group.
+    frame_options, model_options
+        How the movie is read; what tracks.
+    frames
+        First frame and the one after the last; None for all.
+    direction, merge
+        See `napari_sam2.session.plan`.
+    resume, overwrite
+        What to do about an existing label group of that name.
+    embed_image
+        Copy the movie into the new OME-Zarr.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    movie: Path
+    prompts: Path
+    out: Path
+    prompt_frame: int = 0
+    name: str = DEFAULT_NAME
+    frame_options: FrameOptions = FrameOptions()
+    model_options: ModelOptions = ModelOptions()
+    frames: tuple[int | None, int | None] | None = None
+    direction: Direction = Direction.BOTH
+    merge: MergePolicy = MergePolicy.KEEP
+    resume: bool = False
+    overwrite: bool = False
+    embed_image: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TrackReport:
+    """What a finished (or cancelled) run did.
+
+    Attributes
+    ----------
+    labels
+        Folder of the label group.
+    objects, frames_total, frames_computed
+        How many objects; frames of the movie in the plan; frames that this run wrote
+        (fewer than planned when it resumed another).
+    seconds, frames_per_second
+        Wall time of the propagation, model loading not counted.
+    peak_memory_bytes, memory_after_loading_bytes
+        Resident memory of the process, where the system tells.
+    """
+
+    labels: str
+    objects: int
+    frames_total: int
+    frames_computed: int
+    seconds: float
+    frames_per_second: float
+    peak_memory_bytes: int | None
+    memory_after_loading_bytes: int | None
+
+    def as_json(self) -> dict[str, object]:
+        """Return the report as a JSON-able mapping."""
+        return asdict(self)
+
+
+@dataclass(slots=True)
+class Run:
+    """A job whose parts are put together, ready to go.
+
+    A context manager: leaving it closes files and threads.
+    """
+
+    session: Session
+    plan: Plan
+    source: FrameSource
+    store: OmeZarrLabelStore
+    frames_computed: int = 0
+    seconds: float = 0.0
+    memory_after_loading: int | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.source.close()
+
+    def frames(self) -> Generator[FrameDone, None, None]:
+        """Track, counting frames and time."""
+        self.memory_after_loading = peak_memory()
+        begin = time.perf_counter()
+        for done in self.session.propagate(self.plan):
+            self.frames_computed += done.written
+            self.seconds = time.perf_counter() - begin
+            yield done
+
+    def report(self) -> TrackReport:
+        """Say what was done so far."""
+        rate = self.frames_computed / self.seconds if self.seconds else 0.0
+        return TrackReport(
+            labels=str(self.store.path / "labels" / self.store.name),
+            objects=len(self.session.objects),
+            frames_total=self.plan.frames.stop - self.plan.frames.first,
+            frames_computed=self.frames_computed,
+            seconds=self.seconds,
+            frames_per_second=rate,
+            peak_memory_bytes=peak_memory(),
+            memory_after_loading_bytes=self.memory_after_loading,
+        )
+
+
+def open_run(job: TrackJob) -> Run:
+    """Open the movie, read the prompts, load the model and open the store.
+
+    Raises
+    ------
+    InputError, ModelError, OutputError
+        If one of them cannot be used; nothing was written then.
+    """
+    _refuse_existing(job)
+    source = open_frames(job.movie, **job.frame_options.model_dump())
+    objects = read_prompts(
+        job.prompts,
+        frame=job.prompt_frame,
+        frame_shape=source.frame_shape,
+        frame_count=source.frame_count,
+    )
+    predictor = _load_predictor(job.model_options, source)
+    provenance = _provenance(job, source, objects, predictor)
+    plan = Plan(
+        frames=_frame_range(job.frames, source.frame_count),
+        direction=job.direction,
+        merge=job.merge,
+        key=provenance.plan_key,
+    )
+    store = _open_store(job, source, objects, provenance, _logits_shape(predictor))
+    session = Session(PrefetchingFrameSource(source), store, predictor, objects)
+    return Run(session, plan, session.source, store)
+
+
+def _refuse_existing(job: TrackJob) -> None:
+    """Say so before any work is done."""
+    exists = OmeZarrLabelStore.exists(job.out, job.name)
+    if exists and not (job.resume or job.overwrite):
+        raise OutputError(
+            f"{job.out}/labels/{job.name} exists: go on with --resume, replace it with "
+            "--overwrite, or choose another --name"
+        )
+
+
+def _frame_range(
+    frames: tuple[int | None, int | None] | None, frame_count: int
+) -> FrameRange:
+    first, stop = frames or (None, None)
+    first, stop = first or 0, frame_count if stop is None else stop
+    if not 0 <= first < stop <= frame_count:
+        raise InputError(
+            f"--frames {first}:{stop}: the movie has frames 0:{frame_count}; give "
+            "FIRST:STOP inside"
+        )
+    return FrameRange(first, stop)
+
+
+def _load_predictor(options: ModelOptions, source: FrameSource) -> StreamingPredictor:
+    from napari_sam2.model.checkpoint import load_model
+    from napari_sam2.tracking.predictor import StreamingPredictor
+
+    return StreamingPredictor(
+        load_model(options.model),
+        frame_shape=source.frame_shape,
+        frame_count=source.frame_count,
+        image_size=options.image_size,
+        device=options.device,
+        precision=options.precision,
+        fill_holes=0 if options.raw_masks else FILL_HOLES,
+    )
+
+
+def _logits_shape(predictor: StreamingPredictor) -> tuple[int, int]:
+    from napari_sam2.model.config import LOGIT_STRIDE
+
+    side = predictor.network.geometry.image_size // LOGIT_STRIDE
+    return side, side
+
+
+def _provenance(
+    job: TrackJob,
+    source: FrameSource,
+    objects: list[PromptedObject],
+    predictor: StreamingPredictor,
+) -> Provenance:
+    import torch
+
+    from napari_sam2.model.checkpoint import weights_sha256
+
+    settings: dict[str, Any] = job.model_dump(
+        mode="json", include={"frames", "direction", "merge"}
+    )
+    settings["raw_masks"] = job.model_options.raw_masks
+    return Provenance(
+        model=job.model_options.model,
+        weights_sha256=weights_sha256(job.model_options.model),
+        image_size=predictor.network.geometry.image_size,
+        device=str(predictor.device),
+        precision=predictor.precision.name,
+        threads=torch.get_num_threads(),
+        prompts=_prompts_with_hashes(objects),
+        frames=dict(source.provenance),
+        settings=settings,
+        plugin_version=__version__,
+    )
+
+
+def _open_store(
+    job: TrackJob,
+    source: StackFrames,
+    objects: list[PromptedObject],
+    provenance: Provenance,
+    logits_shape: tuple[int, int],
+) -> OmeZarrLabelStore:
+    if job.resume and OmeZarrLabelStore.exists(job.out, job.name):
+        return OmeZarrLabelStore.open_for_resume(job.out, provenance, job.name)
+    if job.embed_image:
+        _embed_movie(job, source)
+    return OmeZarrLabelStore.create(
+        job.out,
+        frame_count=source.frame_count,
+        frame_shape=source.frame_shape,
+        logits_shape=logits_shape,
+        objects=objects,
+        provenance=provenance,
+        calibration=source.calibration,
+        name=job.name,
+        overwrite=job.overwrite,
+    )
+
+
+def _embed_movie(job: TrackJob, source: StackFrames) -> None:
+    """Copy the movie as the model sees it: grey as one plane, colour as RGB."""
+    is_grey = len(source.layout.channels) == 1
+    frames = (source.read(index) for index in range(source.frame_count))
+    embed_image(
+        job.out,
+        (frame[..., 0] for frame in frames) if is_grey else frames,
+        frame_count=source.frame_count,
+        calibration=source.calibration,
+        name=job.movie.stem,
+    )
+
+
+def _prompts_with_hashes(objects: list[PromptedObject]) -> dict[str, Any]:
+    """Return the prompts as their file has them, masks by the hash of their pixels."""
+    document, masks = document_of(objects, "masks")
+    return {
+        **document.model_dump(mode="json", exclude_none=True),
+        "masks": {
+            name: hashlib.sha256(np.packbits(mask).tobytes()).hexdigest()
+            for name, mask in masks.items()
+        },
+    }

@@ -1,0 +1,21 @@
+"""What the process uses, as far as the system tells."""
+
+from __future__ import annotations
+
+import sys
+
+KIBIBYTE = 1024
+
+
+def peak_memory() -> int | None:
+    """Return the largest resident memory of this process so far, in bytes.
+
+    None on systems that do not tell (Windows).
+    """
+    try:
+        import resource
+    except ModuleNotFoundError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # macOS counts bytes, Linux kibibytes.
+    return peak if sys.platform == "darwin" else peak * KIBIBYTE

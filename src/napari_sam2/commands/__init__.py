@@ -1,0 +1,1 @@
+"""The parts of the command line: options, progress, and the smaller commands."""

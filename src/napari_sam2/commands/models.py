@@ -1,0 +1,61 @@
+"""`napari-sam2 models`: what can be used, what is here, and fetching it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from napari_sam2.commands.progress import download_progress
+
+app = typer.Typer(help="List, download and verify models.", no_args_is_help=True)
+
+TRUST = {
+    "registry": "is the published file",
+    "person": "is the file whose hash was accepted by hand",
+    "package": "is bundled with this installation",
+}
+
+Name = Annotated[str, typer.Argument(help="A name of `models list`.")]
+
+
+@app.command(name="list")
+def list_models() -> None:
+    """List the models that can be named, and whether they are on this machine."""
+    from napari_sam2.model.download import model_path
+    from napari_sam2.model.registry import REGISTRY
+
+    table = Table("model", "size", "licence", "on this machine")
+    for entry in REGISTRY.values():
+        path = model_path(entry.name)
+        size = "" if entry.bytes is None else f"{entry.bytes / 1e6:.0f} MB"
+        where = "bundled" if entry.is_bundled else str(path) if path.exists() else "–"
+        table.add_row(entry.name, size, entry.licence, where)
+    Console().print(table)
+
+
+@app.command()
+def download(
+    name: Name,
+    accept_hash: Annotated[
+        str | None,
+        typer.Option(help="SHA-256 to accept where ours is not confirmed."),
+    ] = None,
+) -> None:
+    """Download a model into the cache folder (NAPARI_SAM2_CACHE) and verify it."""
+    from napari_sam2.model.download import download as fetch
+
+    with download_progress(name) as on_bytes:
+        path = fetch(name, progress=on_bytes, accept_hash=accept_hash)
+    typer.echo(str(path))
+
+
+@app.command()
+def verify(name: Name) -> None:
+    """Check a downloaded model against its registered SHA-256."""
+    from napari_sam2.model.download import verify as check
+
+    found = check(name)
+    typer.echo(f"{found.path}: {TRUST[found.trusted_by]}")

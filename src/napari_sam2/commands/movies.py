@@ -1,0 +1,134 @@
+"""`napari-sam2 simulate`, `evaluate` and `demo`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from napari_sam2.commands.options import parse_frames, parse_ids
+from napari_sam2.commands.progress import follow
+
+DEMO_FRAMES = 30
+
+
+def simulate(  # noqa: PLR0913 - one parameter an option
+    out: Annotated[
+        Path, typer.Argument(help="An OME-Zarr (.zarr), or a folder for TIFFs.")
+    ],
+    kind: Annotated[str, typer.Option(help="nuclei, phase or bacteria.")] = "nuclei",
+    frames: Annotated[int | None, typer.Option(help="Number of frames.")] = None,
+    size: Annotated[int | None, typer.Option(help="Side of a frame, pixels.")] = None,
+    cells: Annotated[int | None, typer.Option(help="Cells at the start.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Another movie.")] = None,
+    bits: Annotated[int | None, typer.Option(help="8 or 16.")] = None,
+) -> None:
+    """Simulate a movie with exact truth (the truth only comes with TIFFs)."""
+    from napari_sam2.batch.movie_files import write_movie_tiffs, write_movie_zarr
+    from napari_sam2.synthetic import SimulatedMovie, preset
+
+    wished = {
+        "frame_count": frames,
+        "frame_shape": None if size is None else (size, size),
+        "cell_count": cells,
+        "seed": seed,
+        "bit_depth": bits,
+    }
+    changes = {name: value for name, value in wished.items() if value is not None}
+    movie = SimulatedMovie(preset(kind, **changes))
+    write = write_movie_zarr if out.suffix == ".zarr" else write_movie_tiffs
+    write(movie, out)
+    typer.echo(str(out))
+
+
+def evaluate(  # noqa: PLR0913 - one parameter an option
+    labels: Annotated[Path, typer.Argument(help="Masklets: our OME-Zarr, TIFF, ….")],
+    truth: Annotated[Path, typer.Argument(help="True labels, in any such format.")],
+    name: Annotated[str, typer.Option(help="Name of the label group.")] = "masklets",
+    match: Annotated[
+        Path | None,
+        typer.Option(help="Label image that pairs ids with the truth's by overlap."),
+    ] = None,
+    match_frame: Annotated[int, typer.Option(help="Frame of --match.")] = 0,
+    minimum_overlap: Annotated[float, typer.Option(help="Least IoU of a pair.")] = 0.5,
+    objects: Annotated[
+        str | None, typer.Option(help="Ids of the truth to score: 1,2,7.")
+    ] = None,
+    frames: Annotated[str | None, typer.Option(help="FIRST:STOP to score.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Score masklets against a truth: J, F and J&F."""
+    from napari_sam2.batch.evaluation import EvaluationJob, run_evaluation
+
+    job = EvaluationJob(
+        labels=labels,
+        truth=truth,
+        name=name,
+        match=match,
+        match_frame=match_frame,
+        minimum_overlap=minimum_overlap,
+        objects=parse_ids(objects),
+        frames=parse_frames(frames),
+    )
+    score = run_evaluation(job)
+    if as_json:
+        typer.echo(json.dumps(score.to_json()))
+        return
+    table = Table("object", "tracked as", "J", "F", "J&F")
+    for one in score.objects:
+        table.add_row(
+            str(one.object_id),
+            "–" if one.predicted_id is None else str(one.predicted_id),
+            *_numbers(one.region, one.boundary, one.region_and_boundary),
+        )
+    table.add_section()
+    means = _numbers(score.region, score.boundary, score.region_and_boundary)
+    table.add_row("mean", "", *means)
+    Console().print(table)
+
+
+def demo(
+    out: Annotated[
+        Path, typer.Option(help="Folder to make; numbered if it exists.")
+    ] = Path("napari-sam2-demo"),
+    kind: Annotated[str, typer.Option(help="nuclei, phase or bacteria.")] = "nuclei",
+    frames: Annotated[int, typer.Option(help="Number of frames.")] = DEMO_FRAMES,
+    model: Annotated[str, typer.Option(help="Model to track with.")] = "nano",
+    view: Annotated[
+        bool, typer.Option("--view/--no-view", help="Open the result in napari.")
+    ] = True,
+) -> None:
+    """Simulate a movie, click on its cells, track them, and show the result."""
+    from napari_sam2.batch.demo import free_folder, run_demo
+    from napari_sam2.synthetic import preset
+
+    folder = free_folder(out)
+    folder.mkdir(parents=True)
+    result = follow(run_demo(preset(kind, frame_count=frames), folder, model), "demo")
+    typer.echo(
+        f"{result.report.objects} cells clicked, {frames} frames tracked "
+        f"({result.report.frames_per_second:.1f} frames/s)\n"
+        f"J against the exact truth: {result.score.region:.3f}\n"
+        f"masklets: {result.report.labels}"
+    )
+    if view and has_display():
+        from napari_sam2.ui.result_view import show_result
+
+        show_result(result.movie)
+
+
+def has_display() -> bool:
+    """Return whether a window can be opened here."""
+    if sys.platform in ("win32", "darwin"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _numbers(*values: float | None) -> list[str]:
+    return ["–" if value is None else f"{value:.3f}" for value in values]

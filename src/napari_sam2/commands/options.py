@@ -1,0 +1,92 @@
+"""What people type into options, as numbers."""
+
+from __future__ import annotations
+
+from napari_sam2.errors import InputError
+
+
+def parse_frames(text: str | None) -> tuple[int | None, int | None] | None:
+    """Read ``FIRST:STOP``; either may be left out.
+
+    Raises
+    ------
+    InputError
+        If it is something else.
+    """
+    if text is None:
+        return None
+    parts = text.split(":")
+    try:
+        first, stop = (int(part) if part else None for part in parts)
+    except ValueError as error:
+        raise InputError(f"--frames {text}: give FIRST:STOP, such as 0:100") from error
+    return first, stop
+
+
+def parse_channels(text: str | None) -> tuple[int, ...] | None:
+    """Read up to three channel numbers, ``0`` or ``2,0,1``.
+
+    Raises
+    ------
+    InputError
+        If it is something else.
+    """
+    if text is None:
+        return None
+    try:
+        channels = tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise InputError(
+            f"--channels {text}: give numbers, such as 0 or 0,1"
+        ) from error
+    if len(channels) > 3:
+        raise InputError(f"--channels {text}: red, green and blue are three at most")
+    return channels
+
+
+def parse_ids(text: str | None) -> tuple[int, ...] | None:
+    """Read object ids such as ``1,2,7``.
+
+    Raises
+    ------
+    InputError
+        If it is something else.
+    """
+    if text is None:
+        return None
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise InputError(f"--objects {text}: give ids, such as 1,2,7") from error
+
+
+def parse_limits(text: str | None) -> tuple[tuple[float, float], ...] | None:
+    """Read ``LOW,HIGH`` or one such pair for each channel, joined by ``;``.
+
+    Raises
+    ------
+    InputError
+        If it is something else.
+    """
+    if text is None:
+        return None
+    return tuple(_pair(part, "--contrast-limits", text) for part in text.split(";"))
+
+
+def parse_percentiles(text: str | None) -> tuple[float, float] | None:
+    """Read ``LOW,HIGH``.
+
+    Raises
+    ------
+    InputError
+        If it is something else.
+    """
+    return None if text is None else _pair(text, "--percentiles", text)
+
+
+def _pair(part: str, option: str, text: str) -> tuple[float, float]:
+    try:
+        low, high = (float(number) for number in part.split(","))
+    except ValueError as error:
+        raise InputError(f"{option} {text}: give LOW,HIGH, such as 0.1,99.9") from error
+    return low, high
