@@ -1,0 +1,215 @@
+"""Which objects of a frame are computed together, and how many at once."""
+
+from __future__ import annotations
+
+import gc
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from typing import TypeVar
+
+import torch
+
+from napari_sam2.errors import ModelError
+from napari_sam2.model.config import (
+    LOGIT_STRIDE,
+    RECENT_MEMORIES,
+    STRIDE,
+    Sam2Config,
+)
+from napari_sam2.prompts import FramePrompt
+from napari_sam2.tracking.memory_bank import MemoryBank
+
+logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+CPU_BUDGET = 2**30
+"""Bytes that a batch may take on the CPU; fixed, so that equal runs batch equally."""
+
+DEVICE_SHARE = 0.7
+"""Share of the free device memory that a batch may take."""
+
+USUAL_ANCHORS = 2
+
+
+class Kind(Enum):
+    """How the objects of a batch are computed."""
+
+    TRACKED = auto()  # no prompt: memory alone
+    CLICKED = auto()  # first prompt on a frame: prompts alone
+    CORRECTED = auto()  # prompt on the frame just tracked: memory, mask and prompts
+    MASKED = auto()  # a given mask: neither memory nor prediction
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Objects of one frame that go through the network together.
+
+    Attributes
+    ----------
+    kind
+        How they are computed.
+    frame_index, reverse
+        Where, and which way the stream runs.
+    object_ids
+        The rows.
+    prompts
+        One per object, with equal numbers of points; empty for tracked objects.
+    """
+
+    kind: Kind
+    frame_index: int
+    reverse: bool
+    object_ids: tuple[int, ...]
+    prompts: tuple[FramePrompt, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.object_ids)
+
+    def part(self, start: int, stop: int) -> Batch:
+        """Return a slice of the rows."""
+        return replace(
+            self,
+            object_ids=self.object_ids[start:stop],
+            prompts=self.prompts[start:stop],
+        )
+
+
+def prompted_batches(
+    bank: MemoryBank, frame_index: int, prompts: Sequence[FramePrompt], reverse: bool
+) -> list[Batch]:
+    """Group the prompted objects of a frame.
+
+    Objects with unequal numbers of points never share a batch: a padding point is a
+    token too, and would change the result.
+    """
+    groups: dict[tuple[Kind, bool, int], list[FramePrompt]] = {}
+    for prompt in sorted(prompts, key=lambda prompt: prompt.object_id):
+        kind, direction = _kind_and_direction(bank, frame_index, prompt, reverse)
+        points = len(prompt.points) + (0 if prompt.box is None else 2)
+        groups.setdefault((kind, direction, points), []).append(prompt)
+    return [
+        Batch(
+            kind,
+            frame_index,
+            direction,
+            tuple(prompt.object_id for prompt in members),
+            tuple(members),
+        )
+        for (kind, direction, _), members in groups.items()
+    ]
+
+
+def _kind_and_direction(
+    bank: MemoryBank, frame_index: int, prompt: FramePrompt, reverse: bool
+) -> tuple[Kind, bool]:
+    """Tell first prompts from corrections, which run as their frame was tracked."""
+    if prompt.mask is not None:
+        return Kind.MASKED, reverse
+    last = bank.last_tracked.get(prompt.object_id)
+    has_memory = any(frame != frame_index for frame in bank.anchors(prompt.object_id))
+    if last is None or last.frame_index != frame_index or not has_memory:
+        return Kind.CLICKED, reverse
+    return Kind.CORRECTED, last.reverse
+
+
+def bytes_per_object(config: Sam2Config, image_size: int, anchors: int) -> int:
+    """Estimate what one object of a batch takes while it is computed, in float32."""
+    tokens = (image_size // STRIDE) ** 2
+    keys = tokens * (RECENT_MEMORIES + anchors)
+    attention = keys * (3 * config.memory_dim + 8 * config.hidden_dim)
+    feedforward = tokens * (2 * config.feedforward_dim + 8 * config.hidden_dim)
+    decoder = (image_size // LOGIT_STRIDE) ** 2 * (config.hidden_dim + 8)
+    memory_encoder = 16 * image_size**2
+    return 4 * (attention + feedforward + decoder + memory_encoder)
+
+
+class BatchRunner:
+    """Runs batches in parts that fit into memory.
+
+    Parameters
+    ----------
+    device
+        Whose free memory decides.
+    bytes_per_object
+        What one object takes.
+    limit
+        At most so many objects at once; None leaves it to the memory.
+    """
+
+    def __init__(
+        self, device: torch.device, bytes_per_object: int, limit: int | None
+    ) -> None:
+        self.device = device
+        self.bytes_per_object = bytes_per_object
+        self.limit = limit
+
+    def size(self, objects: int) -> int:
+        """Return how many of so many objects to compute at once."""
+        fitting = max(1, self._free_bytes() // self.bytes_per_object)
+        return max(1, min(objects, fitting, self.limit or objects))
+
+    def run(self, batch: Batch, compute: Callable[[Batch], Result]) -> Iterator[Result]:
+        """Yield the results of the batch's parts.
+
+        A part that does not fit into memory is halved, and so are all later ones.
+
+        Raises
+        ------
+        ModelError
+            If not even one object fits.
+        """
+        start = 0
+        while start < len(batch):
+            part = batch.part(start, start + self.size(len(batch) - start))
+            result = self._attempt(part, compute)
+            if result is None:
+                self._halve(len(part))
+                continue
+            yield result
+            start += len(part)
+
+    def _attempt(
+        self, part: Batch, compute: Callable[[Batch], Result]
+    ) -> Result | None:
+        """Return the result, or None if memory ran out."""
+        try:
+            return compute(part)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+        return None  # only here has the error let go of its tensors
+
+    def _halve(self, size: int) -> None:
+        if size == 1:
+            raise ModelError(
+                f"not enough memory on {self.device} for a single object: choose a "
+                "smaller --image-size, a smaller model or --device cpu"
+            )
+        self.limit = size // 2
+        logger.warning("Out of memory: going on with %d objects at once", self.limit)
+        gc.collect()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _free_bytes(self) -> int:
+        if self.device.type == "cuda":
+            free, _ = torch.cuda.mem_get_info(self.device)
+            cached = torch.cuda.memory_reserved(self.device)
+            held = torch.cuda.memory_allocated(self.device)
+            return int(DEVICE_SHARE * (free + cached - held))
+        if self.device.type == "mps":
+            recommended = torch.mps.recommended_max_memory()
+            held = torch.mps.current_allocated_memory()
+            return int(DEVICE_SHARE * max(recommended - held, 0))
+        return CPU_BUDGET
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Tell whether memory ran out; only CUDA has an error class of its own."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return True
+    message = str(error).lower()
+    return "out of memory" in message or "not enough memory" in message

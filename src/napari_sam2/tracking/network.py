@@ -1,0 +1,161 @@
+"""The network's four verbs for batches of objects, on a device, in a precision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from napari_sam2.interfaces import StoredAnchor
+from napari_sam2.model.mask_decoder import upsample_logits
+from napari_sam2.model.memory_attention import MemorySelection
+from napari_sam2.model.prompt_encoder import PromptTensors
+from napari_sam2.model.sam2 import Decoded, ImageEmbedding, Sam2
+from napari_sam2.tracking.batching import Batch, Kind
+from napari_sam2.tracking.embedding_cache import EmbeddingCache
+from napari_sam2.tracking.postprocess import fill_holes
+from napari_sam2.tracking.precision import Precision
+from napari_sam2.tracking.preprocess import FrameGeometry
+from napari_sam2.tracking.step_result import Seen, to_numpy
+
+CORRECTED_LOGIT_LIMIT = 32.0
+"""Logits given back to the network as a mask prompt are clamped to ± this."""
+
+CACHED_FRAMES = 3
+
+
+class Network:
+    """A model between numpy and its tensors.
+
+    Parameters
+    ----------
+    model
+        The network, on the device of ``precision``.
+    geometry
+        Where image pixels lie in the model's input.
+    precision
+        Device and numbers of the matrix products.
+    hole_area
+        Holes up to so many low-resolution pixels are filled.
+    """
+
+    def __init__(
+        self,
+        model: Sam2,
+        geometry: FrameGeometry,
+        precision: Precision,
+        hole_area: int,
+    ) -> None:
+        self.model, self.geometry = model, geometry
+        self.precision, self.hole_area = precision, hole_area
+        self.embeddings = EmbeddingCache(CACHED_FRAMES)
+
+    def embed(self, frame_index: int, frame: np.ndarray) -> ImageEmbedding:
+        """Embed a ``(Y, X, 3)`` uint8 frame, once however often it is shown."""
+
+        def compute() -> ImageEmbedding:
+            image = self.geometry.frame_tensor(frame).to(self.precision.device)
+            with self.precision.context():
+                return self.model.embed(image)
+
+        return self.embeddings.get(frame_index, frame, compute)
+
+    def see(
+        self,
+        embedding: ImageEmbedding,
+        batch: Batch,
+        memory: MemorySelection | None,
+        tracked_logits: Tensor | None,
+    ) -> Seen:
+        """Predict the masks of a batch: condition and decode.
+
+        Parameters
+        ----------
+        embedding
+            Of one frame.
+        batch
+            Its objects.
+        memory
+            What they remember; None where prompts alone decide.
+        tracked_logits
+            ``(objects, S/4, S/4)`` masks that are corrected, or None.
+        """
+        each = embedding.expand(len(batch))
+        with self.precision.context():
+            if batch.kind is Kind.MASKED:
+                decoded = self.model.decode_mask(each, self._given_masks(batch))
+            else:
+                features = self.model.condition(each, memory)
+                prompts = self._prompt_tensors(batch, tracked_logits)
+                decoded = self.model.decode(features, each, prompts)
+        return self._seen(batch, decoded)
+
+    def encode_tracked(self, embedding: ImageEmbedding, seen: Seen) -> Tensor:
+        """Encode tracked masks as ``(objects, M, h, w)`` memories, holes and all."""
+        decoded = seen.decoded
+        masks = upsample_logits(decoded.logits, self.geometry.image_size)[:, None]
+        with self.precision.context():
+            return self.model.remember(
+                embedding, masks, decoded.object_score, binarize=False
+            )
+
+    def encode_anchors(
+        self, embedding: ImageEmbedding, anchors: Sequence[StoredAnchor]
+    ) -> Tensor:
+        """Encode what a person saw as ``(anchors, M, h, w)`` memories.
+
+        Each alone, so that a replayed anchor has the bits of the first time whatever
+        else was on the frame.
+        """
+        memories = []
+        for anchor in anchors:
+            logits = self._on_device(torch.from_numpy(anchor.logits))[None]
+            masks = upsample_logits(logits, self.geometry.image_size)[:, None]
+            score = self._on_device(torch.tensor([anchor.object_score]))
+            with self.precision.context():
+                memory = self.model.remember(embedding, masks, score, binarize=True)
+            memories.append(memory)
+        return torch.cat(memories)
+
+    def _seen(self, batch: Batch, decoded: Decoded) -> Seen:
+        return Seen(
+            batch=batch,
+            decoded=decoded,
+            logits=fill_holes(to_numpy(decoded.logits), self.hole_area),
+            object_score=to_numpy(decoded.object_score),
+            predicted_iou=to_numpy(decoded.predicted_iou),
+            pointers=to_numpy(decoded.pointer),
+        )
+
+    def _given_masks(self, batch: Batch) -> Tensor:
+        masks = [
+            self.geometry.prompt_mask(prompt.mask)
+            for prompt in batch.prompts
+            if prompt.mask is not None
+        ]
+        return self._on_device(torch.stack(masks))  # (objects, 1, S, S)
+
+    def _prompt_tensors(
+        self, batch: Batch, tracked_logits: Tensor | None
+    ) -> PromptTensors:
+        if batch.kind is Kind.TRACKED:
+            return PromptTensors.empty(len(batch), self.precision.device)
+        points, labels = zip(
+            *(self.geometry.prompt_points(prompt) for prompt in batch.prompts),
+            strict=True,
+        )
+        mask_logits = None
+        if tracked_logits is not None:
+            limit = CORRECTED_LOGIT_LIMIT
+            clamped = tracked_logits.clamp(-limit, limit)
+            mask_logits = self._on_device(clamped)[:, None]
+        return PromptTensors(
+            self._on_device(torch.from_numpy(np.stack(points))),
+            self._on_device(torch.from_numpy(np.stack(labels))),
+            mask_logits,
+        )
+
+    def _on_device(self, tensor: Tensor) -> Tensor:
+        return tensor.to(self.precision.device)

@@ -1,0 +1,162 @@
+"""From mask logits to the label image; numpy and scipy alone, equal on every device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import DTypeLike
+from scipy import ndimage
+
+from napari_sam2.errors import InputError
+
+FILLED_HOLE_LOGIT = 0.1
+STABILITY_DELTA = 1.0
+
+# Neighbours within a mask, corners included; none between masks.
+_WITHIN_MASKS = np.zeros((3, 3, 3), dtype=bool)
+_WITHIN_MASKS[1] = True
+
+
+def fill_holes(logits: np.ndarray, max_area: int) -> np.ndarray:
+    """Fill the small holes of each mask.
+
+    A hole is an 8-connected component of logit ≤ 0 of at most ``max_area`` pixels; it
+    becomes +0.1, as in the official CUDA kernel (spec §1.11).
+
+    Parameters
+    ----------
+    logits
+        ``(objects, h, w)`` float32.
+    max_area
+        In low-resolution pixels; 0 leaves the logits as they are.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(objects, h, w)`` float32; the array given where nothing was filled.
+    """
+    if max_area <= 0:
+        return logits
+    components, count = ndimage.label(logits <= 0, structure=_WITHIN_MASKS)
+    is_hole = np.bincount(components.ravel(), minlength=count + 1) <= max_area
+    is_hole[0] = False  # what lies inside the masks
+    if not is_hole.any():
+        return logits
+    filled = np.float32(FILLED_HOLE_LOGIT)
+    return np.where(is_hole[components], filled, logits)
+
+
+def stability(logits: np.ndarray) -> np.ndarray:
+    """Return ``(objects,)`` float32, area at logit > +1 over area at logit > −1.
+
+    1 where the latter is empty, as SAM counts.
+    """
+    inner = (logits > STABILITY_DELTA).sum(axis=(1, 2))
+    outer = (logits > -STABILITY_DELTA).sum(axis=(1, 2))
+    ratio = np.where(outer > 0, inner / np.maximum(outer, 1), 1.0)
+    return ratio.astype(np.float32)
+
+
+def label_image(
+    object_ids: Sequence[int],
+    logits: np.ndarray,
+    frame_shape: tuple[int, int],
+    dtype: DTypeLike = np.uint16,
+) -> np.ndarray:
+    """Give each pixel to the object with the highest positive logit there.
+
+    Logits are resized bilinearly (pixel-centred) to the movie's resolution, one object
+    at a time and only where it is, which gives the same as resizing all of it.
+
+    Parameters
+    ----------
+    object_ids
+        Label values, in the order of ``logits``; ties go to the lower one.
+    logits
+        ``(objects, h, w)`` float32.
+    frame_shape
+        ``(Y, X)`` of the label image in pixels.
+    dtype
+        Unsigned integer type of the labels.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(Y, X)`` labels, 0 where no object is.
+
+    Raises
+    ------
+    InputError
+        If an id does not fit into ``dtype``.
+    """
+    largest = np.iinfo(dtype).max
+    if max(object_ids, default=0) > largest:
+        raise InputError(
+            f"object id {max(object_ids)} does not fit into {np.dtype(dtype)} labels: "
+            f"use ids up to {largest}"
+        )
+    labels = np.zeros(frame_shape, dtype=dtype)
+    best = np.zeros(frame_shape, dtype=np.float32)
+    height, width = logits.shape[1:]
+    taps = (_Taps(height, frame_shape[0]), _Taps(width, frame_shape[1]))
+    for index in np.argsort(object_ids):
+        found = _resized_crop(logits[index], taps)
+        if found is None:
+            continue
+        region, crop = found
+        is_higher = crop > best[region]  # ties stay with the lower id
+        np.copyto(best[region], crop, where=is_higher)
+        np.copyto(labels[region], labels.dtype.type(object_ids[index]), where=is_higher)
+    return labels
+
+
+class _Taps:
+    """Where output pixels of one axis look, and how much they take of the second tap.
+
+    Parameters
+    ----------
+    source, target
+        Length of the axis before and after.
+    """
+
+    def __init__(self, source: int, target: int) -> None:
+        position = (np.arange(target, dtype=np.float32) + np.float32(0.5)) * np.float32(
+            source / target
+        ) - np.float32(0.5)
+        position = np.maximum(position, 0)
+        self.first = np.minimum(position.astype(np.int64), source - 1)
+        self.second = np.minimum(self.first + 1, source - 1)
+        self.weight = (position - self.first).astype(np.float32)
+
+    def reached_by(self, occupied: np.ndarray) -> slice:
+        """Return the output pixels that see any of the ``(source,)`` occupied ones."""
+        sees = np.flatnonzero(occupied[self.first] | occupied[self.second])
+        return slice(int(sees[0]), int(sees[-1]) + 1) if len(sees) else slice(0, 0)
+
+
+def _resized_crop(
+    logits: np.ndarray, taps: tuple[_Taps, _Taps]
+) -> tuple[tuple[slice, slice], np.ndarray] | None:
+    """Resize the part of ``(h, w)`` logits that can become positive; None if none can.
+
+    A pixel can only become positive if one of its four taps is.
+    """
+    is_inside: np.ndarray = logits > 0
+    rows, columns = taps
+    region = (
+        rows.reached_by(np.asarray(is_inside.any(axis=1))),
+        columns.reached_by(np.asarray(is_inside.any(axis=0))),
+    )
+    if region[0].stop == 0 or region[1].stop == 0:
+        return None
+    narrow = _blend(logits, rows, region[0], axis=0)
+    return region, _blend(narrow, columns, region[1], axis=1)
+
+
+def _blend(values: np.ndarray, taps: _Taps, part: slice, axis: int) -> np.ndarray:
+    """Interpolate one axis linearly at the output pixels of ``part``."""
+    weight = taps.weight[part] if axis == 1 else taps.weight[part, None]
+    blended: np.ndarray = values.take(taps.first[part], axis=axis) * (1 - weight)
+    blended += values.take(taps.second[part], axis=axis) * weight
+    return blended

@@ -1,0 +1,325 @@
+"""Tracking as a stream: one frame at a time, all its objects together.
+
+`StreamingPredictor` knows nothing of movies, gaps and plans. It is shown frames in any
+order and remembers what SAM 2 would (sam2-spec §1.5–1.11); `napari_sam2.session`
+decides which frames, in which direction, for which objects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from napari_sam2.errors import InputError
+from napari_sam2.interfaces import Arrays, StoredAnchor
+from napari_sam2.model.config import LOGIT_STRIDE
+from napari_sam2.model.sam2 import ImageEmbedding, Sam2
+from napari_sam2.prompts import FramePrompt
+from napari_sam2.tracking import bank_snapshot
+from napari_sam2.tracking.batching import (
+    USUAL_ANCHORS,
+    Batch,
+    BatchRunner,
+    Kind,
+    bytes_per_object,
+    prompted_batches,
+)
+from napari_sam2.tracking.memory_bank import Anchor, LastTracked, MemoryBank, to_host
+from napari_sam2.tracking.network import Network
+from napari_sam2.tracking.precision import choose_device, choose_precision
+from napari_sam2.tracking.preprocess import FrameGeometry
+from napari_sam2.tracking.step_result import Seen, StepResult, step_result
+
+SIZE_STEP = 32
+"""The trunk's coarsest stride; the input size is a multiple of it."""
+
+
+class StreamingPredictor:
+    """SAM 2 over a stream of frames, with a memory of constant size.
+
+    Parameters
+    ----------
+    model
+        The network; it is moved to the device and set to evaluate.
+    frame_shape
+        ``(Y, X)`` of the movie's frames in pixels.
+    frame_count
+        Length of the movie, where it is known; it matters below 16 frames.
+    device
+        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"mps"``, or any of torch's.
+    precision
+        ``"auto"``, ``"fp32"``, ``"bf16"`` or ``"fp16"``.
+    max_anchors
+        How many anchors of an object take part in attention, the nearest ones; None
+        for all, as the official implementation has it.
+    fill_holes
+        Holes in masks up to so many low-resolution pixels are filled; 0 for none.
+    object_batch
+        At most so many objects at once; None leaves it to the free memory.
+    image_size
+        Side of the model's square input, a multiple of 32; None for the size that the
+        weights were trained for.
+
+    Raises
+    ------
+    InputError
+        If device, precision or input size cannot be had.
+    """
+
+    def __init__(  # noqa: PLR0913
+        self,
+        model: Sam2,
+        *,
+        frame_shape: tuple[int, int],
+        frame_count: int | None = None,
+        device: str | torch.device = "auto",
+        precision: str = "auto",
+        max_anchors: int | None = 2,
+        fill_holes: int = 8,
+        object_batch: int | None = None,
+        image_size: int | None = None,
+    ) -> None:
+        size = model.config.image_size if image_size is None else image_size
+        if size < SIZE_STEP or size % SIZE_STEP:
+            raise InputError(f"image size {size}: give a multiple of {SIZE_STEP}")
+        self.device = choose_device(device)
+        self.precision = choose_precision(precision, self.device)
+        height, width = frame_shape
+        geometry = FrameGeometry((int(height), int(width)), size)
+        model = model.to(self.device).eval()
+        self.network = Network(model, geometry, self.precision, fill_holes)
+        self.bank = MemoryBank(
+            model.config,
+            size,
+            device=self.device,
+            dtype=self.precision.dtype,
+            frame_count=frame_count,
+            max_anchors=max_anchors,
+        )
+        needed = bytes_per_object(model.config, size, max_anchors or USUAL_ANCHORS)
+        self._runner = BatchRunner(self.device, needed, object_batch)
+
+    # --- The stream
+
+    @torch.inference_mode()
+    def step(
+        self,
+        frame_index: int,
+        frame: np.ndarray,
+        prompts: Sequence[FramePrompt] = (),
+        *,
+        objects: Sequence[int] | None = None,
+        reverse: bool = False,
+    ) -> StepResult:
+        """Compute the masks of one frame, and remember them.
+
+        Prompted objects get an anchor. An object's first prompt on a frame is answered
+        from the prompt alone; on the frame which the stream has just tracked for the
+        object, it is a correction, answered from its memory and its mask there as well.
+        The other objects are tracked, or replayed where they have an anchor already.
+
+        Parameters
+        ----------
+        frame_index
+            Frame that is shown.
+        frame
+            ``(Y, X, 3)`` uint8 RGB.
+        prompts
+            At most one per object, all on this frame.
+        objects
+            Ids of the objects that are tracked besides; None for all with an anchor.
+        reverse
+            Whether the stream runs towards the first frame.
+
+        Returns
+        -------
+        StepResult
+            Masks and scores of prompted, tracked and replayed objects, by id.
+
+        Raises
+        ------
+        InputError
+            If frame or prompts do not fit the movie, or an object has no anchor.
+        """
+        replayed, batches = self._planned(frame_index, prompts, objects, reverse)
+        embedding = self.network.embed(frame_index, frame)
+        computed = []
+        for batch in batches:
+            compute = partial(self._compute, embedding)
+            for seen, memories in self._runner.run(batch, compute):
+                self._add(seen, memories)
+                computed.append(seen)
+        for anchor in replayed:
+            self.bank.pass_anchor(anchor.object_id, frame_index)
+        return self._result(frame_index, replayed, computed)
+
+    @torch.inference_mode()
+    def preview(
+        self,
+        frame_index: int,
+        frame: np.ndarray,
+        prompts: Sequence[FramePrompt] = (),
+        *,
+        objects: Sequence[int] | None = (),
+        reverse: bool = False,
+    ) -> StepResult:
+        """Compute what `step` would, and remember nothing.
+
+        Only prompted objects are computed unless ``objects`` says otherwise.
+        """
+        replayed, batches = self._planned(frame_index, prompts, objects, reverse)
+        embedding = self.network.embed(frame_index, frame)
+        computed: list[Seen] = []
+        for batch in batches:
+            computed.extend(self._runner.run(batch, partial(self._see, embedding)))
+        return self._result(frame_index, replayed, computed)
+
+    @torch.inference_mode()
+    def replay(
+        self, frame_index: int, frame: np.ndarray, *anchors: StoredAnchor
+    ) -> None:
+        """Put stored anchors of a frame into the bank, computing only their memory."""
+        new = [anchor for anchor in anchors if not self._is_known(anchor)]
+        for anchor in new:
+            if anchor.frame_index != frame_index:
+                raise ValueError(
+                    f"an anchor of frame {anchor.frame_index} cannot be replayed on "
+                    f"frame {frame_index}"
+                )
+        if new:
+            embedding = self.network.embed(frame_index, frame)
+            memories = self.network.encode_anchors(embedding, new)
+            for anchor, memory in zip(new, memories, strict=True):
+                self.bank.add_anchor(Anchor(anchor, to_host(memory)))
+
+    def _is_known(self, anchor: StoredAnchor) -> bool:
+        known = self.bank.anchor(anchor.object_id, anchor.frame_index)
+        return known is not None and np.array_equal(known.stored.logits, anchor.logits)
+
+    # --- What is remembered
+
+    def anchors(self) -> list[StoredAnchor]:
+        """Return all anchors, by object and frame."""
+        return [
+            anchor.stored
+            for object_id in self.bank.table.object_ids
+            for _, anchor in sorted(self.bank.anchors(object_id).items())
+        ]
+
+    def forget_recent(self, object_ids: Iterable[int] | None = None) -> None:
+        """Forget the recent frames of some objects, or of all: a new gap begins."""
+        self.bank.forget_recent(object_ids)
+
+    def remove_anchor(self, object_id: int, frame_index: int) -> None:
+        """Forget an anchor and the object's recent frames."""
+        self.bank.remove_anchor(object_id, frame_index)
+
+    def remove(self, object_id: int) -> None:
+        """Forget an object."""
+        self.bank.remove(object_id)
+
+    def reset(self) -> None:
+        """Forget all objects and frames."""
+        self.bank.clear()
+        self.network.embeddings.clear()
+
+    def snapshot(self) -> Arrays:
+        """Return everything remembered as named arrays, see `bank_snapshot`."""
+        return bank_snapshot.take(self.bank)
+
+    @torch.inference_mode()
+    def restore(self, arrays: Arrays) -> None:
+        """Remember what a `snapshot` held, and nothing else; goes on bit by bit."""
+        bank_snapshot.restore(self.bank, arrays)
+
+    # --- Steps of a step
+
+    def _planned(
+        self,
+        frame_index: int,
+        prompts: Sequence[FramePrompt],
+        objects: Sequence[int] | None,
+        reverse: bool,
+    ) -> tuple[list[StoredAnchor], list[Batch]]:
+        """Return which anchors are replayed, which objects are computed together."""
+        _check_prompts(frame_index, prompts)
+        prompted = {prompt.object_id for prompt in prompts}
+        wanted = self.bank.table.object_ids if objects is None else sorted(set(objects))
+        replayed: list[StoredAnchor] = []
+        tracked: list[int] = []
+        for object_id in wanted:
+            if object_id in prompted:
+                continue
+            anchor = self.bank.anchor(object_id, frame_index)
+            if anchor is not None:
+                replayed.append(anchor.stored)
+            elif self.bank.anchors(object_id):
+                tracked.append(object_id)
+            elif objects is not None:
+                raise InputError(
+                    f"object {object_id} has no anchor: prompt it on a frame first"
+                )
+        batches = prompted_batches(self.bank, frame_index, prompts, reverse)
+        if tracked:
+            batches.append(Batch(Kind.TRACKED, frame_index, reverse, tuple(tracked)))
+        return replayed, batches
+
+    def _compute(self, embedding: ImageEmbedding, batch: Batch) -> tuple[Seen, Tensor]:
+        """Take a batch through the network: select, condition, decode, remember."""
+        seen = self._see(embedding, batch)
+        if batch.kind is Kind.TRACKED:
+            return seen, self.network.encode_tracked(embedding, seen)
+        return seen, self.network.encode_anchors(embedding, seen.stored_anchors())
+
+    def _see(self, embedding: ImageEmbedding, batch: Batch) -> Seen:
+        memory = tracked_logits = None
+        if batch.kind in (Kind.TRACKED, Kind.CORRECTED):
+            memory = self.bank.select(
+                batch.object_ids, batch.frame_index, reverse=batch.reverse
+            )
+        if batch.kind is Kind.CORRECTED:
+            tracked_logits = self.bank.tracked_logits(batch.object_ids)
+        return self.network.see(embedding, batch, memory, tracked_logits)
+
+    def _add(self, seen: Seen, memories: Tensor) -> None:
+        """Put what was seen into the bank."""
+        batch = seen.batch
+        if batch.kind is Kind.TRACKED:
+            self.bank.add_tracked(
+                batch.object_ids,
+                LastTracked(batch.frame_index, batch.reverse),
+                memory=memories,
+                pointers=seen.decoded.pointer,
+                logits=seen.logits,
+            )
+            return
+        for stored, memory in zip(seen.stored_anchors(), memories, strict=True):
+            self.bank.add_anchor(Anchor(stored, to_host(memory)))
+            self.bank.pass_anchor(stored.object_id, batch.frame_index)
+
+    def _result(
+        self, frame_index: int, replayed: Sequence[StoredAnchor], computed: list[Seen]
+    ) -> StepResult:
+        return step_result(
+            frame_index,
+            replayed,
+            computed,
+            logit_side=self.network.geometry.image_size // LOGIT_STRIDE,
+            pointer_dim=self.network.model.config.hidden_dim,
+        )
+
+
+def _check_prompts(frame_index: int, prompts: Sequence[FramePrompt]) -> None:
+    ids = [prompt.object_id for prompt in prompts]
+    if len(set(ids)) < len(ids):
+        raise InputError(f"frame {frame_index}: more than one prompt for an object")
+    for prompt in prompts:
+        if prompt.frame_index != frame_index:
+            raise InputError(
+                f"object {prompt.object_id}: a prompt of frame {prompt.frame_index} "
+                f"was given on frame {frame_index}"
+            )

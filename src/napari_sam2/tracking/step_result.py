@@ -1,0 +1,128 @@
+"""What a step of the tracker tells: masks and scores of one frame, as numpy arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from napari_sam2.interfaces import StoredAnchor
+from napari_sam2.model.sam2 import Decoded
+from napari_sam2.tracking.batching import Batch, Kind
+from napari_sam2.tracking.postprocess import stability
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StepResult:
+    """Masks and scores of the objects of one frame.
+
+    Attributes
+    ----------
+    frame_index
+        Frame that was shown.
+    object_ids
+        Objects that were computed or replayed, ascending; the rows of all arrays.
+    logits
+        ``(objects, h, w)`` float32 low-resolution mask logits, holes filled.
+    object_score
+        ``(objects,)`` float32 presence logit.
+    predicted_iou
+        ``(objects,)`` float32 in 0…1.
+    stability
+        ``(objects,)`` float32 in 0…1, area at logit > +1 over area at logit > −1.
+    pointers
+        ``(objects, C)`` float32 object pointers.
+    anchors
+        What the person saw, of the objects that were prompted in this step.
+    """
+
+    frame_index: int
+    object_ids: tuple[int, ...]
+    logits: np.ndarray
+    object_score: np.ndarray
+    predicted_iou: np.ndarray
+    stability: np.ndarray
+    pointers: np.ndarray
+    anchors: tuple[StoredAnchor, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """What the network said about one batch.
+
+    Attributes
+    ----------
+    batch
+        The objects.
+    decoded
+        The network's answer, on its device.
+    logits, object_score, predicted_iou, pointers
+        The same as float32 numpy arrays, holes filled.
+    """
+
+    batch: Batch
+    decoded: Decoded
+    logits: np.ndarray
+    object_score: np.ndarray
+    predicted_iou: np.ndarray
+    pointers: np.ndarray
+
+    def stored_anchors(self) -> list[StoredAnchor]:
+        """Return what a person sees, one per prompted object."""
+        if self.batch.kind is Kind.TRACKED:
+            return []
+        return [
+            StoredAnchor(
+                object_id=object_id,
+                frame_index=self.batch.frame_index,
+                logits=self.logits[row].copy(),
+                pointer=self.pointers[row].copy(),
+                object_score=float(self.object_score[row]),
+                predicted_iou=float(self.predicted_iou[row]),
+            )
+            for row, object_id in enumerate(self.batch.object_ids)
+        ]
+
+
+def to_numpy(tensor: Tensor) -> np.ndarray:
+    """Bring a tensor to the host as float32."""
+    array: np.ndarray = tensor.float().cpu().numpy()
+    return array
+
+
+def step_result(
+    frame_index: int,
+    replayed: Sequence[StoredAnchor],
+    seen: Sequence[Seen],
+    *,
+    logit_side: int,
+    pointer_dim: int,
+) -> StepResult:
+    """Join anchors that were replayed and batches that were computed, by object id."""
+    ids = [anchor.object_id for anchor in replayed]
+    ids += [object_id for part in seen for object_id in part.batch.object_ids]
+    order = np.argsort(np.asarray(ids, dtype=np.int64))
+
+    def joined(name: str, stored: str, shape: tuple[int, ...]) -> np.ndarray:
+        known = [np.asarray(getattr(anchor, stored))[None] for anchor in replayed]
+        parts = known + [getattr(part, name) for part in seen]
+        if not parts:
+            return np.zeros((0, *shape), dtype=np.float32)
+        if len(parts) == 1:
+            return np.asarray(parts[0], dtype=np.float32)
+        return np.concatenate(parts).astype(np.float32)[order]
+
+    logits = joined("logits", "logits", (logit_side, logit_side))
+    anchors = [anchor for part in seen for anchor in part.stored_anchors()]
+    return StepResult(
+        frame_index=frame_index,
+        object_ids=tuple(ids[row] for row in order),
+        logits=logits,
+        object_score=joined("object_score", "object_score", ()),
+        predicted_iou=joined("predicted_iou", "predicted_iou", ()),
+        stability=stability(logits),
+        pointers=joined("pointers", "pointer", (pointer_dim,)),
+        anchors=tuple(sorted(anchors, key=lambda anchor: anchor.object_id)),
+    )
