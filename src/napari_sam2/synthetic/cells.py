@@ -85,6 +85,8 @@ class Stature:
         Half axes in pixels.
     roundness
         0 (spread) … 1 (rounded up for, or just after, a division).
+    youth
+        1 (just born in a division) … 0; always 0 for rods.
     pinch
         0 … 1, how far the two halves are separated.
     reach
@@ -94,6 +96,7 @@ class Stature:
     half_length: np.ndarray
     half_width: np.ndarray
     roundness: np.ndarray
+    youth: np.ndarray
     pinch: np.ndarray
     reach: np.ndarray
 
@@ -117,7 +120,7 @@ def draw_cell(config: MovieConfig, object_id: int) -> np.ndarray:
     cell["radius"] = width if is_rod else long_axis / aspect**0.5
     cell["full_length"] = size / 2
     cell["birth_length"] = size / 4
-    cell["bend"] = rng.normal(0.0, 0.12) / size
+    cell["bend"] = rng.normal(0.0, 0.2) / size
     cell["depth"] = rng.random()
     cell["brightness"] = rng.uniform(0.55, 1.0)
     cell["texture"] = rng.integers(0, 1 << 12, 2)
@@ -186,6 +189,7 @@ def stature(cells: np.ndarray, kind: Kind, frame_index: int) -> Stature:
         half_length=half_length,
         half_width=radius / stretch * (1 - 0.1 * splitting),
         roundness=roundness,
+        youth=youth,
         pinch=splitting,
         reach=half_length * (outline + 0.4),
     )
@@ -200,6 +204,7 @@ def _rod_stature(cells: np.ndarray, age: np.ndarray, mitosis: np.ndarray) -> Sta
         half_length=half_length,
         half_width=cells["radius"],
         roundness=np.zeros_like(half_length),
+        youth=np.zeros_like(half_length),
         pinch=smooth_step(mitosis),
         reach=half_length + cells["radius"],
     )

@@ -174,7 +174,7 @@ class SimulatedMovie:
 
     def _draw(self, body: Body, frame_index: int) -> Silhouette | None:
         if self.config.kind == "bacteria":
-            return draw_rod(body, self.frame_shape)
+            return draw_rod(body, self.frame_shape, frame_index)
         return draw_blob(body, self.frame_shape, frame_index)
 
     def _stature(self, cells: np.ndarray, frame_index: int) -> Stature:

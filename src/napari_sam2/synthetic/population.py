@@ -111,8 +111,11 @@ class Population:
             row = self._add_cell(0)
             # Each cell is somewhere in its cycle, so that divisions are spread out.
             cell = self._cells[row]
-            elapsed = rng.random() * min(float(cell["due"]), 1e6)
-            cell["birth"], cell["due"] = -round(elapsed), cell["due"] - round(elapsed)
+            if self._config.division_rate == 0:
+                cell["birth_length"] *= rng.uniform(1.0, 2.0)
+            else:
+                elapsed = int(rng.random() * cell["due"])
+                cell["birth"], cell["due"] = -elapsed, cell["due"] - elapsed
             candidates = rng.uniform(0.04, 0.96, (24, 2)) * shape
             gaps = np.linalg.norm(candidates[:, None] - centres[None, :index], axis=2)
             nearest = gaps.min(1) if index else np.zeros(len(candidates))
@@ -153,28 +156,25 @@ class Population:
             return None
         row = self._add_cell(frame_index)
         cell = self._cells[row]
-        elapsed = round(rng.random() * min(float(cell["due"] - frame_index), 1e6))
-        cell["birth"], cell["due"] = frame_index, cell["due"] - elapsed
+        cell["due"] -= int(rng.random() * (cell["due"] - frame_index))
         cell["birth_length"] *= rng.uniform(1.0, 2.0)
-        reach = stature(
-            self._cells[row : row + 1], self._config.kind, frame_index
-        ).reach
-        height, width = self._config.frame_shape
-        # A point on the border, and one inside to make for.
-        along = rng.uniform(0, 2 * (height + width))
-        if along < 2 * width:
-            start = np.array([0.0 if along < width else height, along % width])
-            outward = np.array([-1.0 if along < width else 1.0, 0.0])
-        else:
-            along -= 2 * width
-            start = np.array([along % height, 0.0 if along < height else width])
-            outward = np.array([0.0, -1.0 if along < height else 1.0])
-        start += outward * (reach[0] + 1)
-        course = rng.uniform(0.25, 0.75, 2) * (height, width) - start
-        course /= np.linalg.norm(course)
+        sizes = stature(self._cells[row : row + 1], self._config.kind, frame_index)
+        point, outward = self._border_point(rng)
+        start = point + outward * (sizes.reach[0] + 1)
+        goal = rng.uniform(0.25, 0.75, 2) * self._config.frame_shape
+        course = (goal - start) / np.linalg.norm(goal - start)
         cell["drift"] = speed * course
-        angle = np.arctan2(course[0], course[1])
-        return np.array([[start[0], start[1], angle]])
+        return np.array([[*start, np.arctan2(course[0], course[1])]])
+
+    def _border_point(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Draw a point of the frame's border; with the unit vector outward."""
+        height, width = self._config.frame_shape
+        along = rng.uniform(0, height + width)
+        side = int(rng.integers(0, 2))
+        sign = 2.0 * side - 1
+        if along < width:
+            return np.array([side * height, along]), np.array([sign, 0.0])
+        return np.array([along - width, side * width]), np.array([0.0, sign])
 
     # --- motion --------------------------------------------------------------
 
@@ -189,9 +189,9 @@ class Population:
         sizes = stature(cells, self._config.kind, now - 1)
         pose = frame.pose + self._motion(cells, sizes, frame.pose, now - 1)
         if not self._config.open_border:
-            margin = sizes.half_width[:, None]
-            upper = np.array(self._config.frame_shape) - 1.0 - margin
-            pose[:, :2] = np.clip(pose[:, :2], margin, upper)
+            last = np.array(self._config.frame_shape) - 1.0
+            margin = np.minimum(sizes.half_length[:, None], last / 2)
+            pose[:, :2] = np.clip(pose[:, :2], margin, last - margin)
         stays = self._still_near(pose, sizes.reach)
         self._cells["last"][frame.rows[~stays]] = now - 1
         divides = stays & (cells["divide_at"] == now)
@@ -237,8 +237,8 @@ class Population:
         step: np.ndarray = waves.sum(2)
         step[:, :2] += cells["drift"]
         step *= (1 - 0.8 * np.maximum(sizes.roundness, sizes.pinch))[:, None]
-        # Daughters are drawn apart as long as they are round.
-        pull = 0.14 * cells["radius"] * sizes.roundness
+        # Sisters are drawn apart while they are young.
+        pull = 0.14 * cells["radius"] * sizes.youth
         step[:, :2] += cells["recoil"] * pull[:, None]
         if self._config.kind == "phase":
             # Crawling cells turn their long axis into the direction of motion.
@@ -261,7 +261,8 @@ class Population:
         axis = np.stack([np.sin(pose[:, 2]), np.cos(pose[:, 2])], 1)
         places = (pose[:, None, :2] + arm[:, :, None] * axis[:, None]).reshape(-1, 2)
         owner = np.repeat(np.arange(len(pose)), beads)
-        radius = np.repeat(sizes.half_width * (1 - 0.6 * self._config.overlap), beads)
+        firmness = (1 - self._config.overlap) ** 0.5
+        radius = np.repeat(sizes.half_width * firmness, beads)
         pairs = cKDTree(places).query_pairs(2 * radius.max(), output_type="ndarray")
         pairs = pairs[owner[pairs[:, 0]] != owner[pairs[:, 1]]]
         first, second = pairs[:, 0], pairs[:, 1]

@@ -72,23 +72,26 @@ def bodies(cells: np.ndarray, pose: np.ndarray, sizes: Stature) -> list[Body]:
     ]
 
 
-def draw_rod(body: Body, frame_shape: tuple[int, int]) -> Silhouette | None:
+def draw_rod(
+    body: Body, frame_shape: tuple[int, int], frame_index: int
+) -> Silhouette | None:
     """Draw a bacterium: a bent rod with round ends and, dividing, a waist."""
     extent = np.abs(np.array([np.sin(body.pose[2]), np.cos(body.pose[2])]))
     half_box = extent * body.half_length + body.half_width * (1.2 - extent)
-    half_box += abs(float(body.cell["bend"])) * body.half_length**2
+    phase = body.cell["harmonic_rate"][0] * frame_index + body.cell["harmonic_phase"][0]
+    bend = np.float32(body.cell["bend"] * np.cos(phase))
+    half_box += abs(bend) * body.half_length**2
     window = _window(body.pose[:2] - half_box, body.pose[:2] + half_box, frame_shape)
     if window is None:
         return None
     along, across = _body_coordinates(body, window)
     length = np.float32(body.half_length - body.half_width)
-    bend = np.float32(body.cell["bend"])
     across = across - bend * (along * along - length * length / 3)
     beyond = np.maximum(np.abs(along) - length, 0)
     waist = (along / np.float32(0.55 * body.half_width)) ** 2
     width = body.half_width * (1 - 0.9 * body.pinch / (1 + waist) ** 2)
     inside = (width - np.sqrt(beyond * beyond + across * across)).astype(np.float32)
-    height = np.clip(inside / np.float32(0.6 * body.half_width), 0, 1)
+    height = np.clip(inside / np.float32(0.35 * body.half_width), 0, 1)
     return Silhouette(
         window, inside > 0, np.clip(inside + 0.5, 0, 1), height, along, across
     )
