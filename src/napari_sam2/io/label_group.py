@@ -174,9 +174,9 @@ def build_pyramid(group: zarr.Group, parent: Parent) -> int:
 def drop_pyramid(group: zarr.Group, parent: Parent) -> None:
     """Go back to a single level, before the finest one changes."""
     describe(group, parent, read_objects(attributes_of(group)), 1)
-    coarser = [name for name, _ in group.arrays() if name != "0"]
-    for name in coarser:
-        del group[name]
+    level_count = 1 if parent.image is None else len(parent.image.levels)
+    for number in range(1, level_count):
+        del group[str(number)]
 
 
 def check_range(value: int, dtype: np.dtype) -> None:

@@ -122,7 +122,7 @@ class OmeZarrLabelStore:
         objects
             All objects known by now; others may come by `add_objects`.
         provenance, calibration, name
-            What makes the masklets, their scale, and how they are called.
+            What makes the masklets, their scale, and their name.
         dtype
             uint16, or uint32 for ids above 65535.
         overwrite
@@ -165,9 +165,7 @@ class OmeZarrLabelStore:
     def open_for_resume(
         cls, path: Path, expected: Provenance, name: str = DEFAULT_NAME
     ) -> Self:
-        """Open a label group to go on with the run that made it.
-
-        Sweeps up what a killed process left lying about.
+        """Open a label group to go on with its run, and sweep up after a killed one.
 
         Raises
         ------
@@ -190,7 +188,7 @@ class OmeZarrLabelStore:
 
     @staticmethod
     def exists(path: Path, name: str = DEFAULT_NAME) -> bool:
-        """Return whether a label group of that name is there, whole or not."""
+        """Return whether there is a label group of that name."""
         return (Path(path) / "labels" / name).exists()
 
     @property
@@ -230,7 +228,7 @@ class OmeZarrLabelStore:
         return self._whole.read()
 
     def write(self, result: FrameResult) -> None:
-        """Store one frame, replacing earlier results; scores reach the disk at `commit`.
+        """Store one frame, replacing what was there; scores wait for `commit`.
 
         Raises
         ------
@@ -257,7 +255,7 @@ class OmeZarrLabelStore:
     def read_logits(
         self, frame_index: int, *, without: Sequence[int] = ()
     ) -> tuple[tuple[int, ...], np.ndarray]:
-        """Return ids and ``(objects, h, w)`` float32 logits stored for a frame.
+        """Return ids and ``(objects, h, w)`` float32 logits of a frame, in id order.
 
         Upsampled bilinearly, they are positive where the original ones were and equal
         there (see `mask_logits`). Costs nothing when no object is left.

@@ -119,7 +119,7 @@ class Parent:
 
         Readers that find them look nowhere else, and would not see new labels.
         """
-        root = zarr.open_group(self.path, mode="r")
+        root = zarr.open_group(self.path, mode="r+")
         if root.metadata.consolidated_metadata is None:
             return
         with warnings.catch_warnings():

@@ -90,7 +90,8 @@ class ProgressJournal:
         replace_attributes(self._group, {**kept, "complete": complete, **progress})
 
     def _remove(self, slot: str | None) -> None:
-        if slot is not None and slot in self._group:
+        if slot is not None:
+            # Also what a killed process removed half of, which is no group any more.
             del self._group[slot]
 
 

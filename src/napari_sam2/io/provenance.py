@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -18,9 +19,6 @@ DECIDING = {
     "settings": "the settings (direction, frames, merging, …)",
 }
 """Fields that decide the result, and what people call them."""
-
-PLACES = ("path", "paths", "uri")
-"""Entries of `Provenance.frames` that may change without changing the movie."""
 
 
 class Provenance(BaseModel):
@@ -86,6 +84,7 @@ class Provenance(BaseModel):
     def _deciding(self) -> Mapping[str, Any]:
         # Through JSON, so that what was read back equals what was written.
         fields = json.loads(self.model_dump_json(include=set(DECIDING)))
-        for place in PLACES:
-            fields["frames"].pop(place, None)
+        # A movie may be moved: its name, shape and intensities tell it from others.
+        source = str(fields["frames"].get("source", ""))
+        fields["frames"]["source"] = PurePath(source).name
         return {key: fields[key] for key in DECIDING}

@@ -18,6 +18,17 @@ from napari_sam2.prompts import FramePrompt, PointPrompt, PromptedObject
 
 FRAME_SHAPE = (48, 64)
 LOGITS_SHAPE = (16, 16)
+PROVENANCE = Provenance(
+    model="nano",
+    weights_sha256="0" * 64,
+    device="cpu",
+    precision="fp32",
+    threads=2,
+    prompts={"version": 1, "objects": [{"id": 3}]},
+    frames={"source": "/here/movie.tif", "contrast_limits": [10.0, 900.5]},
+    settings={"direction": "both"},
+    plugin_version="0.1.0",
+)
 
 
 @dataclass(frozen=True)
@@ -49,14 +60,17 @@ class FakeRun:
             maps.append(3.0 - distance + noise.normal(0, 0.1, LOGITS_SHAPE))
         return np.asarray(maps, np.float32)
 
-    def result(self, frame_index, object_ids=None):
+    def result(self, frame_index, object_ids=None, shown=(3, 7)):
+        """Return the result of some objects; ``shown`` are in the label image."""
         chosen = self.object_ids if object_ids is None else tuple(object_ids)
         logits = self.logits(frame_index)
         labels = np.zeros(FRAME_SHAPE, np.uint16)
         rows = np.arange(FRAME_SHAPE[0]) * LOGITS_SHAPE[0] // FRAME_SHAPE[0]
         columns = np.arange(FRAME_SHAPE[1]) * LOGITS_SHAPE[1] // FRAME_SHAPE[1]
         for object_id, one in zip(self.object_ids, logits, strict=True):
-            labels[(one > 0)[np.ix_(rows, columns)] & (labels == 0)] = object_id
+            if object_id in shown:
+                mask = (one > 0)[np.ix_(rows, columns)]
+                labels[mask & (labels == 0)] = object_id
         picked = [self.object_ids.index(one) for one in chosen]
         scores = np.linspace(0.5, 0.9, len(chosen), dtype=np.float32) + frame_index
         return FrameResult(
@@ -103,17 +117,7 @@ def fake_run():
 
 @pytest.fixture
 def provenance():
-    return Provenance(
-        model="nano",
-        weights_sha256="0" * 64,
-        device="cpu",
-        precision="fp32",
-        threads=2,
-        prompts={"version": 1, "objects": [{"id": 3}]},
-        frames={"path": "movie.tif", "contrast_limits": [10.0, 900.5]},
-        settings={"direction": "both"},
-        plugin_version="0.1.0",
-    )
+    return PROVENANCE
 
 
 @pytest.fixture

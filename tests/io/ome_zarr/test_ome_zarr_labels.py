@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -127,8 +128,7 @@ def test_objects_can_be_added(new_store, fake_run):
     store.add_objects([PromptedObject(5, name="late"), PromptedObject(7)])
     assert store.object_ids == (3, 7, 5)
     result = fake_run.result(0, [3])
-    late = type(result)(0, result.labels, (5,), result.logits, result.scores)
-    store.write(late)
+    store.write(replace(result, object_ids=(5,)))
     store.commit(fake_run.progress(1), None)
     store = OmeZarrLabelStore.open(store.path)
     assert store.object_ids == (3, 7, 5)
@@ -183,7 +183,7 @@ def test_large_ids_need_uint32(new_store, fake_run):
     labels = result.labels.astype(np.uint32)
     labels[0, 0] = 65_536
     with pytest.raises(OutputError, match="object 65536"):
-        store.write(type(result)(0, labels, (3, 7), result.logits, result.scores))
+        store.write(replace(result, labels=labels))
 
 
 def test_existing_labels_are_refused_unless_overwritten(new_store, fake_run):
