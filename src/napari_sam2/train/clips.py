@@ -19,6 +19,8 @@ from napari_sam2.train.motion import (
 SMALLEST_AREA = 20
 """Crop pixels that an object must show in frame 0 to be prompted."""
 
+BORDER_WEIGHT = 0.3
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clip:
@@ -90,16 +92,24 @@ def animate(
 def choose_objects(
     labels: np.ndarray, count: int, random: np.random.Generator
 ) -> np.ndarray:
-    """Return ``count`` ids visible in a label image, or an empty array if none is."""
+    """Return ``count`` ids visible in a label image, or an empty array if none is.
+
+    All are different where there are enough. Objects cut by the crop's border are
+    chosen less often: little of them is seen.
+    """
     found, areas = np.unique(labels, return_counts=True)
     fits = (found != 0) & (areas >= SMALLEST_AREA) & (areas < 0.6 * labels.size)
     ids: np.ndarray = found[fits]
     if not len(ids):
         return ids
-    # All different where there are enough; otherwise each once, and some again.
-    again = random.choice(ids, max(0, count - len(ids)), replace=True)
-    chosen: np.ndarray = random.permutation(np.concatenate([ids, again]))[:count]
-    return chosen
+    border = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+    weights = np.where(np.isin(ids, border), BORDER_WEIGHT, 1.0)
+    weights /= weights.sum()
+    chosen: np.ndarray = random.choice(
+        ids, min(count, len(ids)), replace=False, p=weights
+    )
+    again = random.choice(ids, count - len(chosen), replace=True, p=weights)
+    return np.concatenate([chosen, again])
 
 
 def disturb(

@@ -179,14 +179,8 @@ def _tally_iou(
 def _remember(
     model: Sam2, seen: ImageEmbedding, decoded: Decoded, batch: Batch, frame: int
 ) -> torch.Tensor:
-    """Encode the memory of a frame; on frame 0 masks count as certain."""
-    side = batch.masks.shape[-1]
-    logits = upsample_logits(decoded.logits, side)
-    if frame == 0:
-        given = [g.rows for g in batch.groups if g.prompts is None]
-        if given:
-            rows = torch.cat(given)
-            logits = logits.index_copy(0, rows, batch.masks[0, rows] * 20.0 - 10.0)
+    """Encode the memory of a frame; on frame 0, the anchor, masks count as certain."""
+    logits = upsample_logits(decoded.logits, batch.masks.shape[-1])
     return model.remember(
         seen, logits[:, None], decoded.object_score, binarize=frame == 0
     )
