@@ -30,7 +30,8 @@ class Track:
     object_id
         Its value in the label images; never used again.
     parent
-        Id of the mother if it was born in a division, else None.
+        Id of the mother if it was born in a division, else None. Where that happened
+        outside of the picture, frames without either lie between the two tracks.
     first_frame, last_frame
         First and last frame on which at least one pixel of it is seen. In between it
         may be hidden by others or be outside for a while.

@@ -121,7 +121,9 @@ class Population:
             nearest = gaps.min(1) if index else np.zeros(len(candidates))
             centres[index] = candidates[np.argmax(nearest)]
         angles = rng.uniform(0, 2 * np.pi, (count, 1))
-        return FramePoses(np.arange(count), _on_grid(np.hstack([centres, angles])))
+        pose = np.hstack([centres, angles])
+        self._hold_back(pose, stature(self._cells[:count], self._config.kind, 0))
+        return FramePoses(np.arange(count), _on_grid(pose))
 
     def _divide(self, row: int, pose: np.ndarray, half_length: float) -> np.ndarray:
         """Replace a mother by her daughters; ``(2, 3)`` poses of the two last rows."""
@@ -188,10 +190,7 @@ class Population:
         cells = self._cells[frame.rows]
         sizes = stature(cells, self._config.kind, now - 1)
         pose = frame.pose + self._motion(cells, sizes, frame.pose, now - 1)
-        if not self._config.open_border:
-            last = np.array(self._config.frame_shape) - 1.0
-            margin = np.minimum(sizes.half_length[:, None], last / 2)
-            pose[:, :2] = np.clip(pose[:, :2], margin, last - margin)
+        self._hold_back(pose, sizes)
         stays = self._still_near(pose, sizes.reach)
         self._cells["last"][frame.rows[~stays]] = now - 1
         divides = stays & (cells["divide_at"] == now)
@@ -207,8 +206,15 @@ class Population:
                 poses.append(entering)
                 rows.append(np.array([self._count - 1]))
         result = FramePoses(np.concatenate(rows), _on_grid(np.concatenate(poses)))
-        self._commit_divisions(result.rows, now)
+        self._commit_divisions(result, now)
         return result
+
+    def _hold_back(self, pose: np.ndarray, sizes: Stature) -> None:
+        """Keep centres inside a closed border, half a length away from it."""
+        if not self._config.open_border:
+            last = np.array(self._config.frame_shape) - 1.0
+            margin = np.minimum(sizes.half_length[:, None], last / 2)
+            pose[:, :2] = np.clip(pose[:, :2], margin, last - margin)
 
     def _still_near(self, pose: np.ndarray, reach: np.ndarray) -> np.ndarray:
         limit = np.array(self._config.frame_shape) + reach[:, None] + 3
@@ -218,13 +224,14 @@ class Population:
         )
         return near
 
-    def _commit_divisions(self, rows: np.ndarray, now: int) -> None:
-        """Set the day for those old enough, as long as the dish is not crowded."""
-        room = int(1.5 * self._config.cell_count) + 1 - len(rows)
-        cells = self._cells[rows]
+    def _commit_divisions(self, frame: FramePoses, now: int) -> None:
+        """Set the day for those old enough and inside, while there is room."""
+        room = int(1.5 * self._config.cell_count) + 1 - len(frame.rows)
+        cells, centre = self._cells[frame.rows], frame.pose[:, :2]
+        inside = np.all((centre > 0) & (centre < self._config.frame_shape), axis=1)
         pending = (cells["divide_at"] != NEVER) & (cells["divide_at"] > now)
-        ripe = (cells["due"] <= now) & (cells["divide_at"] == NEVER)
-        chosen = rows[ripe][: max(0, room - int(pending.sum()))]
+        ripe = inside & (cells["due"] <= now) & (cells["divide_at"] == NEVER)
+        chosen = frame.rows[ripe][: max(0, room - int(pending.sum()))]
         self._cells["divide_at"][chosen] = now + self._traits.mitosis
 
     def _motion(
@@ -243,7 +250,9 @@ class Population:
         if self._config.kind == "phase":
             # Crawling cells turn their long axis into the direction of motion.
             course = np.arctan2(step[:, 0], step[:, 1])
-            step[:, 2] += 0.06 * np.sin(2 * (course - pose[:, 2])) / 2
+            pace = np.hypot(step[:, 0], step[:, 1]) / (self._speed() + 1e-9)
+            turn = np.sin(2 * (course - pose[:, 2]))
+            step[:, 2] += 0.03 * np.minimum(pace, 1) * turn
         step += self._contacts(sizes, pose)
         longest = 0.25 * sizes.half_width + self._speed()
         length = np.hypot(step[:, 0], step[:, 1])
