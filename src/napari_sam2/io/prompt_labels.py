@@ -37,8 +37,8 @@ def read_label_prompts(
     where = f"{path}, frame {frame}"
     if labels.shape != bounds.frame_shape:
         raise InputError(
-            f"{where}: the labels are {labels.shape[0]} × {labels.shape[1]} pixels, but "
-            f"the movie is {bounds.frame_shape[0]} × {bounds.frame_shape[1]}"
+            f"{where}: the labels are {labels.shape[0]} × {labels.shape[1]} pixels, "
+            f"but the movie is {bounds.frame_shape[0]} × {bounds.frame_shape[1]}"
         )
     return prompts_from_labels(labels, frame=frame, where=where)
 
