@@ -170,8 +170,8 @@ def lay_out_frames(
     """
     selection = selection or FrameSelection()
     shape = tuple(int(length) for length in shape)
-    if 0 in shape or not shape:
-        raise InputError(f"{name} is empty: its shape is {shape}")
+    if 0 in shape or len(shape) < 2:
+        raise InputError(f"{name} is empty or no image: its shape is {shape}")
     if selection.axes is not None:
         axes = _check_given_axes(selection.axes, shape, known_axes, name)
     elif known_axes is not None:
@@ -293,8 +293,8 @@ def _fixed_index(letter: str, size: int, chosen: int | None, name: str) -> int:
         if size == 1:
             return 0
         raise InputError(
-            f"{name} has {size} {AXIS_NAMES[letter]} planes in each frame: choose one "
-            f"with {option} 0 to {size - 1}"
+            f"{name} has {size} {letter.lower()} planes in each frame: choose one with "
+            f"{option} 0 to {size - 1}"
         )
     if not 0 <= chosen < size:
         raise InputError(

@@ -264,7 +264,9 @@ def _make_mapping(
     if contrast_limits is not None and percentiles is not None:
         raise InputError("give either --contrast-limits or --percentiles, not both")
     channels = len(frames.layout.channels)
-    gammas = np.broadcast_to(np.asarray(gamma, float), channels).tolist()
+    gammas = np.atleast_1d(np.asarray(gamma, float)).tolist()
+    if len(gammas) not in (1, channels):
+        raise InputError(f"--gamma: give one value, or one for each of {channels}")
     measured = IntensityMapping()
     limits: object = None
     if contrast_limits is not None:

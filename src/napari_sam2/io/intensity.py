@@ -132,7 +132,6 @@ def measure_mapping(
     limits = [_spread(*values) for values in sampler.quantiles(percentiles)]
     return IntensityMapping(
         limits=tuple(limits * (len(first) if joint else 1)),
-        gamma=(1.0,) * len(first),
         percentiles=percentiles,
         sampled_frames=sampled,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import prod
 from pathlib import Path
@@ -104,6 +104,9 @@ class TiffStack:
         self.shape, self.axes = tuple(first.shape), first.axes
         if len(series) > 1:
             self._join_series(series)
+        elif first.kind == "uniform" and self._raw_start is None:
+            # tifffile looks at three pages and takes the others to be alike.
+            _check_uniform((page.aspage() for page in first if page), self.name)
         self._page_axes = _count_page_axes(self.shape, self._keyframe.size, self.name)
 
     def _join_series(self, series: Sequence[tifffile.TiffPageSeries]) -> None:
@@ -163,9 +166,10 @@ def _position(counts: tuple[int, ...], lengths: tuple[int, ...]) -> int:
     return int(np.ravel_multi_index(counts, lengths)) if lengths else 0
 
 
-def _check_uniform(pages: Sequence[Page], name: str) -> None:
-    first = pages[0]
+def _check_uniform(pages: Iterable[Page], name: str) -> None:
+    first = None
     for number, page in enumerate(pages):
+        first = first or page
         if (page.shape, page.dtype) != (first.shape, first.dtype):
             raise InputError(
                 f"{name}: page {number} is {page.shape} of {page.dtype}, but page 0 is "
@@ -207,18 +211,19 @@ def _check_whole(
 
     tifffile reads as many pages as it finds and only logs that there should be more.
     """
-    size = file.filehandle.size
+    size, series = file.filehandle.size, file.series[0]
     declared = _images_by_imagej(file)
-    if file.series[0].kind != "imagej" and declared > len(file.pages):
+    if series.kind != "imagej" and declared > len(file.pages):
         raise InputError(
             f"{name} is truncated: it should hold {declared} images, but the file ends "
             f"after {len(file.pages)}; copy it again"
         )
     if raw_start is not None:
-        whole = raw_start + file.series[0].nbytes <= size
+        whole = raw_start + series.nbytes <= size
     else:
-        whole = _last_page_says_so(file) and _is_whole(pages[len(pages) - 1])
-    if not whole:
+        whole = _is_whole(pages[len(pages) - 1])
+    counted_elsewhere = raw_start is not None and series.kind in ("shaped", "imagej")
+    if not whole or not (counted_elsewhere or _last_page_says_so(file)):
         raise InputError(
             f"{name} is truncated: its last image lies beyond the end of the file "
             f"({size} bytes); copy it again"
