@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Generator
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -190,24 +191,31 @@ def open_run(job: TrackJob) -> Run:
         If one of them cannot be used; nothing was written then.
     """
     _refuse_existing(job)
-    source = open_frames(job.movie, **job.frame_options.model_dump())
+    with ExitStack() as opened:
+        source = opened.enter_context(
+            closing(open_frames(job.movie, **job.frame_options.model_dump()))
+        )
+        run = _compose(job, source)
+        opened.pop_all()  # from here on the run closes it
+    return run
+
+
+def _compose(job: TrackJob, source: StackFrames) -> Run:
+    """Put the parts of a run together around an open movie."""
     objects = read_prompts(
         job.prompts,
         frame=job.prompt_frame,
         frame_shape=source.frame_shape,
         frame_count=source.frame_count,
     )
+    frames = _frame_range(job.frames, source.frame_count)
     predictor = _load_predictor(job.model_options, source)
     provenance = _provenance(job, source, objects, predictor)
-    plan = Plan(
-        frames=_frame_range(job.frames, source.frame_count),
-        direction=job.direction,
-        merge=job.merge,
-        key=provenance.plan_key,
-    )
+    plan = Plan(frames, job.direction, job.merge, key=provenance.plan_key)
     store = _open_store(job, source, objects, provenance, _logits_shape(predictor))
-    session = Session(PrefetchingFrameSource(source), store, predictor, objects)
-    return Run(session, plan, session.source, store)
+    prefetching = PrefetchingFrameSource(source)
+    session = Session(prefetching, store, predictor, objects)
+    return Run(session, plan, prefetching, store)
 
 
 def _refuse_existing(job: TrackJob) -> None:

@@ -1,0 +1,136 @@
+"""A whole run without a window: files in, masklets out, whatever happens between."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_sam2.batch.job import TrackJob, open_run
+from napari_sam2.errors import InputError, OutputError
+from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
+from napari_sam2.session.plan import Direction
+
+KILLED_RUN = """
+import os, signal, sys
+from napari_sam2.batch.job import TrackJob, open_run
+
+job = TrackJob.model_validate_json(sys.argv[1])
+with open_run(job) as run:
+    for done in run.frames():
+        if done.position == int(sys.argv[2]):
+            os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def run(job):
+    with open_run(job) as opened:
+        for _ in opened.frames():
+            pass
+        return opened.report()
+
+
+def tree(folder):
+    """Every file of a folder by its relative name."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(Path(folder).rglob("*"))
+        if path.is_file()
+    }
+
+
+def elsewhere(job, name, **changes):
+    return job.model_copy(update={"out": job.out.with_name(name), **changes})
+
+
+def test_a_run_writes_masklets_scores_and_provenance(job, movie):
+    report = run(job)
+    assert report.frames_computed == movie.frame_count
+    store = OmeZarrLabelStore.open(job.out, mode="r")
+    assert store.array.shape == (movie.frame_count, *movie.frame_shape)
+    truth = movie.labels(0)
+    seen = store.read_labels(0)
+    overlap = ((seen == truth) & (truth > 0)).sum() / (truth > 0).sum()
+    assert overlap > 0.9, "the prompted frame shows the prompts"
+    assert any(store.read_labels(index).any() for index in range(1, 20))
+    assert store.provenance.model.endswith("toy.safetensors")
+    assert store.provenance.frames["intensity"]["percentiles"] == [0.1, 99.9]
+    scores = store.read_score_table("object_score")
+    assert np.isfinite(scores).all()
+
+
+@pytest.mark.parametrize("direction", [Direction.FORWARD, Direction.BOTH])
+def test_a_run_killed_at_80_percent_resumes_to_the_same_bytes(
+    job, files, movie, direction
+):
+    job = elsewhere(job, "killed.zarr", direction=direction)
+    if direction is Direction.BOTH:
+        job = elsewhere(job, "killed.zarr", prompts=_clicks(job, movie))
+    whole = elsewhere(job, "whole.zarr")
+    run(whole)
+    kill_at = int(0.8 * movie.frame_count)
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED_RUN, job.model_dump_json(), str(kill_at)],
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    assert OmeZarrLabelStore.open(job.out, mode="r").array.shape[0] == 100
+    report = run(job.model_copy(update={"resume": True}))
+    assert report.frames_computed <= 0.2 * movie.frame_count + 25 + 1
+    assert tree(job.out) == tree(whole.out)
+
+
+def _clicks(job, movie):
+    """Prompts on two frames, so that both directions have something to do."""
+    from napari_sam2.io.prompt_files import write_prompts
+    from napari_sam2.prompts import FramePrompt, PointPrompt, PromptedObject
+    from napari_sam2.synthetic.clicks import clicks_inside
+
+    objects = [
+        PromptedObject(
+            object_id, (FramePrompt(object_id, 40, points=(PointPrompt(*click),)),)
+        )
+        for object_id, click in clicks_inside(movie.labels(40)).items()
+    ]
+    path = job.out.with_name("clicks.json")
+    write_prompts(path, objects)
+    return path
+
+
+def test_resume_is_refused_when_the_prompts_changed(job, files, tmp_path):
+    run(job.model_copy(update={"frames": (0, 3)}))
+    changed = {"resume": True, "frames": (0, 3), "prompts": tmp_path / "other.json"}
+    prompts = {"frame": 0, "points": [[30, 30]], "positive": [True]}
+    changed["prompts"].write_text(
+        json.dumps({"version": 1, "objects": [{"id": 1, "prompts": [prompts]}]})
+    )
+    with pytest.raises(OutputError, match="the prompts changed"):
+        run(job.model_copy(update=changed))
+
+
+def test_an_existing_label_group_is_refused_before_any_work(job):
+    run(job.model_copy(update={"frames": (0, 2)}))
+    with pytest.raises(OutputError, match="--resume"):
+        run(job)
+
+
+def test_frames_outside_the_movie_are_refused(job):
+    with pytest.raises(InputError, match="0:100"):
+        run(job.model_copy(update={"frames": (90, 101)}))
+
+
+def test_an_embedded_movie_is_what_the_labels_point_to(job, movie):
+    import zarr
+
+    run(job.model_copy(update={"embed_image": True, "frames": (0, 2)}))
+    group = zarr.open_group(job.out, mode="r")
+    assert group["0"].shape == (movie.frame_count, *movie.frame_shape)
+    label = group["labels/masklets"].attrs["ome"]["image-label"]
+    assert label["source"] == {"image": "../../"}
+
+
+def test_a_job_survives_the_trip_through_json(job):
+    assert TrackJob.model_validate_json(job.model_dump_json()) == job
