@@ -1,0 +1,135 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_sam2.errors import InputError
+from napari_sam2.io.axes import FrameSelection, lay_out_frames
+
+SIZES = {"T": 4, "Z": 3, "C": 5, "Y": 6, "X": 7, "S": 3}
+
+
+def cut(pixels, layout, frame_index):
+    """Return one frame as ``(channels, Y, X)``, by the layout."""
+    block = pixels[layout.index(frame_index, frame_index + 1)]
+    (planes,) = layout.planes(block)
+    return planes
+
+
+@pytest.mark.parametrize(
+    ("shape", "known_axes", "frame_axis", "frames"),
+    [
+        ((6, 7), None, "", 1),
+        ((4, 6, 7), None, "T", 4),
+        ((4, 6, 7), "TYX", "T", 4),
+        ((4, 6, 7), "ZYX", "Z", 4),
+        ((4, 6, 7), "QYX", "T", 4),  # tifffile: a sequence of unknown meaning
+        ((4, 6, 7), "IYX", "T", 4),
+        ((1, 4, 6, 7), "TZYX", "Z", 4),  # one time point: a stack
+        ((4, 1, 6, 7), "TZYX", "T", 4),
+        ((1, 1, 6, 7), "TZYX", "T", 1),
+        ((1, 4, 6, 7), "TQYX", "T", 4),
+        ((6, 7, 3), None, "", 1),  # an RGB image
+        ((6, 7, 4), "YXS", "", 1),
+        ((9, 6, 7, 3), None, "T", 9),
+        ((4, 3, 6, 7), "TSYX", "T", 4),
+        ((7, 6, 4), "XYT", "T", 4),
+    ],
+)
+def test_the_frame_axis_is_time_or_else_depth(shape, known_axes, frame_axis, frames):
+    layout = lay_out_frames(shape, known_axes=known_axes)
+    assert (layout.frame_axis, layout.frame_count) == (frame_axis, frames)
+    assert layout.frame_shape == (6, 7)
+
+
+@given(
+    letters=st.permutations("TZCYX"),
+    z=st.integers(0, SIZES["Z"] - 1),
+    channels=st.lists(st.integers(0, SIZES["C"] - 1), min_size=1, max_size=3),
+    frame_index=st.integers(0, SIZES["T"] - 1),
+)
+def test_frames_are_cut_alike_from_axes_in_any_order(letters, z, channels, frame_index):
+    shape = [SIZES[letter] for letter in letters]
+    pixels = np.arange(np.prod(shape)).reshape(shape)
+    layout = lay_out_frames(
+        shape, selection=FrameSelection("".join(letters), None, z, tuple(channels))
+    )
+    ordered = pixels.transpose([letters.index(letter) for letter in "TZCYX"])
+    np.testing.assert_array_equal(
+        cut(pixels, layout, frame_index), ordered[frame_index, z, channels]
+    )
+
+
+@given(letters=st.permutations("TYXS"), samples=st.sampled_from([1, 2, 3, 4]))
+def test_rgb_samples_lose_their_alpha(letters, samples):
+    sizes = {**SIZES, "S": samples}
+    shape = [sizes[letter] for letter in letters]
+    pixels = np.arange(np.prod(shape)).reshape(shape)
+    layout = lay_out_frames(shape, known_axes="".join(letters))
+    ordered = pixels.transpose([letters.index(letter) for letter in "TSYX"])
+    shown = 3 if samples >= 3 else 1
+    np.testing.assert_array_equal(cut(pixels, layout, 2), ordered[2, :shown])
+    assert layout.is_color == (samples >= 3)
+
+
+def test_a_time_point_makes_depth_the_frame_axis(numbered):
+    pixels = numbered((4, 3, 6, 7))
+    layout = lay_out_frames(
+        pixels.shape, known_axes="TZYX", selection=FrameSelection(t=2)
+    )
+    assert layout.frame_axis == "Z"
+    np.testing.assert_array_equal(cut(pixels, layout, 1), pixels[2, 1][None])
+
+
+def test_one_channel_of_rgb_images_is_shown_as_rgb(numbered):
+    pixels = numbered((4, 2, 6, 7, 3))
+    layout = lay_out_frames(
+        pixels.shape, known_axes="TCYXS", selection=FrameSelection(channels=(1,))
+    )
+    np.testing.assert_array_equal(
+        cut(pixels, layout, 3), np.moveaxis(pixels[3, 1], -1, 0)
+    )
+
+
+@pytest.mark.parametrize(
+    ("shape", "known_axes", "selection", "words"),
+    [
+        ((0, 6, 7), None, {}, ["empty", "(0, 6, 7)"]),
+        ((6,), None, {}, ["no image", "(6,)"]),
+        ((4, 3, 6, 7), None, {}, ["--axes", "TZYX or TCYX"]),
+        ((4, 3, 6, 7), "QQYX", {}, ["QQYX", "--axes", "TZYX or TCYX"]),
+        ((4, 3, 6, 7), "TQYX", {}, ["TQYX", "--axes"]),
+        ((4, 6, 7), "TYQ", {}, ["TYQ"]),
+        ((4, 6, 7), None, {"axes": "TYW"}, ["'W'", "T (time)"]),
+        ((4, 6, 7), None, {"axes": "TTX"}, ["twice"]),
+        ((4, 6, 7), None, {"axes": "TZX"}, ["Y and X"]),
+        ((4, 6, 7), "QYX", {"axes": "TZYX"}, ["4 axes", "3", "(4, 6, 7)", "QYX"]),
+        ((4, 3, 6, 7), "TZYX", {}, ["3 z planes", "--z 0 to 2"]),
+        ((4, 3, 6, 7), "TZYX", {"z": 3}, ["--z 3", "0 to 2"]),
+        ((4, 3, 6, 7), "TZYX", {"z": -1}, ["--z -1", "0 to 2"]),
+        ((4, 3, 6, 7), "TZYX", {"t": 4}, ["--t 4", "0 to 3"]),
+        ((4, 6, 7), "TYX", {"z": 0}, ["no Z axis", "--z"]),
+        ((4, 6, 7), "ZYX", {"z": 0}, ["are the frames", "--axes"]),
+        ((4, 2, 6, 7), "TCYX", {}, ["2 channels", "--channels", "0 to 1"]),
+        ((4, 2, 6, 7), "TCYX", {"channels": (2,)}, ["--channels 2", "0 to 1"]),
+        ((4, 5, 6, 7), "TCYX", {"channels": (0, 1, 2, 3)}, ["one to three"]),
+        ((4, 5, 6, 7), "TCYX", {"channels": ()}, ["one to three"]),
+        ((4, 6, 7), "TYX", {"channels": (1,)}, ["--channels 1", "0 to 0"]),
+        ((4, 2, 6, 7, 3), "TCYXS", {"channels": (0, 1)}, ["RGB", "--channels"]),
+        ((6, 7, 5), "YXS", {}, ["5 channels"]),
+    ],
+)
+def test_ambiguity_is_an_error_that_names_the_option(
+    shape, known_axes, selection, words
+):
+    with pytest.raises(InputError) as raised:
+        lay_out_frames(
+            shape,
+            known_axes=known_axes,
+            selection=FrameSelection(**selection),
+            name="cells.tif",
+        )
+    message = str(raised.value)
+    assert "\n" not in message
+    for word in words:
+        assert word in message
