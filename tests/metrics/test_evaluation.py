@@ -130,6 +130,12 @@ def test_what_cannot_be_scored_is_refused_by_name(prediction, options, message):
         evaluate(movie([1, 1], [1, 0]), prediction, **options)
 
 
+def test_a_mapping_of_ids_to_something_else_is_refused():
+    truth = movie([1, 1, 0])
+    with pytest.raises(TypeError, match=r"object 1 is mapped to \(4, 5\)"):
+        evaluate(truth, truth, objects={1: (4, 5)})
+
+
 def test_memory_does_not_grow_with_the_number_of_frames():
     def frames(count: int, shift: int):
         for index in range(count):

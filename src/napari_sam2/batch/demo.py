@@ -97,6 +97,6 @@ def _score(simulated: SimulatedMovie, movie: Path) -> MovieScore:
     return evaluate(
         (simulated.labels(index) for index in frames),
         (store.read_labels(index) for index in frames),
-        objects=clicks_inside(simulated.labels(0)),
+        objects=list(clicks_inside(simulated.labels(0))),
         last_frames=last_frames_before_division(simulated.lineage),
     )

@@ -76,6 +76,8 @@ def evaluate(
 
     Raises
     ------
+    TypeError
+        If ``objects`` maps ids to anything but ids.
     InputError
         If the movies differ in length or frame shape, if nothing is left to score, or
         if one of ``objects`` is nowhere in the scored frames of the truth.
@@ -127,6 +129,7 @@ class MovieScorer:
         self._boundary = boundary
         if not isinstance(objects, Mapping):
             objects = {object_id: object_id for object_id in objects or ()}
+        _check_ids(objects)
         self._records = {
             object_id: _Record(predicted_id)
             for object_id, predicted_id in objects.items()
@@ -187,6 +190,16 @@ class MovieScorer:
             for object_id, record in sorted(scored.items())
         ]
         return MovieScore(tuple(scores), self._frame_count)
+
+
+def _check_ids(pairs: Mapping[int, int | None]) -> None:
+    """Refuse a mapping of ids to anything else, which would score 0 in silence."""
+    for object_id, predicted_id in pairs.items():
+        if not isinstance(predicted_id, (int, np.integer, type(None))):
+            raise TypeError(
+                f"object {object_id} is mapped to {predicted_id!r}, not to a predicted "
+                "id; give list(mapping) where only the ids are meant"
+            )
 
 
 def _check(frame_index: int, truth: np.ndarray, prediction: np.ndarray) -> None:
