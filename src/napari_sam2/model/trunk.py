@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import timm
 from torch import nn
 
 from napari_sam2.model.config import TrunkConfig
+from napari_sam2.model.triton_beside_opengl import load_triton_apart
 
 
 def build_trunk(config: TrunkConfig) -> nn.Module:
@@ -19,6 +19,9 @@ def build_trunk(config: TrunkConfig) -> nn.Module:
         Maps ``(frames, 3, S, S)`` to a list of four maps at strides 4, 8, 16, 32.
         S must be a multiple of 32.
     """
+    load_triton_apart()
+    import timm  # not above: it imports triton
+
     options: dict[str, Any] = dict(config.options)
     trunk: nn.Module = timm.create_model(
         config.timm_name,
