@@ -202,6 +202,11 @@ def test_bad_input_is_told_in_one_line(tmp_path, movie, source, options, words):
     assert "\n" not in str(raised.value)
 
 
+def test_a_misspelt_option_is_refused(movie):
+    with pytest.raises(TypeError, match="no option chanels"):
+        open_frames(movie, chanels=0)
+
+
 @pytest.mark.parametrize("lazy", [False, True])
 def test_nan_in_a_frame_that_was_not_sampled_is_named_when_read(lazy):
     movie = np.zeros((50, 4, 5), np.float32)

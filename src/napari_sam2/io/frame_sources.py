@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 from pydantic import ValidationError
@@ -137,30 +137,11 @@ class StackFrames:
         self._stack.close()
 
 
-def open_frames(  # noqa: PLR0913 - the door to every movie: one keyword an option
-    source: Any,
-    *,
-    axes: str | None = None,
-    t: int | None = None,
-    z: int | None = None,
-    channels: int | Sequence[int] | None = None,
-    contrast_limits: Sequence[float] | Sequence[Sequence[float]] | None = None,
-    percentiles: Sequence[float] | None = None,
-    gamma: float | Sequence[float] = 1.0,
-    invert: bool = False,
-    mapping: IntensityMapping | None = None,
-    calibration: Calibration | None = None,
-    name: str = "array",
-    cache_bytes: int = DEFAULT_CACHE_BYTES,
-) -> StackFrames:
-    """Open a movie or a z-stack as frames that the model can see.
+class FrameOptions(TypedDict, total=False):
+    """What `open_frames` may be told; every one may be left out.
 
-    Parameters
+    Attributes
     ----------
-    source
-        Path of a TIFF (plain, OME, ImageJ), a zarr array, an OME-Zarr image or one of
-        its levels, a folder of images, or a single image; or a numpy, dask, zarr or
-        xarray array, or a list of these (a pyramid, the finest first).
     axes
         One letter of ``TZCYXS`` for each dimension; by default what the file says.
         Arrays that say nothing: 2D is one image, 3D is ``TYX`` (``YXS`` if the last
@@ -187,30 +168,53 @@ def open_frames(  # noqa: PLR0913 - the door to every movie: one keyword an opti
     mapping
         The frozen mapping of an earlier run, instead of the four options above.
     calibration
-        Physical scale, where the source does not know better (a viewer's layer does).
+        Physical scale, if it is known better than the source does (a viewer's layer).
     name
         What errors and provenance call an array.
     cache_bytes
         Most memory for frames of chunks that span many.
+    """
+
+    axes: str | None
+    t: int | None
+    z: int | None
+    channels: int | Sequence[int] | None
+    contrast_limits: Sequence[float] | Sequence[Sequence[float]] | None
+    percentiles: Sequence[float] | None
+    gamma: float | Sequence[float]
+    invert: bool
+    mapping: IntensityMapping | None
+    calibration: Calibration | None
+    name: str
+    cache_bytes: int
+
+
+def open_frames(source: Any, **options: Unpack[FrameOptions]) -> StackFrames:
+    """Open a movie or a z-stack as frames that the model can see.
+
+    Parameters
+    ----------
+    source
+        Path of a TIFF (plain, OME, ImageJ), a zarr array, an OME-Zarr image or one of
+        its levels, a folder of images, or a single image; or a numpy, dask, zarr or
+        xarray array, or a list of these (a pyramid, the finest first).
+    **options
+        See `FrameOptions`.
 
     Raises
     ------
     InputError
         If the source cannot be read, or an option does not fit it.
+    TypeError
+        If there is no such option.
     """
-    stack = _as_stack(source, name)
+    unknown = options.keys() - FrameOptions.__annotations__.keys()
+    if unknown:
+        raise TypeError(f"open_frames has no option {', '.join(sorted(unknown))}")
+    stack = _as_stack(source, options.get("name", "array"))
     try:
-        check_dtype(stack.dtype, stack.name)
-        shown = (channels,) if isinstance(channels, int) else channels
-        selection = FrameSelection(axes, t, z, None if shown is None else tuple(shown))
-        layout = lay_out_frames(
-            stack.shape, known_axes=stack.axes, selection=selection, name=stack.name
-        )
-        known = calibration or calibration_of(stack.scales, layout.frame_axis)
-        frames = StackFrames(stack, layout, known, cache_bytes=cache_bytes)
-        frames.mapping = mapping or _make_mapping(
-            frames, contrast_limits, percentiles, gamma=gamma, invert=invert
-        )
+        frames = _cut_frames(stack, options)
+        frames.mapping = options.get("mapping") or _make_mapping(frames, options)
         _check_mapping(frames.mapping, frames)
     except BaseException:
         stack.close()
@@ -252,25 +256,40 @@ def _as_stack(source: Any, name: str) -> ImageStack:
     return ArrayStack(source, name=name)
 
 
-def _make_mapping(
-    frames: StackFrames,
-    contrast_limits: Sequence[float] | Sequence[Sequence[float]] | None,
-    percentiles: Sequence[float] | None,
-    *,
-    gamma: float | Sequence[float],
-    invert: bool,
-) -> IntensityMapping:
+def _cut_frames(stack: ImageStack, options: FrameOptions) -> StackFrames:
+    check_dtype(stack.dtype, stack.name)
+    channels = options.get("channels")
+    if channels is not None:
+        channels = (channels,) if isinstance(channels, int) else tuple(channels)
+    layout = lay_out_frames(
+        stack.shape,
+        known_axes=stack.axes,
+        selection=FrameSelection(
+            options.get("axes"), options.get("t"), options.get("z"), channels
+        ),
+        name=stack.name,
+    )
+    return StackFrames(
+        stack,
+        layout,
+        options.get("calibration") or calibration_of(stack.scales, layout.frame_axis),
+        cache_bytes=options.get("cache_bytes", DEFAULT_CACHE_BYTES),
+    )
+
+
+def _make_mapping(frames: StackFrames, options: FrameOptions) -> IntensityMapping:
     """Build the mapping that the options ask for, measuring frames if need be."""
+    contrast_limits = options.get("contrast_limits")
+    percentiles = options.get("percentiles")
     if contrast_limits is not None and percentiles is not None:
         raise InputError("give either --contrast-limits or --percentiles, not both")
     channels = len(frames.layout.channels)
-    gammas = np.atleast_1d(np.asarray(gamma, float)).tolist()
-    if len(gammas) not in (1, channels):
-        raise InputError(f"--gamma: give one value, or one for each of {channels}")
-    measured = IntensityMapping()
-    limits: object = None
+    fields: dict[str, object] = {
+        "gamma": _gamma_per_channel(options.get("gamma", 1.0), channels),
+        "invert": options.get("invert", False),
+    }
     if contrast_limits is not None:
-        limits = _limits_per_channel(contrast_limits, channels)
+        fields["limits"] = _limits_per_channel(contrast_limits, channels)
     elif percentiles is not None or frames.dtype != np.uint8:
         measured = measure_mapping(
             frames.read_raw,
@@ -278,19 +297,19 @@ def _make_mapping(
             percentiles=_check_percentiles(percentiles or DEFAULT_PERCENTILES),
             joint=frames.layout.is_color,
         )
-        limits = measured.limits
+        fields = measured.model_dump() | fields
     try:
-        return IntensityMapping.model_validate(
-            {
-                **measured.model_dump(),
-                "limits": limits,
-                "gamma": gammas,
-                "invert": invert,
-            }
-        )
+        return IntensityMapping.model_validate(fields)
     except ValidationError as error:
         reason = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise InputError(f"the intensity options do not fit: {reason}") from error
+
+
+def _gamma_per_channel(gamma: float | Sequence[float], channels: int) -> list[float]:
+    gammas: list[float] = np.atleast_1d(np.asarray(gamma, float)).tolist()
+    if len(gammas) not in (1, channels):
+        raise InputError(f"--gamma: give one value, or one for each of {channels}")
+    return gammas
 
 
 def _limits_per_channel(

@@ -22,6 +22,9 @@ MAX_SAMPLED_FRAMES = 20
 MAX_SAMPLED_PIXELS = 2**16
 """Pixels of each sampled frame and channel, where no histogram can hold them all."""
 
+PIXELS_AT_ONCE = 2**16
+"""What fits a processor's cache as float64."""
+
 ReadPlanes = Callable[[int], np.ndarray]
 """From a frame index to its ``(channels, Y, X)`` raw planes."""
 
@@ -80,9 +83,10 @@ class IntensityMapping(BaseModel):
         channels = [self._to_uint8(plane, row) for row, plane in enumerate(planes)]
         if len(channels) == 1:
             channels *= 3
-        if len(channels) == 2:
-            channels.append(np.zeros_like(channels[0]))
-        return np.stack(channels, axis=-1)
+        image = np.zeros((*planes.shape[1:], 3), np.uint8)
+        for column, channel in enumerate(channels):
+            image[..., column] = channel
+        return image
 
     def _to_uint8(self, plane: np.ndarray, channel: int) -> np.ndarray:
         gamma = self.gamma[min(channel, len(self.gamma) - 1)]
@@ -274,6 +278,18 @@ def _lookup_table(
 
 
 def _map_values(
+    values: np.ndarray, limits: tuple[float, float], gamma: float, *, invert: bool
+) -> np.ndarray:
+    """Map values in float64, a few rows at a time: faster, and little memory."""
+    mapped = np.empty(values.shape, np.uint8)
+    step = max(1, PIXELS_AT_ONCE // values[0].size)
+    for start in range(0, len(values), step):
+        rows = slice(start, start + step)
+        mapped[rows] = _map_rows(values[rows], limits, gamma, invert=invert)
+    return mapped
+
+
+def _map_rows(
     values: np.ndarray, limits: tuple[float, float], gamma: float, *, invert: bool
 ) -> np.ndarray:
     low, high = limits
