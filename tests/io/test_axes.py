@@ -81,6 +81,15 @@ def test_a_time_point_makes_depth_the_frame_axis(numbered):
     np.testing.assert_array_equal(cut(pixels, layout, 1), pixels[2, 1][None])
 
 
+def test_a_plane_makes_time_the_frame_axis_even_of_one_time_point(numbered):
+    pixels = numbered((1, 3, 6, 7))
+    layout = lay_out_frames(
+        pixels.shape, known_axes="TZYX", selection=FrameSelection(z=2)
+    )
+    assert (layout.frame_axis, layout.frame_count) == ("T", 1)
+    np.testing.assert_array_equal(cut(pixels, layout, 0), pixels[0, 2][None])
+
+
 def test_one_channel_of_rgb_images_is_shown_as_rgb(numbered):
     pixels = numbered((4, 2, 6, 7, 3))
     layout = lay_out_frames(

@@ -1,6 +1,7 @@
 import json
 import threading
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import dask.array as da
 import numpy as np
@@ -219,6 +220,23 @@ def test_nan_in_a_frame_that_was_not_sampled_is_named_when_read(lazy):
     ):
         frames.read(1)
     frames.read(2)
+
+
+@pytest.mark.parametrize("chunk", [1, 5])
+def test_several_threads_may_read_at_once(tmp_path, numbered, chunk):
+    movie = numbered((40, 12, 10))
+    path = tmp_path / "cells.tif"
+    tifffile.imwrite(path, movie, compression="zlib")
+    sources = [path, da.from_array(movie, chunks=(chunk, 12, 10))]
+    for source in sources:
+        frames = open_frames(source)
+        order = np.random.default_rng(0).permutation(np.arange(40).repeat(5)).tolist()
+        with ThreadPoolExecutor(8) as threads:
+            for index, planes in zip(
+                order, threads.map(frames.read_raw, order), strict=True
+            ):
+                np.testing.assert_array_equal(planes[0], movie[index])
+        frames.close()
 
 
 @pytest.mark.parametrize("frame_index", [-1, 7])

@@ -139,6 +139,39 @@ def test_several_ome_images_are_not_taken_for_frames(tmp_path, movie):
         open_frames(path)
 
 
+def ome_xml_of_part(number, parts):
+    """Describe a movie whose every frame lies in a file of its own."""
+    name = "urn:uuid:00000000-0000-0000-0000-00000000000{}".format
+    data = "".join(
+        f'<TiffData FirstT="{t}" IFD="0" PlaneCount="1">'
+        f'<UUID FileName="part{t}.ome.tif">{name(t)}</UUID></TiffData>'
+        for t in range(parts)
+    )
+    return (
+        '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" '
+        f'UUID="{name(number)}"><Image ID="Image:0"><Pixels ID="Pixels:0" '
+        'DimensionOrder="XYCZT" Type="uint16" SizeX="10" SizeY="12" SizeC="1" '
+        f'SizeZ="1" SizeT="{parts}"><Channel ID="Channel:0:0" SamplesPerPixel="1"/>'
+        f"{data}</Pixels></Image></OME>"
+    )
+
+
+def test_ome_movies_in_many_files_are_read_and_a_missing_one_is_named(
+    save, tmp_path, movie
+):
+    for number, frame in enumerate(movie[:3]):
+        description = ome_xml_of_part(number, 3)
+        save(frame, f"part{number}.ome.tif", description=description, metadata=None)
+    path = tmp_path / "part0.ome.tif"
+    np.testing.assert_array_equal(raw_frames(path), movie[:3])
+    path.with_name("part1.ome.tif").unlink()
+    source = open_frames(path, contrast_limits=(0, 1000))
+    np.testing.assert_array_equal(source.read_raw(2)[0], movie[2])
+    with pytest.raises(InputError, match=r"frame 1 cannot be read: .* missing"):
+        source.read(1)
+    source.close()
+
+
 @pytest.mark.parametrize("compression", [None, "zlib"])
 @pytest.mark.parametrize("flavour", FLAVOURS)
 @pytest.mark.parametrize("share", [0.001, 0.05, 0.3, 0.6])

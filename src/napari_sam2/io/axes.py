@@ -265,6 +265,8 @@ def _choose_frame_axis(
     present = [letter for letter in "TZ" if letter in sizes]
     if selection.t is not None:
         frame_axis = "Z"
+    elif selection.z is not None and "T" in sizes:
+        frame_axis = "T"
     else:
         long_ones = [letter for letter in present if sizes[letter] > 1]
         frame_axis = (long_ones or present or [""])[0]

@@ -179,7 +179,7 @@ def _check_uniform(pages: Iterable[Page], name: str) -> None:
 
 def _decode(page: Page | None) -> np.ndarray:
     if page is None:
-        raise EOFError("the file declares this image but does not hold it")
+        raise EOFError("this image is declared, but not there; is a part file missing?")
     handle = page.parent.filehandle
     was_closed = handle.closed
     if was_closed:
