@@ -7,10 +7,10 @@ whatever exists can be opened and resumed.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import zarr
@@ -86,7 +86,8 @@ def create_label_group(path: Path, spec: LabelGroupSpec, *, overwrite: bool) -> 
     Raises
     ------
     OutputError
-        If the group exists and is not to be overwritten, or cannot be there.
+        If the group exists and is not to be overwritten, or is of another maker, or
+        cannot be there.
     """
     check_label_name(spec.name)
     for one in spec.objects:
@@ -102,6 +103,10 @@ def create_label_group(path: Path, spec: LabelGroupSpec, *, overwrite: bool) -> 
             f"{target}: exists; go on with --resume, replace it with --overwrite, "
             "or choose another --name"
         )
+    if target.exists():
+        # Refuses what somebody else made.
+        open_label_group(parent, spec.name, "r")
+    parent.sweep(spec.name)
     for stray in (building, replaced):
         shutil.rmtree(stray, ignore_errors=True)
     _fill(parent, building, spec)
@@ -159,16 +164,27 @@ def describe(
     replace_attributes(group, {**attributes, **ome})
 
 
-def build_pyramid(group: zarr.Group, parent: Parent) -> int:
-    """Write the coarser levels that the image has too; return the number of levels."""
-    if parent.image is None:
-        return 1
-    finest = array_at(group, "0")
-    frame_axis = read_calibration(attributes_of(group)).frame_axis
-    shapes = parent.image.level_shapes(finest.shape, frame_axis)
-    for number, shape in enumerate(shapes[1:], start=1):
-        build_level(group, number, shape, (frame_axis, "y", "x"))
-    return len(shapes)
+def complete(
+    group: zarr.Group, parent: Parent, spans: Mapping[int, tuple[int, int]]
+) -> None:
+    """Write the coarser levels that the image has too, and the objects' frames.
+
+    Metadata name a level only once it is whole.
+
+    Parameters
+    ----------
+    group, parent
+        The label group and what it lies in.
+    spans
+        First and last frame of each object that has pixels, by id.
+    """
+    level_count = _build_pyramid(group, parent)
+    objects = []
+    for one in read_objects(attributes_of(group)):
+        first, last = spans.get(one.object_id, (None, None))
+        objects.append(replace(one, first_frame=first, last_frame=last))
+    describe(group, parent, objects, level_count)
+    parent.refresh_consolidated()
 
 
 def drop_pyramid(group: zarr.Group, parent: Parent) -> None:
@@ -177,6 +193,11 @@ def drop_pyramid(group: zarr.Group, parent: Parent) -> None:
     level_count = 1 if parent.image is None else len(parent.image.levels)
     for number in range(1, level_count):
         del group[str(number)]
+
+
+def write_provenance(group: zarr.Group, provenance: Provenance) -> None:
+    """Replace the provenance by one atomic write, keeping other attributes."""
+    replace_attributes(group, attributes_of(group) | _run_entry(provenance))
 
 
 def check_range(value: int, dtype: np.dtype) -> None:
@@ -209,12 +230,7 @@ def _fill(parent: Parent, folder: Path, spec: LabelGroupSpec) -> None:
             objects,
             has_image=parent.image is not None,
         )
-        | {
-            RUN: {
-                "format_version": FORMAT_VERSION,
-                "provenance": spec.provenance.model_dump(mode="json"),
-            }
-        },
+        | _run_entry(spec.provenance),
     )
     names = (spec.calibration.frame_axis, "y", "x")
     create_array(group, "0", label_spec(spec.shape, spec.dtype, names))
@@ -230,6 +246,22 @@ def _fill_run(group: zarr.Group, spec: LabelGroupSpec, ids: list[int]) -> None:
     AnchorArrays.create(
         run.create_group("anchors"), ids, (frame_count, len(ids), *spec.logits_shape)
     )
+
+
+def _run_entry(provenance: Provenance) -> dict[str, Any]:
+    facts = provenance.model_dump(mode="json")
+    return {RUN: {"format_version": FORMAT_VERSION, "provenance": facts}}
+
+
+def _build_pyramid(group: zarr.Group, parent: Parent) -> int:
+    if parent.image is None:
+        return 1
+    finest = array_at(group, "0")
+    frame_axis = read_calibration(attributes_of(group)).frame_axis
+    shapes = parent.image.level_shapes(finest.shape, frame_axis)
+    for number, shape in enumerate(shapes[1:], start=1):
+        build_level(group, number, shape, (frame_axis, "y", "x"))
+    return len(shapes)
 
 
 def _geometries(parent: Parent, calibration: Calibration) -> Sequence[LevelGeometry]:

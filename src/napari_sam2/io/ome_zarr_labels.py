@@ -10,7 +10,6 @@ One thread at a time may use a store; readers in other processes need no care.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Self
 
@@ -30,12 +29,13 @@ from napari_sam2.io.anchor_arrays import AnchorArrays
 from napari_sam2.io.label_group import (
     RUN,
     LabelGroupSpec,
-    build_pyramid,
     check_range,
+    complete,
     create_label_group,
     describe,
     drop_pyramid,
     open_label_group,
+    write_provenance,
 )
 from napari_sam2.io.mask_logits import LogitArray
 from napari_sam2.io.ome_zarr_metadata import (
@@ -51,7 +51,6 @@ from napari_sam2.io.zarr_nodes import (
     array_at,
     attributes_of,
     group_at,
-    remove_partial_files,
     replace_attributes,
     storage_errors,
 )
@@ -182,7 +181,7 @@ class OmeZarrLabelStore:
             )
         with storage_errors(store.path, "open the labels"):
             store._parent.list_label(name)
-            remove_partial_files(store.path / "labels" / name)
+            store._parent.sweep(name)
             store._journal.sweep()
         return store
 
@@ -221,6 +220,11 @@ class OmeZarrLabelStore:
     def provenance(self) -> Provenance:
         """What made the masklets."""
         return Provenance.model_validate(attributes_of(self._group)[RUN]["provenance"])
+
+    def renew_provenance(self, provenance: Provenance) -> None:
+        """Say what makes the masklets from now on, after prompts have changed."""
+        with storage_errors(self.path, "record the provenance"):
+            write_provenance(self._group, provenance)
 
     @property
     def whole_frames(self) -> np.ndarray:
@@ -340,16 +344,15 @@ class OmeZarrLabelStore:
     def finish(self) -> None:
         """Mark the run complete: drop the snapshot, build the pyramid if needed.
 
-        Inside an image the labels get as many levels as it has. Metadata name a level
-        only once it is there.
+        Inside an image the labels get as many levels as it has.
         """
         with storage_errors(self.path, "finish the labels"):
             self._scores.flush()
             self._whole.mark()
-            level_count = build_pyramid(self._group, self._parent)
-            objects = self._objects_with_frames()
-            describe(self._group, self._parent, objects, level_count)
-            self._parent.refresh_consolidated()
+            spans = self._scores.frame_spans()
+            ids = self._object_ids
+            by_id = {ids[column]: span for column, span in spans.items()}
+            complete(self._group, self._parent, by_id)
             self._journal.close()
         self.is_complete = True
 
@@ -388,12 +391,3 @@ class OmeZarrLabelStore:
             ids = np.array([self._object_ids[column] for column in others])
             areas = np.bincount(labels.ravel(), minlength=ids.max() + 1)[ids]
             self._scores.write_areas(frame_index, others, areas)
-
-    def _objects_with_frames(self) -> list[LabelledObject]:
-        """Return the objects with their first and last frame, as the areas say."""
-        spans = self._scores.frame_spans()
-        found = []
-        for one in self.objects:
-            first, last = spans.get(self._columns[one.object_id], (None, None))
-            found.append(replace(one, first_frame=first, last_frame=last))
-        return found

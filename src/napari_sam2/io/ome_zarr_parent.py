@@ -23,6 +23,8 @@ from napari_sam2.io.zarr_nodes import (
     array_at,
     attributes_of,
     group_at,
+    is_partial,
+    remove_partial_files,
     replace_attributes,
 )
 
@@ -114,6 +116,13 @@ class Parent:
         else:
             self.group.create_group("labels", attributes=attributes)
 
+    def sweep(self, name: str) -> None:
+        """Remove what writers of a label group left behind when they were killed."""
+        labels = self.labels_folder()
+        remove_partial_files(self.path)
+        remove_partial_files(labels)
+        remove_partial_files(labels / name, "**/*")
+
     def refresh_consolidated(self) -> None:
         """Renew consolidated metadata where the image has them.
 
@@ -158,7 +167,7 @@ def open_or_create_parent(path: Path) -> Parent:
     """
     if path.is_dir() and any((path / name).exists() for name in METADATA_FILES):
         return open_parent(path)
-    if path.is_file() or (path.is_dir() and any(path.iterdir())):
+    if path.is_file() or (path.is_dir() and not all(map(is_partial, path.iterdir()))):
         raise OutputError(f"{path}: exists and is no zarr group; choose another --out")
     group = zarr.create_group(path, zarr_format=ZARR_FORMATS[NEW_VERSION])
     return Parent(path, group, NEW_VERSION, None)

@@ -156,8 +156,9 @@ def _write_snapshot(group: zarr.Group, slot: str, snapshot: Arrays) -> None:
             shape=values.shape,
             chunks=_whole_shape(values.shape),
             dtype=values.dtype,
-            # Activations hardly compress; writing them raw is several times faster.
+            # Activations are seldom zero and hardly compress: not looking is faster.
             compressors=None,
+            config={"write_empty_chunks": True},
         )
         array[...] = values
 

@@ -21,6 +21,7 @@ from zarr.codecs import ZstdCodec
 
 from napari_sam2.errors import OutputError
 
+PARTIAL = ".partial"
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
@@ -114,11 +115,16 @@ def replace_attributes(group: zarr.Group, attributes: dict[str, Any]) -> None:
     group.attrs.put(attributes)
 
 
-def remove_partial_files(folder: Path) -> None:
-    """Remove what writers that were killed left behind, below a folder."""
-    for stray in folder.rglob("*.partial"):
-        if stray.is_file():
-            stray.unlink(missing_ok=True)
+def is_partial(path: Path) -> bool:
+    """Return whether a path is what a killed writer left of a key."""
+    return path.suffix == PARTIAL and not path.is_dir()
+
+
+def remove_partial_files(folder: Path, pattern: str = "*") -> None:
+    """Remove what killed writers left in a folder; ``"**/*"`` looks below it, too."""
+    for path in folder.glob(pattern):
+        if is_partial(path):
+            path.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -129,15 +129,20 @@ def test_killed_again_and_again(tmp_path, writer, unbroken, fake_run, when, long
     assert tree(path) == unbroken
 
 
+@pytest.mark.parametrize(
+    ("kill_at", "stray"),
+    [
+        (1, "zarr.0123abcd.partial"),
+        (30, "labels/zarr.0123abcd.partial"),
+        (60, "labels/masklets/0/c/3/0/0.0123abcd.partial"),
+    ],
+)
 def test_files_that_a_killed_writer_left_are_swept(
-    tmp_path, writer, unbroken, provenance
+    tmp_path, writer, unbroken, kill_at, stray
 ):
     path = tmp_path / "x.zarr"
-    assert not writer(path, "write", 60)
-    stray = path / "labels/masklets/0/c/3/0/0.0123abcd.partial"
-    stray.parent.mkdir(parents=True, exist_ok=True)
-    stray.write_bytes(b"half a chunk")
-    OmeZarrLabelStore.open_for_resume(path, provenance)
-    assert not stray.exists()
+    assert not writer(path, "write", kill_at)
+    (path / stray).parent.mkdir(parents=True, exist_ok=True)
+    (path / stray).write_bytes(b"half a key")
     assert writer(path)
     assert tree(path) == unbroken

@@ -200,6 +200,23 @@ def test_existing_labels_are_refused_unless_overwritten(new_store, fake_run):
     ]
 
 
+def test_labels_of_another_maker_are_never_overwritten(new_store):
+    path = new_store().path
+    zarr.open_group(path, path="labels").create_group("nuclei")
+    with pytest.raises(OutputError, match="nuclei: was not written by napari-sam2"):
+        new_store(name="nuclei", overwrite=True)
+    assert (path / "labels/nuclei/zarr.json").exists()
+
+
+def test_provenance_follows_the_prompts(new_store, provenance):
+    store = new_store()
+    changed = provenance.model_copy(update={"prompts": {"version": 1}})
+    store.renew_provenance(changed)
+    reopened = OmeZarrLabelStore.open(store.path)
+    assert reopened.provenance == changed
+    assert [one.object_id for one in reopened.objects] == [3, 7]
+
+
 def test_several_label_groups_share_a_folder(new_store, fake_run):
     new_store()
     new_store(name="again")
