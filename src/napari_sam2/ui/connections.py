@@ -1,0 +1,24 @@
+"""Connections to napari's events, so that none outlives the dock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+class Connections:
+    """What is connected to what; `close` undoes it all."""
+
+    def __init__(self) -> None:
+        self._made: list[tuple[Any, Callable[..., object]]] = []
+
+    def add(self, emitter: Any, callback: Callable[..., object]) -> None:
+        """Connect a callback to an emitter of napari's events."""
+        emitter.connect(callback)
+        self._made.append((emitter, callback))
+
+    def close(self) -> None:
+        """Disconnect everything; may be called twice."""
+        for emitter, callback in self._made:
+            emitter.disconnect(callback)
+        self._made.clear()

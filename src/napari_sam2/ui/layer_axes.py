@@ -1,0 +1,154 @@
+"""Which dimensions of an image layer are frame, row and column.
+
+Pure arithmetic on shapes and names: nothing of napari or Qt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from napari_sam2.errors import InputError
+
+_LETTERS = {
+    "t": "T",
+    "time": "T",
+    "frame": "T",
+    "z": "Z",
+    "depth": "Z",
+    "plane": "Z",
+    "c": "C",
+    "ch": "C",
+    "channel": "C",
+}
+MAX_OTHER_AXES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class LayerAxes:
+    """How frames lie in an image layer.
+
+    Attributes
+    ----------
+    shape
+        Length of each dimension of the layer, without the samples of RGB.
+    letters
+        One of ``TZCYX`` for each dimension.
+    frame_axis
+        Dimension along which frames run; None for a single image.
+    fixed
+        ``(dimension, index)`` of each other dimension: where the movie stays.
+    """
+
+    shape: tuple[int, ...]
+    letters: str
+    frame_axis: int | None
+    fixed: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def frame_count(self) -> int:
+        """Number of frames."""
+        return 1 if self.frame_axis is None else self.shape[self.frame_axis]
+
+    @property
+    def frame_shape(self) -> tuple[int, int]:
+        """``(Y, X)`` in pixels."""
+        return self.shape[-2], self.shape[-1]
+
+    @property
+    def spread(self) -> tuple[int, ...]:
+        """Dimensions along which masks are the same everywhere: channels."""
+        return tuple(axis for axis, _ in self.fixed if self.letters[axis] == "C")
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the layer is ``(frame, y, x)`` as it stands."""
+        return len(self.shape) == 3 and self.frame_axis == 0
+
+    def frame_at(self, position: Sequence[float]) -> int:
+        """Return the frame of a position in the layer, which may be out of range."""
+        return 0 if self.frame_axis is None else round(position[self.frame_axis])
+
+    def is_on_plane(self, position: Sequence[float]) -> bool:
+        """Whether a position lies where the movie stays in all other dimensions."""
+        return all(
+            axis in self.spread or round(position[axis]) == index
+            for axis, index in self.fixed
+        )
+
+
+def candidate_frame_axes(shape: Sequence[int]) -> list[int]:
+    """Return the dimensions along which frames can run: all but the last two."""
+    return [axis for axis, length in enumerate(shape[:-2]) if length > 1]
+
+
+def guess_frame_axis(shape: Sequence[int], names: Sequence[str]) -> int | None:
+    """Return the most likely frame axis: the one called time, else the first.
+
+    Parameters
+    ----------
+    shape
+        Length of each dimension, rows and columns last.
+    names
+        What the layer calls them.
+    """
+    candidates = candidate_frame_axes(shape)
+    for axis in candidates:
+        if _LETTERS.get(names[axis].lower()) == "T":
+            return axis
+    return candidates[0] if candidates else None
+
+
+def lay_out_layer(
+    shape: Sequence[int],
+    names: Sequence[str],
+    frame_axis: int | None,
+    stay_at: Mapping[int, int],
+) -> LayerAxes:
+    """Say how frames lie in a layer.
+
+    Parameters
+    ----------
+    shape, names
+        Length and name of each dimension, rows and columns last.
+    frame_axis
+        Dimension along which frames run; None for a single image.
+    stay_at
+        Index on every other dimension; 0 where it is left out.
+
+    Raises
+    ------
+    InputError
+        If the layer has fewer than two dimensions, or more than time, depth and
+        channel besides rows and columns.
+    """
+    if len(shape) < 2:
+        raise InputError(f"the layer has {len(shape)} dimension(s); choose an image")
+    others = range(len(shape) - 2)
+    if len(others) > MAX_OTHER_AXES:
+        raise InputError(
+            f"the layer has {len(shape)} dimensions; besides rows and columns there "
+            "may be time, depth and channel: take the others out of the layer first"
+        )
+    letters: dict[int, str] = {}
+    order = sorted(others, key=lambda axis: axis != frame_axis)
+    for axis in order:
+        free = [letter for letter in "TZC" if letter not in letters.values()]
+        named = _LETTERS.get(names[axis].lower())
+        if axis == frame_axis and named == "C":
+            named = "T"
+        letters[axis] = named if named in free else _next_letter(free, axis, frame_axis)
+    return LayerAxes(
+        shape=tuple(shape),
+        letters="".join(letters[axis] for axis in others) + "YX",
+        frame_axis=frame_axis,
+        fixed=tuple(
+            (axis, stay_at.get(axis, 0)) for axis in others if axis != frame_axis
+        ),
+    )
+
+
+def _next_letter(free: Sequence[str], axis: int, frame_axis: int | None) -> str:
+    """Return the letter of a nameless axis: time for frames, else depth, channel."""
+    preferred = "T" if axis == frame_axis else "ZCT"
+    return next(letter for letter in preferred if letter in free)

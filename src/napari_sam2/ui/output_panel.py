@@ -1,0 +1,79 @@
+"""Panel: where masklets go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QFileDialog, QFormLayout, QGroupBox, QLineEdit, QPushButton
+
+HOME_FOLDER = "napari-sam2"
+SUFFIX = ".zarr"
+
+
+class OutputPanel(QGroupBox):
+    """Asks for the OME-Zarr folder of the masklets."""
+
+    folder_changed = Signal()
+    """The person chose another folder."""
+
+    def __init__(self) -> None:
+        super().__init__("Masklets (OME-Zarr)")
+        self.edit = QLineEdit()
+        self.edit.setToolTip(
+            "A new folder, or an OME-Zarr image to which the masklets are added as "
+            "labels. Every mask is on disk as soon as it is shown."
+        )
+        self.browse_button = QPushButton("Choose …")
+        form = QFormLayout(self)
+        form.addRow("Folder", self.edit)
+        form.addRow("", self.browse_button)
+        self.edit.editingFinished.connect(self._on_edited)
+        self.browse_button.clicked.connect(self._browse)
+        self._shown = ""
+
+    @property
+    def folder(self) -> Path:
+        """Where masklets go."""
+        return Path(self.edit.text()).expanduser()
+
+    def show_folder(self, folder: Path) -> None:
+        """Show a folder without telling anybody."""
+        self._shown = str(folder)
+        self.edit.setText(self._shown)
+        self.edit.setCursorPosition(len(self._shown))
+
+    def set_frozen(self, frozen: bool) -> None:
+        """Let nothing be changed while something is tracked."""
+        self.edit.setDisabled(frozen)
+        self.browse_button.setDisabled(frozen)
+
+    def _browse(self) -> None:
+        chosen, _ = QFileDialog.getSaveFileName(
+            self, "Folder of the masklets", str(self.folder), f"OME-Zarr (*{SUFFIX})"
+        )
+        if chosen:
+            self.edit.setText(chosen)
+            self._on_edited()
+
+    def _on_edited(self) -> None:
+        if self.edit.text() != self._shown:
+            self._shown = self.edit.text()
+            self.folder_changed.emit()
+
+
+def free_folder(layer_name: str) -> Path:
+    """Return a folder below the home folder that does not exist yet.
+
+    Parameters
+    ----------
+    layer_name
+        Name of the image layer; letters that no system forbids are kept.
+    """
+    kept = "".join(one if one.isalnum() or one in "-_" else "-" for one in layer_name)
+    name = "-".join(part for part in kept.split("-") if part) or "movie"
+    home = Path.home() / HOME_FOLDER
+    number = 1
+    while (home / f"{name}-{number}{SUFFIX}").exists():
+        number += 1
+    return home / f"{name}-{number}{SUFFIX}"

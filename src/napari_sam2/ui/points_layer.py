@@ -1,0 +1,145 @@
+"""napari's points layer as the place for clicks.
+
+Each point carries its object (``label``) and its polarity (``positive``) as features;
+its face has the object's colour, its rim tells the polarity.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.utils.colormaps import label_colormap
+
+from napari_sam2.errors import InputError
+from napari_sam2.ui.layer_axes import LayerAxes
+from napari_sam2.ui.point_prompts import Clicks, read_clicks
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Points
+    from napari.viewer import Viewer
+
+POSITIVE_COLOR, NEGATIVE_COLOR = "#3ddc5b", "#ff4545"
+LABEL, POSITIVE = "label", "positive"
+COLORED_OBJECTS = 1000
+"""Objects that have the colour of their masks; later ones are coloured in turn."""
+
+SHARED = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+"""What a layer must have in common with the image to lie on it."""
+
+
+def placed_like(image: Image) -> dict[str, Any]:
+    """Return the keyword arguments that put a new layer onto an image layer."""
+    return {name: getattr(image, name) for name in SHARED}
+
+
+def object_color(object_id: int) -> np.ndarray:
+    """Return ``(4,)`` RGBA in 0…1, as napari colours the label."""
+    rgba: np.ndarray = np.asarray(label_colormap().map(np.array([object_id])))[0]
+    return rgba
+
+
+def add_points_layer(viewer: Viewer, image: Image, axes: LayerAxes) -> Points:
+    """Add a points layer for clicks on an image layer, its adding tool chosen."""
+    points = viewer.add_points(
+        ndim=len(axes.shape),
+        name=f"{image.name} clicks",
+        features={LABEL: np.zeros(0, np.int64), POSITIVE: np.zeros(0, bool)},
+        size=max(3.0, min(axes.frame_shape) / 45),
+        border_width=0.2,
+        **placed_like(image),
+    )
+    _color_by_features(points)
+    points.mode = "add"
+    return points
+
+
+def adopt_points_layer(points: Points) -> None:
+    """Make a points layer of the person's own fit for clicks.
+
+    Without ``label`` each point is an object of its own; without ``positive`` all are.
+    """
+    features = points.features
+    if LABEL in features and POSITIVE in features:
+        return
+    features = features.copy()
+    if LABEL not in features:
+        features[LABEL] = np.arange(1, len(features) + 1)
+    if POSITIVE not in features:
+        features[POSITIVE] = np.ones(len(features), bool)
+    points.features = features
+    _color_by_features(points)
+
+
+def set_next_click(points: Points, object_id: int, *, positive: bool) -> None:
+    """Say what the next point is about."""
+    points.feature_defaults = {LABEL: object_id, POSITIVE: positive}
+
+
+def flip_last_click(points: Points) -> bool | None:
+    """Turn the last point's polarity round; return the new one, None without points."""
+    features = points.features.copy()
+    if len(features) == 0:
+        return None
+    last = features.index[-1]
+    positive = not bool(features.loc[last, POSITIVE])
+    features.loc[last, POSITIVE] = positive
+    points.features = features
+    points.refresh_colors()
+    return positive
+
+
+def read_points_layer(points: Points, image: Image, axes: LayerAxes) -> Clicks:
+    """Read the clicks of a points layer on an image layer.
+
+    Raises
+    ------
+    InputError
+        If the points have no frame, or lack the features.
+    """
+    if points.ndim < image.ndim:
+        raise InputError(
+            f"{points.name} has {points.ndim} dimensions, {image.name} has "
+            f"{image.ndim}: use a points layer that says the frame, such as a new one"
+        )
+    features = points.features
+    if LABEL not in features or POSITIVE not in features:
+        raise InputError(
+            f"{points.name} has lost its features {LABEL} and {POSITIVE}: "
+            "choose it again"
+        )
+    positions = _positions_in(image, points)
+    return read_clicks(positions, features[LABEL], features[POSITIVE], axes)
+
+
+def _positions_in(image: Image, points: Points) -> np.ndarray:
+    """Return ``(points, dimensions)`` in pixels of the image layer, by the world."""
+    if points.ndim == image.ndim and all(
+        np.array_equal(np.asarray(getattr(points, name)), np.asarray(value))
+        for name, value in _transforms(image).items()
+    ):
+        return np.asarray(points.data)
+    places = [image.world_to_data(points.data_to_world(row)) for row in points.data]
+    return np.array(places).reshape(-1, image.ndim)
+
+
+def _transforms(image: Image) -> dict[str, Any]:
+    names = ("scale", "translate", "rotate", "shear", "affine")
+    return {name: getattr(image, name) for name in names}
+
+
+def _color_by_features(points: Points) -> None:
+    points.border_color = POSITIVE
+    points.border_color_cycle = {
+        "colormap": {True: POSITIVE_COLOR, False: NEGATIVE_COLOR}
+    }
+    points.face_color = LABEL
+    points.face_color_cycle = {"colormap": _face_colors()}
+    points.refresh_colors()
+
+
+@cache
+def _face_colors() -> dict[int, np.ndarray]:
+    ids = np.arange(1, COLORED_OBJECTS + 1)
+    return dict(zip(ids.tolist(), label_colormap().map(ids), strict=True))

@@ -1,0 +1,139 @@
+"""Panel: which points are clicks, for which object, and of which polarity."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Signal
+from qtpy.QtGui import QColor, QIcon, QPixmap
+from qtpy.QtWidgets import (
+    QButtonGroup,
+    QFormLayout,
+    QGroupBox,
+    QHBoxLayout,
+    QPushButton,
+    QSpinBox,
+)
+
+from napari_sam2.ui.connections import Connections
+from napari_sam2.ui.layer_combo import LayerCombo
+from napari_sam2.ui.point_prompts import MAX_OBJECT_ID
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari.viewer import Viewer
+
+SWATCH = 12
+"""Side of a colour swatch in pixels."""
+
+
+class PromptPanel(QGroupBox):
+    """Asks for the points layer, the object, and what the next click means.
+
+    Parameters
+    ----------
+    viewer
+        Whose points layers.
+    connections
+        Holds what the panel is connected to.
+    """
+
+    new_points_requested = Signal()
+    points_changed = Signal()
+    """Another points layer was chosen."""
+    object_changed = Signal(int)
+    polarity_changed = Signal(bool)
+    new_object_requested = Signal()
+
+    def __init__(self, viewer: Viewer, connections: Connections) -> None:
+        super().__init__("Clicks")
+        # --- Widgets
+        self.points_combo = LayerCombo(viewer, _is_points, connections, "none yet")
+        self.new_points_button = QPushButton("New points layer")
+        self.new_points_button.setToolTip(
+            "Make a layer for clicks and choose its tool for adding points"
+        )
+        self.object_spin = QSpinBox()
+        self.object_spin.setRange(1, MAX_OBJECT_ID)
+        self.object_spin.setToolTip("The object that the next click is about")
+        self.new_object_button = QPushButton("New object (N)")
+        self.new_object_button.setToolTip("The next free object number")
+        self.positive_button = QPushButton("Belongs to it")
+        self.positive_button.setToolTip("The next click is inside the object")
+        self.negative_button = QPushButton("Does not (T)")
+        self.negative_button.setToolTip(
+            "The next click is outside the object. T turns the last click round"
+        )
+        self._polarity = QButtonGroup(self)
+        for button in (self.positive_button, self.negative_button):
+            button.setCheckable(True)
+            self._polarity.addButton(button)
+        self.positive_button.setChecked(True)
+        # --- Layout
+        form = QFormLayout(self)
+        form.addRow("Points", self.points_combo)
+        form.addRow(self.new_points_button)
+        form.addRow("Object", _row(self.object_spin, self.new_object_button))
+        form.addRow("Click", _row(self.positive_button, self.negative_button))
+        # --- Connections
+        self.points_combo.layer_changed.connect(self.points_changed)
+        self.new_points_button.clicked.connect(self.new_points_requested)
+        self.new_object_button.clicked.connect(self.new_object_requested)
+        self.object_spin.valueChanged.connect(self.object_changed)
+        self.positive_button.toggled.connect(self.polarity_changed)
+
+    @property
+    def points(self) -> Any:
+        """The chosen points layer, or None."""
+        return self.points_combo.layer
+
+    @property
+    def object_id(self) -> int:
+        """The object that the next click is about."""
+        return int(self.object_spin.value())
+
+    @property
+    def is_positive(self) -> bool:
+        """Whether the next click is inside the object."""
+        return bool(self.positive_button.isChecked())
+
+    def set_polarity(self, positive: bool) -> None:
+        """Choose what the next click means."""
+        button = self.positive_button if positive else self.negative_button
+        button.setChecked(True)
+
+    def show_polarity_colors(self, positive: str, negative: str) -> None:
+        """Show in the buttons which colour a click's rim will have."""
+        self.positive_button.setIcon(_swatch(QColor(positive)))
+        self.negative_button.setIcon(_swatch(QColor(negative)))
+
+    def show_object_color(self, rgba: Sequence[float]) -> None:
+        """Show in the button which colour the object has."""
+        self.object_spin.setStyleSheet(
+            f"QSpinBox {{ border-left: 6px solid {_hex(rgba)}; }}"
+        )
+
+
+def _is_points(layer: object) -> bool:
+    from napari.layers import Points
+
+    return isinstance(layer, Points)
+
+
+def _row(*widgets: Any) -> QHBoxLayout:
+    row = QHBoxLayout()
+    row.setContentsMargins(0, 0, 0, 0)
+    for widget in widgets:
+        row.addWidget(widget, 1)
+    return row
+
+
+def _swatch(color: QColor) -> QIcon:
+    pixmap = QPixmap(SWATCH, SWATCH)
+    pixmap.fill(color)
+    return QIcon(pixmap)
+
+
+def _hex(rgba: Sequence[float]) -> str:
+    return QColor.fromRgbF(*(float(part) for part in rgba)).name()

@@ -1,0 +1,41 @@
+"""The line that says what goes on and what went wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari.utils.notifications import notification_manager, show_error
+from napari.utils.theme import get_theme
+from qtpy.QtWidgets import QLabel
+
+from napari_sam2.errors import NapariSam2Error
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+
+class StatusLine(QLabel):
+    """Shows one message; errors are coloured, and notified by napari too."""
+
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self.setWordWrap(True)
+        self.setObjectName("napari-sam2-status")
+
+    def say(self, text: str) -> None:
+        """Show what goes on."""
+        self.setStyleSheet("")
+        self.setText(text)
+
+    def complain(self, error: Exception) -> None:
+        """Show what went wrong: a person's error as it is, ours with its traceback."""
+        if isinstance(error, NapariSam2Error):
+            text = str(error)
+            show_error(text)
+        else:
+            text = f"{type(error).__name__}: {error}"
+            notification_manager.receive_error(type(error), error, error.__traceback__)
+        color = get_theme(self._viewer.theme).error.as_hex()
+        self.setStyleSheet(f"QLabel {{ color: {color}; }}")
+        self.setText(f"⚠ {text}")

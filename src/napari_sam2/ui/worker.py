@@ -1,0 +1,85 @@
+"""The dock's one worker thread, seen from the main thread."""
+
+from __future__ import annotations
+
+from napari.qt.threading import GeneratorWorker, create_worker
+from qtpy.QtCore import QObject, Signal
+
+from napari_sam2.ui.jobs import Delivery, Failure, Finish, Job, WaitingJobs, run_jobs
+
+
+class Worker(QObject):
+    """Runs jobs one at a time and brings what they say into the main thread.
+
+    napari's workers do the running: one lives as long as there are jobs.
+    """
+
+    became_idle = Signal()
+    """Nothing runs or waits any more."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._waiting = WaitingJobs()
+        self._running: GeneratorWorker | None = None
+        self._begun: set[Job] = set()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing runs or waits."""
+        return self._running is None and len(self._waiting) == 0
+
+    def submit(self, job: Job) -> None:
+        """Run a job as soon as it is its turn."""
+        self._waiting.add(job)
+        self._start()
+
+    def close(self) -> None:
+        """End what runs after its current step; let nothing else begin.
+
+        Does not wait: the thread tidies up by itself, and napari waits for it when it
+        quits.
+        """
+        self._waiting.close()
+
+    def _start(self) -> None:
+        if self._running is not None or len(self._waiting) == 0:
+            return
+        self._running = create_worker(
+            run_jobs,
+            self._waiting,
+            _start_thread=False,
+            _connect={
+                "yielded": self._on_report,
+                "errored": self._on_errored,
+                "finished": self._on_finished,
+            },
+        )
+        self._running.start()
+
+    def _on_report(self, report: object) -> None:
+        if self._waiting.is_closed:
+            return
+        if isinstance(report, Delivery):
+            self._begun.add(report.job)
+            report.job.deliver(report.item)
+        elif isinstance(report, Failure):
+            self._end(report.job, report.error)
+        elif isinstance(report, Finish):
+            self._begun.discard(report.job)
+            report.job.finish(report.is_done)
+
+    def _end(self, job: Job, error: Exception) -> None:
+        self._begun.discard(job)
+        job.fail(error)
+        job.finish(False)
+
+    def _on_errored(self, error: Exception) -> None:
+        """End what had begun; napari shows this bug with its traceback."""
+        for job in tuple(self._begun):
+            self._end(job, error)
+
+    def _on_finished(self) -> None:
+        self._running = None
+        self._start()
+        if self._running is None:
+            self.became_idle.emit()
