@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -60,13 +61,16 @@ def run_evaluation(job: EvaluationJob) -> MovieScore:
         If a file cannot be read, the movies do not fit each other, or no object of the
         truth is matched.
     """
-    truth, labels = open_labels(job.truth, job.name), open_labels(job.labels, job.name)
-    return evaluate(
-        _each(truth),
-        _each(labels),
-        objects=_objects(job, truth),
-        frames=_chosen_frames(job, truth),
-    )
+    with (
+        closing(open_labels(job.truth, job.name)) as truth,
+        closing(open_labels(job.labels, job.name)) as labels,
+    ):
+        return evaluate(
+            _each(truth),
+            _each(labels),
+            objects=_objects(job, truth),
+            frames=_chosen_frames(job, truth),
+        )
 
 
 def open_labels(path: Path, name: str = DEFAULT_NAME) -> StackFrames:
@@ -75,6 +79,7 @@ def open_labels(path: Path, name: str = DEFAULT_NAME) -> StackFrames:
     is_ours = OmeZarrLabelStore.exists(path, name)
     frames = open_frames(where if is_ours else path, mapping=UNUSED_MAPPING)
     if not np.issubdtype(frames.dtype, np.integer):
+        frames.close()
         raise InputError(f"{path}: labels are integers, these are {frames.dtype}")
     return frames
 
@@ -90,12 +95,12 @@ def _objects(
     """Pair the truth with the labels by a frame on which both are known."""
     if job.match is None:
         return job.objects
-    known = open_labels(job.match)
-    matches = match_objects(
-        truth.read_raw(job.match_frame)[0],
-        known.read_raw(min(job.match_frame, known.frame_count - 1))[0],
-        job.minimum_overlap,
-    )
+    with closing(open_labels(job.match)) as known:
+        matches = match_objects(
+            truth.read_raw(job.match_frame)[0],
+            known.read_raw(min(job.match_frame, known.frame_count - 1))[0],
+            job.minimum_overlap,
+        )
     paired: dict[int, int | None] = {
         match.object_id: match.predicted_id
         for match in matches

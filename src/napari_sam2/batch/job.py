@@ -18,7 +18,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from napari_sam2 import __version__
-from napari_sam2.batch.resources import peak_memory
+from napari_sam2.batch.resources import current_memory, peak_memory
 from napari_sam2.errors import InputError, OutputError
 from napari_sam2.interfaces import FrameSource
 from napari_sam2.io.frame_sources import StackFrames, open_frames
@@ -160,7 +160,7 @@ class Run:
 
     def frames(self) -> Generator[FrameDone, None, None]:
         """Track, counting frames and time."""
-        self.memory_after_loading = peak_memory()
+        self.memory_after_loading = current_memory()
         begin = time.perf_counter()
         for done in self.session.propagate(self.plan):
             self.frames_computed += done.written

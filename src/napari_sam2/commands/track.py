@@ -1,0 +1,117 @@
+"""`napari-sam2 track`: one movie, prompted objects, OME-Zarr labels."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_sam2.commands.options import (
+    parse_channels,
+    parse_frames,
+    parse_limits,
+    parse_percentiles,
+)
+from napari_sam2.commands.progress import follow
+from napari_sam2.session.plan import Direction, MergePolicy
+
+if TYPE_CHECKING:
+    from napari_sam2.batch.job import TrackJob
+
+Option = typer.Option
+Text = str | None
+Movie = Annotated[Path, typer.Argument(help="TIFF, (OME-)Zarr or image folder.")]
+Prompts = Annotated[Path, Option(help="A .json, a label image, or a points .csv.")]
+Out = Annotated[Path, Option(help="OME-Zarr to create, or to add labels to.")]
+Frame = Annotated[int, Option(help="Frame that a label image of prompts belongs to.")]
+Name = Annotated[str, Option(help="Name of the label group.")]
+Model = Annotated[str, Option(help="A name of `models list`, or a weights file.")]
+ImageSize = Annotated[int | None, Option(help="Side of the network's input, pixels.")]
+Device = Annotated[str, Option(help="auto, cuda, mps or cpu.")]
+Precision = Annotated[str, Option(help="auto, fp32, bf16 or fp16.")]
+Towards = Annotated[Direction, Option(help="Where to track from the prompts.")]
+Frames = Annotated[Text, Option(help="FIRST:STOP, frames to write; all by default.")]
+Axes = Annotated[Text, Option(help="Axes of the file, such as TZCYX.")]
+Plane = Annotated[int | None, Option(help="z plane of a TZYX movie.")]
+Channels = Annotated[Text, Option(help="Shown as red, green, blue: 0,1,2.")]
+Limits = Annotated[Text, Option(help="LOW,HIGH, or a pair a channel: 0,900;5,70.")]
+Percentiles = Annotated[Text, Option(help="LOW,HIGH of the stretch, 0.1,99.9.")]
+Merge = Annotated[MergePolicy, Option(help="What happens to labels of others.")]
+RawMasks = Annotated[bool, Option("--raw-masks", help="Do not fill holes.")]
+EmbedImage = Annotated[bool, Option("--embed-image", help="Copy the movie into OUT.")]
+Resume = Annotated[bool, Option("--resume", help="Go on with an interrupted run.")]
+Overwrite = Annotated[bool, Option("--overwrite", help="Replace the label group.")]
+AsJson = Annotated[bool, Option("--json", help="Report on stdout as JSON.")]
+
+
+def track(  # noqa: PLR0913 - one parameter an option
+    movie: Movie,
+    prompts: Prompts,
+    out: Out,
+    frame: Frame = 0,
+    name: Name = "masklets",
+    model: Model = "nano",
+    image_size: ImageSize = None,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    direction: Towards = Direction.BOTH,
+    frames: Frames = None,
+    axes: Axes = None,
+    z: Plane = None,
+    channels: Channels = None,
+    contrast_limits: Limits = None,
+    percentiles: Percentiles = None,
+    merge: Merge = MergePolicy.KEEP,
+    raw_masks: RawMasks = False,
+    embed_image: EmbedImage = False,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Track prompted objects through a movie into OME-Zarr labels."""
+    from napari_sam2.batch.job import FrameOptions, ModelOptions, TrackJob
+
+    job = TrackJob(
+        movie=movie,
+        prompts=prompts,
+        out=out,
+        prompt_frame=frame,
+        name=name,
+        frame_options=FrameOptions(
+            axes=axes,
+            z=z,
+            channels=parse_channels(channels),
+            contrast_limits=parse_limits(contrast_limits),
+            percentiles=parse_percentiles(percentiles),
+        ),
+        model_options=ModelOptions(
+            model=model,
+            image_size=image_size,
+            device=device,
+            precision=precision,
+            raw_masks=raw_masks,
+        ),
+        frames=parse_frames(frames),
+        direction=direction,
+        merge=merge,
+        resume=resume,
+        overwrite=overwrite,
+        embed_image=embed_image,
+    )
+    run_and_report(job, as_json=as_json)
+
+
+def run_and_report(job: TrackJob, *, as_json: bool) -> None:
+    """Run a job with progress on stderr, and report on stdout."""
+    from napari_sam2.batch.job import open_run
+
+    with open_run(job) as run:
+        follow(run.frames(), "tracking")
+        report = run.report()
+    if as_json:
+        typer.echo(json.dumps(report.as_json()))
+    else:
+        typer.echo(f"{report.objects} objects, {report.frames_computed} frames")
+        typer.echo(report.labels)
