@@ -183,6 +183,9 @@ class OmeZarrLabelStore:
             store._parent.list_label(name)
             store._parent.sweep(name)
             store._journal.sweep()
+            if not store.is_complete:
+                # Killed while finishing, it may list levels that will soon be stale.
+                drop_pyramid(store._group, store._parent)
         return store
 
     @staticmethod

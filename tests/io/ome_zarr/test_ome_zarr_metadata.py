@@ -24,6 +24,7 @@ from napari_sam2.io.ome_zarr_metadata import (
     object_colour,
     read_calibration,
 )
+from napari_sam2.io.progress_journal import ProgressJournal
 from napari_sam2.prompts import PromptedObject
 
 
@@ -178,6 +179,26 @@ def test_writing_again_takes_the_pyramid_back(pyramid_image, new_store, fake_run
     labels = np.pad(result.labels, ((0, 1), (0, 0)))
     store.write(replace(result, labels=labels))
     assert not OmeZarrLabelStore.open(pyramid_image).is_complete
+    group = zarr.open_group(pyramid_image / "labels/masklets", mode="r")
+    assert sorted(group.array_keys()) == ["0"]
+    assert len(group.attrs["ome"]["multiscales"][0]["datasets"]) == 1
+    store.finish()
+    validate(pyramid_image)
+
+
+def test_a_run_that_stopped_while_finishing_has_no_stale_levels(
+    pyramid_image, new_store, provenance, monkeypatch
+):
+    store = new_store(pyramid_image, frame_shape=(49, 64))
+
+    def refuse(_journal):
+        raise OSError("pulled out")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ProgressJournal, "close", refuse)
+        with pytest.raises(OutputError, match="cannot finish the labels: pulled out"):
+            store.finish()
+    store = OmeZarrLabelStore.open_for_resume(pyramid_image, provenance)
     group = zarr.open_group(pyramid_image / "labels/masklets", mode="r")
     assert sorted(group.array_keys()) == ["0"]
     assert len(group.attrs["ome"]["multiscales"][0]["datasets"]) == 1
