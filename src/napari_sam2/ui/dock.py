@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from napari_sam2.errors import InputError, NapariSam2Error
@@ -51,6 +51,8 @@ from napari_sam2.ui.worker import Worker
 
 if TYPE_CHECKING:
     import napari.viewer
+
+SCROLL_BAR_WIDTH = 16
 
 FIRST_STEPS = "Choose the movie, make a points layer, and click on a cell."
 
@@ -111,11 +113,14 @@ class TrackerDock(QWidget):
         area = QScrollArea()
         area.setWidgetResizable(True)
         area.setFrameShape(QScrollArea.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setWidget(content)
+        area.setMinimumWidth(content.minimumSizeHint().width() + SCROLL_BAR_WIDTH)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(area)
         outer.addWidget(self.status)
+        outer.addWidget(area)
+        self.status.setContentsMargins(12, 6, 8, 0)
 
     def _connect(self) -> None:
         self.input_panel.input_changed.connect(self._on_input_changed)

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from napari_sam2 import __version__
 from napari_sam2.errors import ModelError, OutputError
 from napari_sam2.io.frame_sources import StackFrames
-from napari_sam2.io.label_runs import begin_run
 from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
 from napari_sam2.io.prefetch import PrefetchingFrameSource
 from napari_sam2.io.prompt_json import document_of
@@ -220,9 +219,9 @@ class TrackingEngine:
         predictor = _predictor(loaded.model, source)
         made_by = _provenance(loaded, source, predictor, objects, direction)
         with closing(PrefetchingFrameSource(source)) as ahead:
-            store = begin_run(request.folder, made_by)
-            self._stores[request.masklets_key] = store
+            store = self._stores[request.masklets_key]
             store.add_objects(objects)
+            store.renew_provenance(made_by)
             plan = Plan(
                 frames=FrameRange(0, source.frame_count),
                 direction=direction,

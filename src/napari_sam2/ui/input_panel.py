@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QFormLayout, QGroupBox, QLabel, QSpinBox
+from qtpy.QtWidgets import QComboBox, QSpinBox
 
 from napari_sam2.errors import InputError
 from napari_sam2.ui.connections import Connections
@@ -17,13 +17,14 @@ from napari_sam2.ui.layer_axes import (
     lay_out_layer,
 )
 from napari_sam2.ui.layer_combo import LayerCombo
+from napari_sam2.ui.panel import Note, Panel
 
 if TYPE_CHECKING:
     from napari.layers import Image
     from napari.viewer import Viewer
 
 
-class InputPanel(QGroupBox):
+class InputPanel(Panel):
     """Asks for the movie and says what it is.
 
     Parameters
@@ -45,14 +46,12 @@ class InputPanel(QGroupBox):
         self.layer_combo.setToolTip("The image layer to track in")
         self.frame_axis_combo = QComboBox()
         self.frame_axis_combo.setToolTip("The axis along which objects are tracked")
-        self.summary = QLabel()
-        self.summary.setWordWrap(True)
+        self.summary = Note()
         self._planes: dict[int, QSpinBox] = {}
         # --- Layout
-        self._form = QFormLayout(self)
-        self._form.addRow("Image", self.layer_combo)
-        self._form.addRow("Frames along", self.frame_axis_combo)
-        self._form.addRow(self.summary)
+        self.add_row("Image", self.layer_combo)
+        self.add_row("Frames along", self.frame_axis_combo)
+        self.form.addRow(self.summary)
         # --- Connections
         self.layer_combo.layer_changed.connect(self._show_layer)
         self.frame_axis_combo.currentIndexChanged.connect(self._show_planes)
@@ -113,14 +112,14 @@ class InputPanel(QGroupBox):
                 combo.addItem(_axis_text(names[axis], axis, shape[axis]), axis)
             guess = guess_frame_axis(shape, names)
             combo.setCurrentIndex(combo.findData(guess))
-        self._form.setRowVisible(combo, combo.count() > 0)
+        self.form.setRowVisible(combo, combo.count() > 0)
         combo.blockSignals(False)
         self._show_planes()
 
     def _show_planes(self) -> None:
         """Offer a place to stay on each other axis: the one that is shown now."""
         for spin in self._planes.values():
-            self._form.removeRow(spin)
+            self.form.removeRow(spin)
         self._planes.clear()
         layer = self.layer
         if layer is not None:
@@ -138,20 +137,20 @@ class InputPanel(QGroupBox):
         spin.setToolTip(f"Stay here, 0 to {length - 1}; masks lie on this plane only")
         spin.valueChanged.connect(self._renew)
         self._planes[axis] = spin
-        row = self._form.rowCount() - 1
+        row = self.form.rowCount() - 1
         name = self.layer_combo.layer.axis_labels[axis]
-        self._form.insertRow(row, f"Stay at {_axis_name(name, axis)}", spin)
+        self.insert_row(row, f"Stay at {_axis_name(name, axis)}", spin)
 
     def _renew(self) -> None:
         try:
             axes = self.axes()
         except InputError as error:
-            self.summary.setText(f"{error}.")
+            self.summary.show_text(f"{error}.")
         else:
             height, width = axes.frame_shape
-            self.summary.setText(
-                f"{axes.frame_count} frames of {height} × {width} pixels. The model "
-                "sees the layer's contrast limits and gamma."
+            self.summary.show_text(
+                f"{axes.frame_count} frames of {height} × {width} pixels, seen as the "
+                "layer shows them (contrast, gamma)."
             )
         self.input_changed.emit()
 

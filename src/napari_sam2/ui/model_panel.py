@@ -5,15 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout, QGroupBox, QLabel
+from qtpy.QtWidgets import QComboBox, QFileDialog
 
 from napari_sam2.model.registry import DEFAULT_MODEL, REGISTRY, ModelFile
+from napari_sam2.ui.panel import Note, Panel
 
 OWN_FILE = "Own file …"
 FILE_KINDS = "Checkpoints (*.pt *.pth *.safetensors)"
 
 
-class ModelPanel(QGroupBox):
+class ModelPanel(Panel):
     """Asks for the model and says where it runs."""
 
     model_changed = Signal()
@@ -36,11 +37,9 @@ class ModelPanel(QGroupBox):
         self.combo.addItem(OWN_FILE, None)
         self._chosen = DEFAULT_MODEL
         self.combo.setCurrentIndex(self.combo.findData(DEFAULT_MODEL))
-        self.state = QLabel()
-        self.state.setWordWrap(True)
-        form = QFormLayout(self)
-        form.addRow("Network", self.combo)
-        form.addRow(self.state)
+        self.state = Note()
+        self.add_row("Network", self.combo)
+        self.form.addRow(self.state)
         self.combo.activated.connect(self._on_activated)
         self.show_state("")
 
@@ -62,8 +61,7 @@ class ModelPanel(QGroupBox):
 
     def show_state(self, text: str) -> None:
         """Say where the model runs, or nothing."""
-        self.state.setText(text)
-        self.state.setVisible(bool(text))
+        self.state.show_text(text)
 
     def set_frozen(self, frozen: bool) -> None:
         """Let nothing be changed while something is tracked."""
@@ -80,7 +78,7 @@ class ModelPanel(QGroupBox):
 
 def _title(entry: ModelFile) -> str:
     if entry.is_bundled:
-        return f"{entry.name} (comes along)"
+        return f"{entry.name} (bundled)"
     size = entry.name.removeprefix("sam2.1_").replace("base_plus", "base+")
     length = f" ({entry.bytes / 1e6:.0f} MB)" if entry.bytes else ""
     return f"SAM 2.1 {size}{length}"

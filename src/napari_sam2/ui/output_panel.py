@@ -5,13 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QFormLayout, QGroupBox, QLineEdit, QPushButton
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QPushButton
+
+from napari_sam2.ui.panel import Panel
 
 HOME_FOLDER = "napari-sam2"
 SUFFIX = ".zarr"
+BROWSE_WIDTH = 32
+
+WHAT_IT_IS = (
+    "A new folder, or an OME-Zarr image to which the masklets are added as labels.\n"
+    "Every mask is on disk as soon as it is shown."
+)
 
 
-class OutputPanel(QGroupBox):
+class OutputPanel(Panel):
     """Asks for the OME-Zarr folder of the masklets."""
 
     folder_changed = Signal()
@@ -20,14 +28,13 @@ class OutputPanel(QGroupBox):
     def __init__(self) -> None:
         super().__init__("Masklets (OME-Zarr)")
         self.edit = QLineEdit()
-        self.edit.setToolTip(
-            "A new folder, or an OME-Zarr image to which the masklets are added as "
-            "labels. Every mask is on disk as soon as it is shown."
-        )
-        self.browse_button = QPushButton("Choose …")
-        form = QFormLayout(self)
-        form.addRow("Folder", self.edit)
-        form.addRow("", self.browse_button)
+        self.browse_button = QPushButton("…")
+        self.browse_button.setToolTip("Choose another folder")
+        self.browse_button.setFixedWidth(BROWSE_WIDTH)
+        row = QHBoxLayout()
+        row.addWidget(self.edit)
+        row.addWidget(self.browse_button)
+        self.add_row("Folder", row)
         self.edit.editingFinished.connect(self._on_edited)
         self.browse_button.clicked.connect(self._browse)
         self._shown = ""
@@ -41,7 +48,7 @@ class OutputPanel(QGroupBox):
         """Show a folder without telling anybody."""
         self._shown = str(folder)
         self.edit.setText(self._shown)
-        self.edit.setCursorPosition(len(self._shown))
+        self.edit.setToolTip(f"{WHAT_IT_IS}\n\n{self._shown}")
 
     def set_frozen(self, frozen: bool) -> None:
         """Let nothing be changed while something is tracked."""

@@ -6,6 +6,7 @@ its face has the object's colour, its rim tells the polarity.
 
 from __future__ import annotations
 
+import warnings
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from napari.layers import Image, Points
     from napari.viewer import Viewer
 
-POSITIVE_COLOR, NEGATIVE_COLOR = "#3ddc5b", "#ff4545"
+POSITIVE_COLOR, NEGATIVE_COLOR = "#00c8ff", "#ff6a00"
+"""Told apart by people who cannot tell green from red."""
+
 LABEL, POSITIVE = "label", "positive"
 COLORED_OBJECTS = 1000
 """Objects that have the colour of their masks; later ones are coloured in turn."""
@@ -134,7 +137,10 @@ def _color_by_features(points: Points) -> None:
     points.border_color_cycle = {
         "colormap": {True: POSITIVE_COLOR, False: NEGATIVE_COLOR}
     }
-    points.face_color = LABEL
+    with warnings.catch_warnings():
+        # napari says that it takes object ids for categories: so they are meant.
+        warnings.filterwarnings("ignore", "Feature 'label' looks like categorical")
+        points.face_color = LABEL
     points.face_color_cycle = {"colormap": _face_colors()}
     points.refresh_colors()
 

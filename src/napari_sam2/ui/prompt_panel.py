@@ -8,15 +8,17 @@ from qtpy.QtCore import Signal
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import (
     QButtonGroup,
-    QFormLayout,
-    QGroupBox,
     QHBoxLayout,
+    QLabel,
     QPushButton,
+    QSizePolicy,
     QSpinBox,
+    QWidget,
 )
 
 from napari_sam2.ui.connections import Connections
 from napari_sam2.ui.layer_combo import LayerCombo
+from napari_sam2.ui.panel import Panel
 from napari_sam2.ui.point_prompts import MAX_OBJECT_ID
 
 if TYPE_CHECKING:
@@ -24,11 +26,11 @@ if TYPE_CHECKING:
 
     from napari.viewer import Viewer
 
-SWATCH = 12
+SWATCH = 14
 """Side of a colour swatch in pixels."""
 
 
-class PromptPanel(QGroupBox):
+class PromptPanel(Panel):
     """Asks for the points layer, the object, and what the next click means.
 
     Parameters
@@ -57,11 +59,14 @@ class PromptPanel(QGroupBox):
         self.object_spin = QSpinBox()
         self.object_spin.setRange(1, MAX_OBJECT_ID)
         self.object_spin.setToolTip("The object that the next click is about")
-        self.new_object_button = QPushButton("New object (N)")
+        self.object_swatch = QLabel()
+        self.object_swatch.setFixedWidth(SWATCH)
+        self.object_swatch.setToolTip("The colour of its mask and its clicks")
+        self.new_object_button = QPushButton("New (N)")
         self.new_object_button.setToolTip("The next free object number")
-        self.positive_button = QPushButton("Belongs to it")
+        self.positive_button = QPushButton("Inside")
         self.positive_button.setToolTip("The next click is inside the object")
-        self.negative_button = QPushButton("Does not (T)")
+        self.negative_button = QPushButton("Outside (T)")
         self.negative_button.setToolTip(
             "The next click is outside the object. T turns the last click round"
         )
@@ -71,11 +76,13 @@ class PromptPanel(QGroupBox):
             self._polarity.addButton(button)
         self.positive_button.setChecked(True)
         # --- Layout
-        form = QFormLayout(self)
-        form.addRow("Points", self.points_combo)
-        form.addRow(self.new_points_button)
-        form.addRow("Object", _row(self.object_spin, self.new_object_button))
-        form.addRow("Click", _row(self.positive_button, self.negative_button))
+        self.add_row("Points", self.points_combo)
+        self.add_row("", self.new_points_button)
+        self.add_row(
+            "Object",
+            _row(self.object_swatch, self.object_spin, self.new_object_button),
+        )
+        self.add_row("Click is", _row(self.positive_button, self.negative_button))
         # --- Connections
         self.points_combo.layer_changed.connect(self.points_changed)
         self.new_points_button.clicked.connect(self.new_points_requested)
@@ -105,14 +112,13 @@ class PromptPanel(QGroupBox):
 
     def show_polarity_colors(self, positive: str, negative: str) -> None:
         """Show in the buttons which colour a click's rim will have."""
-        self.positive_button.setIcon(_swatch(QColor(positive)))
-        self.negative_button.setIcon(_swatch(QColor(negative)))
+        self.positive_button.setIcon(QIcon(_swatch(QColor(positive))))
+        self.negative_button.setIcon(QIcon(_swatch(QColor(negative))))
 
     def show_object_color(self, rgba: Sequence[float]) -> None:
-        """Show in the button which colour the object has."""
-        self.object_spin.setStyleSheet(
-            f"QSpinBox {{ border-left: 6px solid {_hex(rgba)}; }}"
-        )
+        """Show which colour the object has."""
+        color = QColor.fromRgbF(*(float(part) for part in rgba))
+        self.object_swatch.setPixmap(_swatch(color))
 
 
 def _is_points(layer: object) -> bool:
@@ -121,19 +127,19 @@ def _is_points(layer: object) -> bool:
     return isinstance(layer, Points)
 
 
-def _row(*widgets: Any) -> QHBoxLayout:
+def _row(*widgets: QWidget) -> QHBoxLayout:
+    """Lay widgets side by side, the flexible ones sharing the room alike."""
     row = QHBoxLayout()
     row.setContentsMargins(0, 0, 0, 0)
     for widget in widgets:
-        row.addWidget(widget, 1)
+        is_swatch = isinstance(widget, QLabel)
+        if not is_swatch:
+            widget.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        row.addWidget(widget, 0 if is_swatch else widget.sizeHint().width())
     return row
 
 
-def _swatch(color: QColor) -> QIcon:
+def _swatch(color: QColor) -> QPixmap:
     pixmap = QPixmap(SWATCH, SWATCH)
     pixmap.fill(color)
-    return QIcon(pixmap)
-
-
-def _hex(rgba: Sequence[float]) -> str:
-    return QColor.fromRgbF(*(float(part) for part in rgba)).name()
+    return pixmap

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 from napari.utils.notifications import notification_manager, show_error
 from napari.utils.theme import get_theme
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel
 
 from napari_sam2.errors import NapariSam2Error
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
+
+LINES = 4
 
 
 class StatusLine(QLabel):
@@ -21,6 +24,9 @@ class StatusLine(QLabel):
         super().__init__()
         self._viewer = viewer
         self.setWordWrap(True)
+        self.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
+        # Panels below do not jump when a message is longer than the last one.
+        self.setMinimumHeight(LINES * self.fontMetrics().lineSpacing())
         self.setObjectName("napari-sam2-status")
 
     def say(self, text: str) -> None:

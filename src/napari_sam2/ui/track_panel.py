@@ -8,24 +8,22 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QFormLayout,
-    QGroupBox,
     QHBoxLayout,
-    QLabel,
     QProgressBar,
     QPushButton,
 )
 
 from napari_sam2.session.plan import Direction
+from napari_sam2.ui.panel import Note, Panel
 
 DIRECTIONS = {
-    Direction.BOTH: "both ways from the clicks",
+    Direction.BOTH: "both ways",
     Direction.FORWARD: "forward",
     Direction.BACKWARD: "backward",
 }
 
 
-class TrackPanel(QGroupBox):
+class TrackPanel(Panel):
     """Asks for tracking and shows its progress."""
 
     track_requested = Signal(str)
@@ -39,28 +37,29 @@ class TrackPanel(QGroupBox):
         for direction, text in DIRECTIONS.items():
             self.direction_combo.addItem(text, direction)
         self.direction_combo.setToolTip("Where to go from the clicked frames")
-        self.follow_box = QCheckBox("Show the frame that is being tracked")
+        self.follow_box = QCheckBox("Go along with the tracker")
         self.track_button = QPushButton("Track")
         self.track_button.setToolTip("Track all clicked objects through the movie")
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.setToolTip("Stop after this frame; what is written stays")
         self.bar = QProgressBar()
-        self.pace = QLabel()
+        self.pace = Note()
         # --- Layout
         buttons = QHBoxLayout()
         buttons.addWidget(self.track_button, 2)
         buttons.addWidget(self.cancel_button, 1)
-        form = QFormLayout(self)
-        form.addRow("Direction", self.direction_combo)
-        form.addRow(self.follow_box)
-        form.addRow(buttons)
-        form.addRow(self.bar)
-        form.addRow(self.pace)
+        self.add_row("Direction", self.direction_combo)
+        self.add_row("", self.follow_box)
+        self.form.addRow(buttons)
+        self.form.addRow(self.bar)
+        self.form.addRow(self.pace)
         # --- Connections
         self.track_button.clicked.connect(self._ask_to_track)
         self.cancel_button.clicked.connect(self.cancel_requested)
         self._begin: tuple[float, int] | None = None
-        self.set_tracking(False)
+        self.cancel_button.setEnabled(False)
+        self.bar.hide()
+        self.pace.show_text("")
 
     @property
     def direction(self) -> Direction:
@@ -80,7 +79,8 @@ class TrackPanel(QGroupBox):
         if tracking:
             self._begin = None
             self.bar.setRange(0, 0)
-            self.pace.setText("Starting …")
+            self.bar.show()
+            self.pace.show_text("Starting …")
         else:
             self.bar.setMaximum(max(1, self.bar.maximum()))
 
@@ -94,7 +94,7 @@ class TrackPanel(QGroupBox):
         since, first = self._begin
         if position > first and now > since:
             rate = (position - first) / (now - since)
-            self.pace.setText(pace_text(rate, total - position))
+            self.pace.show_text(pace_text(rate, total - position))
 
     def _ask_to_track(self) -> None:
         self.track_requested.emit(str(self.direction))

@@ -1,0 +1,56 @@
+"""What all panels of the dock have in common: a title, and one column of labels."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFormLayout, QGroupBox, QLabel, QLayout, QSizePolicy, QWidget
+
+WIDEST_LABEL = "Frames along"
+STYLE_PADDING = 16
+"""Pixels that napari's style adds to a label."""
+
+
+class Panel(QGroupBox):
+    """A titled box of rows, whose labels are as wide as those of other panels.
+
+    Parameters
+    ----------
+    title
+        Shown above the rows.
+    """
+
+    def __init__(self, title: str) -> None:
+        super().__init__(title)
+        self.form = QFormLayout(self)
+        self.form.setContentsMargins(8, 4, 8, 8)
+        self.form.setVerticalSpacing(6)
+        self.form.setFieldGrowthPolicy(
+            QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow
+        )
+
+    def add_row(self, text: str, field: QWidget | QLayout) -> None:
+        """Add a row at the end."""
+        self.insert_row(self.form.rowCount(), text, field)
+
+    def insert_row(self, row: int, text: str, field: QWidget | QLayout) -> None:
+        """Add a row at a place of its own."""
+        label = QLabel(text)
+        label.setMinimumWidth(
+            label.fontMetrics().horizontalAdvance(WIDEST_LABEL) + STYLE_PADDING
+        )
+        label.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        self.form.insertRow(row, label, field)
+
+
+class Note(QLabel):
+    """A text of several lines that gives way to the width of the dock."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setWordWrap(True)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+
+    def show_text(self, text: str) -> None:
+        """Show a text; without one, take no room."""
+        self.setText(text)
+        self.setVisible(bool(text))
