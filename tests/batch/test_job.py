@@ -1,6 +1,7 @@
 """A whole run without a window: files in, masklets out, whatever happens between."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -130,6 +131,14 @@ def test_an_embedded_movie_is_what_the_labels_point_to(job, movie):
     assert group["0"].shape == (movie.frame_count, *movie.frame_shape)
     label = group["labels/masklets"].attrs["ome"]["image-label"]
     assert label["source"] == {"image": "../../"}
+
+
+def test_a_run_killed_after_embedding_its_movie_can_be_resumed(job):
+    job = job.model_copy(update={"embed_image": True, "frames": (0, 2), "resume": True})
+    run(job)
+    shutil.rmtree(job.out / "labels")
+    run(job)
+    assert (job.out / "labels/masklets/zarr.json").exists()
 
 
 def test_a_job_survives_the_trip_through_json(job):

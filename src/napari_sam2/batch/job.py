@@ -22,7 +22,7 @@ from napari_sam2.batch.resources import current_memory, peak_memory
 from napari_sam2.errors import InputError, OutputError
 from napari_sam2.interfaces import FrameSource
 from napari_sam2.io.frame_sources import StackFrames, open_frames
-from napari_sam2.io.ome_zarr_image import embed_image
+from napari_sam2.io.ome_zarr_image import embed_image, holds_image
 from napari_sam2.io.ome_zarr_labels import DEFAULT_NAME, OmeZarrLabelStore
 from napari_sam2.io.prefetch import PrefetchingFrameSource
 from napari_sam2.io.prompt_files import read_prompts
@@ -300,7 +300,8 @@ def _open_store(
 ) -> OmeZarrLabelStore:
     if job.resume and OmeZarrLabelStore.exists(job.out, job.name):
         return OmeZarrLabelStore.open_for_resume(job.out, provenance, job.name)
-    if job.embed_image:
+    # A run that was killed may have got as far as its movie.
+    if job.embed_image and not (job.resume and holds_image(job.out)):
         _embed_movie(job, source)
     return OmeZarrLabelStore.create(
         job.out,
