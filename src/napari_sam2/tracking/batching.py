@@ -25,8 +25,10 @@ logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-CPU_BUDGET = 2**30
-"""Bytes that a batch may take on the CPU; fixed, so that equal runs batch equally."""
+CPU_BUDGET = 2**26
+"""Bytes that a batch may take on the CPU. There, larger batches are slower: what leaves
+the cache costs more than what they save (measured: best at three objects of nano, 17 %
+faster than ten at once). Fixed, so that equal runs batch equally."""
 
 DEVICE_SHARE = 0.7
 """Share of the free device memory that a batch may take."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -90,6 +91,8 @@ class Network:
                 features = self.model.condition(each, memory)
                 prompts = self._prompt_tensors(batch, tracked_logits)
                 decoded = self.model.decode(features, each, prompts)
+        # The candidates that were not chosen would only fill the memory.
+        decoded = replace(decoded, raw=None)
         return self._seen(batch, decoded)
 
     def encode_tracked(self, embedding: ImageEmbedding, seen: Seen) -> Tensor:

@@ -1,0 +1,82 @@
+"""A toy network whose masks prove something, and a small movie for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from napari_sam2.model.config import CONFIGS
+from napari_sam2.model.sam2 import Sam2
+from napari_sam2.prompts import BoxPrompt, FramePrompt, MaskPrompt, PointPrompt
+from napari_sam2.tracking.predictor import StreamingPredictor
+
+SHAPE = (48, 64)
+FRAMES = 24
+
+
+@pytest.fixture(scope="session")
+def model() -> Sam2:
+    """Toy network with random weights, drawn so that masks and presence vary.
+
+    Fresh networks see nothing anywhere: all tests would pass on empty masks.
+    """
+    torch.manual_seed(2)
+    model = Sam2(CONFIGS["toy"])
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "image_encoder.trunk" in name:
+                continue
+            if name.endswith("gamma"):
+                parameter.fill_(0.5)
+            elif "embed" in name or "token" in name:
+                parameter.copy_(torch.randn_like(parameter))
+            elif parameter.ndim > 1:
+                inputs = parameter[0].numel()
+                parameter.copy_(torch.randn_like(parameter) * 2 / inputs**0.5)
+    return model.eval()
+
+
+def draw_frame(frame_index: int) -> np.ndarray:
+    """Return one ``(48, 64, 3)`` uint8 frame of three drifting discs in noise."""
+    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    image = np.zeros((*SHAPE, 3))
+    for disc, (row, column, radius) in enumerate(
+        [(12, 12, 7), (30, 40, 9), (20, 52, 6)]
+    ):
+        distance = np.hypot(
+            y - row - 0.4 * frame_index * (disc - 1), x - column - 0.5 * frame_index
+        )
+        image[distance < radius] = (200, 150, 100 + 50 * disc)
+    noise = np.random.default_rng(frame_index).normal(20, 10, image.shape)
+    return np.clip(image + noise, 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def movie() -> list[np.ndarray]:
+    return [draw_frame(frame_index) for frame_index in range(FRAMES)]
+
+
+@pytest.fixture
+def make_predictor(model: Sam2) -> Callable[..., StreamingPredictor]:
+    """Return a maker of predictors on the CPU in float32."""
+
+    def make(**options: object) -> StreamingPredictor:
+        return StreamingPredictor(model, frame_shape=SHAPE, device="cpu", **options)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def prompts() -> list[FramePrompt]:
+    """One prompt of each kind on frame 0, for objects 1 to 5."""
+    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    return [
+        FramePrompt(1, 0, (PointPrompt(12, 12),)),
+        FramePrompt(2, 0, (PointPrompt(30, 40), PointPrompt(3, 3, positive=False))),
+        FramePrompt(3, 0, box=BoxPrompt(14, 46, 26, 58)),
+        FramePrompt(4, 0, (PointPrompt(20, 50),), box=BoxPrompt(14, 46, 26, 58)),
+        FramePrompt(5, 0, mask=MaskPrompt(np.hypot(y - 30, x - 40) < 9)),
+    ]
