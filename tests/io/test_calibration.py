@@ -132,10 +132,18 @@ def test_units_get_their_udunits_names(written, name):
 
 
 @pytest.mark.parametrize(
-    "attributes", ["", 'PhysicalSizeX="0"', 'PhysicalSizeX="-1"', 'PhysicalSizeX="NaN"']
+    "attributes",
+    [
+        "",
+        'PhysicalSizeX="?"',
+        'PhysicalSizeX="0"',
+        'PhysicalSizeX="-1"',
+        'PhysicalSizeX="NaN"',
+    ],
 )
 def test_senseless_sizes_are_unknown_sizes(attributes):
     assert (
         scales_from_ome_xml(f"<OME><Image><Pixels {attributes}/></Image></OME>") == {}
     )
     assert scales_from_ome_xml("<OME><Image") == {}
+    assert scales_from_ome_xml("<OME><Plate/></OME>") == {}

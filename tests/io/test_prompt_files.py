@@ -118,6 +118,12 @@ def save(tmp_path):
     return save
 
 
+def test_points_that_are_no_text_are_told(tmp_path):
+    (tmp_path / "points.csv").write_bytes(b"axis-0,axis-1\n\xff\xfe,1\n")
+    with pytest.raises(InputError, match=r"points.csv cannot be read as CSV"):
+        read_prompts(tmp_path / "points.csv", **MOVIE)
+
+
 def test_clicks_are_gathered_by_object_and_frame(save):
     path = save(
         "index,axis-0,axis-1,axis-2,label,positive\n"

@@ -1,4 +1,5 @@
 import logging
+import os
 
 import numpy as np
 import pytest
@@ -156,19 +157,22 @@ def ome_xml_of_part(number, parts):
     )
 
 
+@pytest.mark.parametrize("missing", [1, 2])
 def test_ome_movies_in_many_files_are_read_and_a_missing_one_is_named(
-    save, tmp_path, movie
+    save, tmp_path, movie, missing
 ):
     for number, frame in enumerate(movie[:3]):
         description = ome_xml_of_part(number, 3)
         save(frame, f"part{number}.ome.tif", description=description, metadata=None)
     path = tmp_path / "part0.ome.tif"
     np.testing.assert_array_equal(raw_frames(path), movie[:3])
-    path.with_name("part1.ome.tif").unlink()
+    path.with_name(f"part{missing}.ome.tif").unlink()
     source = open_frames(path, contrast_limits=(0, 1000))
-    np.testing.assert_array_equal(source.read_raw(2)[0], movie[2])
-    with pytest.raises(InputError, match=r"frame 1 cannot be read: .* missing"):
-        source.read(1)
+    np.testing.assert_array_equal(source.read_raw(0)[0], movie[0])
+    with pytest.raises(
+        InputError, match=rf"frame {missing} cannot be read: .* missing"
+    ):
+        source.read(missing)
     source.close()
 
 
@@ -216,6 +220,15 @@ def test_a_page_that_points_beyond_the_end_is_named_when_it_is_read(tmp_path, mo
     source = open_frames(path, contrast_limits=(0, 1000))
     with pytest.raises(InputError, match=r"frame 2 cannot be read: the file ends"):
         source.read(2)
+    source.close()
+
+
+def test_a_file_that_shrinks_while_open_is_noticed(save, movie):
+    path = save(np.tile(movie, (1, 10, 10)))
+    source = open_frames(path, contrast_limits=(0, 1000))
+    os.truncate(path, path.stat().st_size // 2)
+    with pytest.raises(InputError, match=r"frame 6 cannot be read: the file ends"):
+        source.read(6)
     source.close()
 
 

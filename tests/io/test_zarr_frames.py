@@ -69,6 +69,31 @@ def test_dimension_names_are_axes(tmp_path, numbered, zarr_format):
     )
 
 
+def test_axes_with_long_names_are_told_by_their_type(write_ome_zarr, movie):
+    path = write_ome_zarr(movie)
+    group = zarr.open_group(path, mode="r+")
+    ome = group.attrs["ome"]
+    names = ("timepoint", "height", "width")
+    for axis, name in zip(ome["multiscales"][0]["axes"], names, strict=True):
+        axis["name"] = name
+    group.attrs["ome"] = ome
+    frames = open_frames(path)
+    assert frames.layout.axes == "TYX"
+    assert frames.calibration.units == ("second", "micrometer", "micrometer")
+
+
+def test_scales_of_another_length_are_passed_over(write_ome_zarr, movie):
+    path = write_ome_zarr(movie, scale=[2.0, 3.0], translation=[1.0, 5.0, 7.0])
+    assert open_frames(path).calibration.scale == (1.0, 1.0, 1.0)
+    assert open_frames(path).calibration.translation == (1.0, 5.0, 7.0)
+
+
+def test_dimension_names_of_another_length_are_passed_over(tmp_path, movie):
+    array = zarr.create_array(tmp_path / "cells.zarr", data=movie, zarr_format=2)
+    array.attrs["_ARRAY_DIMENSIONS"] = ["y", "x"]
+    assert open_frames(tmp_path / "cells.zarr").layout.axes == "TYX"
+
+
 def test_a_group_around_one_array_is_that_array(tmp_path, movie):
     zarr.open_group(tmp_path / "cells.zarr", mode="w").create_array("raw", data=movie)
     np.testing.assert_array_equal(raw_frames(tmp_path / "cells.zarr"), movie)
@@ -98,6 +123,7 @@ def test_an_empty_group_and_a_plate_are_refused(tmp_path):
         ({}, "multiscales"),
         ({"datasets": [{"path": "9"}]}, "cannot be read"),
         ({"datasets": [{"path": "0"}], "axes": ["y", "x"]}, "name 2 axes"),
+        ({"datasets": [{"path": "."}], "axes": ["t", "y", "x"]}, "is a group"),
     ],
 )
 def test_broken_ome_metadata_are_named(write_ome_zarr, movie, multiscale, words):
