@@ -184,7 +184,7 @@ def test_resume_without_a_checkpoint_is_refused(corpus, tmp_path):
 
 
 def test_another_models_checkpoint_is_refused(corpus, tmp_path):
-    torch.save({"format": 1, "optimizer": {}, "config": "nano"}, tmp_path / CHECKPOINT)
+    torch.save({"format": 2, "optimizer": {}, "config": "nano"}, tmp_path / CHECKPOINT)
     with pytest.raises(ModelError, match="nano"):
         train(CONFIG, corpus, tmp_path, resume=True)
 
@@ -229,3 +229,10 @@ def test_wrong_recipes_name_the_field(tmp_path, change, message):
     path.write_text(RECIPE.replace(*change))
     with pytest.raises(InputError, match=message):
         read_config(path)
+
+
+def test_other_sizes_show_the_same(corpus):
+    stage = replace(STILL, other_sizes=(96,), diameter=(10.0, 30.0))
+    assert stage.at_size(96).diameter == (15.0, 45.0)
+    batch = make_batch(corpus, stage.at_size(96), np.random.default_rng(0), still=True)
+    assert batch.frames.shape[-2:] == (96, 96)

@@ -56,12 +56,15 @@ class Batch:
         ``(T, objects, S, S)`` bool, all False where an object is absent.
     groups
         Prompts of frame 0; every row is in exactly one group.
+    labels
+        ``(T, clips, S, S)`` int32 of all objects, prompted or not.
     """
 
     frames: torch.Tensor
     clip_of_row: torch.Tensor
     masks: torch.Tensor
     groups: tuple[PromptGroup, ...]
+    labels: np.ndarray
 
 
 def make_batch(
@@ -122,7 +125,8 @@ def collate(
         entries.setdefault(str(kind), []).append((row, entry))
     groups = tuple(_group(kind, listed) for kind, listed in sorted(entries.items()))
     frames = torch.stack([clip.frames for clip in clips], dim=1)
-    return Batch(frames, torch.from_numpy(clip_of_row), masks, groups)
+    labels = np.stack([clip.labels for clip in clips], axis=1)
+    return Batch(frames, torch.from_numpy(clip_of_row), masks, groups, labels)
 
 
 def _simulate(kind: str, mask: np.ndarray, random: np.random.Generator) -> np.ndarray:

@@ -10,8 +10,9 @@ import torch
 
 from napari_sam2.errors import InputError, ModelError
 from napari_sam2.model.sam2 import Sam2
+from napari_sam2.train.dense import DenseHead
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(slots=True)
@@ -22,8 +23,10 @@ class TrainingState:
     ----------
     model, average
         The weights and their moving average.
+    head
+        The dense task's, used in training alone.
     optimizer
-        Of ``model``.
+        Of ``model`` and ``head``.
     step
         Steps done in the whole run. Random numbers are drawn from a generator seeded
         with the run's seed and the step, so no generator state is kept.
@@ -31,6 +34,7 @@ class TrainingState:
 
     model: Sam2
     average: Sam2
+    head: DenseHead
     optimizer: torch.optim.Optimizer
     step: int = 0
 
@@ -44,6 +48,7 @@ def save_state(path: Path, state: TrainingState) -> None:
         "config": state.model.config.name,
         "model": state.model.state_dict(),
         "average": state.average.state_dict(),
+        "head": state.head.state_dict(),
         "optimizer": state.optimizer.state_dict(),
     }
     torch.save(content, part)
@@ -72,5 +77,6 @@ def load_state(path: Path, state: TrainingState) -> None:
         )
     state.model.load_state_dict(content["model"])
     state.average.load_state_dict(content["average"])
+    state.head.load_state_dict(content["head"])
     state.optimizer.load_state_dict(content["optimizer"])
     state.step = int(content["step"])

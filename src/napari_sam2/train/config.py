@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -49,8 +49,9 @@ class Stage:
         Frames per clip; 1 trains prompt → mask on single images.
     image_every
         In a stage of clips every n-th step is one of single images; 0 never.
-    size
-        Side of the square crops, a multiple of 32.
+    size, other_sizes
+        Side of the square crops, a multiple of 32. With other sizes each step draws one
+        of them all; the diameters grow in proportion.
     crops, objects
         Crops (or clips) per step, and objects per crop.
     image_crops, image_objects
@@ -63,6 +64,8 @@ class Stage:
     learning_rate, warmup, schedule, final_fraction
         Linear warm-up over ``warmup`` steps, then constant, or decaying to
         ``final_fraction`` of the rate at the stage's end.
+    dense
+        Weight of the dense task (`napari_sam2.train.dense`); 0 leaves it out.
     prompts
         Mix of simulated prompts.
     """
@@ -72,6 +75,7 @@ class Stage:
     frames: int = 1
     image_every: int = 0
     size: int = 128
+    other_sizes: tuple[int, ...] = ()
     crops: int = 4
     objects: int = 16
     image_crops: int = 4
@@ -82,7 +86,13 @@ class Stage:
     warmup: int = 0
     schedule: Schedule = "constant"
     final_fraction: float = 0.02
+    dense: float = 1.0
     prompts: PromptMix = field(default_factory=PromptMix)
+
+    def at_size(self, size: int) -> Stage:
+        """Return this stage with crops of another size that show the same."""
+        low, high = (diameter * size / self.size for diameter in self.diameter)
+        return replace(self, size=size, diameter=(low, high))
 
     def rate(self, step: int) -> float:
         """Return the learning rate of a step (0, 1, …) of this stage."""
@@ -154,8 +164,6 @@ class TrainConfig:
     initialisation
         ``"local"`` starts attention so that equal positions attend to each other;
         ``"default"`` leaves the modules' own start.
-    initial_weights
-        safetensors file to start from, relative to the recipe; empty: from nothing.
     """
 
     model: str
@@ -170,7 +178,6 @@ class TrainConfig:
     checkpoint_every: int = 200
     validate_every: int = 500
     initialisation: Literal["local", "default"] = "local"
-    initial_weights: str = ""
 
     @property
     def total_steps(self) -> int:
@@ -208,8 +215,9 @@ def _stage(path: Path, entry: Mapping[str, Any]) -> Stage:
     values = dict(entry)
     if "prompts" in values:
         values["prompts"] = _build(path, PromptMix, values["prompts"])
-    if "diameter" in values:
-        values["diameter"] = tuple(values["diameter"])
+    for name in ("diameter", "other_sizes"):
+        if name in values:
+            values[name] = tuple(values[name])
     return _build(path, Stage, values)
 
 

@@ -14,13 +14,18 @@ from torch.nn import functional
 
 @dataclass(frozen=True, slots=True)
 class LossWeights:
-    """Weights of the parts; ``every`` is the share that the mean over masks gets."""
+    """Weights of the parts.
+
+    ``every`` is the share that the mean over masks gets; ``dense`` belongs to the task
+    of `napari_sam2.train.dense`.
+    """
 
     pixel: float = 5.0
     dice: float = 1.0
     every: float = 0.1
     iou: float = 1.0
     presence: float = 0.2
+    dense: float = 1.0
 
 
 def soft_targets(masks: torch.Tensor, stride: int = 4) -> torch.Tensor:

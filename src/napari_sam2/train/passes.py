@@ -13,6 +13,7 @@ from napari_sam2.model.memory_attention import ANCHOR_TIME, MemorySelection
 from napari_sam2.model.prompt_encoder import PromptTensors
 from napari_sam2.model.sam2 import Decoded, ImageEmbedding, Sam2
 from napari_sam2.train.batches import Batch, PromptGroup
+from napari_sam2.train.dense import DenseHead, dense_loss, dense_targets
 from napari_sam2.train.losses import LossWeights, mask_iou, prompt_losses, soft_targets
 
 SECOND_OPINION = 0.3
@@ -39,23 +40,36 @@ class Scores:
 class _Tally:
     losses: list[torch.Tensor] = field(default_factory=list)
     named: dict[str, list[torch.Tensor]] = field(default_factory=dict)
+    dense: torch.Tensor | None = None
 
     def add(self, name: str, values: torch.Tensor) -> None:
         self.named.setdefault(name, []).append(values.detach().float())
 
-    def scores(self) -> Scores:
+    def scores(self, dense_weight: float) -> Scores:
         loss = torch.cat(self.losses).mean()
         joined = {name: torch.cat(parts) for name, parts in self.named.items()}
         values = {n: float(part.mean()) for n, part in joined.items() if len(part)}
-        return Scores(loss, {"loss": float(loss.detach()), **values})
+        values["loss"] = float(loss.detach())
+        if self.dense is not None:
+            values["dense"] = float(self.dense.detach())
+            loss = loss + dense_weight * self.dense
+        return Scores(loss, values)
 
 
-def run_batch(model: Sam2, batch: Batch, weights: LossWeights) -> Scores:
-    """Run a batch of single images or of clips and score it."""
+def run_batch(
+    model: Sam2, batch: Batch, weights: LossWeights, head: DenseHead | None = None
+) -> Scores:
+    """Run a batch of single images or of clips and score it.
+
+    With a head the loss of the dense task is added, times ``weights.dense``.
+    """
     count, clips = batch.frames.shape[:2]
     targets = soft_targets(batch.masks)
     embedding = model.embed(batch.frames.flatten(0, 1))
     tally = _Tally()
+    if head is not None:
+        every = batch.labels.reshape(-1, *batch.labels.shape[2:])
+        tally.dense = dense_loss(head(embedding), dense_targets(every))
     memory = _ClipMemory()
     for frame in range(count):
         seen = embedding.select(frame * clips + batch.clip_of_row)
@@ -68,7 +82,7 @@ def run_batch(model: Sam2, batch: Batch, weights: LossWeights) -> Scores:
             _score_tracked(decoded, targets[frame], frame, weights, tally)
         if frame + 1 < count:
             memory.add(_remember(model, seen, decoded, batch, frame), decoded.pointer)
-    return tally.scores()
+    return tally.scores(weights.dense)
 
 
 class _ClipMemory:

@@ -18,6 +18,7 @@ from napari_sam2.model.sam2 import Sam2
 from napari_sam2.train.batches import make_batch
 from napari_sam2.train.checkpoint import TrainingState, load_state, save_state
 from napari_sam2.train.config import Stage, TrainConfig
+from napari_sam2.train.dense import DenseHead
 from napari_sam2.train.examples import Corpus
 from napari_sam2.train.initialise import initialise_local
 from napari_sam2.train.losses import LossWeights
@@ -147,10 +148,11 @@ def start(config: TrainConfig) -> TrainingState:
         initialise_local(model)
     model.train()
     average = copy.deepcopy(model).eval().requires_grad_(False)
-    optimizer = torch.optim.AdamW(
-        parameter_groups(model, config.weight_decay), lr=1e-3, betas=(0.9, 0.98)
-    )
-    return TrainingState(model, average, optimizer)
+    head = DenseHead(CONFIGS[config.model])
+    groups = parameter_groups(model, config.weight_decay)
+    groups.append({"params": list(head.parameters()), "weight_decay": 0.0})
+    optimizer = torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.98))
+    return TrainingState(model, average, head, optimizer)
 
 
 def parameter_groups(model: nn.Module, decay: float) -> list[dict[str, object]]:
@@ -192,14 +194,18 @@ def train_step(
     still = stage.frames == 1 or (
         stage.image_every > 0 and stage_step % stage.image_every == 0
     )
-    batch = make_batch(data, stage, random, still=still)
+    # The size is equal in all processes, so that none waits long for another.
+    shared = np.random.default_rng((config.seed, state.step, 2**20))
+    size = int(shared.choice((stage.size, *stage.other_sizes)))
+    batch = make_batch(data, stage.at_size(size), random, still=still)
     for group in state.optimizer.param_groups:
         group["lr"] = stage.rate(stage_step)
     with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bf16"):
-        scores = run_batch(state.model, batch, LossWeights())
+        head = state.head if stage.dense > 0 else None
+        scores = run_batch(state.model, batch, LossWeights(dense=stage.dense), head)
     state.optimizer.zero_grad(set_to_none=True)
     torch.autograd.backward(scores.loss)
-    average_gradients(state.model)
+    average_gradients(nn.ModuleList([state.model, state.head]))
     norm = nn.utils.clip_grad_norm_(state.model.parameters(), config.clip_norm)
     state.optimizer.step()
     state.step += 1
