@@ -13,7 +13,7 @@ import pytest
 from napari_sam2.batch.job import TrackJob, open_run
 from napari_sam2.errors import InputError, OutputError
 from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
-from napari_sam2.session.plan import Direction
+from napari_sam2.session.plan import Direction, MergePolicy
 
 KILLED_RUN = """
 import os, signal, sys
@@ -116,6 +116,26 @@ def test_an_existing_label_group_is_refused_before_any_work(job):
     run(job.model_copy(update={"frames": (0, 2)}))
     with pytest.raises(OutputError, match="--resume"):
         run(job)
+
+
+@pytest.mark.parametrize("policy", MergePolicy)
+def test_objects_are_added_to_a_finished_group(job, tmp_path, policy):
+    run(job.model_copy(update={"frames": (0, 6)}))
+    before = OmeZarrLabelStore.open(job.out, mode="r").array[:]
+    prompts = tmp_path / "more.json"
+    box = {"frame": 0, "box": [0, 0, 40, 60]}
+    prompts.write_text(
+        json.dumps({"version": 1, "objects": [{"id": 90, "prompts": [box]}]})
+    )
+    run(job.model_copy(update={"merge": policy, "prompts": prompts}))
+    after = OmeZarrLabelStore.open(job.out, mode="r").array[:]
+    kept = before > 0
+    if policy is MergePolicy.REPLACE:
+        assert set(np.unique(after[kept])) <= {*np.unique(before[kept]), 90}
+    else:
+        np.testing.assert_array_equal(after[kept], before[kept])
+    assert (after[6:] == 90).any()
+    assert (after[0] == 90).any() == (policy is not MergePolicy.FILL)
 
 
 def test_frames_outside_the_movie_are_refused(job):

@@ -18,11 +18,11 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from napari_sam2 import __version__
+from napari_sam2.batch.output import Output
 from napari_sam2.batch.resources import current_memory, peak_memory
-from napari_sam2.errors import InputError, OutputError
+from napari_sam2.errors import InputError
 from napari_sam2.interfaces import FrameSource
 from napari_sam2.io.frame_sources import StackFrames, open_frames
-from napari_sam2.io.ome_zarr_image import embed_image, holds_image
 from napari_sam2.io.ome_zarr_labels import DEFAULT_NAME, OmeZarrLabelStore
 from napari_sam2.io.prefetch import PrefetchingFrameSource
 from napari_sam2.io.prompt_files import read_prompts
@@ -81,10 +81,11 @@ class TrackJob(BaseModel):
         How the movie is read; what tracks.
     frames
         First frame and the one after the last; None for all.
-    direction, merge
+    direction
         See `napari_sam2.session.plan`.
-    resume, overwrite
-        What to do about an existing label group of that name.
+    resume, overwrite, merge
+        What to do about an existing label group of that name: go on, replace it, or
+        add these objects to it and settle conflicts as the policy says.
     embed_image
         Copy the movie into the new OME-Zarr.
     """
@@ -100,10 +101,22 @@ class TrackJob(BaseModel):
     model_options: ModelOptions = ModelOptions()
     frames: tuple[int | None, int | None] | None = None
     direction: Direction = Direction.BOTH
-    merge: MergePolicy = MergePolicy.KEEP
+    merge: MergePolicy | None = None
     resume: bool = False
     overwrite: bool = False
     embed_image: bool = False
+
+    @property
+    def output(self) -> Output:
+        """The label group that the job asks for."""
+        return Output(
+            self.out,
+            self.name,
+            resume=self.resume,
+            overwrite=self.overwrite,
+            merge=self.merge is not None,
+            embed_image=self.embed_image,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +203,7 @@ def open_run(job: TrackJob) -> Run:
     InputError, ModelError, OutputError
         If one of them cannot be used; nothing was written then.
     """
-    _refuse_existing(job)
+    job.output.refuse_existing()
     with ExitStack() as opened:
         source = opened.enter_context(
             closing(open_frames(job.movie, **job.frame_options.model_dump()))
@@ -211,21 +224,18 @@ def _compose(job: TrackJob, source: StackFrames) -> Run:
     frames = _frame_range(job.frames, source.frame_count)
     predictor = _load_predictor(job.model_options, source)
     provenance = _provenance(job, source, objects, predictor)
-    plan = Plan(frames, job.direction, job.merge, key=provenance.plan_key)
-    store = _open_store(job, source, objects, provenance, _logits_shape(predictor))
+    merge = job.merge or MergePolicy.KEEP
+    plan = Plan(frames, job.direction, merge, key=provenance.plan_key)
+    store = job.output.open(source, objects, provenance, _logits_shape(predictor))
     prefetching = PrefetchingFrameSource(source)
-    session = Session(prefetching, store, predictor, objects)
+    session = Session(
+        prefetching,
+        store,
+        predictor,
+        objects,
+        has_foreign_labels=job.merge is not None,
+    )
     return Run(session, plan, prefetching, store)
-
-
-def _refuse_existing(job: TrackJob) -> None:
-    """Say so before any work is done."""
-    exists = OmeZarrLabelStore.exists(job.out, job.name)
-    if exists and not (job.resume or job.overwrite):
-        raise OutputError(
-            f"{job.out}/labels/{job.name} exists: go on with --resume, replace it with "
-            "--overwrite, or choose another --name"
-        )
 
 
 def _frame_range(
@@ -288,44 +298,6 @@ def _provenance(
         frames=dict(source.provenance),
         settings=settings,
         plugin_version=__version__,
-    )
-
-
-def _open_store(
-    job: TrackJob,
-    source: StackFrames,
-    objects: list[PromptedObject],
-    provenance: Provenance,
-    logits_shape: tuple[int, int],
-) -> OmeZarrLabelStore:
-    if job.resume and OmeZarrLabelStore.exists(job.out, job.name):
-        return OmeZarrLabelStore.open_for_resume(job.out, provenance, job.name)
-    # A run that was killed may have got as far as its movie.
-    if job.embed_image and not (job.resume and holds_image(job.out)):
-        _embed_movie(job, source)
-    return OmeZarrLabelStore.create(
-        job.out,
-        frame_count=source.frame_count,
-        frame_shape=source.frame_shape,
-        logits_shape=logits_shape,
-        objects=objects,
-        provenance=provenance,
-        calibration=source.calibration,
-        name=job.name,
-        overwrite=job.overwrite,
-    )
-
-
-def _embed_movie(job: TrackJob, source: StackFrames) -> None:
-    """Copy the movie as the model sees it: grey as one plane, colour as RGB."""
-    is_grey = len(source.layout.channels) == 1
-    frames = (source.read(index) for index in range(source.frame_count))
-    embed_image(
-        job.out,
-        (frame[..., 0] for frame in frames) if is_grey else frames,
-        frame_count=source.frame_count,
-        calibration=source.calibration,
-        name=job.movie.stem,
     )
 
 

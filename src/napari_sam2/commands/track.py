@@ -38,7 +38,10 @@ Plane = Annotated[int | None, Option(help="z plane of a TZYX movie.")]
 Channels = Annotated[Text, Option(help="Shown as red, green, blue: 0,1,2.")]
 Limits = Annotated[Text, Option(help="LOW,HIGH, or a pair a channel: 0,900;5,70.")]
 Percentiles = Annotated[Text, Option(help="LOW,HIGH of the stretch, 0.1,99.9.")]
-Merge = Annotated[MergePolicy, Option(help="What happens to labels of others.")]
+Merge = Annotated[
+    MergePolicy | None,
+    Option(help="Add to the label group: what happens to the labels it holds."),
+]
 RawMasks = Annotated[bool, Option("--raw-masks", help="Do not fill holes.")]
 EmbedImage = Annotated[bool, Option("--embed-image", help="Copy the movie into OUT.")]
 Resume = Annotated[bool, Option("--resume", help="Go on with an interrupted run.")]
@@ -63,7 +66,7 @@ def track(  # noqa: PLR0913 - one parameter an option
     channels: Channels = None,
     contrast_limits: Limits = None,
     percentiles: Percentiles = None,
-    merge: Merge = MergePolicy.KEEP,
+    merge: Merge = None,
     raw_masks: RawMasks = False,
     embed_image: EmbedImage = False,
     resume: Resume = False,

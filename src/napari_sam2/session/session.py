@@ -246,15 +246,16 @@ class Session:
         plan: Plan,
     ) -> np.ndarray:
         """Let all objects of the frame compete for pixels, then merge foreign ones."""
+        owned = [thing.object_id for thing in self.objects]
         others, other_logits = self.store.read_logits(frame_index, without=object_ids)
-        if others:
-            object_ids = object_ids + others
-            logits = np.concatenate((logits, other_logits))
+        rivals = [row for row, other in enumerate(others) if other in owned]
+        if rivals:
+            object_ids = object_ids + tuple(others[row] for row in rivals)
+            logits = np.concatenate((logits, other_logits[rivals]))
         shape = self.store.frame_shape
         labels = label_image(object_ids, logits, shape, LABEL_DTYPE)
         if not self.has_foreign_labels:
             return labels
-        owned = [thing.object_id for thing in self.objects]
         existing = self.store.read_labels(frame_index)
         return merge_labels(existing, labels, owned, plan.merge)
 

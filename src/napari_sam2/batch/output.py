@@ -1,0 +1,127 @@
+"""Where a run's masklets go: a new label group, one to go on with, or one to add to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_sam2.errors import OutputError
+from napari_sam2.io.frame_sources import StackFrames
+from napari_sam2.io.ome_zarr_image import embed_image, holds_image
+from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
+from napari_sam2.io.provenance import Provenance
+from napari_sam2.prompts import PromptedObject
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A label group that a run asks for.
+
+    Attributes
+    ----------
+    path, name
+        OME-Zarr and label group.
+    resume
+        Go on with a run that was interrupted.
+    overwrite
+        Replace the group.
+    merge
+        Add objects to a finished group, whose labels become foreign ones.
+    embed_image
+        Copy the movie into a new OME-Zarr.
+    """
+
+    path: Path
+    name: str
+    resume: bool = False
+    overwrite: bool = False
+    merge: bool = False
+    embed_image: bool = False
+
+    @property
+    def exists(self) -> bool:
+        """Whether the label group is there."""
+        return OmeZarrLabelStore.exists(self.path, self.name)
+
+    def refuse_existing(self) -> None:
+        """Say so before any work is done.
+
+        Raises
+        ------
+        OutputError
+            If the group exists and the request does not say what to do about it.
+        """
+        if self.exists and not (self.resume or self.overwrite or self.merge):
+            raise OutputError(
+                f"{self.path}/labels/{self.name} exists: go on with --resume, replace "
+                "it with --overwrite, add to it with --merge, or choose another --name"
+            )
+
+    def open(
+        self,
+        source: StackFrames,
+        objects: list[PromptedObject],
+        provenance: Provenance,
+        logits_shape: tuple[int, int],
+    ) -> OmeZarrLabelStore:
+        """Create or open the label group.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be written, or was made by another plan or another model.
+        """
+        if self.exists and self.resume:
+            return OmeZarrLabelStore.open_for_resume(self.path, provenance, self.name)
+        if self.exists and self.merge and not self.overwrite:
+            return self._add_to(source, objects, provenance, logits_shape)
+        # A run that was killed may have got as far as its movie.
+        if self.embed_image and not (self.resume and holds_image(self.path)):
+            self._embed(source)
+        return OmeZarrLabelStore.create(
+            self.path,
+            frame_count=source.frame_count,
+            frame_shape=source.frame_shape,
+            logits_shape=logits_shape,
+            objects=objects,
+            provenance=provenance,
+            calibration=source.calibration,
+            name=self.name,
+            overwrite=self.overwrite,
+        )
+
+    def _add_to(
+        self,
+        source: StackFrames,
+        objects: list[PromptedObject],
+        provenance: Provenance,
+        logits_shape: tuple[int, int],
+    ) -> OmeZarrLabelStore:
+        store = OmeZarrLabelStore.open(self.path, self.name)
+        where = f"{self.path}/labels/{self.name}"
+        if store.array.shape != (source.frame_count, *source.frame_shape):
+            raise OutputError(
+                f"{where}: holds labels of shape {store.array.shape}, the movie has "
+                f"{(source.frame_count, *source.frame_shape)}; choose another --name"
+            )
+        if store.logits_shape != logits_shape:
+            raise OutputError(
+                f"{where}: was tracked with another input size; use the same model "
+                "and --image-size, or choose another --name"
+            )
+        store.add_objects(objects)
+        store.reopen()
+        store.renew_provenance(provenance)
+        return store
+
+    def _embed(self, source: StackFrames) -> None:
+        """Copy the movie as the model sees it: grey as one plane, colour as RGB."""
+        is_grey = len(source.layout.channels) == 1
+        frames = (source.read(index) for index in range(source.frame_count))
+        embed_image(
+            self.path,
+            (frame[..., 0] for frame in frames) if is_grey else frames,
+            frame_count=source.frame_count,
+            calibration=source.calibration,
+            name=Path(str(source.provenance["source"])).stem,
+        )
