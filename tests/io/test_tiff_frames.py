@@ -232,6 +232,14 @@ def test_a_file_that_shrinks_while_open_is_noticed(save, movie):
     source.close()
 
 
+def test_a_compression_that_cannot_be_undone_is_told_at_once(save, movie):
+    path = save(movie)
+    with tifffile.TiffFile(path, mode="r+") as file:
+        file.pages[0].tags["Compression"].overwrite(9)  # JBIG: nobody reads it
+    with pytest.raises(InputError, match=r"as JBIG_BW, .* pip install imagecodecs"):
+        open_frames(path)
+
+
 @pytest.mark.parametrize(
     ("content", "name"),
     [(b"", "cells.tif"), (b"no image at all", "cells.tif"), (b"hello", "cells.txt")],

@@ -53,6 +53,7 @@ class TiffStack:
             self._file = tifffile.TiffFile(path)
             try:
                 self._lay_out_pages()
+                _check_codec(self._keyframe, self.name)
                 _check_whole(self._file, self._pages, self._raw_start, self.name)
             except BaseException:
                 self._file.close()
@@ -228,6 +229,19 @@ def _check_whole(
             f"{name} is truncated: its last image lies beyond the end of the file "
             f"({size} bytes); copy it again"
         )
+
+
+def _check_codec(page: tifffile.TiffPage, name: str) -> None:
+    """Refuse a compression that cannot be undone here, before the first frame."""
+    try:
+        tifffile.TIFF.DECOMPRESSORS[page.compression]
+        tifffile.TIFF.UNPREDICTORS[page.predictor]
+    except KeyError as error:
+        compression = getattr(page.compression, "name", page.compression)
+        raise InputError(
+            f"{name} is compressed as {compression}, which needs another package: "
+            "pip install imagecodecs, or save it again with zlib or without compression"
+        ) from error
 
 
 def _images_by_imagej(file: tifffile.TiffFile) -> int:
