@@ -51,15 +51,19 @@ class NaiveTracker:
         passed = {**self.recent, **self.anchors}
         passed = {t: out for t, out in passed.items() if t not in chosen and t != f}
         maps = [(6, self.anchors[t][0]) for t in chosen]
-        for distance in range(6, 0, -1):
-            if f - sign * distance in passed:
-                maps.append((distance - 1, passed[f - sign * distance][0]))
+        maps += [
+            (distance - 1, passed[f - sign * distance][0])
+            for distance in range(6, 0, -1)
+            if f - sign * distance in passed
+        ]
         pointers = [
             ((f - t) * sign, self.anchors[t][1]) for t in chosen if (f - t) * sign >= 0
         ]
-        for distance in range(1, self.pointers_in_use):
-            if f - sign * distance in passed:
-                pointers.append((distance, passed[f - sign * distance][1]))
+        pointers += [
+            (distance, passed[f - sign * distance][1])
+            for distance in range(1, self.pointers_in_use)
+            if f - sign * distance in passed
+        ]
         distances = torch.tensor([[d for d, _ in pointers]], dtype=torch.float32)
         none = torch.zeros(1, 0, self.model.config.hidden_dim)
         return MemorySelection(

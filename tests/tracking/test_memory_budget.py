@@ -156,8 +156,7 @@ def test_wanted_anchors_are_always_resident_in_slots_of_their_own(wishes, limit)
     slots = AnchorSlots(limit)
     memory = {}
     for wanted in wishes:
-        for frame_index, slot in slots.place(7, wanted):
-            memory[slot] = frame_index
+        memory |= {slot: frame for frame, slot in slots.place(7, wanted)}
         assert [memory[slots.slot(7, frame)] for frame in wanted] == wanted
         assert slots.slots == limit
         assert set(memory) <= set(range(limit))

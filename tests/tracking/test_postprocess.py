@@ -17,21 +17,15 @@ from napari_sam2.tracking.postprocess import fill_holes, label_image, stability
 def plain_fill(logits, max_area):
     """Flood-fill every component of one mask, eight neighbours."""
     filled = logits.copy()
-    height, width = logits.shape
-    seen = logits > 0
-    for start in zip(*np.nonzero(~seen), strict=True):
-        if seen[start]:
-            continue
-        component, queue = [], [start]
-        seen[start] = True
+    left = set(zip(*np.nonzero(logits <= 0), strict=True))
+    while left:
+        queue, component = [left.pop()], []
         while queue:
             y, x = queue.pop()
             component.append((y, x))
-            for ny in range(max(y - 1, 0), min(y + 2, height)):
-                for nx in range(max(x - 1, 0), min(x + 2, width)):
-                    if not seen[ny, nx]:
-                        seen[ny, nx] = True
-                        queue.append((ny, nx))
+            around = {(y + dy, x + dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)}
+            queue.extend(around & left)
+            left -= around
         if len(component) <= max_area:
             for pixel in component:
                 filled[pixel] = 0.1
