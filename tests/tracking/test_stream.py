@@ -221,7 +221,7 @@ def test_stored_anchors_stand_for_prompts(movie, prompts, make_predictor):
 
 
 def test_a_gap_depends_on_its_two_anchors_alone(movie, make_predictor):
-    """The result is a function of the prompts, not of how often they were changed."""
+    """What lies beyond the two, and how they came about, does not matter."""
     source = make_predictor()
     anchors = [
         source.step(f, movie[f], [click(1, f, 12 + f, 12 + f)]).anchors[0]
