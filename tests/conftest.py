@@ -33,7 +33,7 @@ settings.load_profile("napari-sam2")
 def _modules_with_shapes() -> list[str]:
     """Return the modules of the network that state shapes with jaxtyping."""
     source = Path(__file__).parent.parent / "src"
-    files = (source / "napari_sam2" / "model").glob("*.py")
+    files = (source / "napari_sam2").rglob("*.py")
     return [
         ".".join(path.relative_to(source).with_suffix("").parts)
         for path in files
