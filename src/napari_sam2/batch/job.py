@@ -48,10 +48,13 @@ class FrameOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     axes: str | None = None
+    t: int | None = None
     z: int | None = None
     channels: tuple[int, ...] | None = None
     contrast_limits: tuple[tuple[float, float], ...] | None = None
     percentiles: tuple[float, float] | None = None
+    gamma: float = 1.0
+    invert: bool = False
 
 
 class ModelOptions(BaseModel):

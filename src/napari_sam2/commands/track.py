@@ -35,9 +35,14 @@ Towards = Annotated[Direction, Option(help="Where to track from the prompts.")]
 Frames = Annotated[Text, Option(help="FIRST:STOP, frames to write; all by default.")]
 Axes = Annotated[Text, Option(help="Axes of the file, such as TZCYX.")]
 Plane = Annotated[int | None, Option(help="z plane of a TZYX movie.")]
+TimePoint = Annotated[
+    int | None, Option(help="Time point to stay at; frames run along Z.")
+]
 Channels = Annotated[Text, Option(help="Shown as red, green, blue: 0,1,2.")]
 Limits = Annotated[Text, Option(help="LOW,HIGH, or a pair a channel: 0,900;5,70.")]
 Percentiles = Annotated[Text, Option(help="LOW,HIGH of the stretch, 0.1,99.9.")]
+Gamma = Annotated[float, Option(help="Exponent of the stretched intensity.")]
+Invert = Annotated[bool, Option("--invert", help="Show dark as bright.")]
 Merge = Annotated[
     MergePolicy | None,
     Option(help="Add to the label group: what happens to the labels it holds."),
@@ -62,10 +67,13 @@ def track(  # noqa: PLR0913 - one parameter an option
     direction: Towards = Direction.BOTH,
     frames: Frames = None,
     axes: Axes = None,
+    t: TimePoint = None,
     z: Plane = None,
     channels: Channels = None,
     contrast_limits: Limits = None,
     percentiles: Percentiles = None,
+    gamma: Gamma = 1.0,
+    invert: Invert = False,
     merge: Merge = None,
     raw_masks: RawMasks = False,
     embed_image: EmbedImage = False,
@@ -84,10 +92,13 @@ def track(  # noqa: PLR0913 - one parameter an option
         name=name,
         frame_options=FrameOptions(
             axes=axes,
+            t=t,
             z=z,
             channels=parse_channels(channels),
             contrast_limits=parse_limits(contrast_limits),
             percentiles=parse_percentiles(percentiles),
+            gamma=gamma,
+            invert=invert,
         ),
         model_options=ModelOptions(
             model=model,
