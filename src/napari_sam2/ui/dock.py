@@ -181,7 +181,9 @@ class TrackerDock(QWidget):
         for ticket in self._owed.note(changes, clicks):
             self._submit_ticket(request, ticket)
         if changes.removed:
-            remove = partial(self._engine.remove_objects, request, changes.removed)
+            remove = partial(
+                self._engine.remove_objects, request, changes.removed, self._is_gone
+            )
             self._submit(remove, gives_way=True)
 
     def _on_new_object_requested(self) -> None:
@@ -307,6 +309,10 @@ class TrackerDock(QWidget):
         if points is None or layer is None:
             return NO_CLICKS
         return read_points_layer(points, layer, self.input_panel.axes())
+
+    def _is_gone(self, object_id: int) -> bool:
+        """Whether an object has no clicks; asked from the worker too."""
+        return all(one != object_id for one, _ in self._clicks.prompts)
 
     def _answer_anew(self) -> None:
         """Show the same clicks in other masklets."""

@@ -122,6 +122,10 @@ class TrackingEngine:
         self._movie: _Movie | None = None
         self._stores: dict[Hashable, OmeZarrLabelStore] = {}
 
+    def store_of(self, request: Request) -> OmeZarrLabelStore | None:
+        """Return the masklets of a request, if they were opened."""
+        return self._stores.get(request.masklets_key)
+
     # --- The verbs
 
     def prepare(self, request: Request) -> Iterator[Event]:
@@ -191,16 +195,29 @@ class TrackingEngine:
         yield FrameChanged(frame_index)
 
     def remove_objects(
-        self, request: Request, object_ids: Sequence[int]
+        self,
+        request: Request,
+        object_ids: Sequence[int],
+        is_gone: Callable[[int], bool],
     ) -> Iterator[Event]:
-        """Take objects out of all frames of the masklets."""
-        store, movie = self._stores.get(request.masklets_key), self._movie
-        if store is None or movie is None:
+        """Take objects out of all frames of the masklets.
+
+        Parameters
+        ----------
+        request
+            What the panels say.
+        object_ids
+            Objects without prompts.
+        is_gone
+            False for an object that was clicked on again since: it stays.
+        """
+        store, movie = self.store_of(request), self._movie
+        gone = [object_id for object_id in object_ids if is_gone(object_id)]
+        if store is None or movie is None or not gone:
             return
-        for object_id in object_ids:
+        for object_id in gone:
             movie.answers.forget(object_id)
-        masks = ClickedMasks(store)
-        for frame_index in masks.remove(object_ids):
+        for frame_index in ClickedMasks(store).remove(gone):
             yield FrameChanged(frame_index)
 
     def track(
@@ -233,7 +250,7 @@ class TrackingEngine:
 
     def reopen_masklets(self, request: Request) -> Iterator[Event]:
         """Prepare finished masklets for somebody who paints on them."""
-        store = self._stores.get(request.masklets_key)
+        store = self.store_of(request)
         if store is not None:
             store.reopen()
         yield from ()

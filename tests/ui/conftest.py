@@ -1,0 +1,116 @@
+"""A small movie, models to track in it, and a viewer with the dock."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QThreadPool
+
+from napari_sam2.synthetic import MovieConfig, SimulatedMovie
+
+FRAMES = 12
+TRAINED_MODEL = os.environ.get("NAPARI_SAM2_TEST_MODEL", "nano")
+"""The bundled model, or the path of another one that can follow cells."""
+
+PATIENCE = 120_000
+"""Milliseconds after which a worker is stuck."""
+
+
+@pytest.fixture(scope="session")
+def movie():
+    return SimulatedMovie(
+        MovieConfig(
+            frame_count=FRAMES,
+            frame_shape=(96, 112),
+            cell_count=3,
+            cell_size=26,
+            division_rate=0,
+            overlap=0,
+            open_border=False,
+            seed=4,
+        )
+    )
+
+
+@pytest.fixture(scope="session")
+def stack(movie):
+    """``(T, Y, X)`` uint16."""
+    return np.stack([movie.frame(index) for index in range(FRAMES)])
+
+
+@pytest.fixture(scope="session")
+def toy(tmp_path_factory):
+    """Path of a random toy network whose masks are neither full nor empty."""
+    import torch
+
+    from napari_sam2.model.checkpoint import build_model, save_model
+
+    model = build_model("toy", seed=3)
+    with torch.no_grad():
+        model.mask_decoder.pred_obj_score_head.layers[-1].bias.fill_(2.0)
+        for mlp in model.mask_decoder.output_hypernetworks_mlps:
+            mlp.layers[-1].weight.mul_(20.0)
+    path = tmp_path_factory.mktemp("models") / "toy.safetensors"
+    save_model(model, path)
+    return str(path)
+
+
+@pytest.fixture(scope="session")
+def trained():
+    """Name or path of a model that was trained."""
+    from napari_sam2.errors import ModelError
+    from napari_sam2.model.checkpoint import weights_path
+
+    try:
+        weights_path(TRAINED_MODEL)
+    except ModelError as error:
+        pytest.skip(str(error))
+    return TRAINED_MODEL
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    """Give the tests a home folder of their own: masklets go below it."""
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def open_dock(make_napari_viewer_proxy, qtbot, stack, toy):
+    """Return a function that opens a viewer with a movie and the dock."""
+    from napari_sam2.ui.dock import TrackerDock
+
+    docks = []
+
+    def opened(image=stack, model=toy, **options):
+        viewer = make_napari_viewer_proxy()
+        if image is not None:
+            options.setdefault("axis_labels", ("t", "y", "x"))
+            options.setdefault("contrast_limits", (100, 3000))
+            viewer.add_image(image, name="movie", **options)
+        dock = TrackerDock(viewer)
+        docks.append(dock)
+        viewer.window.add_dock_widget(dock, name="SAM 2 Tracker")
+        dock.model_panel.choose(model)
+        return viewer, dock
+
+    yield opened
+    for dock in docks:
+        dock.worker.close()
+    # What still runs may not outlive the viewer; its last signals are then delivered.
+    assert QThreadPool.globalInstance().waitForDone(PATIENCE)
+    qtbot.wait(10)
+
+
+@pytest.fixture
+def answered(qtbot):
+    """Return a function that waits until clicks are answered and masks are written."""
+
+    def wait(dock):
+        qtbot.wait(80)
+        qtbot.waitUntil(lambda: dock.worker.is_idle, timeout=PATIENCE)
+
+    return wait

@@ -1,0 +1,320 @@
+"""The dock in a viewer: real worker, real label store, a toy or the bundled model."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+from unittest.mock import MagicMock, create_autospec
+
+import numpy as np
+import pytest
+import zarr
+from napari.layers import Points
+from napari.settings import get_settings
+from napari.utils.notifications import notification_manager
+
+from napari_sam2.errors import InputError
+from napari_sam2.session.plan import Direction
+from napari_sam2.ui.engine import FrameChanged, TrackingEngine
+
+OPEN_THE_DOCK = """
+import sys, napari, numpy as np
+viewer = napari.Viewer(show=False)
+viewer.add_image(np.zeros((3, 32, 32)))
+viewer.window.add_plugin_dock_widget("napari-sam2", "SAM 2 Tracker")
+viewer.close()
+print(*sys.modules)
+"""
+
+
+@pytest.fixture
+def centres(movie):
+    """``(y, x)`` in the middle of each cell on frame 0, by cell."""
+    truth = movie.labels(0)
+    return {
+        int(one): np.argwhere(truth == one).mean(axis=0) for one in np.unique(truth)[1:]
+    }
+
+
+def test_opening_the_dock_loads_no_torch(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", OPEN_THE_DOCK],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    loaded = set(done.stdout.split())
+    assert "napari_sam2.ui.dock" in loaded
+    assert not loaded & {"torch", "timm", "torchvision"}
+
+
+def test_a_click_shows_the_mask_of_the_cell(
+    open_dock, answered, trained, movie, centres
+):
+    """Clicks on all cells, with a model that can see."""
+    viewer, dock = open_dock(model=trained)
+    dock.prompt_panel.new_points_button.click()
+    points = dock.prompt_panel.points
+    assert isinstance(points, Points)
+    assert points.mode == "add"
+    for y, x in centres.values():
+        points.add((0, y, x))
+        answered(dock)
+        dock.prompt_panel.new_object_button.click()
+    labels = dock.masklets.layer
+    truth = movie.labels(0)
+    for object_id, (cell, (y, x)) in enumerate(centres.items(), start=1):
+        shown, real = np.asarray(labels.data[0]) == object_id, truth == cell
+        assert shown[round(y), round(x)]
+        assert (shown & real).sum() / (shown | real).sum() > 0.5
+    assert viewer.layers.selection.active.unique_id == points.unique_id
+    on_disk = zarr.open_array(dock.output_panel.folder / "labels/masklets/0", mode="r")
+    np.testing.assert_array_equal(on_disk[0], labels.data[0])
+
+
+def test_more_clicks_refine_and_removed_ones_take_back(open_dock, answered):
+    _, dock = open_dock()
+    dock.prompt_panel.new_points_button.click()
+    points = dock.prompt_panel.points
+    points.add((3, 30, 40))
+    answered(dock)
+    labels = dock.masklets.layer
+    first = np.array(labels.data[3])
+    assert set(np.unique(first)) == {0, 1}
+    dock.prompt_panel.negative_button.click()
+    points.add((3, 60, 80))
+    answered(dock)
+    assert points.features["positive"].tolist() == [True, False]
+    assert not np.array_equal(labels.data[3], first)
+    points.selected_data = {1}
+    points.remove_selected()
+    answered(dock)
+    np.testing.assert_array_equal(labels.data[3], first)
+    points.selected_data = {0}
+    points.remove_selected()
+    answered(dock)
+    assert not np.asarray(labels.data[:]).any()
+
+
+def test_keys_begin_a_new_object_and_turn_the_last_click_round(open_dock, answered):
+    _, dock = open_dock()
+    dock.prompt_panel.new_points_button.click()
+    points = dock.prompt_panel.points
+    points.add((0, 30, 40))
+    answered(dock)
+    keys = {str(key): action for key, action in points.keymap.items()}
+    keys["T"](points)
+    assert points.features["positive"].tolist() == [False]
+    keys["N"](points)
+    points.add((0, 60, 80))
+    answered(dock)
+    assert points.features["label"].tolist() == [1, 2]
+    assert points.features["positive"].tolist() == [False, True]
+    assert not np.allclose(points.border_color[0], points.border_color[1])
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+def test_masks_stream_in_while_the_window_lives(
+    open_dock, answered, qtbot, stack, is_async
+):
+    settings = get_settings().experimental
+    before, settings.async_ = settings.async_, is_async
+    try:
+        _, dock = open_dock()
+        dock.prompt_panel.new_points_button.click()
+        dock.prompt_panel.points.add((0, 30, 40))
+        answered(dock)
+        seen, beats = [], []
+        layer = dock.masklets.layer
+        layer.events.set_data.connect(lambda: seen.append(time.monotonic()))
+        dock.track_panel.follow_box.setChecked(True)
+        dock.track_panel.track_button.click()
+        assert not dock.track_panel.track_button.isEnabled()
+        assert not layer.editable
+        while not dock.worker.is_idle:
+            qtbot.wait(10)
+            beats.append(time.monotonic())
+        qtbot.wait(250)
+        assert all(np.asarray(layer.data[index]).any() for index in range(len(stack)))
+        assert len(beats) > 5
+        assert seen
+        assert layer.editable
+        assert dock.track_panel.track_button.isEnabled()
+        assert dock.track_panel.bar.value() == dock.track_panel.bar.maximum()
+        assert "Done" in dock.status.text()
+    finally:
+        settings.async_ = before
+
+
+def test_cancelling_keeps_what_was_written_and_track_goes_on(
+    open_dock, answered, qtbot, stack
+):
+    _, dock = open_dock(np.concatenate([stack] * 4))
+    dock.prompt_panel.new_points_button.click()
+    dock.prompt_panel.points.add((0, 30, 40))
+    answered(dock)
+    dock.track_panel.track_button.click()
+    qtbot.waitUntil(lambda: dock.track_panel.bar.value() > 3, timeout=60_000)
+    dock.track_panel.cancel_button.click()
+    answered(dock)
+    reached = dock.track_panel.bar.value()
+    written = np.asarray(dock.masklets.layer.data[:]).any(axis=(1, 2))
+    assert reached < 4 * len(stack)
+    assert written[: reached - 2].all()
+    assert not written[reached + 1 :].any()
+    assert "Stopped" in dock.status.text()
+    positions = []
+    dock.track_panel.show_progress = lambda position, _: positions.append(position)
+    dock.track_panel.track_button.click()
+    answered(dock)
+    assert positions[0] == reached + 1
+    assert np.asarray(dock.masklets.layer.data[:]).any(axis=(1, 2)).all()
+
+
+def test_a_click_is_answered_while_tracking(open_dock, answered, qtbot, stack):
+    _, dock = open_dock(np.concatenate([stack] * 4))
+    dock.prompt_panel.new_points_button.click()
+    points = dock.prompt_panel.points
+    points.add((0, 30, 40))
+    answered(dock)
+    dock.track_panel.track_button.click()
+    qtbot.waitUntil(lambda: dock.track_panel.bar.value() > 2, timeout=60_000)
+    dock.prompt_panel.new_object_button.click()
+    points.add((40, 60, 80))
+    qtbot.waitUntil(
+        lambda: bool((np.asarray(dock.masklets.layer.data[40]) == 2).any()),
+        timeout=60_000,
+    )
+    assert not dock.track_panel.track_button.isEnabled()  # it still runs
+    dock.track_panel.cancel_button.click()
+    answered(dock)
+
+
+def test_layers_that_are_scaled_and_moved_meet_in_the_world(open_dock, answered, stack):
+    """A points layer of another scale than the image; the image has a scale too."""
+    place = {"scale": (2.0, 0.5, 0.25), "translate": (10.0, 5.0, -3.0)}
+    viewer, dock = open_dock(stack, **place)
+    clicked = np.array([3.0, 30.0, 40.0])
+    world = clicked * place["scale"] + place["translate"]
+    viewer.add_points([world], name="mine", features={"label": [4], "positive": [True]})
+    dock.prompt_panel.points_combo.choose(viewer.layers["mine"])
+    answered(dock)
+    ((place_of_click, prompt),) = dock._clicks.prompts.items()
+    assert place_of_click == (4, 3)
+    assert (prompt.points[0].y, prompt.points[0].x) == pytest.approx((30, 40))
+    labels = dock.masklets.layer
+    np.testing.assert_allclose(labels.scale, place["scale"])
+    np.testing.assert_allclose(labels.translate, place["translate"])
+    assert (np.asarray(labels.data[3]) == 4).any()
+    viewer.dims.set_point(0, world[0])
+    assert dock.masklets.displayed_frame() == 3
+
+
+def test_a_plane_of_a_stack_in_time_is_tracked(open_dock, answered, stack):
+    volume = np.stack([stack, stack[::-1]], axis=1)
+    viewer, dock = open_dock(volume, axis_labels=("t", "z", "y", "x"))
+    dock.input_panel._planes[1].setValue(1)
+    dock.prompt_panel.new_points_button.click()
+    dock.prompt_panel.points.add((2, 1, 30, 40))
+    answered(dock)
+    labels = dock.masklets.layer
+    assert labels.data.shape == volume.shape
+    assert np.asarray(labels.data[2, 1]).any()
+    assert not np.asarray(labels.data[2, 0]).any()
+    viewer.dims.set_point(0, 2)
+    assert dock.masklets.displayed_frame() == 2
+
+
+def test_what_a_person_can_mend_is_said(open_dock, answered):
+    notified = []
+    notification_manager.notification_ready.connect(
+        lambda one: notified.append(one.message)
+    )
+    viewer, dock = open_dock(image=None)
+    dock.prompt_panel.new_points_button.click()
+    assert "open a movie first" in dock.status.text()
+    viewer.add_image(np.zeros((4, 32, 32), bool), name="a mask")
+    dock.track_panel.track_button.click()
+    assert "click on a cell first" in dock.status.text()
+    dock.prompt_panel.new_points_button.click()
+    answered(dock)
+    assert "boolean" in dock.status.text()
+    assert len(notified) == 3
+
+
+@pytest.fixture
+def dock_with_mocks(open_dock):
+    """A dock whose engine and worker only remember what they were asked."""
+    _, dock = open_dock()
+    dock._engine = create_autospec(TrackingEngine, instance=True)
+    dock.worker.submit = MagicMock()
+    dock.prompt_panel.new_points_button.click()
+    dock.prompt_panel.points.add((2, 10, 20))
+    dock.watch.clicks_changed.emit()
+    return dock
+
+
+def test_panels_ask_the_engine_for_what_they_show(dock_with_mocks):
+    dock = dock_with_mocks
+    job = dock.worker.submit.call_args.args[0]
+    job.steps()
+    request, frame_index, prompts, cleared, is_wanted = (
+        dock._engine.show_clicks.call_args.args
+    )
+    assert (frame_index, prompts[0].object_id, cleared) == (2, 1, ())
+    assert request.image.mapping.limits == ((100.0, 3000.0),)
+    assert request.folder == Path.home() / "napari-sam2" / "movie-1.zarr"
+    assert is_wanted()
+    dock.prompt_panel.points.add((2, 12, 22))
+    dock.watch.clicks_changed.emit()
+    assert not is_wanted()  # somebody clicked again
+    index = dock.track_panel.direction_combo.findData(Direction.BACKWARD)
+    dock.track_panel.direction_combo.setCurrentIndex(index)
+    dock.track_panel.track_button.click()
+    dock.worker.submit.call_args.args[0].steps()
+    _, objects, direction = dock._engine.track.call_args.args
+    assert [one.object_id for one in objects] == [1]
+    assert direction is Direction.BACKWARD
+
+
+def test_another_movie_gets_masklets_of_its_own(dock_with_mocks, stack):
+    dock = dock_with_mocks
+    first = dock.output_panel.folder
+    dock._viewer.add_image(stack + 1, name="channel 2", axis_labels=("t", "y", "x"))
+    dock.input_panel.layer_combo.choose(dock._viewer.layers["channel 2"])
+    assert dock.output_panel.folder.name == "channel-2-1.zarr"
+    assert dock.worker.submit.call_args.args[0].key == ("clicks", 2)  # asked again
+    dock.input_panel.layer_combo.choose(dock._viewer.layers["movie"])
+    assert dock.output_panel.folder == first
+
+
+def test_an_unexpected_error_leaves_nothing_hanging(dock_with_mocks):
+    dock = dock_with_mocks
+    dock.track_panel.track_button.click()
+    job = dock.worker.submit.call_args.args[0]
+    job.fail(InputError("the disk is full"))
+    job.finish(False)
+    assert "the disk is full" in dock.status.text()
+    assert dock.track_panel.track_button.isEnabled()
+    job.deliver(FrameChanged(0))  # late, and harmless
+
+
+def test_closing_the_dock_leaves_no_trace(open_dock, answered, qtbot):
+    viewer, dock = open_dock()
+    dock.prompt_panel.new_points_button.click()
+    points = dock.prompt_panel.points
+    points.add((0, 30, 40))
+    answered(dock)
+    dock.track_panel.track_button.click()
+    waiting = dock.worker._waiting
+    with qtbot.waitSignal(dock.destroyed):
+        viewer.window.remove_dock_widget(dock)
+        dock.deleteLater()
+    assert waiting.is_closed
+    assert not points.keymap
+    # None of these reaches the dock any more.
+    points.add((0, 50, 60))
+    viewer.add_image(np.zeros((4, 8, 8)))
+    viewer.layers.remove(viewer.layers[0])
+    qtbot.wait(100)

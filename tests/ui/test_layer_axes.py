@@ -1,0 +1,62 @@
+import pytest
+
+from napari_sam2.errors import InputError
+from napari_sam2.ui.layer_axes import (
+    candidate_frame_axes,
+    guess_frame_axis,
+    lay_out_layer,
+)
+
+
+@pytest.mark.parametrize(
+    ("shape", "names", "expected"),
+    [
+        ((60, 256, 256), ("-3", "-2", "-1"), 0),  # nameless: the first
+        ((5, 60, 256, 256), ("z", "t", "y", "x"), 1),  # the one called time
+        ((1, 60, 256, 256), ("t", "z", "y", "x"), 1),  # a single time point
+        ((256, 256), ("y", "x"), None),
+    ],
+)
+def test_the_frame_axis_is_guessed(shape, names, expected):
+    assert guess_frame_axis(shape, names) == expected
+
+
+def test_frames_run_along_any_axis_but_rows_and_columns():
+    assert candidate_frame_axes((7, 1, 5, 64, 64)) == [0, 2]
+
+
+@pytest.mark.parametrize(
+    ("names", "frame_axis", "letters", "frame_count"),
+    [
+        (("t", "z", "y", "x"), 0, "TZYX", 4),
+        (("t", "z", "y", "x"), 1, "TZYX", 5),  # frames along depth
+        (("t", "c", "y", "x"), 0, "TCYX", 4),
+        (("-4", "-3", "-2", "-1"), 0, "TZYX", 4),
+        (("-4", "-3", "-2", "-1"), 1, "ZTYX", 5),
+        (("c", "t", "y", "x"), 0, "TZYX", 4),  # who wants channels as frames gets them
+    ],
+)
+def test_axes_get_letters(names, frame_axis, letters, frame_count):
+    axes = lay_out_layer((4, 5, 32, 48), names, frame_axis, {1 - frame_axis: 2})
+    assert axes.letters == letters
+    assert axes.frame_count == frame_count
+    assert axes.frame_shape == (32, 48)
+    assert axes.fixed == ((1 - frame_axis, 2),)
+
+
+def test_positions_belong_to_a_frame_and_a_plane():
+    axes = lay_out_layer((4, 5, 32, 48), ("t", "z", "y", "x"), 0, {1: 2})
+    assert axes.frame_at((3.2, 2, 10, 10)) == 3
+    assert axes.is_on_plane((3, 2.4, 10, 10))
+    assert not axes.is_on_plane((3, 3, 10, 10))
+
+
+def test_masks_are_the_same_in_all_channels():
+    axes = lay_out_layer((4, 2, 32, 48), ("t", "c", "y", "x"), 0, {})
+    assert axes.is_on_plane((0, 1, 5, 5))
+
+
+@pytest.mark.parametrize("shape", [(7,), (2, 2, 2, 2, 32, 32)])
+def test_layers_of_too_few_or_too_many_dimensions_are_refused(shape):
+    with pytest.raises(InputError, match=f"{len(shape)} dimension"):
+        lay_out_layer(shape, [str(-i) for i in range(len(shape))], 0, {})

@@ -1,0 +1,31 @@
+import dask.array as da
+import numpy as np
+import pytest
+
+from napari_sam2.synthetic import PRESETS, SimulatedMovie
+from napari_sam2.ui import sample_data
+
+
+@pytest.mark.parametrize(
+    ("sample", "preset"),
+    [
+        (sample_data.nuclei, "nuclei"),
+        (sample_data.phase_contrast, "phase"),
+        (sample_data.bacteria, "bacteria"),
+    ],
+)
+def test_samples_are_lazy_movies_with_their_truth(sample, preset):
+    (image, shown, kind), (truth, _, truth_kind) = sample()
+    movie = SimulatedMovie(PRESETS[preset])
+    assert (kind, truth_kind) == ("image", "labels")
+    assert isinstance(image, da.Array)
+    assert image.numblocks == (movie.frame_count, 1, 1)
+    np.testing.assert_array_equal(image[7], movie.frame(7))
+    np.testing.assert_array_equal(truth[7], movie.labels(7))
+    low, high = shown["contrast_limits"]
+    assert movie.frame(0).min() <= low < high <= movie.frame(0).max()
+
+
+def test_the_truth_is_hidden_at_first():
+    _, (_, shown, _) = sample_data.nuclei()
+    assert shown["visible"] is False
