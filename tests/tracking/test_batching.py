@@ -99,6 +99,23 @@ def test_the_stream_goes_on_with_the_same_result(movie, prompts, make_predictor)
         np.testing.assert_array_equal(result.pointers, expected.pointers)
 
 
+def test_a_frame_that_does_not_fit_is_told_in_words(movie, make_predictor):
+    predictor = make_predictor(image_size=128)
+    given = FramePrompt(1, 0, (PointPrompt(12, 12),))
+
+    def embed(images):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    predictor.network.model.embed = embed
+    try:
+        with pytest.raises(ModelError, match="choose a smaller --image-size"):
+            predictor.step(0, movie[0], [given])
+    finally:
+        del predictor.network.model.embed
+    # Nothing was kept of the frame that failed.
+    assert predictor.step(0, movie[0], [given]).object_ids == (1,)
+
+
 def test_objects_with_unequal_numbers_of_points_never_share_a_batch(
     movie, make_predictor
 ):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -19,6 +22,14 @@ from napari_sam2.tracking.memory_budget import (
 )
 
 frames = st.integers(0, 200)
+
+
+def test_neither_accountant_nor_label_image_need_torch():
+    code = (
+        "import sys, napari_sam2.tracking.memory_budget, "
+        "napari_sam2.tracking.postprocess; sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 @given(st.lists(frames, max_size=40), st.integers(1, 15))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tracemalloc
+import gc
 
 import numpy as np
 import pytest
@@ -10,7 +10,6 @@ import torch
 
 from napari_sam2.errors import InputError
 from napari_sam2.prompts import FramePrompt, MaskPrompt, PointPrompt
-from napari_sam2.tracking.predictor import StreamingPredictor
 
 # What batching may change: sums in another order, and then a rounding to bf16.
 BATCH_TOLERANCE = 2e-2
@@ -38,24 +37,21 @@ def test_the_bank_is_as_large_after_500_frames_as_after_50(
     assert sizes[50] == sizes[500]
 
 
-def test_python_keeps_nothing_per_frame(movie, prompts, make_predictor):
+def live_tensor_bytes():
+    """Return the bytes of all tensors that anything in this process still holds."""
+    gc.collect()
+    return sum(each.nbytes for each in gc.get_objects() if type(each) is torch.Tensor)
+
+
+def test_no_tensor_is_kept_per_frame(movie, prompts, make_predictor):
     predictor = make_predictor()
     predictor.step(0, movie[0], prompts[:2])
-    for frame_index in range(1, 30):
+    held = {}
+    for frame_index in range(1, 81):
         predictor.step(frame_index, movie[frame_index % len(movie)])
-    # Only what our own lines allocate: the checks of shapes in tests keep notes.
-    ours = [tracemalloc.Filter(inclusive=True, filename_pattern="*/napari_sam2/*")]
-    tracemalloc.start()
-    before = tracemalloc.take_snapshot()
-    for frame_index in range(30, 130):
-        predictor.step(frame_index, movie[frame_index % len(movie)])
-    after = tracemalloc.take_snapshot()
-    tracemalloc.stop()
-    changes = after.filter_traces(ours).compare_to(
-        before.filter_traces(ours), "filename"
-    )
-    # One mask of this network has 1024 bytes.
-    assert sum(change.size_diff for change in changes) < 100 * 200
+        if frame_index in (30, 80):
+            held[frame_index] = live_tensor_bytes()
+    assert held[30] == held[80]
 
 
 def test_forty_objects_come_go_and_come_again(movie, make_predictor):
@@ -330,38 +326,6 @@ def test_reset_forgets_everything(movie, prompts, make_predictor):
             predictor.step(frame_index, movie[frame_index], given).logits,
             fresh.step(frame_index, movie[frame_index], given).logits,
         )
-
-
-def test_half_precision_stays_near_and_hands_out_float32(
-    movie, prompts, make_predictor
-):
-    half, full = make_predictor(precision="bf16"), make_predictor()
-    for predictor in (half, full):
-        predictor.step(0, movie[0], prompts)
-    result, expected = half.step(1, movie[1]), full.step(1, movie[1])
-    assert result.logits.dtype == result.pointers.dtype == np.float32
-    # No bit parity is promised, only the same picture.
-    both = np.corrcoef(result.pointers.ravel(), expected.pointers.ravel())
-    assert both[0, 1] > 0.8
-    assert not torch.is_autocast_enabled("cpu")
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"image_size": 100}, "multiple of 32"),
-        ({"precision": "int8"}, "precision 'int8'"),
-    ],
-)
-def test_options_that_cannot_be_had_are_refused(make_predictor, options, message):
-    with pytest.raises(InputError, match=message):
-        make_predictor(**options)
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
-def test_a_missing_device_is_refused(model):
-    with pytest.raises(InputError, match="this machine has none"):
-        StreamingPredictor(model, frame_shape=(8, 8), device="cuda")
 
 
 def test_another_input_size_works(movie, prompts, make_predictor):

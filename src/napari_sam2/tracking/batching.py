@@ -186,10 +186,7 @@ class BatchRunner:
 
     def _halve(self, size: int) -> None:
         if size == 1:
-            raise ModelError(
-                f"not enough memory on {self.device} for a single object: choose a "
-                "smaller --image-size, a smaller model or --device cpu"
-            )
+            raise not_enough_memory(self.device)
         self.limit = size // 2
         logger.warning("Out of memory: going on with %d objects at once", self.limit)
         gc.collect()
@@ -207,6 +204,14 @@ class BatchRunner:
             held = torch.mps.current_allocated_memory()
             return int(DEVICE_SHARE * max(recommended - held, 0))
         return CPU_BUDGET
+
+
+def not_enough_memory(device: torch.device) -> ModelError:
+    """Return the error that tells what to do when not even one object fits."""
+    return ModelError(
+        f"not enough memory on {device} for one frame and one object: choose a smaller "
+        "--image-size, a smaller model or --device cpu"
+    )
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:

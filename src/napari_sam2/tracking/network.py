@@ -14,7 +14,12 @@ from napari_sam2.model.mask_decoder import upsample_logits
 from napari_sam2.model.memory_attention import MemorySelection
 from napari_sam2.model.prompt_encoder import PromptTensors
 from napari_sam2.model.sam2 import Decoded, ImageEmbedding, Sam2
-from napari_sam2.tracking.batching import Batch, Kind
+from napari_sam2.tracking.batching import (
+    Batch,
+    Kind,
+    is_out_of_memory,
+    not_enough_memory,
+)
 from napari_sam2.tracking.embedding_cache import EmbeddingCache
 from napari_sam2.tracking.postprocess import fill_holes
 from napari_sam2.tracking.precision import Precision
@@ -57,9 +62,14 @@ class Network:
         """Embed a ``(Y, X, 3)`` uint8 frame, once however often it is shown."""
 
         def compute() -> ImageEmbedding:
-            image = self.geometry.frame_tensor(frame).to(self.precision.device)
-            with self.precision.context():
-                return self.model.embed(image)
+            image = self.geometry.frame_tensor(frame)
+            try:
+                with self.precision.context():
+                    return self.model.embed(self._on_device(image))
+            except RuntimeError as error:
+                if is_out_of_memory(error):
+                    raise not_enough_memory(self.precision.device) from error
+                raise
 
         return self.embeddings.get(frame_index, frame, compute)
 
