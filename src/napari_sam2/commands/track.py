@@ -84,29 +84,22 @@ def track(  # noqa: PLR0913 - one parameter an option
     """Track prompted objects through a movie into OME-Zarr labels."""
     from napari_sam2.batch.job import FrameOptions, ModelOptions, TrackJob
 
+    seen = FrameOptions(axes=axes, t=t, z=z, gamma=gamma, invert=invert)
+    stretch = {
+        "channels": parse_channels(channels),
+        "contrast_limits": parse_limits(contrast_limits),
+        "percentiles": parse_percentiles(percentiles),
+    }
+    network = ModelOptions(model=model, device=device, precision=precision)
+    size = {"image_size": image_size, "raw_masks": raw_masks}
     job = TrackJob(
         movie=movie,
         prompts=prompts,
         out=out,
         prompt_frame=frame,
         name=name,
-        frame_options=FrameOptions(
-            axes=axes,
-            t=t,
-            z=z,
-            channels=parse_channels(channels),
-            contrast_limits=parse_limits(contrast_limits),
-            percentiles=parse_percentiles(percentiles),
-            gamma=gamma,
-            invert=invert,
-        ),
-        model_options=ModelOptions(
-            model=model,
-            image_size=image_size,
-            device=device,
-            precision=precision,
-            raw_masks=raw_masks,
-        ),
+        frame_options=seen.model_copy(update=stretch),
+        model_options=network.model_copy(update=size),
         frames=parse_frames(frames),
         direction=direction,
         merge=merge,
