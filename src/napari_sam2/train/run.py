@@ -9,6 +9,7 @@ from napari_sam2.errors import InputError
 from napari_sam2.model.sam2 import Sam2
 from napari_sam2.train.config import Source, TrainConfig, read_config
 from napari_sam2.train.examples import Corpus, Example, prepare
+from napari_sam2.train.export import export_weights
 from napari_sam2.train.parallel import workers
 from napari_sam2.train.simulated import simulated_examples
 from napari_sam2.train.trainer import TrainingProgress, train
@@ -31,7 +32,8 @@ def run_training(
     config_path
         The recipe (TOML, see `napari_sam2.train.config`).
     folder
-        Gets checkpoints and logs.
+        Gets checkpoints, logs and, at the end, the weights (``nano.safetensors`` for
+        the model ``nano``), which go wherever a model is asked for.
     resume
         Go on from the folder's last checkpoint.
     on_progress
@@ -44,8 +46,8 @@ def run_training(
     """
     config = read_config(config_path)
     data, held_out = open_sources(config, config_path.parent)
-    with workers():
-        return train(
+    with workers() as worker:
+        average = train(
             config,
             data,
             folder,
@@ -53,6 +55,9 @@ def run_training(
             resume=resume,
             on_progress=on_progress,
         )
+        if worker == 0:
+            export_weights(config, folder, folder / f"{config.model}.safetensors")
+    return average
 
 
 def open_sources(config: TrainConfig, base: Path) -> tuple[Corpus, dict[str, Corpus]]:

@@ -1,0 +1,90 @@
+"""A whole run from files: folder, recipe, split, weights that load."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors import safe_open
+
+from napari_sam2.errors import InputError
+from napari_sam2.model.checkpoint import load_model
+from napari_sam2.train.config import read_config
+from napari_sam2.train.run import open_sources, run_training
+from napari_sam2.train.simulated import simulated_examples
+
+RECIPE = """
+model = "toy"
+[[stages]]
+name = "image"
+steps = 2
+size = 64
+crops = 1
+objects = 3
+[[sources]]
+name = "cells"
+kind = "folder"
+path = "cells"
+holdout = "held-out.txt"
+weight = 1.0
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    labels = np.zeros((80, 80), np.uint16)
+    for index in range(4):
+        y, x = 10 + 40 * (index // 2), 10 + 40 * (index % 2)
+        labels[y : y + 20, x : x + 20] = index + 1
+    for folder in ("images", "masks"):
+        (tmp_path / "cells" / folder).mkdir(parents=True)
+    for name in "abc":
+        grey = np.where(labels > 0, 180, 30).astype(np.uint8)
+        Image.fromarray(grey).save(tmp_path / "cells" / "images" / f"{name}.png")
+        Image.fromarray(labels).save(tmp_path / "cells" / "masks" / f"{name}.png")
+    (tmp_path / "held-out.txt").write_text("b.png\n")
+    path = tmp_path / "recipe.toml"
+    path.write_text(RECIPE)
+    return path
+
+
+def test_a_run_leaves_weights_that_load(recipe, tmp_path, monkeypatch):
+    monkeypatch.setattr("napari_sam2.train.validation.BATCHES", 1)
+    average = run_training(recipe, folder=tmp_path / "run")
+    weights = tmp_path / "run" / "toy.safetensors"
+    loaded = load_model(weights)
+    for name, value in average.state_dict().items():
+        torch.testing.assert_close(
+            loaded.state_dict()[name], value, atol=1e-3, rtol=1e-3
+        )
+    with safe_open(weights, framework="pt") as file:
+        assert file.metadata()["trained_steps"] == "2"
+        assert file.metadata()["trained_on"] == "cells"
+
+
+def test_held_out_images_are_not_trained_on(recipe):
+    data, held_out = open_sources(read_config(recipe), recipe.parent)
+    assert [example.name for example in data.collections[0]] == ["a.png", "c.png"]
+    assert [example.name for example in held_out["cells"].collections[0]] == ["b.png"]
+
+
+def test_unknown_held_out_names_are_refused(recipe):
+    (recipe.parent / "held-out.txt").write_text("b.png\nx.png\n")
+    with pytest.raises(InputError, match=r"x\.png"):
+        open_sources(read_config(recipe), recipe.parent)
+
+
+def test_a_missing_split_is_named(recipe):
+    (recipe.parent / "held-out.txt").unlink()
+    with pytest.raises(InputError, match=r"held-out\.txt"):
+        open_sources(read_config(recipe), recipe.parent)
+
+
+def test_simulated_movies_keep_ids_over_time():
+    (example,) = simulated_examples(1, 1002)
+    assert example.levels[0].shape == (12, 224, 224, 1)
+    both = np.intersect1d(example.labels[0], example.labels[1])
+    assert len(both) > 3
+    (again,) = simulated_examples(1, 1002)
+    np.testing.assert_array_equal(example.labels, again.labels)
