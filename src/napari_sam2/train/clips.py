@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -20,6 +20,9 @@ SMALLEST_AREA = 20
 """Crop pixels that an object must show in frame 0 to be prompted."""
 
 BORDER_WEIGHT = 0.3
+
+SLOWEST = 0.15
+"""Part of the wanted motion that the slowest clips have."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,6 +51,8 @@ def make_clip(
 
     With fewer in view some are chosen twice (they get different prompts).
     """
+    # Slow clips teach to keep a mask exactly, fast ones to follow it.
+    style = replace(style, motion=style.motion * random.uniform(SLOWEST, 1.0))
     while True:
         example = corpus.pick(random)
         frames, labels = animate(example, style, random)

@@ -60,7 +60,8 @@ class Stage:
         Range, in pixels of the crop, of the diameter that the crop's central object is
         scaled to (log-uniform).
     motion
-        1 moves cells by up to about 4 % of the crop per frame; scales all motion.
+        Scales all motion; 1 moves a cell by up to about 4 % of the crop per frame. Each
+        clip draws its own strength up to this.
     learning_rate, warmup, schedule, final_fraction
         Linear warm-up over ``warmup`` steps, then constant, or decaying to
         ``final_fraction`` of the rate at the stage's end.

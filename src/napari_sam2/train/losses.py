@@ -24,7 +24,7 @@ class LossWeights:
     dice: float = 1.0
     every: float = 0.1
     iou: float = 1.0
-    presence: float = 0.2
+    presence: float = 0.4
     dense: float = 1.0
 
 
