@@ -8,6 +8,7 @@ distances. All are computed in float32.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import torch
 from jaxtyping import Float
@@ -76,6 +77,7 @@ class FourierPosition(nn.Module):
         return encoded.permute(2, 0, 1)[None]
 
 
+@lru_cache(maxsize=8)
 def rotary_angles(
     channels: int, height: int, width: int, device: torch.device
 ) -> tuple[Float[Tensor, "tokens half"], Float[Tensor, "tokens half"]]:
@@ -83,13 +85,17 @@ def rotary_angles(
 
     The first half of the channel pairs turns with x, the second with y.
     """
-    exponent = torch.arange(0, channels, 4, dtype=torch.float32, device=device)
-    frequency = 1.0 / TEMPERATURE ** (exponent / channels)
-    token = torch.arange(height * width, dtype=torch.float32, device=device)
-    x = token % width
-    y = torch.div(token, width, rounding_mode="floor")
-    angle = torch.cat((torch.outer(x, frequency), torch.outer(y, frequency)), dim=-1)
-    return angle.cos(), angle.sin()
+    with torch.inference_mode(False):  # kept for calls that need gradients, too
+        exponent = torch.arange(0, channels, 4, dtype=torch.float32)
+        frequency = 1.0 / TEMPERATURE ** (exponent / channels)
+        token = torch.arange(height * width, dtype=torch.float32)
+        x = token % width
+        y = torch.div(token, width, rounding_mode="floor")
+        angle = torch.cat((x.outer(frequency), y.outer(frequency)), dim=-1)
+        # On the CPU and by polar, as official: cos and sin round the last bit apart.
+        turn = torch.view_as_real(torch.polar(torch.ones_like(angle), angle))
+        cosine, sine = turn.to(device).unbind(-1)
+        return cosine.contiguous(), sine.contiguous()
 
 
 def rotate(
