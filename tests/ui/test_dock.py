@@ -97,6 +97,18 @@ def test_more_clicks_refine_and_removed_ones_take_back(open_dock, answered):
     assert not np.asarray(labels.data[:]).any()
 
 
+def test_masklets_deleted_from_the_list_come_back(open_dock, answered):
+    viewer, dock = open_dock()
+    dock.prompt_panel.new_points_button.click()
+    dock.prompt_panel.points.add((0, 30, 40))
+    answered(dock)
+    viewer.layers.remove(dock.masklets.layer.name)
+    assert dock.masklets.layer is None
+    dock.prompt_panel.points.add((0, 31, 41))
+    answered(dock)
+    assert np.asarray(dock.masklets.layer.data[0]).any()
+
+
 def test_keys_begin_a_new_object_and_turn_the_last_click_round(open_dock, answered):
     _, dock = open_dock()
     dock.prompt_panel.new_points_button.click()
@@ -284,9 +296,13 @@ def test_another_movie_gets_masklets_of_its_own(dock_with_mocks, stack):
     dock._viewer.add_image(stack + 1, name="channel 2", axis_labels=("t", "y", "x"))
     dock.input_panel.layer_combo.choose(dock._viewer.layers["channel 2"])
     assert dock.output_panel.folder.name == "channel-2-1.zarr"
-    assert dock.worker.submit.call_args.args[0].key == ("clicks", 2)  # asked again
+    keys = [call.args[0].key for call in dock.worker.submit.call_args_list]
+    assert keys[-2:] == [("clicks", 2), "show"]  # asked again
+    dock.worker.submit.reset_mock()
     dock.input_panel.layer_combo.choose(dock._viewer.layers["movie"])
     assert dock.output_panel.folder == first
+    keys = [call.args[0].key for call in dock.worker.submit.call_args_list]
+    assert keys == ["show"]  # what was answered there is there
 
 
 def test_an_unexpected_error_leaves_nothing_hanging(dock_with_mocks):

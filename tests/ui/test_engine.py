@@ -175,6 +175,19 @@ def test_a_changed_contrast_shows_the_model_another_picture(engine, request_for)
     assert not np.array_equal(before, store.read_logits(0)[1])
 
 
+def test_masklets_are_announced_whenever_they_are_others(engine, request_for):
+    first, second = request_for("one.zarr"), request_for("two.zarr")
+    show(engine, first, 0, click(1, 0, 30, 40))
+    assert any(
+        isinstance(event, StoreReady)
+        for event in show(engine, second, 0, click(1, 0, 30, 40))
+    )
+    (again,) = engine.show(first)
+    assert again.request == first
+    assert list(engine.show(first)) == []
+    assert list(engine.show(request_for("never-opened.zarr"))) == []
+
+
 def test_masklets_of_others_are_not_touched(engine, request_for):
     request = request_for()
     show(engine, request, 0, click(1, 0, 30, 40))

@@ -76,6 +76,7 @@ class TrackerDock(QWidget):
         self._lay_out()
         self._connect()
         self._clicks = NO_CLICKS
+        self._answered: dict[Hashable, Clicks] = {}
         self._owed = OwedMasks()
         self._tracking: Job | None = None
         self._folders: dict[Hashable, Path] = {}
@@ -159,6 +160,7 @@ class TrackerDock(QWidget):
     def _on_points_changed(self) -> None:
         points = self.prompt_panel.points
         self._clicks = NO_CLICKS
+        self._answered.clear()
         if points is not None:
             adopt_points_layer(points)
         self.watch.watch(points)
@@ -175,7 +177,7 @@ class TrackerDock(QWidget):
             self.status.complain(error)
             return
         changes = compare_clicks(self._clicks, clicks)
-        self._clicks = clicks
+        self._clicks = self._answered[request.masklets_key] = clicks
         if clicks.complaint():
             self.status.say(clicks.complaint())
         for ticket in self._owed.note(changes, clicks):
@@ -315,11 +317,14 @@ class TrackerDock(QWidget):
         return all(one != object_id for one, _ in self._clicks.prompts)
 
     def _answer_anew(self) -> None:
-        """Show the same clicks in other masklets."""
+        """Show the same clicks in other masklets, as far as these lack them."""
         self._owed.clear()
-        self._clicks = NO_CLICKS
-        if self.prompt_panel.points is not None and self._request_key is not None:
-            self._on_clicks_changed()
+        if self.prompt_panel.points is None or self._request_key is None:
+            return
+        key = self._request().masklets_key
+        self._clicks = self._answered.get(key, NO_CLICKS)
+        self._on_clicks_changed()
+        self._submit(partial(self._engine.show, self._request()), key="show")
 
     def _warm_up(self) -> None:
         """Load the model before the first click asks for it."""

@@ -121,6 +121,7 @@ class TrackingEngine:
         self._loaded: _Loaded | None = None
         self._movie: _Movie | None = None
         self._stores: dict[Hashable, OmeZarrLabelStore] = {}
+        self._shown: Hashable = None
 
     def store_of(self, request: Request) -> OmeZarrLabelStore | None:
         """Return the masklets of a request, if they were opened."""
@@ -152,6 +153,11 @@ class TrackingEngine:
         elif movie.image != request.image:
             movie.image, movie.source = request.image, request.image.open()
 
+    def show(self, request: Request) -> Iterator[Event]:
+        """Say where masklets are that were opened before."""
+        if request.masklets_key in self._stores:
+            yield from self._open_store(request, ())
+
     def show_clicks(
         self,
         request: Request,
@@ -178,9 +184,9 @@ class TrackingEngine:
         yield from self.prepare(request)
         objects = [PromptedObject(one.object_id, (one,)) for one in prompts]
         yield from self._open_store(request, objects)
-        movie, store = self._movie, self._stores[request.masklets_key]
-        if movie is None or not is_wanted():
+        if not is_wanted():
             return
+        (_, movie), store = self._prepared(), self._stores[request.masklets_key]
         masks = ClickedMasks(store)
         for object_id in cleared:
             movie.answers.forget(object_id, frame_index)
@@ -229,9 +235,7 @@ class TrackingEngine:
         """
         yield from self.prepare(request)
         yield from self._open_store(request, objects)
-        loaded = self._loaded
-        if loaded is None:
-            return
+        loaded, _ = self._prepared()
         source = request.image.open()
         predictor = _predictor(loaded.model, source)
         made_by = _provenance(loaded, source, predictor, objects, direction)
@@ -260,16 +264,24 @@ class TrackingEngine:
     def _open_store(
         self, request: Request, objects: Sequence[PromptedObject]
     ) -> Iterator[Event]:
-        """Create the masklets, once."""
-        key, loaded, movie = request.masklets_key, self._loaded, self._movie
-        if key in self._stores or loaded is None or movie is None:
-            return
+        """Create the masklets, once; say so whenever they are others than before."""
+        key = request.masklets_key
+        if key not in self._stores:
+            self._stores[key] = self._create_store(request, objects)
+        if key != self._shown:
+            self._shown = key
+            yield StoreReady(request, self._stores[key].array)
+
+    def _create_store(
+        self, request: Request, objects: Sequence[PromptedObject]
+    ) -> OmeZarrLabelStore:
+        loaded, movie = self._prepared()
         if OmeZarrLabelStore.exists(request.folder):
             raise OutputError(
                 f"{request.folder} holds masklets already: choose another folder"
             )
         predictor, source = movie.answers.predictor, movie.source
-        store = OmeZarrLabelStore.create(
+        return OmeZarrLabelStore.create(
             request.folder,
             frame_count=source.frame_count,
             frame_shape=source.frame_shape,
@@ -278,8 +290,12 @@ class TrackingEngine:
             provenance=_provenance(loaded, source, predictor, objects, Direction.BOTH),
             calibration=source.calibration,
         )
-        self._stores[key] = store
-        yield StoreReady(request, store.array)
+
+    def _prepared(self) -> tuple[_Loaded, _Movie]:
+        """Return what `prepare` prepared."""
+        if self._loaded is None or self._movie is None:
+            raise RuntimeError("prepare comes first")
+        return self._loaded, self._movie
 
     def _on_download(self, done: int, total: int | None) -> None:
         share = f" of {total / 1e6:.0f}" if total else ""

@@ -10,7 +10,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_sam2.ui.connections import Connections
 from napari_sam2.ui.engine import StoreReady
 from napari_sam2.ui.labels_in_layer import LabelsInLayer
-from napari_sam2.ui.points_layer import placed_like
+from napari_sam2.ui.points_layer import object_colors, placed_like
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 REFRESH_MS = 100
 """At most ten refreshes a second."""
+
+OPACITY = 0.5
+"""Masks and what lies under them are seen alike."""
 
 
 class MaskletLayer(QObject):
@@ -60,14 +63,18 @@ class MaskletLayer(QObject):
     def show(self, ready: StoreReady, image: Image) -> None:
         """Show masklets on an image layer, below the layer that is being worked on."""
         self._shown = ready
-        if self.layer is not None:
-            return
+        if self.layer is None:
+            self._add(ready, image)
+
+    def _add(self, ready: StoreReady, image: Image) -> None:
         axes = ready.request.image.axes
         data = ready.array if axes.is_plain else LabelsInLayer(ready.array, axes)
         active = self._viewer.layers.selection.active
         layer = self._viewer.add_labels(
             data,
             name=f"{image.name} masklets",
+            colormap=object_colors(),
+            opacity=OPACITY,
             metadata={"napari-sam2": str(ready.request.folder)},
             **placed_like(image),
         )
@@ -90,6 +97,8 @@ class MaskletLayer(QObject):
 
     def show_change(self, frame_index: int) -> None:
         """Renew the picture if this frame is seen, at most ten times a second."""
+        if self.layer is None:
+            self._add_again()
         if frame_index != self.displayed_frame():
             return
         if self._pause.isActive():
@@ -130,6 +139,15 @@ class MaskletLayer(QObject):
     def close(self) -> None:
         """Let go of the layers."""
         self._connections.close()
+
+    def _add_again(self) -> None:
+        """Show what somebody deleted from the layer list: it is on the disk still."""
+        if self._shown is None:
+            return
+        for layer in self._viewer.layers:
+            if layer.unique_id == self._shown.request.image.layer_id:
+                self._add(self._shown, layer)
+                return
 
     def _refresh(self) -> None:
         layer = self.layer

@@ -37,9 +37,15 @@ def placed_like(image: Image) -> dict[str, Any]:
     return {name: getattr(image, name) for name in SHARED}
 
 
+@cache
+def object_colors() -> Any:
+    """Return the colormap that masks, clicks and swatches share; napari's usual one."""
+    return label_colormap(49, seed=0.5, background_value=0)
+
+
 def object_color(object_id: int) -> np.ndarray:
-    """Return ``(4,)`` RGBA in 0…1, as napari colours the label."""
-    rgba: np.ndarray = np.asarray(label_colormap().map(np.array([object_id])))[0]
+    """Return ``(4,)`` RGBA in 0…1, the colour of the object's mask."""
+    rgba: np.ndarray = np.asarray(object_colors().map(np.array([object_id])))[0]
     return rgba
 
 
@@ -148,4 +154,4 @@ def _color_by_features(points: Points) -> None:
 @cache
 def _face_colors() -> dict[int, np.ndarray]:
     ids = np.arange(1, COLORED_OBJECTS + 1)
-    return dict(zip(ids.tolist(), label_colormap().map(ids), strict=True))
+    return dict(zip(ids.tolist(), object_colors().map(ids), strict=True))

@@ -64,9 +64,9 @@ class PromptPanel(Panel):
         self.object_swatch.setToolTip("The colour of its mask and its clicks")
         self.new_object_button = QPushButton("New (N)")
         self.new_object_button.setToolTip("The next free object number")
-        self.positive_button = QPushButton("Inside")
+        self.positive_button = QPushButton(" Inside")
         self.positive_button.setToolTip("The next click is inside the object")
-        self.negative_button = QPushButton("Outside (T)")
+        self.negative_button = QPushButton(" Outside (T)")
         self.negative_button.setToolTip(
             "The next click is outside the object. T turns the last click round"
         )

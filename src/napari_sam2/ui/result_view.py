@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import napari
-import pandas as pd
 import zarr
 
 from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
@@ -33,9 +32,12 @@ def add_result(viewer: Viewer, path: Path) -> None:
     }
     image = zarr.open_array(path / "0", mode="r")
     viewer.add_image(image, name="movie", **geometry)
-    rows = [{"index": one.object_id, "name": one.name} for one in store.objects]
+    features = {
+        "index": [one.object_id for one in store.objects],
+        "name": [one.name for one in store.objects],
+    }
     layer = viewer.add_labels(
-        store.array, name=store.name, features=pd.DataFrame(rows), **geometry
+        store.array, name=store.name, features=features, **geometry
     )
     layer.editable = False
     viewer.dims.set_current_step(0, 0)

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from napari.utils.notifications import notification_manager, show_error
 from napari.utils.theme import get_theme
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLabel
+from qtpy.QtWidgets import QLabel, QSizePolicy
 
 from napari_sam2.errors import NapariSam2Error
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-LINES = 4
+LINES = 3
 
 
 class StatusLine(QLabel):
@@ -25,6 +25,8 @@ class StatusLine(QLabel):
         self._viewer = viewer
         self.setWordWrap(True)
         self.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
+        # A long path must not make the dock wider.
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
         # Panels below do not jump when a message is longer than the last one.
         self.setMinimumHeight(LINES * self.fontMetrics().lineSpacing())
         self.setObjectName("napari-sam2-status")

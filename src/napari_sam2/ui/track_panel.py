@@ -81,8 +81,13 @@ class TrackPanel(Panel):
             self.bar.setRange(0, 0)
             self.bar.show()
             self.pace.show_text("Starting …")
-        else:
-            self.bar.setMaximum(max(1, self.bar.maximum()))
+            return
+        self.bar.setMaximum(max(1, self.bar.maximum()))
+        if self._begin is not None:
+            since, first = self._begin
+            seconds = time.monotonic() - since
+            steps = self.bar.value() - first + 1
+            self.pace.show_text(f"{steps} steps in {clock_text(seconds)}")
 
     def show_progress(self, position: int, total: int) -> None:
         """Show that ``position`` of ``total`` steps are done, and at what rate."""
@@ -106,9 +111,17 @@ def pace_text(rate: float, remaining: int) -> str:
     >>> pace_text(4.0, 100)
     '4.0 frames/s, 0:25 left'
     """
-    seconds = round(remaining / rate)
-    minutes, seconds = divmod(seconds, 60)
+    return f"{rate:.1f} frames/s, {clock_text(remaining / rate)} left"
+
+
+def clock_text(seconds: float) -> str:
+    """Say how long something takes.
+
+    >>> clock_text(3725)
+    '1:02:05'
+    """
+    minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    clock = f"{minutes}:{seconds:02}"
-    left = f"{hours}:{minutes:02}:{seconds:02}" if hours else clock
-    return f"{rate:.1f} frames/s, {left} left"
+    if hours:
+        return f"{hours}:{minutes:02}:{seconds:02}"
+    return f"{minutes}:{seconds:02}"
