@@ -36,9 +36,9 @@ def there_and_back(frame_index: int) -> int:
     return min(phase, 2 * TURNING_POINT - phase)
 
 
-def write_movie(folder: Path, frame_count: int) -> tuple[Path, Path]:
-    """Write a movie and mask prompts on its middle frame; return both paths."""
-    simulated = SimulatedMovie(
+def simulated_movie() -> SimulatedMovie:
+    """Return the part that is played."""
+    return SimulatedMovie(
         MovieConfig(
             frame_count=TURNING_POINT + 1,
             frame_shape=(512, 512),
@@ -47,33 +47,47 @@ def write_movie(folder: Path, frame_count: int) -> tuple[Path, Path]:
             open_border=False,
         )
     )
+
+
+def write_movie(folder: Path, frame_count: int) -> Path:
+    """Write a movie of any length; return its path."""
+    simulated = simulated_movie()
     frames = [simulated.frame(index) for index in range(TURNING_POINT + 1)]
-    movie, prompts = folder / f"{frame_count}.zarr", folder / f"{frame_count}.json"
+    movie = folder / f"{frame_count}.zarr"
     embed_image(
         movie,
         (frames[there_and_back(index)] for index in range(frame_count)),
         frame_count=frame_count,
         calibration=CALIBRATION,
     )
-    middle = frame_count // 2
-    labels = simulated.labels(there_and_back(middle))
+    return movie
+
+
+def write_masks(path: Path, frame_index: int) -> Path:
+    """Write a mask prompt for every object of a frame; return the path."""
+    labels = simulated_movie().labels(there_and_back(frame_index))
     objects = [
         PromptedObject(
             object_id,
             (
                 FramePrompt(
-                    int(object_id), middle, mask=MaskPrompt(labels == object_id)
+                    object_id, frame_index, mask=MaskPrompt(labels == object_id)
                 ),
             ),
         )
         for object_id in np.unique(labels[labels > 0]).tolist()
     ]
-    write_prompts(prompts, objects)
-    return movie, prompts
+    write_prompts(path, objects)
+    return path
 
 
-def needed(movie: Path, prompts: Path, direction: str, model: str) -> float:
-    """Run the command; return peak minus loaded memory in MB."""
+def needed(movie: Path, frame_count: int, direction: str, model: str) -> float:
+    """Run the command; return peak minus loaded memory in MB.
+
+    Forward from the first frame, in both directions from the middle one.
+    """
+    prompted = 0 if direction == "forward" else frame_count // 2
+    prompts = write_masks(movie.with_name(f"{prompted}.json"), prompted)
     out = movie.with_name(f"{movie.stem}-{direction}.zarr")
     done = subprocess.run(
         [
@@ -105,7 +119,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         movies = [write_movie(Path(folder), count) for count in options.frames]
         for direction in options.directions:
-            short, long = (needed(*movie, direction, options.model) for movie in movies)
+            short, long = (
+                needed(movie, count, direction, options.model)
+                for movie, count in zip(movies, options.frames, strict=True)
+            )
             grown = long - short
             verdict = "below" if grown < LIMIT_MEGABYTES else "NOT below"
             print(f"{direction}: grows by {grown:.1f} MB, {verdict} {LIMIT_MEGABYTES}")
