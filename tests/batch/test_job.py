@@ -63,6 +63,7 @@ def test_a_run_writes_masklets_scores_and_provenance(job, movie):
     assert np.isfinite(scores).all()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 @pytest.mark.parametrize("direction", [Direction.FORWARD, Direction.BOTH])
 def test_a_run_killed_at_80_percent_resumes_to_the_same_bytes(
     job, files, movie, direction
@@ -112,6 +113,40 @@ def test_resume_is_refused_when_the_prompts_changed(job, files, tmp_path):
         run(job.model_copy(update=changed))
 
 
+def test_a_finished_run_is_not_computed_again(job):
+    job = job.model_copy(update={"frames": (0, 3)})
+    run(job)
+    before = tree(job.out)
+    report = run(job.model_copy(update={"resume": True}))
+    assert report.frames_computed == 0
+    assert tree(job.out) == before
+
+
+def test_a_cancelled_run_whose_last_commit_fails_says_so(job, monkeypatch):
+    def no_space(*_):
+        raise OutputError("no space left")
+
+    with open_run(job) as opened:
+        steps = opened.frames()
+        next(steps)
+        monkeypatch.setattr(opened.store, "commit", no_space)
+        with pytest.raises(OutputError, match="no space"):
+            steps.close()
+
+
+@pytest.mark.parametrize("other", [{"resume": True}, {"merge": MergePolicy.KEEP}])
+def test_replacing_and_keeping_at_once_is_refused(job, other):
+    with pytest.raises(InputError, match="--overwrite"):
+        open_run(job.model_copy(update={"overwrite": True, **other}))
+
+
+def test_prompts_that_reach_no_frame_of_the_range_are_refused(job):
+    nowhere = {"prompt_frame": 9, "frames": (0, 5), "direction": Direction.FORWARD}
+    with pytest.raises(InputError, match="0:5 in direction forward"):
+        open_run(job.model_copy(update=nowhere))
+    assert not job.out.exists()
+
+
 def test_an_existing_label_group_is_refused_before_any_work(job):
     run(job.model_copy(update={"frames": (0, 2)}))
     with pytest.raises(OutputError, match="--resume"):
@@ -149,6 +184,8 @@ def test_an_embedded_movie_is_what_the_labels_point_to(job, movie):
     run(job.model_copy(update={"embed_image": True, "frames": (0, 2)}))
     group = zarr.open_group(job.out, mode="r")
     assert group["0"].shape == (movie.frame_count, *movie.frame_shape)
+    assert group["0"].dtype == movie.frame(1).dtype
+    np.testing.assert_array_equal(group["0"][1], movie.frame(1))
     label = group["labels/masklets"].attrs["ome"]["image-label"]
     assert label["source"] == {"image": "../../"}
 

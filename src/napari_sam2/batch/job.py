@@ -10,7 +10,7 @@ import hashlib
 import time
 from collections.abc import Generator
 from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -29,7 +29,14 @@ from napari_sam2.io.prompt_files import read_prompts
 from napari_sam2.io.prompt_json import document_of
 from napari_sam2.io.provenance import Provenance
 from napari_sam2.prompts import PromptedObject
-from napari_sam2.session.plan import Direction, FrameRange, MergePolicy, Plan
+from napari_sam2.session.plan import (
+    Direction,
+    FrameRange,
+    MergePolicy,
+    Plan,
+    sweeps,
+    timelines,
+)
 from napari_sam2.session.session import FrameDone, Session
 
 if TYPE_CHECKING:
@@ -131,12 +138,13 @@ class TrackReport:
     labels
         Folder of the label group.
     objects, frames_total, frames_computed
-        How many objects; frames of the movie in the plan; frames that this run wrote
-        (fewer than planned when it resumed another).
+        How many objects; frames of the movie in the plan; frames that this run wrote:
+        fewer than planned when it resumed another, up to twice as many when objects
+        were prompted on different frames, because both sweeps write then.
     seconds, frames_per_second
         Wall time of the propagation, model loading not counted.
     peak_memory_bytes, memory_after_loading_bytes
-        Resident memory of the process, where the system tells.
+        Resident memory of the process; what tracking itself takes is the difference.
     """
 
     labels: str
@@ -145,7 +153,7 @@ class TrackReport:
     frames_computed: int
     seconds: float
     frames_per_second: float
-    peak_memory_bytes: int | None
+    peak_memory_bytes: int
     memory_after_loading_bytes: int | None
 
     def as_json(self) -> dict[str, object]:
@@ -175,13 +183,17 @@ class Run:
         self.source.close()
 
     def frames(self) -> Generator[FrameDone, None, None]:
-        """Track, counting frames and time."""
+        """Track, counting frames and time; a run that was finished stays as it is."""
         self.memory_after_loading = current_memory()
+        if self.store.is_complete:
+            return
         begin = time.perf_counter()
-        for done in self.session.propagate(self.plan):
-            self.frames_computed += done.written
-            self.seconds = time.perf_counter() - begin
-            yield done
+        # Closed here, not when it is collected: its last commit may fail.
+        with closing(self.session.propagate(self.plan)) as steps:
+            for done in steps:
+                self.frames_computed += done.written
+                self.seconds = time.perf_counter() - begin
+                yield done
 
     def report(self) -> TrackReport:
         """Say what was done so far."""
@@ -206,7 +218,7 @@ def open_run(job: TrackJob) -> Run:
     InputError, ModelError, OutputError
         If one of them cannot be used; nothing was written then.
     """
-    job.output.refuse_existing()
+    job.output.check()
     with ExitStack() as opened:
         source = opened.enter_context(
             closing(open_frames(job.movie, **job.frame_options.model_dump()))
@@ -225,10 +237,16 @@ def _compose(job: TrackJob, source: StackFrames) -> Run:
         frame_count=source.frame_count,
     )
     frames = _frame_range(job.frames, source.frame_count)
+    merge = job.merge or MergePolicy.KEEP
+    plan = Plan(frames, job.direction, merge)
+    if not sweeps(timelines(objects, source.frame_count), plan):
+        raise InputError(
+            f"{job.prompts}: no prompt reaches frames {frames.first}:{frames.stop} in "
+            f"direction {job.direction}; change --frames or --direction"
+        )
     predictor = _load_predictor(job.model_options, source)
     provenance = _provenance(job, source, objects, predictor)
-    merge = job.merge or MergePolicy.KEEP
-    plan = Plan(frames, job.direction, merge, key=provenance.plan_key)
+    plan = replace(plan, key=provenance.plan_key)
     store = job.output.open(source, objects, provenance, _logits_shape(predictor))
     prefetching = PrefetchingFrameSource(source)
     session = Session(

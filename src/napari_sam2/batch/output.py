@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_sam2.errors import OutputError
+from napari_sam2.errors import InputError, OutputError
 from napari_sam2.io.frame_sources import StackFrames
 from napari_sam2.io.ome_zarr_image import embed_image, holds_image
 from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
@@ -43,14 +43,21 @@ class Output:
         """Whether the label group is there."""
         return OmeZarrLabelStore.exists(self.path, self.name)
 
-    def refuse_existing(self) -> None:
-        """Say so before any work is done.
+    def check(self) -> None:
+        """Refuse a request that cannot be met, before any work is done.
 
         Raises
         ------
+        InputError
+            If the request contradicts itself.
         OutputError
             If the group exists and the request does not say what to do about it.
         """
+        if self.overwrite and (self.resume or self.merge):
+            raise InputError(
+                "--overwrite replaces the label group, but --resume and --merge keep "
+                "it: give one or the other"
+            )
         if self.exists and not (self.resume or self.overwrite or self.merge):
             raise OutputError(
                 f"{self.path}/labels/{self.name} exists: go on with --resume, replace "
@@ -73,7 +80,7 @@ class Output:
         """
         if self.exists and self.resume:
             return OmeZarrLabelStore.open_for_resume(self.path, provenance, self.name)
-        if self.exists and self.merge and not self.overwrite:
+        if self.exists and self.merge:
             return self._add_to(source, objects, provenance, logits_shape)
         # A run that was killed may have got as far as its movie.
         if self.embed_image and not (self.resume and holds_image(self.path)):
@@ -115,12 +122,14 @@ class Output:
         return store
 
     def _embed(self, source: StackFrames) -> None:
-        """Copy the movie as the model sees it: grey as one plane, colour as RGB."""
+        """Copy the movie: one channel as it is stored, several as the RGB shown."""
         is_grey = len(source.layout.channels) == 1
-        frames = (source.read(index) for index in range(source.frame_count))
         embed_image(
             self.path,
-            (frame[..., 0] for frame in frames) if is_grey else frames,
+            (
+                source.read_raw(index)[0] if is_grey else source.read(index)
+                for index in range(source.frame_count)
+            ),
             frame_count=source.frame_count,
             calibration=source.calibration,
             name=Path(str(source.provenance["source"])).stem,

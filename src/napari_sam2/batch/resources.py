@@ -9,15 +9,12 @@ import psutil
 KIBIBYTE = 1024
 
 
-def peak_memory() -> int | None:
-    """Return the largest resident memory of this process so far, in bytes.
+def peak_memory() -> int:
+    """Return the largest resident memory of this process so far, in bytes."""
+    if sys.platform == "win32":
+        return int(psutil.Process().memory_info().peak_wset)
+    import resource
 
-    None on systems that do not tell (Windows).
-    """
-    try:
-        import resource
-    except ModuleNotFoundError:
-        return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     # macOS counts bytes, Linux kibibytes.
     return peak if sys.platform == "darwin" else peak * KIBIBYTE
