@@ -21,9 +21,9 @@ _SCRATCH = tempfile.TemporaryDirectory(prefix="napari-sam2-tests-")
 # napari reads its settings when it is imported, and writes them back: neither may touch
 # those of the person who runs the tests.
 os.environ["NAPARI_CONFIG"] = str(Path(_SCRATCH.name) / "napari" / "settings.yaml")
-# The number of threads decides the last bits of sums, and more than a small machine has
-# cores slow it down. Read by torch when it is imported, also in child processes.
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+# Read by torch when it is imported, also in child processes. The number of threads decides
+# the last bits of sums, and waking a second one takes longer than a toy model's layer.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # How long one example takes says more about the machine than about the code.
 settings.register_profile("napari-sam2", deadline=None)
