@@ -95,10 +95,11 @@ def _objects(
     """Pair the truth with the labels by a frame on which both are known."""
     if job.match is None:
         return job.objects
-    with closing(open_labels(job.match)) as known:
+    with closing(open_labels(job.match, job.name)) as known:
+        _check_match(job, truth, known)
         matches = match_objects(
             truth.read_raw(job.match_frame)[0],
-            known.read_raw(min(job.match_frame, known.frame_count - 1))[0],
+            known.read_raw(job.match_frame if known.frame_count > 1 else 0)[0],
             job.minimum_overlap,
         )
     paired: dict[int, int | None] = {
@@ -114,8 +115,32 @@ def _objects(
     return paired
 
 
+def _check_match(job: EvaluationJob, truth: StackFrames, known: StackFrames) -> None:
+    """Refuse a frame that is not there, and labels of another movie."""
+    if not 0 <= job.match_frame < truth.frame_count:
+        raise InputError(
+            f"--match-frame {job.match_frame}: {job.truth} has frames 0 to "
+            f"{truth.frame_count - 1}"
+        )
+    if known.frame_shape != truth.frame_shape:
+        raise InputError(
+            f"{job.match}: frames of {known.frame_shape} pixels do not fit the truth's "
+            f"of {truth.frame_shape}; --match needs labels of the same movie"
+        )
+    if known.frame_count not in (1, truth.frame_count):
+        raise InputError(
+            f"{job.match}: holds {known.frame_count} label images, the truth "
+            f"{truth.frame_count}; give one, or one for each frame"
+        )
+
+
 def _chosen_frames(job: EvaluationJob, truth: StackFrames) -> range | None:
     if job.frames is None:
         return None
     first, stop = job.frames
-    return range(first or 0, truth.frame_count if stop is None else stop)
+    first, stop = first or 0, truth.frame_count if stop is None else stop
+    if not 0 <= first < stop <= truth.frame_count:
+        raise InputError(
+            f"--frames {first}:{stop}: {job.truth} has frames 0:{truth.frame_count}"
+        )
+    return range(first, stop)
