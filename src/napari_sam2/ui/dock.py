@@ -32,7 +32,7 @@ from napari_sam2.ui.input_panel import InputPanel
 from napari_sam2.ui.jobs import Job
 from napari_sam2.ui.masklet_layer import MaskletLayer
 from napari_sam2.ui.model_panel import ModelPanel
-from napari_sam2.ui.output_panel import OutputPanel, free_folder
+from napari_sam2.ui.output_panel import OutputPanel, free_folder, short_path
 from napari_sam2.ui.point_prompts import NO_CLICKS, Clicks, compare_clicks
 from napari_sam2.ui.points_layer import (
     NEGATIVE_COLOR,
@@ -283,7 +283,8 @@ class TrackerDock(QWidget):
         self._tracking = None
         self._set_tracking(False)
         if is_done:
-            self.status.say(f"Done. The masklets are in {self.output_panel.folder}")
+            where = short_path(self.output_panel.folder)
+            self.status.say(f"Done. The masklets are in {where}")
         elif cancelled:
             self.status.say(
                 "Stopped. What was written stays; Track goes on from there if no "
@@ -381,6 +382,9 @@ class TrackerDock(QWidget):
         self.masklets.set_tracking(tracking)
 
 
-def _close_all(things: tuple[Connections, ClickWatch, MaskletLayer, Worker]) -> None:
+def _close_all(
+    things: tuple[Connections, ClickWatch, MaskletLayer, Worker],
+    _destroyed: object = None,
+) -> None:
     for thing in things:
         thing.close()

@@ -112,7 +112,9 @@ class InputPanel(Panel):
                 combo.addItem(_axis_text(names[axis], axis, shape[axis]), axis)
             guess = guess_frame_axis(shape, names)
             combo.setCurrentIndex(combo.findData(guess))
-        self.form.setRowVisible(combo, combo.count() > 0)
+        for widget in (self.form.labelForField(combo), combo):
+            if widget is not None:
+                widget.setVisible(combo.count() > 0)
         combo.blockSignals(False)
         self._show_planes()
 

@@ -46,9 +46,9 @@ class OutputPanel(Panel):
 
     def show_folder(self, folder: Path) -> None:
         """Show a folder without telling anybody."""
-        self._shown = str(folder)
+        self._shown = short_path(folder)
         self.edit.setText(self._shown)
-        self.edit.setToolTip(f"{WHAT_IT_IS}\n\n{self._shown}")
+        self.edit.setToolTip(f"{WHAT_IT_IS}\n\n{folder}")
 
     def set_frozen(self, frozen: bool) -> None:
         """Let nothing be changed while something is tracked."""
@@ -67,6 +67,14 @@ class OutputPanel(Panel):
         if self.edit.text() != self._shown:
             self._shown = self.edit.text()
             self.folder_changed.emit()
+
+
+def short_path(path: Path) -> str:
+    """Return a path as text, with ``~`` for the home folder."""
+    home = Path.home()
+    if not path.is_relative_to(home):
+        return str(path)
+    return str(Path("~") / path.relative_to(home))
 
 
 def free_folder(layer_name: str) -> Path:
