@@ -34,17 +34,17 @@ def vary(
         frames = 1.0 - frames
     if random.random() < 0.7:
         frames = frames.clamp(1e-4, 1).pow(float(np.exp(random.normal(0, 0.3))))
-    if random.random() < 0.3:
+    if random.random() < 0.2:
         frames = frames * illumination(size, random)
     contrast = float(np.exp(random.normal(0, 0.2)))
     offset = float(random.normal(0, 0.08))
     gain = 1.0 + np.cumsum(random.normal(0, 0.02, count))
     frames = (frames - 0.5) * contrast + 0.5 + offset
     frames = frames * torch.from_numpy(gain).float().view(-1, 1, 1, 1)
-    if random.random() < 0.3:
+    if random.random() < 0.2:
         frames = blur(frames, random.uniform(0.4, 1.6))
-    if random.random() < 0.6:
-        frames = add_noise(frames, random.uniform(0.0, 0.07), random)
+    if random.random() < 0.5:
+        frames = add_noise(frames, random.uniform(0.0, 0.05), random)
     return frames.clamp(0, 1)
 
 
