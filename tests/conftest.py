@@ -21,8 +21,8 @@ _SCRATCH = tempfile.TemporaryDirectory(prefix="napari-sam2-tests-")
 # napari reads its settings when it is imported, and writes them back: neither may touch
 # those of the person who runs the tests.
 os.environ["NAPARI_CONFIG"] = str(Path(_SCRATCH.name) / "napari" / "settings.yaml")
-# Read by torch when it is imported, also in child processes. The number of threads decides
-# the last bits of sums, and waking a second one takes longer than a toy model's layer.
+# Read by torch when it is imported, also in child processes. The number of threads
+# decides the last bits of sums, and toy models are done before a second thread wakes.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # How long one example takes says more about the machine than about the code.
