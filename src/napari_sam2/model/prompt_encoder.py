@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import cast
 
 import torch
 from jaxtyping import Float, Int
@@ -116,7 +117,7 @@ class PromptEncoder(nn.Module):
         encoded = torch.where(
             kind == PointLabel.PADDING, self.not_a_point.weight, encoded
         )
-        kinds = [embedding.weight for embedding in self.point_embeddings]
-        for label, weight in enumerate(kinds):
+        for label, embedding in enumerate(self.point_embeddings):
+            weight = cast(nn.Embedding, embedding).weight
             encoded = torch.where(kind == label, encoded + weight, encoded)
         return encoded
