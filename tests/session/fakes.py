@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_sam2.interfaces import StoredAnchor
+
 SHAPE = (4, 6)
 
 
@@ -69,16 +71,13 @@ class FakeStep:
     frame_index: int
     object_ids: tuple
     logits: np.ndarray
+    anchors: tuple = ()
 
     @property
     def object_score(self):
         return np.full(len(self.object_ids), 5, np.float32)
 
     predicted_iou = stability = object_score
-
-    @property
-    def pointers(self):
-        return np.zeros((len(self.object_ids), 2), np.float32)
 
 
 class FakePredictor:
@@ -99,7 +98,11 @@ class FakePredictor:
         for row, object_id in enumerate(ids):
             self.recent[object_id] = self.recent.get(object_id, 0) + 1
             logits[row, object_id % SHAPE[0]] = self.recent[object_id]
-        return FakeStep(frame_index, ids, logits)
+        anchors = tuple(
+            StoredAnchor(ids[row], frame_index, logits[row], np.zeros(2), 5.0, 5.0)
+            for row in range(len(prompts))
+        )
+        return FakeStep(frame_index, ids, logits, anchors)
 
     def forget_recent(self, object_ids=None):
         for object_id in list(self.recent) if object_ids is None else object_ids:

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from napari_sam2.errors import InputError
 from napari_sam2.prompts import BoxPrompt, FramePrompt, PointPrompt, PromptedObject
 from napari_sam2.session.plan import (
     Direction,
@@ -60,6 +61,17 @@ def test_a_division_ends_the_mother_and_begins_the_daughters():
     assert [frame for frame, one in found if one == 1] == [0, 1, 2, 3, 4]
     assert [frame for frame, one in found if one == 2] == [5, 6, 7, 8, 9]
     assert [frame for frame, one in found if one == 3] == [6, 7, 8, 9]
+
+
+@pytest.mark.parametrize("late", [5, 8])
+def test_a_mother_prompted_after_her_division_is_refused(late):
+    family = [clicked(1, 0, late), clicked(2, 5, parent=1)]
+    with pytest.raises(InputError, match=f"object 1 is prompted on frame {late}"):
+        timelines(family, 10)
+
+
+def test_a_movie_of_one_frame_is_one_visit():
+    assert visits([clicked(1, 0)], Direction.BOTH, (0, 1), 1) == [(0, 1)]
 
 
 @given(

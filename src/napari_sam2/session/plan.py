@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from napari_sam2.errors import InputError
 from napari_sam2.prompts import PromptedObject
 
 COMMIT_INTERVAL = 25
@@ -102,7 +103,13 @@ class Timeline:
 
 
 def timelines(objects: Sequence[PromptedObject], frame_count: int) -> list[Timeline]:
-    """Return when each object can exist; objects without prompts are left out."""
+    """Return when each object can exist; objects without prompts are left out.
+
+    Raises
+    ------
+    InputError
+        If a mother is prompted on or after the frame on which a daughter begins.
+    """
     prompted = [thing for thing in objects if thing.prompts]
     births = {
         thing.object_id: thing.prompts[0].frame_index
@@ -114,6 +121,14 @@ def timelines(objects: Sequence[PromptedObject], frame_count: int) -> list[Timel
         if thing.parent is not None:
             end = births[thing.object_id] - 1
             ends[thing.parent] = min(end, ends.get(thing.parent, end))
+    for thing in prompted:
+        end, last = ends.get(thing.object_id), thing.prompts[-1].frame_index
+        if end is not None and last > end:
+            raise InputError(
+                f"object {thing.object_id} is prompted on frame {last}, but a daughter "
+                f"of it begins on frame {end + 1}: a division ends the mother; move "
+                "one of the prompts, or leave out the parent"
+            )
     return [
         Timeline(
             thing.object_id,

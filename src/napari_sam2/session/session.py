@@ -7,7 +7,7 @@ pausing is not asking for the next frame.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,6 @@ from napari_sam2.interfaces import (
     LabelStore,
     ObjectScores,
     Progress,
-    StoredAnchor,
 )
 from napari_sam2.prompts import PromptedObject
 from napari_sam2.session.merge import merge_labels
@@ -201,7 +200,7 @@ class Session:
         if not prompts:
             return ()
         step = self.predictor.step(frame_index, frame, prompts, objects=())
-        for anchor in _anchors(step):
+        for anchor in step.anchors:
             self.store.write_anchor(anchor)
         self.predictor.forget_recent(step.object_ids)
         return step.object_ids
@@ -258,16 +257,3 @@ class Session:
             return labels
         existing = self.store.read_labels(frame_index)
         return merge_labels(existing, labels, owned, plan.merge)
-
-
-def _anchors(step: StepResult) -> Iterator[StoredAnchor]:
-    """Take a prompted step apart into what each person saw."""
-    for row, object_id in enumerate(step.object_ids):
-        yield StoredAnchor(
-            object_id,
-            step.frame_index,
-            step.logits[row],
-            step.pointers[row],
-            float(step.object_score[row]),
-            float(step.predicted_iou[row]),
-        )
