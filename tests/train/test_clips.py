@@ -20,6 +20,7 @@ from napari_sam2.train.motion import (
 )
 from napari_sam2.train.prompt_simulation import (
     bounding_box,
+    click_beside,
     click_inside,
     click_outside,
     coarse_logits,
@@ -172,6 +173,16 @@ def test_clicks_lie_inside(mask, seed):
     random = np.random.default_rng(seed)
     assert mask[click_inside(mask, random)]
     assert mask[deepest_pixel(mask)]
+
+
+@settings(deadline=None, max_examples=60)
+@given(blobs(), st.integers(0, 1000))
+def test_negative_clicks_lie_beside(mask, seed):
+    y, x = click_beside(mask, np.random.default_rng(seed))
+    assert not mask[y, x]
+    y0, x0, y1, x1 = bounding_box(mask)
+    assert y0 - (y1 - y0) - 6 <= y <= y1 + (y1 - y0) + 6
+    assert x0 - (x1 - x0) - 6 <= x <= x1 + (x1 - x0) + 6
 
 
 def test_deepest_pixel_is_the_first_in_row_order():

@@ -14,13 +14,14 @@ from napari_sam2.train.config import PromptMix, Stage
 from napari_sam2.train.examples import Corpus
 from napari_sam2.train.motion import CropStyle
 from napari_sam2.train.prompt_simulation import (
+    click_beside,
     click_inside,
     click_outside,
     coarse_logits,
     jittered_box,
 )
 
-KINDS = ("click", "box", "coarse", "mask", "nothing")
+KINDS = ("click", "clicks", "box", "coarse", "mask", "nothing")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,6 +103,7 @@ def collate(
     weights = np.array(
         [
             mix.click,
+            mix.clicks,
             mix.box,
             mix.coarse if is_still else 0.0,
             0.0 if is_still else mix.mask,
@@ -130,15 +132,32 @@ def collate(
 
 
 def _simulate(kind: str, mask: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Return points ``(n, 2)`` as x, y, or ``(S/4, S/4)`` logits, or nothing."""
+    """Return points ``(n, 2)`` as x, y, or ``(S/4, S/4)`` logits, or nothing.
+
+    Two clicks are ``(2, 3)``: x, y and the kind of point.
+    """
     if kind == "click":
         return np.array([click_inside(mask, random)[::-1]], np.float32)
+    if kind == "clicks":
+        first = *click_inside(mask, random)[::-1], PointLabel.POSITIVE
+        return np.array([first, _second_click(mask, random)], np.float32)
     if kind == "mask":
         return np.zeros((0, 2), np.float32)
     y0, x0, y1, x1 = jittered_box(mask, random)
     if kind == "box":
         return np.array([[x0, y0], [x1, y1]], np.float32)
     return coarse_logits((y0, x0, y1, x1), mask.shape[0])
+
+
+def _second_click(
+    mask: np.ndarray, random: np.random.Generator
+) -> tuple[int, int, PointLabel]:
+    """Return x, y and kind of a click elsewhere on an object, or close beside it."""
+    y, x = click_beside(mask, random)
+    if random.random() < 0.5:
+        y, x = click_inside(mask, random)
+        return x, y, PointLabel.POSITIVE
+    return x, y, PointLabel.NEGATIVE
 
 
 def _group(kind: str, entries: Sequence[tuple[int, np.ndarray]]) -> PromptGroup:
@@ -149,6 +168,9 @@ def _group(kind: str, entries: Sequence[tuple[int, np.ndarray]]) -> PromptGroup:
     if kind == "coarse":
         empty = PromptTensors.empty(len(rows), values.device)
         prompts = PromptTensors(empty.points, empty.labels, values[:, None])
+        return PromptGroup(kind, rows, prompts)
+    if kind == "clicks":
+        prompts = PromptTensors(values[..., :2], values[..., 2].long())
         return PromptGroup(kind, rows, prompts)
     names = {
         "click": [PointLabel.POSITIVE],

@@ -21,9 +21,10 @@ class PromptMix:
 
     Attributes
     ----------
-    click, box, coarse, mask
-        One positive click; a jittered box; the object's filled box through the dense
-        mask prompt (images only); the true mask as the anchor (clips only).
+    click, clicks, box, coarse, mask
+        One positive click; two clicks, of which the second says "this too" or "not
+        this"; a jittered box; the object's filled box through the dense mask prompt
+        (images only); the true mask as the anchor (clips only).
     nothing
         A click on background: the presence head has to say "nothing here".
     """
@@ -33,6 +34,7 @@ class PromptMix:
     coarse: float = 0.4
     mask: float = 0.0
     nothing: float = 0.05
+    clicks: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,7 +130,7 @@ def _prompted(
         decoded = _decode_group(model, batch, part, group)
         parts.append(decoded)
         if decoded.raw is not None:
-            single = group.kind == "box"
+            single = group.kind in ("box", "clicks")
             losses = shape_losses(decoded.raw, targets[group.rows], weights, single)
             tally.losses.append(losses)
             _tally_iou(tally, f"iou_{group.kind}", decoded, targets[group.rows])

@@ -47,6 +47,24 @@ def click_outside(
     return int(y), int(x)
 
 
+def click_beside(
+    mask: np.ndarray, random: np.random.Generator, *, gap: int = 3
+) -> tuple[int, int]:
+    """Return ``(y, x)`` near an object but more than ``gap`` pixels off, if it can be.
+
+    "Near" is its bounding box, made larger by half its size on every side.
+    """
+    y0, x0, y1, x1 = bounding_box(mask)
+    height, width = y1 - y0 + 1, x1 - x0 + 1
+    top, left = max(0, y0 - height // 2 - gap - 1), max(0, x0 - width // 2 - gap - 1)
+    window = mask[top : y1 + height // 2 + gap + 2, left : x1 + width // 2 + gap + 2]
+    outside = ~ndimage.binary_dilation(window, iterations=gap)
+    if not outside.any():  # the object fills the picture: any pixel but its own
+        outside = ~window if not window.all() else np.ones_like(window)
+    y, x = np.unravel_index(int(random.choice(np.flatnonzero(outside))), outside.shape)
+    return top + int(y), left + int(x)
+
+
 def jittered_box(
     mask: np.ndarray, random: np.random.Generator
 ) -> tuple[float, float, float, float]:
