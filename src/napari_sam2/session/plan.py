@@ -122,12 +122,13 @@ def timelines(objects: Sequence[PromptedObject], frame_count: int) -> list[Timel
             end = births[thing.object_id] - 1
             ends[thing.parent] = min(end, ends.get(thing.parent, end))
     for thing in prompted:
-        end, last = ends.get(thing.object_id), thing.prompts[-1].frame_index
-        if end is not None and last > end:
+        last_prompt = thing.prompts[-1].frame_index
+        last = ends.get(thing.object_id, last_prompt)
+        if last_prompt > last:
             raise InputError(
-                f"object {thing.object_id} is prompted on frame {last}, but a daughter "
-                f"of it begins on frame {end + 1}: a division ends the mother; move "
-                "one of the prompts, or leave out the parent"
+                f"object {thing.object_id} is prompted on frame {last_prompt}, but a "
+                f"daughter of it begins on frame {last + 1}: a division ends the "
+                "mother; move one of the prompts, or leave out the parent"
             )
     return [
         Timeline(
