@@ -3,7 +3,8 @@
 Commands import what they need when they run, so that ``--help`` is quick and does not
 load torch. Progress goes to stderr, results to stdout.
 
-Exit codes: 0 done, 2 input, 3 output, 4 model, 130 cancelled.
+Exit codes: 0 done, 2 input, 3 output, 4 model, 130 cancelled (by typer, or by `follow`
+once the frame in hand is committed).
 """
 
 from __future__ import annotations
@@ -18,8 +19,6 @@ from napari_sam2 import __version__
 from napari_sam2.commands import models, movies
 from napari_sam2.commands.track import track
 from napari_sam2.errors import NapariSam2Error
-
-CANCELLED = 130
 
 app = typer.Typer(
     name="napari-sam2",
@@ -82,6 +81,3 @@ def main() -> None:
     except NapariSam2Error as error:
         typer.echo(f"napari-sam2: {error}", err=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        typer.echo("napari-sam2: cancelled; what was written is kept", err=True)
-        sys.exit(CANCELLED)

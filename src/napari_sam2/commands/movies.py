@@ -108,9 +108,10 @@ def demo(
     from napari_sam2.batch.demo import free_folder, run_demo
     from napari_sam2.synthetic import preset
 
+    config = preset(kind, frame_count=frames)
     folder = free_folder(out)
-    folder.mkdir(parents=True)
-    result = follow(run_demo(preset(kind, frame_count=frames), folder, model), "demo")
+    steps = run_demo(config, folder, model)
+    result = follow(steps, "demo", on_cancel=f"what was made is kept in {folder}")
     typer.echo(
         f"{result.report.objects} cells clicked, {frames} frames tracked "
         f"({result.report.frames_per_second:.1f} frames/s)\n"

@@ -41,11 +41,22 @@ class RateColumn(ProgressColumn):
         return Text("" if speed is None else f"{speed:.1f}/s")
 
 
-def follow(frames: Generator[FrameDone, None, Result], title: str) -> Result:
+def follow(
+    frames: Generator[FrameDone, None, Result], title: str, *, on_cancel: str
+) -> Result:
     """Run a propagation to its end, showing how far it is; return what it returns.
 
     The first Ctrl-C lets the current frame finish and be committed; a second one
     interrupts at once.
+
+    Parameters
+    ----------
+    frames
+        The propagation.
+    title
+        What stands before the progress bar.
+    on_cancel
+        What a person reads after Ctrl-C.
 
     Raises
     ------
@@ -63,7 +74,7 @@ def follow(frames: Generator[FrameDone, None, Result], title: str) -> Result:
             progress.update(task, completed=done.position, total=done.total)
             if is_cancelled():
                 frames.close()
-                typer.echo("cancelled; go on with --resume", err=True)
+                typer.echo(f"napari-sam2: cancelled; {on_cancel}", err=True)
                 raise typer.Exit(CANCELLED)
 
 

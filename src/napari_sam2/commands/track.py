@@ -115,10 +115,12 @@ def run_and_report(job: TrackJob, *, as_json: bool) -> None:
     from napari_sam2.batch.job import open_run
 
     with open_run(job) as run:
-        follow(run.frames(), "tracking")
+        follow(run.frames(), "tracking", on_cancel="go on with --resume")
         report = run.report()
     if as_json:
         typer.echo(json.dumps(report.as_json()))
     else:
-        typer.echo(f"{report.objects} objects, {report.frames_computed} frames")
+        typer.echo(
+            f"{report.objects} objects, {report.frames_computed} frames computed"
+        )
         typer.echo(report.labels)

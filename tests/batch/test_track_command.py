@@ -1,0 +1,82 @@
+"""`napari-sam2 track` and `demo` as a person runs them: Ctrl-C, reports, results."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from napari_sam2.cli import main
+from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
+
+MAIN = "from napari_sam2.cli import main; main()"
+
+
+def run_main(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["napari-sam2", *map(str, arguments)])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    return stopped.value.code
+
+
+@pytest.fixture
+def arguments(files, tmp_path):
+    """Arguments of `track` for the small movie."""
+    model = ("--model", str(files / "toy.safetensors"), "--device", "cpu")
+    prompts = ("--prompts", str(files / "prompts.tif"))
+    out = ("--out", str(tmp_path / "out.zarr"))
+    return ("track", str(files / "movie.tif"), *prompts, *out, *model)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no SIGINT for one process")
+def test_ctrl_c_keeps_what_was_written_and_resume_computes_the_rest(
+    monkeypatch, capsys, arguments, movie, tmp_path
+):
+    process = subprocess.Popen(
+        [sys.executable, "-c", MAIN, *arguments], stderr=subprocess.PIPE, text=True
+    )
+    fifth = tmp_path / "out.zarr/labels/masklets/0/c/5"
+    while not fifth.exists() and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "cancelled; go on with --resume" in said
+    whole = OmeZarrLabelStore.open(tmp_path / "out.zarr", mode="r").whole_frames.sum()
+    assert 5 <= whole < movie.frame_count
+    assert run_main(monkeypatch, *arguments, "--resume", "--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["frames_computed"] == movie.frame_count - whole
+
+
+def test_the_report_tells_frames_rate_and_memory(monkeypatch, capsys, arguments):
+    assert run_main(monkeypatch, *arguments, "--frames", "0:4", "--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["frames_computed"] == report["frames_total"] == 4
+    assert report["frames_per_second"] == pytest.approx(4 / report["seconds"])
+    assert report["peak_memory_bytes"] >= report["memory_after_loading_bytes"] > 2**20
+    assert Path(report["labels"], "zarr.json").exists()
+
+
+def test_the_demo_makes_a_movie_with_masklets_and_tells_j(
+    monkeypatch, capsys, files, tmp_path
+):
+    out = tmp_path / "demo"
+    options = ("--model", files / "toy.safetensors", "--frames", 3, "--no-view")
+    assert run_main(monkeypatch, "demo", "--out", out, *options) == 0
+    said = capsys.readouterr().out
+    assert "J against the exact truth: 0." in said
+    assert str(out / "movie.zarr/labels/masklets") in said
+    store = OmeZarrLabelStore.open(out / "movie.zarr", mode="r")
+    assert store.is_complete
+    assert store.frame_count == 3
+
+
+def test_a_demo_that_cannot_be_leaves_no_folder(monkeypatch, capsys, tmp_path):
+    out = tmp_path / "demo"
+    assert run_main(monkeypatch, "demo", "--out", out, "--kind", "yeast") == 2
+    assert "yeast" in capsys.readouterr().err
+    assert not out.exists()
