@@ -69,6 +69,9 @@ def test_the_first_click_opens_everything_and_writes_its_mask(engine, request_fo
     assert not labels[1].any()
     on_disk = zarr.open_array(request.folder / "labels" / "masklets" / "0", mode="r")
     np.testing.assert_array_equal(on_disk[2], labels[2])
+    store = OmeZarrLabelStore.open(request.folder)
+    assert store.read_logits(2)[0] == (1,)
+    assert store.whole_frames[2]
     # The next click loads and opens nothing any more.
     assert show(engine, request, 2, click(1, 2, 31, 40)) == [FrameChanged(2)]
 
@@ -164,6 +167,22 @@ def test_a_cancelled_run_keeps_its_frames_and_goes_on(engine, request_for, stack
     assert first.position == positions[-1] + 1
     np.testing.assert_array_equal(store.read_labels(0), kept)
     assert OmeZarrLabelStore.open(request.folder).whole_frames.all()
+
+
+def test_after_a_click_a_stopped_run_begins_anew(engine, request_for):
+    """Even if the click was taken back: its frame lacks the object now."""
+    request = request_for()
+    tracked = objects(click(1, 0, 30, 40))
+    run = engine.track(request, tracked, Direction.FORWARD)
+    done = (event for event in run if isinstance(event, FrameDone))
+    assert list(itertools.islice(done, 6))[-1].frame_index == 4
+    run.close()
+    before = engine.store_of(request).read_labels(3)
+    show(engine, request, 3, click(1, 3, 5, 5))
+    show(engine, request, 3, cleared=(1,))
+    assert not engine.store_of(request).read_labels(3).any()
+    list(engine.track(request, tracked, Direction.FORWARD))
+    np.testing.assert_array_equal(engine.store_of(request).read_labels(3), before)
 
 
 def test_a_changed_contrast_shows_the_model_another_picture(engine, request_for):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam2.interfaces import FrameResult, ObjectScores
+from napari_sam2.interfaces import FrameResult, ObjectScores, Progress
 from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
 from napari_sam2.session.merge import merge_labels
 from napari_sam2.session.plan import MergePolicy
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 ABSENT = np.float32(-1024.0)
 """Logit, and object score, of what is not there; as the network gates it."""
+
+NO_RUN = Progress(stage=0, next_frame=None, plan_key="")
+"""No plan has this key: a run that was stopped begins anew after a click."""
 
 
 class ClickedMasks:
@@ -49,6 +52,10 @@ class ClickedMasks:
         zeros = np.zeros(count, np.float32)
         self._write(frame_index, tuple(object_ids), logits, (absent, zeros, zeros))
 
+    def commit(self) -> None:
+        """Make what was written durable, scores included."""
+        self._store.commit(NO_RUN, None)
+
     def remove(self, object_ids: Sequence[int]) -> Iterator[int]:
         """Take objects out of all frames; yield each frame that has changed."""
         known = list(self._store.object_ids)
@@ -58,6 +65,7 @@ class ClickedMasks:
         for frame_index in np.flatnonzero((areas >= 0).any(axis=1)).tolist():
             self.clear(frame_index, gone)
             yield frame_index
+        self.commit()
 
     def _write(
         self,

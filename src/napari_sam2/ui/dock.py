@@ -78,6 +78,7 @@ class TrackerDock(QWidget):
         self._clicks = NO_CLICKS
         self._answered: dict[Hashable, Clicks] = {}
         self._owed = OwedMasks()
+        self._used: set[int] = set()
         self._tracking: Job | None = None
         self._folders: dict[Hashable, Path] = {}
         self._request_key: Hashable = None
@@ -155,6 +156,8 @@ class TrackerDock(QWidget):
             self.status.complain(error)
             return
         self.prompt_panel.points_combo.choose(points)
+        # Objects of another points layer keep their masklets.
+        self._on_new_object_requested()
         self.status.say("Click on a cell. N begins the next object.")
 
     def _on_points_changed(self) -> None:
@@ -178,6 +181,7 @@ class TrackerDock(QWidget):
             return
         changes = compare_clicks(self._clicks, clicks)
         self._clicks = self._answered[request.masklets_key] = clicks
+        self._used.update(object_id for object_id, _ in clicks.prompts)
         if clicks.complaint():
             self.status.say(clicks.complaint())
         for ticket in self._owed.note(changes, clicks):
@@ -189,10 +193,8 @@ class TrackerDock(QWidget):
             self._submit(remove, gives_way=True)
 
     def _on_new_object_requested(self) -> None:
-        used = {object_id for object_id, _ in self._clicks.prompts}
-        free = max(used, default=0) + 1
         self.prompt_panel.set_polarity(True)
-        self.prompt_panel.object_spin.setValue(free)
+        self.prompt_panel.object_spin.setValue(max(self._used, default=0) + 1)
 
     def _on_flip_requested(self) -> None:
         positive = flip_last_click(self.prompt_panel.points)

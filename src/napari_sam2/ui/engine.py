@@ -198,6 +198,7 @@ class TrackingEngine:
                 return
             store.add_objects(objects)
             masks.write(step)
+        masks.commit()
         yield FrameChanged(frame_index)
 
     def remove_objects(
