@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_sam2.model.mask_decoder import upsample_logits
+from napari_sam2.model.mask_decoder import CANDIDATES, upsample_logits
 from napari_sam2.model.memory_attention import MemorySelection
 from napari_sam2.model.prompt_encoder import PromptTensors
 from napari_sam2.prompts import FramePrompt, MaskPrompt, PointPrompt
@@ -76,7 +76,8 @@ class NaiveTracker:
         )
 
     def encode(self, f, decoded, *, binarize):
-        masks = upsample_logits(decoded.logits, SIZE)[:, None]
+        candidates = 1 if binarize else CANDIDATES
+        masks = upsample_logits(decoded.logits, SIZE, candidates=candidates)[:, None]
         memory = self.model.remember(
             self.embed(f), masks, decoded.object_score, binarize=binarize
         )

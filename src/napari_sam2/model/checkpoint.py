@@ -8,6 +8,7 @@ is read from its keys and shapes. Nothing but tensors is ever unpickled.
 from __future__ import annotations
 
 import pickle
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
@@ -192,7 +193,10 @@ def _read_file(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 def _read_pickle(path: Path) -> object:
     try:
-        content: object = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # It warns of unusual pickles; here they load, or are refused below.
+            warnings.simplefilter("ignore", UserWarning)
+            content: object = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ModelError(
             f"{path} is broken, or holds Python objects besides tensors, which are not "

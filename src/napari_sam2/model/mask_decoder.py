@@ -13,7 +13,10 @@ from napari_sam2.model.config import Sam2Config
 from napari_sam2.model.layers import MLP, LayerNorm2d
 from napari_sam2.model.two_way_transformer import TwoWayTransformer
 
-MASK_TOKENS = 4
+CANDIDATES = 3
+"""Masks that the decoder offers for an ambiguous prompt."""
+
+MASK_TOKENS = 1 + CANDIDATES
 STABILITY_DELTA = 0.05
 STABILITY_THRESHOLD = 0.98
 
@@ -173,9 +176,21 @@ def choose_masks(raw: RawMasks, multimask: bool, fallback: bool = True) -> Chose
 
 
 def upsample_logits(
-    logits: Float[Tensor, "objects h w"], side: int
+    logits: Float[Tensor, "objects h w"], side: int, *, candidates: int = 1
 ) -> Float[Tensor, "objects side side"]:
-    """Bilinear (pixel-centred) resize of mask logits, in float32."""
-    return F.interpolate(
-        logits.float()[:, None], size=(side, side), mode="bilinear", align_corners=False
-    )[:, 0]
+    """Bilinear (pixel-centred) resize of mask logits, in float32.
+
+    Parameters
+    ----------
+    logits
+        One mask per object.
+    side
+        Side of the result in pixels.
+    candidates
+        How many masks per object the official implementation resizes here. torch's
+        kernel, and with it the last bit, depends on that number.
+    """
+    stacked = logits.float()[:, None].expand(-1, candidates, -1, -1)
+    size = (side, side)
+    resized = F.interpolate(stacked, size, mode="bilinear", align_corners=False)
+    return resized[:, 0]

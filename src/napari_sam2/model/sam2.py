@@ -219,9 +219,10 @@ class Sam2(nn.Module):
         """
         masks = (mask_logits > 0).float() if binarize else mask_logits.sigmoid()
         masks = masks * MASK_SCALE + MASK_BIAS
-        memory: Tensor = self.memory_encoder(
-            embedding.features, masks.to(embedding.features.dtype)
-        )
+        # The trunk's maps lie channels last. Convolutions sum those in another order
+        # than official; rounding to bf16, over many frames, would make that grow.
+        features = embedding.features.contiguous()
+        memory: Tensor = self.memory_encoder(features, masks.to(features.dtype))
         if self.absent_memory is None:
             return memory
         is_absent = (object_score <= 0).to(memory.dtype)[:, None, None, None]

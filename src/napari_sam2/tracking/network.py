@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from napari_sam2.interfaces import StoredAnchor
-from napari_sam2.model.mask_decoder import upsample_logits
+from napari_sam2.model.mask_decoder import CANDIDATES, upsample_logits
 from napari_sam2.model.memory_attention import MemorySelection
 from napari_sam2.model.prompt_encoder import PromptTensors
 from napari_sam2.model.sam2 import Decoded, ImageEmbedding, Sam2
@@ -108,7 +108,9 @@ class Network:
     def encode_tracked(self, embedding: ImageEmbedding, seen: Seen) -> Tensor:
         """Encode tracked masks as ``(objects, M, h, w)`` memories, holes and all."""
         decoded = seen.decoded
-        masks = upsample_logits(decoded.logits, self.geometry.image_size)[:, None]
+        masks = upsample_logits(
+            decoded.logits, self.geometry.image_size, candidates=CANDIDATES
+        )[:, None]
         with self.precision.context():
             return self.model.remember(
                 embedding, masks, decoded.object_score, binarize=False
