@@ -104,7 +104,7 @@ def half_full(dock: TrackerDock) -> float:
 def wait_for(dock: TrackerDock) -> None:
     """Wait until clicks are answered and tracking is done."""
     process_events(MOMENT)
-    process_events(PATIENCE, lambda: dock.worker.is_idle)
+    process_events(PATIENCE, lambda: dock.conductor.worker.is_idle)
     process_events(MOMENT)
 
 

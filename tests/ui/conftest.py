@@ -99,7 +99,7 @@ def open_dock(make_napari_viewer_proxy, qtbot, stack, toy):
 
     yield opened
     for dock in docks:
-        dock.worker.close()
+        dock.conductor.worker.close()
     # What still runs may not outlive the viewer; its last signals are then delivered.
     assert QThreadPool.globalInstance().waitForDone(PATIENCE)
     qtbot.wait(10)
@@ -111,6 +111,6 @@ def answered(qtbot):
 
     def wait(dock):
         qtbot.wait(80)
-        qtbot.waitUntil(lambda: dock.worker.is_idle, timeout=PATIENCE)
+        qtbot.waitUntil(lambda: dock.conductor.worker.is_idle, timeout=PATIENCE)
 
     return wait

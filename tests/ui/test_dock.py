@@ -144,7 +144,7 @@ def test_masks_stream_in_while_the_window_lives(
         dock.track_panel.track_button.click()
         assert not dock.track_panel.track_button.isEnabled()
         assert not layer.editable
-        while not dock.worker.is_idle:
+        while not dock.conductor.worker.is_idle:
             qtbot.wait(10)
             beats.append(time.monotonic())
         qtbot.wait(250)
@@ -212,7 +212,7 @@ def test_layers_that_are_scaled_and_moved_meet_in_the_world(open_dock, answered,
     viewer.add_points([world], name="mine", features={"label": [4], "positive": [True]})
     dock.prompt_panel.points_combo.choose(viewer.layers["mine"])
     answered(dock)
-    ((place_of_click, prompt),) = dock._clicks.prompts.items()
+    ((place_of_click, prompt),) = dock.conductor.clicks.prompts.items()
     assert place_of_click == (4, 3)
     assert (prompt.points[0].y, prompt.points[0].x) == pytest.approx((30, 40))
     labels = dock.masklets.layer
@@ -259,8 +259,8 @@ def test_what_a_person_can_mend_is_said(open_dock, answered):
 def dock_with_mocks(open_dock):
     """A dock whose engine and worker only remember what they were asked."""
     _, dock = open_dock()
-    dock._engine = create_autospec(TrackingEngine, instance=True)
-    dock.worker.submit = MagicMock()
+    dock.conductor.engine = create_autospec(TrackingEngine, instance=True)
+    dock.conductor.worker.submit = MagicMock()
     dock.prompt_panel.new_points_button.click()
     dock.prompt_panel.points.add((2, 10, 20))
     dock.watch.clicks_changed.emit()
@@ -269,10 +269,10 @@ def dock_with_mocks(open_dock):
 
 def test_panels_ask_the_engine_for_what_they_show(dock_with_mocks):
     dock = dock_with_mocks
-    job = dock.worker.submit.call_args.args[0]
+    job = dock.conductor.worker.submit.call_args.args[0]
     job.steps()
     request, frame_index, prompts, cleared, is_wanted = (
-        dock._engine.show_clicks.call_args.args
+        dock.conductor.engine.show_clicks.call_args.args
     )
     assert (frame_index, prompts[0].object_id, cleared) == (2, 1, ())
     assert request.image.mapping.limits == ((100.0, 3000.0),)
@@ -284,8 +284,8 @@ def test_panels_ask_the_engine_for_what_they_show(dock_with_mocks):
     index = dock.track_panel.direction_combo.findData(Direction.BACKWARD)
     dock.track_panel.direction_combo.setCurrentIndex(index)
     dock.track_panel.track_button.click()
-    dock.worker.submit.call_args.args[0].steps()
-    _, objects, direction = dock._engine.track.call_args.args
+    dock.conductor.worker.submit.call_args.args[0].steps()
+    _, objects, direction = dock.conductor.engine.track.call_args.args
     assert [one.object_id for one in objects] == [1]
     assert direction is Direction.BACKWARD
 
@@ -296,19 +296,19 @@ def test_another_movie_gets_masklets_of_its_own(dock_with_mocks, stack):
     dock._viewer.add_image(stack + 1, name="channel 2", axis_labels=("t", "y", "x"))
     dock.input_panel.layer_combo.choose(dock._viewer.layers["channel 2"])
     assert dock.output_panel.folder.name == "channel-2-1.zarr"
-    keys = [call.args[0].key for call in dock.worker.submit.call_args_list]
+    keys = [call.args[0].key for call in dock.conductor.worker.submit.call_args_list]
     assert keys[-2:] == [("clicks", 2), "show"]  # asked again
-    dock.worker.submit.reset_mock()
+    dock.conductor.worker.submit.reset_mock()
     dock.input_panel.layer_combo.choose(dock._viewer.layers["movie"])
     assert dock.output_panel.folder == first
-    keys = [call.args[0].key for call in dock.worker.submit.call_args_list]
+    keys = [call.args[0].key for call in dock.conductor.worker.submit.call_args_list]
     assert keys == ["show"]  # what was answered there is there
 
 
 def test_an_unexpected_error_leaves_nothing_hanging(dock_with_mocks):
     dock = dock_with_mocks
     dock.track_panel.track_button.click()
-    job = dock.worker.submit.call_args.args[0]
+    job = dock.conductor.worker.submit.call_args.args[0]
     job.fail(InputError("the disk is full"))
     job.finish(False)
     assert "the disk is full" in dock.status.text()
@@ -323,7 +323,7 @@ def test_closing_the_dock_leaves_no_trace(open_dock, answered, qtbot):
     points.add((0, 30, 40))
     answered(dock)
     dock.track_panel.track_button.click()
-    waiting = dock.worker._waiting
+    waiting = dock.conductor.worker._waiting
     with qtbot.waitSignal(dock.destroyed):
         viewer.window.remove_dock_widget(dock)
         dock.deleteLater()

@@ -1,39 +1,37 @@
-"""The dock *SAM 2 Tracker*: composes panels, layers, the worker and the engine.
+"""The dock *SAM 2 Tracker*: composes panels, layers and the conductor.
 
-The panels ask (`*_requested`, `*_changed`) and show; the engine does, in the worker;
-here the one is connected to the other.
+The panels ask (`*_requested`, `*_changed`) and show; the conductor lets the engine do
+it in the worker; here the one is connected to the other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from napari_sam2.errors import InputError, NapariSam2Error
 from napari_sam2.session.plan import Direction
 from napari_sam2.session.session import FrameDone
-from napari_sam2.ui.click_watch import ClickWatch, OwedMasks, Ticket
+from napari_sam2.ui.click_watch import ClickWatch, Ticket
+from napari_sam2.ui.conductor import Conductor
 from napari_sam2.ui.connections import Connections
 from napari_sam2.ui.engine import (
-    Event,
     FrameChanged,
     ModelReady,
     Request,
     Said,
     StoreReady,
-    TrackingEngine,
 )
 from napari_sam2.ui.input_panel import InputPanel
-from napari_sam2.ui.jobs import Job
 from napari_sam2.ui.masklet_layer import MaskletLayer
 from napari_sam2.ui.model_panel import ModelPanel
 from napari_sam2.ui.output_panel import OutputPanel, free_folder, short_path
-from napari_sam2.ui.point_prompts import NO_CLICKS, Clicks, compare_clicks
+from napari_sam2.ui.point_prompts import NO_CLICKS, Clicks
 from napari_sam2.ui.points_layer import (
     NEGATIVE_COLOR,
     POSITIVE_COLOR,
@@ -47,7 +45,6 @@ from napari_sam2.ui.points_layer import (
 from napari_sam2.ui.prompt_panel import PromptPanel
 from napari_sam2.ui.status_line import StatusLine
 from napari_sam2.ui.track_panel import TrackPanel
-from napari_sam2.ui.worker import Worker
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -66,8 +63,6 @@ class TrackerDock(QWidget):
         The viewer that the dock belongs to.
     """
 
-    _told = Signal(str)
-
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self._viewer = viewer
@@ -75,11 +70,6 @@ class TrackerDock(QWidget):
         self._create()
         self._lay_out()
         self._connect()
-        self._clicks = NO_CLICKS
-        self._answered: dict[Hashable, Clicks] = {}
-        self._owed = OwedMasks()
-        self._used: set[int] = set()
-        self._tracking: Job | None = None
         self._folders: dict[Hashable, Path] = {}
         self._request_key: Hashable = None
         self._on_input_changed()
@@ -97,8 +87,7 @@ class TrackerDock(QWidget):
         self.status = StatusLine(viewer)
         self.watch = ClickWatch(self)
         self.masklets = MaskletLayer(viewer, self)
-        self.worker = Worker(self)
-        self._engine = TrackingEngine(self._told.emit)
+        self.conductor = Conductor(self)
 
     def _lay_out(self) -> None:
         content = QWidget()
@@ -140,10 +129,15 @@ class TrackerDock(QWidget):
         self.track_panel.track_requested.connect(self._on_track_requested)
         self.track_panel.cancel_requested.connect(self._on_cancel_requested)
         self.masklets.painted.connect(self._on_painted)
-        self._told.connect(self.status.say)
+        conductor = self.conductor
+        conductor.happened.connect(self._on_event)
+        conductor.failed.connect(self.status.complain)
+        conductor.answered.connect(self._on_answered)
+        conductor.tracked.connect(self._on_tracked)
+        conductor.told.connect(self.status.say)
         # When the dock goes, Qt deletes the widgets; the rest is let go of here. The
         # callback must not hold the dock itself.
-        closing = (self._connections, self.watch, self.masklets, self.worker)
+        closing = (self._connections, self.watch, self.masklets, self.conductor)
         self.destroyed.connect(partial(_close_all, closing))
 
     # --- What the person asks for
@@ -162,39 +156,32 @@ class TrackerDock(QWidget):
 
     def _on_points_changed(self) -> None:
         points = self.prompt_panel.points
-        self._clicks = NO_CLICKS
-        self._answered.clear()
-        if points is not None:
-            adopt_points_layer(points)
+        self.conductor.forget_clicks()
         self.watch.watch(points)
+        if points is None:
+            return
+        adopt_points_layer(points)
         self._show_object()
-        if points is not None:
-            self._warm_up()
+        try:
+            self.conductor.prepare(self._request())
+        except NapariSam2Error as error:
+            self.status.complain(error)
+        else:
             self._on_clicks_changed()
 
     def _on_clicks_changed(self) -> None:
-        """Ask for the masks of all that was clicked since the last time."""
         try:
             clicks, request = self._read_clicks(), self._request()
         except NapariSam2Error as error:
             self.status.complain(error)
             return
-        changes = compare_clicks(self._clicks, clicks)
-        self._clicks = self._answered[request.masklets_key] = clicks
-        self._used.update(object_id for object_id, _ in clicks.prompts)
         if clicks.complaint():
             self.status.say(clicks.complaint())
-        for ticket in self._owed.note(changes, clicks):
-            self._submit_ticket(request, ticket)
-        if changes.removed:
-            remove = partial(
-                self._engine.remove_objects, request, changes.removed, self._is_gone
-            )
-            self._submit(remove, gives_way=True)
+        self.conductor.update_clicks(request, clicks)
 
     def _on_new_object_requested(self) -> None:
         self.prompt_panel.set_polarity(True)
-        self.prompt_panel.object_spin.setValue(max(self._used, default=0) + 1)
+        self.prompt_panel.object_spin.setValue(self.conductor.next_object)
 
     def _on_flip_requested(self) -> None:
         positive = flip_last_click(self.prompt_panel.points)
@@ -210,14 +197,12 @@ class TrackerDock(QWidget):
         except NapariSam2Error as error:
             self.status.complain(error)
             return
-        track = partial(self._engine.track, request, objects, Direction(direction))
         self._set_tracking(True)
-        self._tracking = self._submit(track, finish=self._on_tracked, gives_way=True)
+        self.conductor.track(request, objects, Direction(direction))
 
     def _on_cancel_requested(self) -> None:
-        if self._tracking is not None:
-            self._tracking.cancel()
-            self.status.say("Stopping after this frame …")
+        self.conductor.cancel()
+        self.status.say("Stopping after this frame …")
 
     def _on_input_changed(self) -> None:
         """Go to the masklets of another movie or model, or to a new folder for them."""
@@ -227,11 +212,11 @@ class TrackerDock(QWidget):
             if self._request_key not in self._folders:
                 self._folders[self._request_key] = free_folder(str(layer.name))
             self.output_panel.show_folder(self._folders[self._request_key])
-        self._answer_anew()
+        self._turn_to_masklets()
 
     def _on_folder_changed(self) -> None:
         self._folders[self._request_key] = self.output_panel.folder
-        self._answer_anew()
+        self._turn_to_masklets()
 
     def _on_painted(self) -> None:
         try:
@@ -239,7 +224,7 @@ class TrackerDock(QWidget):
         except NapariSam2Error as error:
             self.status.complain(error)
         else:
-            self._submit(partial(self._engine.reopen_masklets, request), key="painted")
+            self.conductor.reopen_masklets(request)
 
     # --- What the worker says
 
@@ -254,7 +239,7 @@ class TrackerDock(QWidget):
                 )
             case StoreReady() if self.input_panel.layer is not None:
                 self.masklets.show(event, self.input_panel.layer)
-                self.masklets.set_tracking(self._tracking is not None)
+                self.masklets.set_tracking(self.conductor.is_tracking)
             case FrameChanged(frame_index):
                 self.masklets.show_change(frame_index)
             case FrameDone():
@@ -269,25 +254,23 @@ class TrackerDock(QWidget):
         self.masklets.show_change(done.frame_index)
         self.status.say(f"Tracking: frame {done.frame_index} is written.")
 
-    def _on_answered(self, ticket: Ticket, is_done: bool) -> None:
-        if self._owed.is_current(ticket) and is_done and self._tracking is None:
-            ids = ", ".join(str(prompt.object_id) for prompt in ticket.prompts)
-            self.status.say(
-                f"Frame {ticket.frame_index}: object {ids} is there. "
-                "Click again to correct it, N for the next one, or Track."
-                if ids
-                else f"Frame {ticket.frame_index}: taken out."
-            )
-        self._owed.settle(ticket)
+    def _on_answered(self, ticket: Ticket) -> None:
+        if self.conductor.is_tracking:
+            return
+        ids = ", ".join(str(prompt.object_id) for prompt in ticket.prompts)
+        self.status.say(
+            f"Frame {ticket.frame_index}: object {ids} is there. "
+            "Click again to correct it, N for the next one, or Track."
+            if ids
+            else f"Frame {ticket.frame_index}: taken out."
+        )
 
-    def _on_tracked(self, is_done: bool) -> None:
-        cancelled = self._tracking is not None and self._tracking.is_cancelled
-        self._tracking = None
+    def _on_tracked(self, is_done: bool, was_cancelled: bool) -> None:
         self._set_tracking(False)
         if is_done:
             where = short_path(self.output_panel.folder)
             self.status.say(f"Done. The masklets are in {where}")
-        elif cancelled:
+        elif was_cancelled:
             self.status.say(
                 "Stopped. What was written stays; Track goes on from there if no "
                 "click has changed."
@@ -315,58 +298,16 @@ class TrackerDock(QWidget):
             return NO_CLICKS
         return read_points_layer(points, layer, self.input_panel.axes())
 
-    def _is_gone(self, object_id: int) -> bool:
-        """Whether an object has no clicks; asked from the worker too."""
-        return all(one != object_id for one, _ in self._clicks.prompts)
-
-    def _answer_anew(self) -> None:
-        """Show the same clicks in other masklets, as far as these lack them."""
-        self._owed.clear()
+    def _turn_to_masklets(self) -> None:
+        """Show the clicks in the masklets of what is chosen now."""
         if self.prompt_panel.points is None or self._request_key is None:
             return
-        key = self._request().masklets_key
-        self._clicks = self._answered.get(key, NO_CLICKS)
-        self._on_clicks_changed()
-        self._submit(partial(self._engine.show, self._request()), key="show")
-
-    def _warm_up(self) -> None:
-        """Load the model before the first click asks for it."""
         try:
-            request = self._request()
+            clicks = self._read_clicks()
         except NapariSam2Error as error:
             self.status.complain(error)
         else:
-            self._submit(partial(self._engine.prepare, request), key="prepare")
-
-    def _submit_ticket(self, request: Request, ticket: Ticket) -> None:
-        steps = partial(
-            self._engine.show_clicks,
-            request,
-            ticket.frame_index,
-            ticket.prompts,
-            ticket.cleared,
-            partial(self._owed.is_current, ticket),
-        )
-        self._submit(
-            steps,
-            finish=partial(self._on_answered, ticket),
-            key=("clicks", ticket.frame_index),
-        )
-
-    def _submit(
-        self,
-        steps: partial[Iterator[Event]],
-        *,
-        finish: object = None,
-        key: Hashable = None,
-        gives_way: bool = False,
-    ) -> Job:
-        job = Job(steps, self._on_event, self.status.complain, key=key)
-        job.gives_way = gives_way
-        if callable(finish):
-            job.finish = finish
-        self.worker.submit(job)
-        return job
+            self.conductor.turn_to(self._request(), clicks)
 
     def _show_object(self, _changed: object = None) -> None:
         """Prepare the points layer for the next click; show the object's colour."""
@@ -385,7 +326,7 @@ class TrackerDock(QWidget):
 
 
 def _close_all(
-    things: tuple[Connections, ClickWatch, MaskletLayer, Worker],
+    things: tuple[Connections, ClickWatch, MaskletLayer, Conductor],
     _destroyed: object = None,
 ) -> None:
     for thing in things:
