@@ -258,12 +258,13 @@ class TrackerDock(QWidget):
         if self.conductor.is_tracking:
             return
         ids = ", ".join(str(prompt.object_id) for prompt in ticket.prompts)
-        self.status.say(
+        text = (
             f"Frame {ticket.frame_index}: object {ids} is there. "
             "Click again to correct it, N for the next one, or Track."
             if ids
             else f"Frame {ticket.frame_index}: taken out."
         )
+        self.status.say(f"{text} {self.conductor.clicks.complaint()}")
 
     def _on_tracked(self, is_done: bool, was_cancelled: bool) -> None:
         self._set_tracking(False)
