@@ -47,6 +47,11 @@ def test_options_that_cannot_be_had_are_refused(make_predictor, options, message
         make_predictor(**options)
 
 
+def test_an_unknown_device_is_refused(model):
+    with pytest.raises(InputError, match="device 'gpu': choose 'auto'"):
+        StreamingPredictor(model, frame_shape=(8, 8), device="gpu")
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
 def test_a_missing_device_is_refused(model):
     with pytest.raises(InputError, match="this machine has none"):

@@ -49,13 +49,18 @@ def choose_device(device: str | torch.device) -> torch.device:
     Raises
     ------
     InputError
-        If this machine has no such device.
+        If there is no such kind of device, or none on this machine.
     """
     has_mps = torch.backends.mps.is_available()
     has_cuda = torch.cuda.is_available()
     if device == "auto":
         return torch.device("cuda" if has_cuda else "mps" if has_mps else "cpu")
-    chosen = torch.device(device)
+    try:
+        chosen = torch.device(device)
+    except RuntimeError as error:
+        raise InputError(
+            f"device {device!r}: choose 'auto', 'cuda', 'mps' or 'cpu'"
+        ) from error
     is_missing = (chosen.type == "cuda" and not has_cuda) or (
         chosen.type == "mps" and not has_mps
     )
