@@ -141,15 +141,11 @@ def test_the_reference_implementation_is_never_a_dependency():
     assert "sam2" not in names
 
 
-def test_bundled_weights_are_small_and_in_the_wheel(wheel):
-    folder = ROOT / "src" / "napari_sam2" / "model" / "weights"
-    weights = sorted(folder.glob("*.safetensors"))
-    if not weights:
-        pytest.skip("no weights are bundled yet")
-    for path in weights:
-        name = f"napari_sam2/model/weights/{path.name}"
-        assert wheel.getinfo(name).file_size == path.stat().st_size
-        assert path.stat().st_size <= MAX_WEIGHTS_BYTES
+def test_the_bundled_weights_are_small_and_in_the_wheel(wheel):
+    weights = ROOT / "src" / "napari_sam2" / "model" / "weights" / "nano.safetensors"
+    assert weights.stat().st_size <= MAX_WEIGHTS_BYTES
+    carried = wheel.getinfo("napari_sam2/model/weights/nano.safetensors")
+    assert carried.file_size == weights.stat().st_size
 
 
 def test_the_command_is_installed():
