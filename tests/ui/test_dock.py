@@ -210,12 +210,14 @@ def test_layers_that_are_scaled_and_moved_meet_in_the_world(open_dock, answered,
     clicked = np.array([3.0, 30.0, 40.0])
     world = clicked * place["scale"] + place["translate"]
     viewer.add_points([world], name="mine", features={"label": [4], "positive": [True]})
+    viewer.layers.selection.active = viewer.layers["movie"]
     dock.prompt_panel.points_combo.choose(viewer.layers["mine"])
     answered(dock)
     ((place_of_click, prompt),) = dock.conductor.clicks.prompts.items()
     assert place_of_click == (4, 3)
     assert (prompt.points[0].y, prompt.points[0].x) == pytest.approx((30, 40))
     labels = dock.masklets.layer
+    assert viewer.layers.index(labels) > viewer.layers.index(viewer.layers["movie"])
     np.testing.assert_allclose(labels.scale, place["scale"])
     np.testing.assert_allclose(labels.translate, place["translate"])
     assert (np.asarray(labels.data[3]) == 4).any()

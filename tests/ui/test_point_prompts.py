@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from napari_sam2.prompts import PointPrompt
-from napari_sam2.ui.click_watch import OwedMasks
 from napari_sam2.ui.layer_axes import lay_out_layer
+from napari_sam2.ui.owed_masks import OwedMasks
 from napari_sam2.ui.point_prompts import NO_CLICKS, compare_clicks, read_clicks
 
 AXES = lay_out_layer((10, 32, 48), ("t", "y", "x"), 0, {})

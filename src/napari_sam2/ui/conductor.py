@@ -12,9 +12,9 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_sam2.prompts import PromptedObject
 from napari_sam2.session.plan import Direction
-from napari_sam2.ui.click_watch import OwedMasks, Ticket
 from napari_sam2.ui.engine import Event, Request, TrackingEngine
 from napari_sam2.ui.jobs import Job
+from napari_sam2.ui.owed_masks import OwedMasks, Ticket
 from napari_sam2.ui.point_prompts import NO_CLICKS, Clicks, compare_clicks
 from napari_sam2.ui.worker import Worker
 

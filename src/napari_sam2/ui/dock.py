@@ -17,7 +17,7 @@ from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 from napari_sam2.errors import InputError, NapariSam2Error
 from napari_sam2.session.plan import Direction
 from napari_sam2.session.session import FrameDone
-from napari_sam2.ui.click_watch import ClickWatch, Ticket
+from napari_sam2.ui.click_watch import ClickWatch
 from napari_sam2.ui.conductor import Conductor
 from napari_sam2.ui.connections import Connections
 from napari_sam2.ui.engine import (
@@ -31,6 +31,7 @@ from napari_sam2.ui.input_panel import InputPanel
 from napari_sam2.ui.masklet_layer import MaskletLayer
 from napari_sam2.ui.model_panel import ModelPanel
 from napari_sam2.ui.output_panel import OutputPanel, free_folder, short_path
+from napari_sam2.ui.owed_masks import Ticket
 from napari_sam2.ui.point_prompts import NO_CLICKS, Clicks
 from napari_sam2.ui.points_layer import (
     NEGATIVE_COLOR,
@@ -237,8 +238,8 @@ class TrackerDock(QWidget):
                 self.model_panel.show_state(
                     f"{Path(name).name} is ready on the {where} ({precision})"
                 )
-            case StoreReady() if self.input_panel.layer is not None:
-                self.masklets.show(event, self.input_panel.layer)
+            case StoreReady():
+                self.masklets.show(event)
                 self.masklets.set_tracking(self.conductor.is_tracking)
             case FrameChanged(frame_index):
                 self.masklets.show_change(frame_index)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 
+from napari.layers import Points
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_sam2.ui.connections import Connections
@@ -60,13 +61,13 @@ class MaskletLayer(QObject):
                 return layer
         return None
 
-    def show(self, ready: StoreReady, image: Image) -> None:
-        """Show masklets on an image layer, below the layer that is being worked on."""
+    def show(self, ready: StoreReady) -> None:
+        """Show masklets on their image layer."""
         self._shown = ready
-        if self.layer is None:
-            self._add(ready, image)
+        self._bring_back()
 
     def _add(self, ready: StoreReady, image: Image) -> None:
+        """Add the labels layer; points that are being set stay on top and chosen."""
         axes = ready.request.image.axes
         data = ready.array if axes.is_plain else LabelsInLayer(ready.array, axes)
         active = self._viewer.layers.selection.active
@@ -81,10 +82,10 @@ class MaskletLayer(QObject):
         layer.editable = axes.is_plain
         self._layer_ids[ready.request.masklets_key] = layer.unique_id
         self._connections.add(layer.events.paint, self._on_paint)
-        if active is not None:
-            layers = self._viewer.layers
+        layers = self._viewer.layers
+        if isinstance(active, Points):
             layers.move(layers.index(layer), layers.index(active))
-            layers.selection.active = active
+        layers.selection.active = active
 
     def displayed_frame(self) -> int | None:
         """Return the frame that the viewer shows."""
@@ -97,8 +98,7 @@ class MaskletLayer(QObject):
 
     def show_change(self, frame_index: int) -> None:
         """Renew the picture if this frame is seen, at most ten times a second."""
-        if self.layer is None:
-            self._add_again()
+        self._bring_back()
         if frame_index != self.displayed_frame():
             return
         if self._pause.isActive():
@@ -140,9 +140,9 @@ class MaskletLayer(QObject):
         """Let go of the layers."""
         self._connections.close()
 
-    def _add_again(self) -> None:
-        """Show what somebody deleted from the layer list: it is on the disk still."""
-        if self._shown is None:
+    def _bring_back(self) -> None:
+        """Show masklets that have no layer yet, or whose layer somebody deleted."""
+        if self._shown is None or self.layer is not None:
             return
         for layer in self._viewer.layers:
             if layer.unique_id == self._shown.request.image.layer_id:
