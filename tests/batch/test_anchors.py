@@ -7,6 +7,8 @@ import pytest
 
 from napari_sam2.batch.job import open_run
 from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
+from napari_sam2.io.prompt_files import write_prompts
+from napari_sam2.prompts import FramePrompt, MaskPrompt, PromptedObject
 from napari_sam2.synthetic.clicks import clicks_inside
 
 FRAMES = 24
@@ -59,6 +61,29 @@ def test_a_new_anchor_changes_its_two_gaps_and_nothing_else(track):
     assert set(changed) & set(range(19, FRAMES))
     # Other objects are padded to what object 1 remembers now: equal up to rounding.
     np.testing.assert_allclose(logits(after, 2), logits(before, 2), atol=1e-3)
+
+
+def test_an_anchor_between_two_others_changes_only_what_lies_between(
+    job, movie, tmp_path
+):
+    found = {}
+    for name, frames in {"before": (4, 16), "after": (4, 10, 16)}.items():
+        # Masks: what a person saw on one anchor cannot depend on another then.
+        prompts = tuple(
+            FramePrompt(1, frame, mask=MaskPrompt(movie.labels(frame) == 1))
+            for frame in frames
+        )
+        write_prompts(tmp_path / f"{name}.json", [PromptedObject(1, prompts)])
+        out = tmp_path / f"{name}.zarr"
+        changes = {"prompts": tmp_path / f"{name}.json", "out": out}
+        with open_run(job.model_copy(update=changes | {"frames": (0, FRAMES)})) as run:
+            for _ in run.frames():
+                pass
+        found[name] = logits(OmeZarrLabelStore.open(out, mode="r"), 1)
+    changed = (found["before"] != found["after"]).any(axis=(1, 2))
+    assert changed[5:16].any()
+    assert not changed[:5].any()
+    assert not changed[16:].any()
 
 
 def test_the_order_of_objects_and_prompts_in_the_file_is_nothing(track):

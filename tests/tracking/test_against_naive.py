@@ -37,13 +37,13 @@ class NaiveTracker:
 
     def chosen(self, f):
         frames = [t for t in self.anchors if t != f]
-        if self.max_anchors is None or len(frames) <= self.max_anchors:
+        if self.max_anchors is None:
             return frames
         before = [t for t in frames if t < f]
         after = [t for t in frames if t >= f]
         chosen = ([max(before)] if before else []) + ([min(after)] if after else [])
-        others = [t for t in frames if t not in chosen]
-        return (chosen + sorted(others, key=lambda t: abs(t - f)))[: self.max_anchors]
+        assert self.max_anchors == 2, "the bounds of the gap, and no others"
+        return chosen
 
     def memory(self, f, reverse):
         sign = -1 if reverse else 1

@@ -134,7 +134,7 @@ def official_choice(frame_index, anchors, limit):
 @given(
     st.lists(frames, unique=True, max_size=12),
     frames,
-    st.one_of(st.none(), st.integers(2, 5)),
+    st.one_of(st.none(), st.integers(3, 5)),
 )
 def test_the_nearest_anchors_are_chosen(anchors, frame_index, limit):
     anchors = [anchor for anchor in anchors if anchor != frame_index]
@@ -153,6 +153,11 @@ def test_the_two_bounding_anchors_come_first():
     assert choose_anchors([0, 10, 20, 30, 40], 22, 2) == [20, 30]
     assert choose_anchors([0, 10, 20, 30, 40], 22, 3) == [20, 30, 10]
     assert choose_anchors([30, 40], 22, 1) == [30]
+
+
+@pytest.mark.parametrize(("frame", "bounds"), [(5, [10]), (15, [10, 20]), (99, [20])])
+def test_two_anchors_are_the_bounds_of_the_gap_and_never_others(frame, bounds):
+    assert choose_anchors([20, 10], frame, 2) == bounds
 
 
 def test_an_anchor_takes_no_part_in_itself():

@@ -54,7 +54,11 @@ def run_demo(
     DemoResult
         Where the result lies, and how good it is.
     """
+    from napari_sam2.model.checkpoint import weights_path
+
+    weights_path(model)  # an unknown model is told before anything is written
     simulated = SimulatedMovie(config)
+    folder.mkdir(parents=True)
     movie, prompts = folder / MOVIE_NAME, folder / PROMPTS_NAME
     write_movie_zarr(simulated, movie)
     write_prompts(prompts, clicked_objects(simulated))

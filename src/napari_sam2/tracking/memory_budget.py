@@ -16,6 +16,9 @@ import numpy as np
 EMPTY = np.iinfo(np.int64).min
 """Frame index of a slot that holds nothing; no distance leads to it."""
 
+GAP_BOUNDS = 2
+"""Anchors that bound a gap: one before it, one after it."""
+
 ROW_BLOCK = 8
 """Rows are added in blocks of at least this many."""
 
@@ -87,21 +90,25 @@ def choose_anchors(
     frame_index
         Frame that is being computed; an anchor on it never takes part in itself.
     limit
-        How many may take part; None for all, as in the released weights.
+        How many may take part; None for all, as in the released weights. Up to two
+        are the bounds of the frame's gap alone, so that an anchor changes nothing
+        beyond its neighbours.
 
     Returns
     -------
     list
-        All, in their order, where the limit allows; else the closest before, the
-        closest after, then the nearest of the others.
+        The closest before, the closest after, then the nearest of the others; all, in
+        their order, where a limit above two allows.
     """
     others = [frame for frame in frames if frame != frame_index]
-    if limit is None or len(others) <= limit:
+    if limit is None or (limit > GAP_BOUNDS and len(others) <= limit):
         return others
     chosen = [
         *sorted((f for f in others if f < frame_index), reverse=True)[:1],
         *sorted(f for f in others if f > frame_index)[:1],
     ]
+    if limit <= GAP_BOUNDS:
+        return chosen[:limit]
     remaining = (f for f in others if f not in chosen)
     chosen += sorted(remaining, key=lambda f: abs(f - frame_index))
     return chosen[:limit]

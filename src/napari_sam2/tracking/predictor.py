@@ -54,8 +54,9 @@ class StreamingPredictor:
     precision
         ``"auto"``, ``"fp32"``, ``"bf16"`` or ``"fp16"``.
     max_anchors
-        How many anchors of an object take part in attention, the nearest ones; None
-        for all, as the official implementation has it.
+        How many anchors of an object take part in attention: two are the bounds of
+        the frame's gap, more the nearest ones, None all of them, as the official
+        implementation has it.
     fill_holes
         Holes in masks up to so many low-resolution pixels are filled; 0 for none.
     object_batch
