@@ -31,6 +31,17 @@ YAML = {
     "sam2.1_large": "configs/sam2.1/sam2.1_hiera_l.yaml",
 }
 
+TRACKED_ROWS = 9
+
+# Embeddings of the size that memory attention gives them, and attention that looks
+# somewhere: else all objects would look alike once they are tracked.
+GAINS = {
+    "neck.convs": 0.3,
+    "cross_attn_image.q_proj": 1.5,
+    "cross_attn_image.k_proj": 1.5,
+    "cross_attn_image.out_proj": 2.0,
+}
+
 
 @dataclass(frozen=True)
 class Scene:
@@ -59,14 +70,17 @@ class Scene:
     embedding: ImageEmbedding
 
 
-def make_scene(name: str, images: Tensor, seed: int) -> Scene:
-    """Build both networks with one set of random weights, and embed frames."""
+def make_scene(name: str, images: Tensor, seed: int, *, tracked: bool = False) -> Scene:
+    """Build both networks with one set of random weights, and embed frames.
+
+    The heads are shaped for frames that are prompted, or for ``tracked`` ones, too.
+    """
     image_size = images.shape[-1]
     official = build_official(name, image_size)
     with torch.inference_mode():
         draw_weights(official, seed)
         maps = official.forward_image(images)["backbone_fpn"]
-        shape_heads(official, maps, seed)
+        shape_heads(official, maps, seed, tracked=tracked)
     ours = share_weights(official, name)
     with torch.inference_mode():
         embedding = ours.embed(images)
@@ -132,10 +146,11 @@ def _drawn(key: str, like: Tensor, generator: torch.Generator) -> Tensor:
     if is_embedding and "proj" not in key:
         return 0.5 * drawn
     fan_in = like.shape[0] if "output_upscaling" in key else like[0].numel()
-    return drawn / math.sqrt(fan_in)
+    gain = next((gain for word, gain in GAINS.items() if word in key), 1.0)
+    return gain * drawn / math.sqrt(fan_in)
 
 
-def shape_heads(official: Any, maps: list[Tensor], seed: int) -> None:
+def shape_heads(official: Any, maps: list[Tensor], seed: int, *, tracked: bool) -> None:
     """Centre and spread masks, presence and predicted IoU over frames and prompts."""
     decoder = official.sam_mask_decoder
     seen: dict[str, list[Tensor]] = {}
@@ -150,22 +165,26 @@ def shape_heads(official: Any, maps: list[Tensor], seed: int) -> None:
     hooks += [watch("pixels", decoder.output_upscaling[-1])]
     hooks += [watch("iou", decoder.iou_prediction_head.layers[-1])]
     hooks += [watch("score", decoder.pred_obj_score_head)]
-    _decode_some_prompts(official, maps, seed)
+    _decode_prompted(official, maps, seed)
+    if tracked:
+        _decode_tracked(official, maps, seed)
     for hook in hooks:
         hook.remove()
     output = {name: torch.cat(values) for name, values in seen.items()}
     for i, mlp in enumerate(mlps):
         _shape_mask(mlp.layers[-1], output[f"mask {i}"], output["pixels"].flatten(2))
-    _shape_scalars(decoder.pred_obj_score_head.layers[-1], output["score"], 4.0)
+    score = output["score"][-TRACKED_ROWS:] if tracked else output["score"]
+    _shape_scalars(decoder.pred_obj_score_head.layers[-1], score, 4.0)
+    decoder.pred_obj_score_head.layers[-1].bias += 1.0  # more present than absent
     _shape_scalars(decoder.iou_prediction_head.layers[-1], output["iou"], 1.0)
 
 
-def _decode_some_prompts(official: Any, maps: list[Tensor], seed: int) -> None:
+def _decode_prompted(official: Any, maps: list[Tensor], seed: int) -> None:
+    """Decode clicks, boxes and corrections on frames without memory."""
     generator = torch.Generator().manual_seed(seed)
     rows = torch.arange(6) % len(maps[0])
     fine, coarse, features = (x[rows] for x in maps)
-    side = official.image_size // 4
-    logits = 8 * smooth_images(6, side, seed)[:, :1]
+    logits = 8 * smooth_images(6, official.image_size // 4, seed)[:, :1]
     for kinds, mask in (((1,), None), ((2, 3, 1), None), ((1, 0), logits)):
         points = torch.rand(6, len(kinds), 2, generator=generator)
         official._forward_sam_heads(
@@ -178,6 +197,42 @@ def _decode_some_prompts(official: Any, maps: list[Tensor], seed: int) -> None:
             high_res_features=[fine, coarse],
             multimask_output=True,
         )
+
+
+def _decode_tracked(official: Any, maps: list[Tensor], seed: int) -> None:
+    """Decode frames that attend to a memory of something."""
+    rows = torch.arange(TRACKED_ROWS) % len(maps[0])
+    fine, coarse, features = (x[rows] for x in maps)
+    official._forward_sam_heads(
+        _condition_on_noise(official, features, seed),
+        high_res_features=[fine, coarse],
+        multimask_output=True,
+    )
+
+
+def _condition_on_noise(official: Any, features: Tensor, seed: int) -> Tensor:
+    """Let frames attend to one memory each, of a random mask on another frame."""
+    masks = 10 * smooth_images(len(features), official.image_size, seed)[:, :1]
+    memory, position = official._encode_new_memory(
+        [as_tokens(features.roll(1, dims=0))],
+        [tuple(features.shape[-2:])],
+        masks,
+        object_score_logits=torch.ones(len(features), 1),
+        is_mask_from_pts=False,
+    )
+    place = official.image_encoder.neck.position_encoding(features)
+    tokens = official.memory_attention(
+        curr=[as_tokens(features)],
+        curr_pos=[as_tokens(place)],
+        memory=as_tokens(memory),
+        memory_pos=as_tokens(position[-1]) + official.maskmem_tpos_enc[0],
+    )
+    return tokens.permute(1, 2, 0).reshape(features.shape)
+
+
+def as_tokens(features: Tensor) -> Tensor:
+    """Lay a ``(b, channels, h, w)`` map out as the official ``(h·w, b, channels)``."""
+    return features.flatten(2).permute(2, 0, 1)
 
 
 def _shape_mask(last: nn.Linear, weights: Tensor, pixels: Tensor) -> None:
