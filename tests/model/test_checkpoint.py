@@ -136,6 +136,13 @@ def test_loaded_weights_can_be_trained(toy, tmp_path):
     assert loaded.image_encoder.neck.laterals[0].weight.grad is not None
 
 
+def test_the_bundled_model_loads_offline():
+    model = load_model("nano")
+    assert model.config.name == "nano"
+    assert all(value.isfinite().all() for value in model.state_dict().values())
+    assert weights_path("nano").stat().st_size <= 24_000_000
+
+
 # --- Saving
 
 

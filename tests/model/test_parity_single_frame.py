@@ -19,6 +19,7 @@ from tests.model.official import Scene, as_tokens, make_scene, smooth_images
 from napari_sam2.model.config import MAX_POINTERS
 from napari_sam2.model.mask_decoder import stability, upsample_logits
 from napari_sam2.model.memory_attention import ANCHOR_TIME, MemorySelection
+from napari_sam2.model.official_keys import rename_key
 from napari_sam2.model.prompt_encoder import PromptTensors
 from napari_sam2.model.sam2 import Decoded, ImageEmbedding
 
@@ -56,6 +57,16 @@ def scene(request: pytest.FixtureRequest) -> Iterator[Scene]:
 @pytest.fixture
 def objects(scene: Scene) -> int:
     return 8 if scene.image_size == 256 else 4
+
+
+def test_weights_fit_both_ways(scene: Scene) -> None:
+    official = scene.official.state_dict()
+    ours = scene.ours.state_dict()
+    scene.ours.load_state_dict({rename_key(k): official[k] for k in official})
+    renamed = {rename_key(k, to_official=True): ours[k] for k in ours}
+    scene.official.load_state_dict(renamed)
+    assert renamed.keys() == official.keys()
+    assert all(torch.equal(renamed[key], official[key]) for key in official)
 
 
 def test_image_features(scene: Scene, record_number: Record) -> None:
