@@ -175,7 +175,8 @@ def shape_heads(official: Any, maps: list[Tensor], seed: int, *, tracked: bool) 
         _shape_mask(mlp.layers[-1], output[f"mask {i}"], output["pixels"].flatten(2))
     score = output["score"][-TRACKED_ROWS:] if tracked else output["score"]
     _shape_scalars(decoder.pred_obj_score_head.layers[-1], score, 4.0)
-    decoder.pred_obj_score_head.layers[-1].bias += 1.0  # more present than absent
+    more = 2.0 if tracked else 1.0  # are present than absent
+    decoder.pred_obj_score_head.layers[-1].bias += more
     _shape_scalars(decoder.iou_prediction_head.layers[-1], output["iou"], 1.0)
 
 

@@ -165,7 +165,7 @@ class Comparison:
         self.record_number("share of masks present", float(np.mean(self.present)))
         assert min(self.covered) >= 0.2
         assert max(self.covered) <= 0.8
-        assert 0.2 <= np.mean(self.present) <= 0.9
+        assert 0.1 <= np.mean(self.present) <= 0.95
 
 
 def official_labels(masks: Masks) -> np.ndarray:
