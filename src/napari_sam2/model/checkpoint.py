@@ -8,6 +8,7 @@ is read from its keys and shapes. Nothing but tensors is ever unpickled.
 from __future__ import annotations
 
 import pickle
+import struct
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
@@ -34,6 +35,7 @@ CONFIG_NOTE, IMAGE_SIZE_NOTE = "config", "image_size"
 
 # What torch raises for a file that is cut short, is no pickle, or is no archive.
 _BROKEN_PICKLE = (
+    AssertionError,
     AttributeError,
     EOFError,
     IndexError,
@@ -42,6 +44,7 @@ _BROKEN_PICKLE = (
     RuntimeError,
     TypeError,
     ValueError,
+    struct.error,
 )
 
 
