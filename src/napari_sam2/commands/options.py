@@ -33,12 +33,7 @@ def parse_channels(text: str | None) -> tuple[int, ...] | None:
     """
     if text is None:
         return None
-    try:
-        channels = tuple(int(part) for part in text.split(","))
-    except ValueError as error:
-        raise InputError(
-            f"--channels {text}: give numbers, such as 0 or 0,1"
-        ) from error
+    channels = _integers(text, f"--channels {text}: give numbers, such as 0 or 0,1")
     if len(channels) > 3:
         raise InputError(f"--channels {text}: red, green and blue are three at most")
     return channels
@@ -54,10 +49,7 @@ def parse_ids(text: str | None) -> tuple[int, ...] | None:
     """
     if text is None:
         return None
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError as error:
-        raise InputError(f"--objects {text}: give ids, such as 1,2,7") from error
+    return _integers(text, f"--objects {text}: give ids, such as 1,2,7")
 
 
 def parse_limits(text: str | None) -> tuple[tuple[float, float], ...] | None:
@@ -82,6 +74,13 @@ def parse_percentiles(text: str | None) -> tuple[float, float] | None:
         If it is something else.
     """
     return None if text is None else _pair(text, "--percentiles", text)
+
+
+def _integers(text: str, complaint: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise InputError(complaint) from error
 
 
 def _pair(part: str, option: str, text: str) -> tuple[float, float]:
