@@ -31,6 +31,8 @@ class ObjectState:
         Frames that a person looked at and found right.
     stale
         Frames whose masks no longer follow from the anchors: a repair is due.
+    waiting
+        Locked frames that become stale when they are unlocked.
     """
 
     object_id: int
@@ -41,6 +43,7 @@ class ObjectState:
     locked: FrameSet = NO_FRAMES
     reviewed: FrameSet = NO_FRAMES
     stale: FrameSet = NO_FRAMES
+    waiting: FrameSet = NO_FRAMES
 
     @property
     def anchors(self) -> tuple[int, ...]:

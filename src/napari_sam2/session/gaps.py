@@ -1,0 +1,95 @@
+"""Gaps of an object's timeline: what is tracked by itself, and what bounds it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+from napari_sam2.session.frame_set import NO_FRAMES, FrameSet
+from napari_sam2.session.plan import Timeline
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Frames between two neighbouring anchors of an object, or beyond its outer ones.
+
+    Attributes
+    ----------
+    left, right
+        The anchors that bound it; None before the first anchor or after the last.
+    first, last
+        Its own first and last frame; the anchors do not belong to it.
+    """
+
+    left: int | None
+    right: int | None
+    first: int
+    last: int
+
+    @property
+    def frames(self) -> FrameSet:
+        """The frames of the gap."""
+        return FrameSet.between(self.first, self.last)
+
+    @property
+    def runs_backward(self) -> bool:
+        """Whether it is tracked backward: only the one before the first anchor is."""
+        return self.left is None
+
+    @property
+    def bounds(self) -> tuple[int, ...]:
+        """The anchors that bound it, ascending."""
+        return tuple(one for one in (self.left, self.right) if one is not None)
+
+
+def gaps(timeline: Timeline) -> tuple[Gap, ...]:
+    """Return the gaps of an object that hold any frame, ascending."""
+    anchors = timeline.anchors
+    found = [
+        Gap(None, anchors[0], timeline.first, anchors[0] - 1),
+        *(Gap(left, right, left + 1, right - 1) for left, right in pairwise(anchors)),
+        Gap(anchors[-1], None, anchors[-1] + 1, timeline.last),
+    ]
+    return tuple(gap for gap in found if gap.first <= gap.last)
+
+
+def gap_at(timeline: Timeline, frame_index: int) -> Gap | None:
+    """Return the gap that a frame lies in; None on an anchor or outside of the life."""
+    for gap in gaps(timeline):
+        if gap.first <= frame_index <= gap.last:
+            return gap
+    return None
+
+
+def gaps_around(timeline: Timeline, frame_index: int) -> FrameSet:
+    """Return the frames that depend on what is said on a frame, without itself.
+
+    On an anchor these are its two gaps; elsewhere the two gaps that an anchor there
+    would make.
+    """
+    before = [anchor for anchor in timeline.anchors if anchor < frame_index]
+    after = [anchor for anchor in timeline.anchors if anchor > frame_index]
+    first = before[-1] + 1 if before else timeline.first
+    last = after[0] - 1 if after else timeline.last
+    return FrameSet.between(first, last) - FrameSet.between(frame_index, frame_index)
+
+
+def bounding_anchors(timeline: Timeline, frames: FrameSet) -> tuple[int, ...]:
+    """Return the anchors needed to track some frames, ascending.
+
+    Those that bound a gap of which any frame is wanted, and those among the frames.
+    """
+    needed = {anchor for anchor in timeline.anchors if anchor in frames}
+    for gap in gaps(timeline):
+        if frames & gap.frames:
+            needed.update(gap.bounds)
+    return tuple(sorted(needed))
+
+
+def whole_gaps(timeline: Timeline, frames: FrameSet) -> FrameSet:
+    """Return all frames of every gap of which any frame is in ``frames``."""
+    found = NO_FRAMES
+    for gap in gaps(timeline):
+        if frames & gap.frames:
+            found |= gap.frames
+    return found
