@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import tifffile
-from nano_scores import matched_tracks, stretched, track
+from nano_scores import matched_tracks, stretched
+from nano_tracking import track
 from PIL import Image
 from scipy import ndimage
 
@@ -47,7 +48,8 @@ def main(data: Path, picture: Path, weights: str) -> None:
     ids = list(masks)
     rows = []
     for kind in ("mask", "click"):
-        labels = track(load_model(weights), list(frames), masks, kind)
+        tracked = track(load_model(weights), list(frames), masks, kind)
+        labels = np.stack([one.labels for one in tracked])
         panels = [
             draw(frames[t], outlines(silver[t], ids), outlines(labels[t], ids))
             for t in SHOWN

@@ -1,36 +1,52 @@
-"""Score a small SAM 2: a real movie, simulated movies, held-out pictures.
+"""Score a small SAM 2: held-out pictures, simulated movies, a real movie.
 
-    python benchmarks/nano_scores.py [WEIGHTS] [--data ../shared/data] [--recipe R]
+    python benchmarks/nano_scores.py [WEIGHTS …] [--data ../shared/data]
 
-Prints a table in Markdown. The real movie is ``dev/t98g-phase``: mean J over frames 1
+Prints one table in Markdown with a column for each model (the bundled one if none is
+named) and for the baselines: holding the first mask, and Otsu's threshold linked by
+overlap.
+
+Pictures: the validation split of ``docs/recipes/held-out-*.txt``; every picture gives
+up to twelve cells, each seen in a window of the model's input size at full
+magnification (smaller pictures whole). Movies: the three simulated presets, which no
+training uses, J&F over 20 and 60 frames; and ``dev/t98g-phase``, mean J over frames 1
 to 19 against the silver truth, over the inside tracks whose manual mask of frame 0
-matches a silver one at IoU ≥ 0.6, from mask prompts and from one click each.
+matches a silver one at IoU ≥ 0.6.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import tifffile
+from nano_stills import still_scores
+from nano_tracking import KINDS, Masks, Tracked, hold, otsu_linked, track
 
+from napari_sam2.io.training_images import read_folder
+from napari_sam2.metrics import evaluate, last_frames_before_division
 from napari_sam2.model.checkpoint import load_model
-from napari_sam2.model.sam2 import Sam2
-from napari_sam2.prompts import FramePrompt, MaskPrompt, PointPrompt
-from napari_sam2.synthetic.config import PRESETS
+from napari_sam2.synthetic.config import PRESETS, MovieConfig
 from napari_sam2.synthetic.movie import SimulatedMovie
-from napari_sam2.tracking.postprocess import label_image
-from napari_sam2.tracking.predictor import StreamingPredictor
-from napari_sam2.train.config import PromptMix, Stage, read_config
-from napari_sam2.train.prompt_simulation import deepest_pixel
-from napari_sam2.train.run import open_sources
-from napari_sam2.train.validation import validate
 
+RECIPES = Path(__file__).parents[1] / "docs" / "recipes"
+COLLECTIONS = ("dsb2018", "usiigaci-phase")
 MATCH = 0.6
+LENGTHS = (20, 60)
+RESTLESS = {
+    name: replace(config, speed=4.0, seed=100 + config.seed, division_rate=0.0)
+    for name, config in PRESETS.items()
+}
+"""Movies in which cells leave the picture: nobody leaves the presets."""
+SMALLEST = 40
+"""Pixels that a simulated cell shows on frame 0 to be prompted."""
+
+Follow = Callable[[Sequence[np.ndarray], Masks, str], Iterable[Tracked]]
+Scores = dict[str, float]
 
 
 def stretched(movie: np.ndarray) -> np.ndarray:
@@ -44,31 +60,6 @@ def iou(one: np.ndarray, two: np.ndarray) -> float:
     """Return overlap over union; 1 if both are empty."""
     union = np.count_nonzero(one | two)
     return np.count_nonzero(one & two) / union if union else 1.0
-
-
-def track(
-    model: Sam2, frames: Sequence[np.ndarray], masks: dict[int, np.ndarray], kind: str
-) -> np.ndarray:
-    """Return ``(T, Y, X)`` labels tracked forward from masks or clicks on frame 0."""
-    predictor = StreamingPredictor(
-        model, frame_shape=frames[0].shape[:2], frame_count=len(frames), device="cpu"
-    )
-    prompts = []
-    for object_id, mask in masks.items():
-        if kind == "mask":
-            prompts.append(FramePrompt(object_id, 0, mask=MaskPrompt(mask)))
-        else:
-            point = PointPrompt(*map(float, deepest_pixel(mask)))
-            prompts.append(FramePrompt(object_id, 0, points=(point,)))
-    labels = []
-    for index, frame in enumerate(frames):
-        result = predictor.step(index, frame, prompts if index == 0 else ())
-        labels.append(
-            label_image(
-                result.object_ids, result.logits, frame.shape[:2], np.dtype(np.uint16)
-            )
-        )
-    return np.stack(labels)
 
 
 def matched_tracks(folder: Path) -> tuple[dict[int, np.ndarray], np.ndarray]:
@@ -86,98 +77,135 @@ def matched_tracks(folder: Path) -> tuple[dict[int, np.ndarray], np.ndarray]:
     return found, silver
 
 
-def real_movie(model: Sam2, folder: Path) -> list[str]:
-    """Return the lines about the real movie."""
+def real_movie(follow: Follow, kinds: Sequence[str], folder: Path) -> Scores:
+    """Return J on the real movie by kind of prompt."""
     frames = stretched(tifffile.imread(folder / "movie.tif"))
     masks, silver = matched_tracks(folder)
-    still = np.mean(
-        [iou(m, s == i) for i, m in masks.items() for s in silver[1:]], dtype=float
-    )
-    lines = [f"| T98G, holding the first mask ({len(masks)} cells) | {still:.3f} |"]
-    for kind in ("mask", "click"):
-        labels = track(model, list(frames), masks, kind)
-        per_cell = {
-            object_id: np.mean(
-                [
-                    iou(labels[t] == object_id, silver[t] == object_id)
-                    for t in range(1, len(frames))
-                ]
-            )
-            for object_id in masks
-        }
-        cells = ", ".join(f"{i}: {score:.2f}" for i, score in per_cell.items())
-        mean = np.mean(list(per_cell.values()))
-        lines.append(f"| T98G, J on frames 1–19 from a {kind} ({cells}) | {mean:.3f} |")
-    return lines
+    scores = {}
+    for kind in kinds:
+        labels = [one.labels for one in follow(list(frames), masks, kind)]
+        movie = evaluate(
+            silver, labels, objects=list(masks), frames=range(1, 20), boundary=False
+        )
+        scores[f"T98G, 20 frames, J, {kind}"] = movie.region
+    return scores
 
 
-def simulated_movies(model: Sam2, frame_count: int) -> list[str]:
-    """Return the lines about the three frozen simulated movies."""
-    lines = []
-    for name, config in PRESETS.items():
-        movie = SimulatedMovie(replace(config, frame_count=frame_count, bit_depth=8))
-        frames = [
-            np.repeat(movie.frame(i)[..., None], 3, -1) for i in range(len(movie))
+def simulated_movies(follow: Follow, kinds: Sequence[str]) -> Scores:
+    """Return J&F on the frozen simulated movies."""
+    scores: Scores = {}
+    for kind in kinds:
+        means: dict[int, list[float]] = {length: [] for length in LENGTHS}
+        for name, config in PRESETS.items():
+            movie, frames, truth = _rendered(config)
+            masks = _large_cells(truth[0])
+            tracked = list(follow(frames, masks, kind))
+            ends = last_frames_before_division(movie.lineage)
+            for length in LENGTHS:
+                score = evaluate(
+                    truth,
+                    [one.labels for one in tracked],
+                    objects=list(masks),
+                    frames=range(1, length),
+                    last_frames=ends,
+                ).region_and_boundary
+                scores[f"simulated {name}, {length} frames, J&F, {kind}"] = score
+                means[length].append(score)
+        for length, values in means.items():
+            scores[f"simulated, mean, {length} frames, J&F, {kind}"] = np.mean(values)
+    return scores
+
+
+def presence(follow: Follow, kinds: Sequence[str]) -> Scores:
+    """Return the balanced accuracy of presence where cells leave the picture."""
+    scores = {}
+    for kind in kinds:
+        pairs: list[tuple[bool, bool]] = []
+        for config in RESTLESS.values():
+            _, frames, truth = _rendered(config)
+            masks = _large_cells(truth[0])
+            pairs += _presence(truth, list(follow(frames, masks, kind)), masks)
+        there, said = np.array(pairs).T
+        share = f"{np.mean(~there):.0%} absent"
+        balanced = (said[there].mean() + (~said[~there]).mean()) / 2
+        scores[f"restless, presence, balanced accuracy ({share}), {kind}"] = balanced
+    return scores
+
+
+def _rendered(
+    config: MovieConfig,
+) -> tuple[SimulatedMovie, list[np.ndarray], list[np.ndarray]]:
+    movie = SimulatedMovie(replace(config, frame_count=LENGTHS[-1], bit_depth=8))
+    frames = [np.repeat(movie.frame(i)[..., None], 3, -1) for i in range(len(movie))]
+    return movie, frames, [movie.labels(i) for i in range(len(movie))]
+
+
+def _large_cells(labels: np.ndarray) -> dict[int, np.ndarray]:
+    ids, areas = np.unique(labels, return_counts=True)
+    found = zip(ids.tolist(), areas, strict=True)
+    return {one: labels == one for one, area in found if one and area > SMALLEST}
+
+
+def _presence(
+    truth: Sequence[np.ndarray], tracked: Sequence[Tracked], masks: Masks
+) -> Iterator[tuple[bool, bool]]:
+    """Yield whether an object is there, and whether it was said to be."""
+    for labels, guess in zip(truth[1:], tracked[1:], strict=True):
+        here = set(np.unique(labels).tolist())
+        for object_id in masks:
+            yield object_id in here, guess.said_present[object_id]
+
+
+def pictures(model: object, data: Path) -> Scores:
+    """Return mean IoU on the held-out pictures of each collection."""
+    scores = {}
+    for name in COLLECTIONS:
+        names = set((RECIPES / f"held-out-{name}.txt").read_text().split())
+        images = [
+            image for image in read_folder(data / "train" / name) if image.name in names
         ]
-        truth = np.stack([movie.labels(i) for i in range(len(movie))])
-        ids, areas = np.unique(truth[0], return_counts=True)
-        masks = {
-            int(i): truth[0] == i
-            for i, a in zip(ids, areas, strict=True)
-            if i and a > 40
-        }
-        last = {track.object_id: track.last_frame for track in movie.lineage}
-        for kind in ("mask", "click"):
-            labels = track(model, frames, masks, kind)
-            scores = [
-                iou(labels[t] == i, truth[t] == i)
-                for i in masks
-                for t in range(1, last[i] + 1)
-            ]
-            lines.append(
-                f"| simulated {name}, {frame_count} frames, J from a {kind} "
-                f"({len(masks)} cells) | {np.mean(scores):.3f} |"
-            )
-    return lines
+        for kind, value in still_scores(model, images).items():
+            scores[f"held-out {name}, mIoU, {kind}"] = value
+    return scores
 
 
-def held_out_pictures(model: Sam2, recipe: Path) -> list[str]:
-    """Return the lines about pictures that were never trained on."""
-    _, held_out = open_sources(read_config(recipe), recipe.parent)
-    size = model.config.image_size
-    stage = Stage(
-        "score",
-        1,
-        frames=5,
-        size=size,
-        diameter=(0.1 * size, 0.4 * size),
-        prompts=PromptMix(1, 1, 1, 0, 0),
-    )
-    lines = []
-    for name, corpus in held_out.items():
-        scores = validate(model, corpus, stage)
-        row = ", ".join(f"{key} {value:.3f}" for key, value in sorted(scores.items()))
-        lines.append(f"| held-out {name} at {size} px | {row} |")
-    return lines
+def _columns(weights: Sequence[str], data: Path | None) -> dict[str, Scores]:
+    columns: dict[str, Scores] = {}
+    for name in weights:
+        model = load_model(name)
+
+        def follow(frames: Sequence, masks: Masks, kind: str) -> Iterable[Tracked]:
+            return track(model, frames, masks, kind)  # noqa: B023 - used at once
+
+        scores = simulated_movies(follow, KINDS) | presence(follow, KINDS)
+        if data:
+            scores |= pictures(model, data)
+            scores |= real_movie(follow, KINDS, data / "dev" / "t98g-phase")
+        columns[Path(name).stem] = scores
+    for title, baseline in (("first mask held", hold), ("Otsu, linked", otsu_linked)):
+
+        def follow(frames: Sequence, masks: Masks, kind: str) -> Iterable[Tracked]:
+            return baseline(frames, masks)  # noqa: B023 - used at once
+
+        scores = simulated_movies(follow, ("mask",))
+        if data:
+            scores |= real_movie(follow, ("mask",), data / "dev" / "t98g-phase")
+        columns[title] = scores
+    return columns
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("weights", nargs="?", default="nano")
+    parser.add_argument("weights", nargs="*", default=["nano"])
     parser.add_argument("--data", type=Path)
-    parser.add_argument("--recipe", type=Path)
-    parser.add_argument("--frames", type=int, default=0, help="of simulated movies")
     options = parser.parse_args()
-    model = load_model(options.weights)
-    lines = ["| what | score |", "| --- | --- |"]
-    if options.frames:
-        lines += simulated_movies(model, options.frames)
-    if options.recipe:
-        lines += held_out_pictures(model, options.recipe)
-    if options.data:
-        lines += real_movie(model, options.data / "dev" / "t98g-phase")
-    print("\n".join(lines))
+    columns = _columns(options.weights or ["nano"], options.data)
+    print(f"| what | {' | '.join(columns)} |\n|{' --- |' * (len(columns) + 1)}")
+    for what in next(iter(columns.values())):
+        values = [scores.get(what) for scores in columns.values()]
+        cells = ["" if value is None else f"{value:.3f}" for value in values]
+        print(f"| {what} | {' | '.join(cells)} |")
 
 
 if __name__ == "__main__":

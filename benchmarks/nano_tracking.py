@@ -1,0 +1,114 @@
+"""Ways to follow objects through a short movie in memory: the model, and baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+from skimage.filters import gaussian, threshold_otsu
+
+from napari_sam2.model.sam2 import Sam2
+from napari_sam2.prompts import BoxPrompt, FramePrompt, MaskPrompt, PointPrompt
+from napari_sam2.tracking.postprocess import label_image
+from napari_sam2.tracking.predictor import StreamingPredictor
+from napari_sam2.train.prompt_simulation import bounding_box, deepest_pixel
+
+KINDS = ("click", "box", "mask")
+Masks = Mapping[int, np.ndarray]
+"""By object id: ``(Y, X)`` bool on frame 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """A frame of a tracked movie.
+
+    Attributes
+    ----------
+    labels
+        ``(Y, X)`` uint16.
+    said_present
+        By object id: whether its presence score is above 0.
+    """
+
+    labels: np.ndarray
+    said_present: Mapping[int, bool]
+
+
+def prompt(object_id: int, mask: np.ndarray, kind: str) -> FramePrompt:
+    """Return a prompt for a true mask of frame 0: what a careful person would give."""
+    if kind == "mask":
+        return FramePrompt(object_id, 0, mask=MaskPrompt(mask))
+    if kind == "box":
+        return FramePrompt(object_id, 0, box=BoxPrompt(*map(float, bounding_box(mask))))
+    point = PointPrompt(*map(float, deepest_pixel(mask)))
+    return FramePrompt(object_id, 0, points=(point,))
+
+
+def track(
+    model: Sam2,
+    frames: Sequence[np.ndarray],
+    masks: Masks,
+    kind: str,
+    image_size: int | None = None,
+) -> Iterator[Tracked]:
+    """Follow objects forward from frame 0 with the model, all together."""
+    predictor = StreamingPredictor(
+        model,
+        frame_shape=frames[0].shape[:2],
+        frame_count=len(frames),
+        device="cpu",
+        image_size=image_size,
+    )
+    prompts = [prompt(object_id, mask, kind) for object_id, mask in masks.items()]
+    for index, frame in enumerate(frames):
+        result = predictor.step(index, frame, prompts if index == 0 else ())
+        labels = label_image(
+            result.object_ids, result.logits, frame.shape[:2], np.dtype(np.uint16)
+        )
+        said = zip(result.object_ids, result.object_score > 0, strict=True)
+        yield Tracked(labels, {object_id: bool(here) for object_id, here in said})
+
+
+def hold(frames: Sequence[np.ndarray], masks: Masks) -> Iterator[Tracked]:
+    """Baseline: the first mask stays where it is."""
+    labels = painted(masks, frames[0].shape[:2])
+    for _ in frames:
+        yield Tracked(labels, dict.fromkeys(masks, True))
+
+
+def otsu_linked(frames: Sequence[np.ndarray], masks: Masks) -> Iterator[Tracked]:
+    """Baseline: Otsu's threshold in every frame, linked by the largest overlap.
+
+    The smaller side of the threshold counts as cells. An object that overlaps no
+    component is gone for good.
+    """
+    current = painted(masks, frames[0].shape[:2])
+    yield Tracked(current, dict.fromkeys(masks, True))
+    for frame in frames[1:]:
+        components, _ = ndimage.label(_cells(frame))
+        linked = np.zeros_like(current)
+        for object_id in masks:
+            below = components[current == object_id]
+            counts = np.bincount(below[below > 0], minlength=1)
+            if counts.any():
+                linked[components == int(np.argmax(counts))] = object_id
+        current = linked
+        seen = {object_id: bool((current == object_id).any()) for object_id in masks}
+        yield Tracked(current, seen)
+
+
+def painted(masks: Masks, shape: tuple[int, int]) -> np.ndarray:
+    """Return ``(Y, X)`` uint16 labels of masks; later ones lie on top."""
+    labels = np.zeros(shape, np.uint16)
+    for object_id, mask in masks.items():
+        labels[mask] = object_id
+    return labels
+
+
+def _cells(frame: np.ndarray) -> np.ndarray:
+    smooth = gaussian(frame[..., 0].astype(float), 1.0)
+    bright = smooth > threshold_otsu(smooth)
+    cells: np.ndarray = bright if bright.mean() <= 0.5 else ~bright
+    return cells
