@@ -4,6 +4,7 @@ import hashlib
 import re
 import socket
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -11,7 +12,13 @@ import pytest
 
 from napari_sam2.errors import ModelError
 from napari_sam2.model import download as downloading
-from napari_sam2.model.download import cache_folder, download, model_path, verify
+from napari_sam2.model.download import (
+    cache_folder,
+    download,
+    download_steps,
+    model_path,
+    verify,
+)
 from napari_sam2.model.registry import ModelFile
 
 BODY = bytes(range(256)) * 12_000  # twelve chunks
@@ -32,6 +39,8 @@ class FileServer(ThreadingHTTPServer):
         self.knows_ranges = True
         self.tells_length = True
         self.cut_after = None
+        self.silent_after = None
+        self.may_go_on = threading.Event()
         self.starts = []  # first byte that each request asked for
 
     @property
@@ -56,6 +65,11 @@ class _Answer(BaseHTTPRequestHandler):
         if server.tells_length:
             self.send_header("Content-Length", str(len(rest)))
         self.end_headers()
+        if server.silent_after is not None:
+            self.wfile.write(rest[: server.silent_after])
+            self.wfile.flush()
+            server.may_go_on.wait(60)
+            return
         self.wfile.write(rest if server.cut_after is None else rest[: server.cut_after])
 
     def log_message(self, *_):
@@ -167,6 +181,39 @@ def test_a_cancelled_download_is_continued(server, confirmed):
 
     assert download("served", base_url=server.url).read_bytes() == BODY
     assert server.starts[1] > 0
+
+
+def test_a_download_from_a_silent_server_is_cancelled_at_once(server, confirmed):
+    server.silent_after = 1 << 20
+    steps = download_steps("served", base_url=server.url)
+    here = 0
+    while here < server.silent_after:
+        here = next(steps).here
+    for _ in range(2):  # nothing comes, and still somebody is asked whether to go on
+        assert next(steps).here == here
+    begin = time.monotonic()
+    steps.close()
+    assert time.monotonic() - begin < 1
+    assert part_of(model_path("served")).stat().st_size == here
+
+    server.silent_after = None
+    assert download("served", base_url=server.url).read_bytes() == BODY
+    assert server.starts == [0, here]
+    server.may_go_on.set()
+
+
+def test_who_waits_for_another_process_may_walk_away(server, confirmed):
+    server.silent_after = 1 << 18
+    first = download_steps("served", base_url=server.url)
+    assert next(first).stage == "downloading"
+    with ThreadPoolExecutor(1) as pool:  # locks are held by a thread
+        second = download_steps("served", base_url=server.url)
+        assert pool.submit(next, second).result(timeout=60).stage == "waiting"
+        pool.submit(second.close).result(timeout=60)
+    first.close()
+    server.silent_after = None
+    assert download("served", base_url=server.url).read_bytes() == BODY
+    server.may_go_on.set()
 
 
 def test_a_server_without_ranges_sends_all_again(server, confirmed):

@@ -2,8 +2,12 @@
 
 pooch keeps the cache folder: a file gets its name there only after its hash is right.
 The way there is ours, because the official files are large and connections break: bytes
-are collected in ``<file>.part``, an interrupted download goes on where it stopped, and
-of several processes that want the same file one downloads it while the others wait.
+are collected in ``<file>.part`` (`napari_sam2.model.byte_stream`), an interrupted
+download goes on where it stopped, and of several processes that want the same file one
+downloads it while the others wait.
+
+`download_steps` is a generator: whoever closes it has cancelled the download, which
+then ends within a fraction of a second even if the server is silent.
 """
 
 from __future__ import annotations
@@ -11,16 +15,19 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from napari_sam2.errors import ModelError
+from napari_sam2.model.byte_stream import PATIENCE, Answer, ByteStream
 from napari_sam2.model.registry import ModelFile, find
 
 if TYPE_CHECKING:
     import requests
+    from filelock import BaseFileLock
 
 ProgressCallback = Callable[[int, int | None], None]
 """Called with the bytes that are there and the bytes that there will be, if known."""
@@ -29,8 +36,6 @@ CACHE_VARIABLE = "NAPARI_SAM2_CACHE"
 """Environment variable that places the cache folder."""
 
 _WEIGHTS_FOLDER = Path(__file__).parent / "weights"
-_CHUNK_BYTES = 1 << 18
-_TIMEOUT_SECONDS = (15, 60)  # to connect, between two chunks
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +107,24 @@ def verify(name: str) -> VerifiedFile:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class DownloadStep:
+    """How far the way to a checkpoint is.
+
+    Attributes
+    ----------
+    stage
+        What goes on: another process has the file in hand, bytes come, or the hash of
+        what came is being compared.
+    here, total
+        Bytes that are there, and that there will be, if known.
+    """
+
+    stage: Literal["waiting", "downloading", "checking"]
+    here: int
+    total: int | None
+
+
 def download(
     name: str,
     *,
@@ -128,8 +151,39 @@ def download(
         If there is no such model, no network, no room, or the bytes are wrong. What
         came so far is kept, and the next call goes on from there.
     """
-    import filelock
+    steps = download_steps(name, accept_hash=accept_hash, base_url=base_url)
+    before: DownloadStep | None = None
+    with closing(steps):
+        for step in steps:
+            if progress is not None and before is not None and step.here > before.here:
+                progress(step.here, step.total)
+            before = step
+    return model_path(name)
 
+
+def download_steps(
+    name: str, *, accept_hash: str | None = None, base_url: str | None = None
+) -> Generator[DownloadStep, None, Path]:
+    """Bring a named model into the cache folder, one step after the other.
+
+    A step comes with every piece, and about five times a second if none comes. Closing
+    the generator cancels; what came is kept, and the next download goes on from there.
+
+    Parameters
+    ----------
+    name, accept_hash, base_url
+        See `download`.
+
+    Returns
+    -------
+    Path
+        Where the file lies; a file that is there and whole is not fetched again.
+
+    Raises
+    ------
+    ModelError
+        See `download`.
+    """
     entry, path = find(name), model_path(name)
     if entry.is_bundled:
         return verify(name).path
@@ -137,8 +191,11 @@ def download(
     url = f"{base_url.rstrip('/')}/{entry.file}" if base_url else str(entry.url)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(path.with_name(path.name + ".lock")):
-            _retrieve(entry, path, url, expected, progress)
+        lock = yield from _locked(entry, path)
+        with closing(lock):
+            if not _is_whole(path, expected):
+                yield from _Fetching(entry, path, url, expected).steps()
+                _put_in_place(path, url, expected)
             _remember_accepted(entry, path, expected)
     except OSError as error:
         raise ModelError(
@@ -148,14 +205,39 @@ def download(
     return path
 
 
-def _retrieve(
-    entry: ModelFile,
-    path: Path,
-    url: str,
-    expected: str,
-    progress: ProgressCallback | None,
-) -> None:
+class _Lock:
+    """A file lock that is held, and let go of by `close`."""
+
+    def __init__(self, lock: BaseFileLock) -> None:
+        self._lock = lock
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._lock.release()
+
+
+def _locked(entry: ModelFile, path: Path) -> Generator[DownloadStep, None, _Lock]:
+    """Wait until no other process has the file in hand."""
+    import filelock
+
+    lock = filelock.FileLock(path.with_name(path.name + ".lock"))
+    while True:
+        try:
+            lock.acquire(timeout=PATIENCE, poll_interval=PATIENCE / 4)
+        except filelock.Timeout:
+            part = _part_of(path)
+            here = part.stat().st_size if part.exists() else 0
+            yield DownloadStep("waiting", here, entry.bytes)
+        else:
+            return _Lock(lock)
+
+
+def _put_in_place(path: Path, url: str, expected: str) -> None:
+    """Give what came its name, once pooch finds that its hash is right."""
     import pooch
+
+    def move(_url: str, output_file: str, _pooch: object) -> None:
+        _part_of(path).replace(output_file)
 
     # Its notes on where it downloads to would break a progress bar.
     pooch.get_logger().setLevel(logging.WARNING)
@@ -164,89 +246,80 @@ def _retrieve(
         known_hash=f"sha256:{expected}",
         fname=path.name,
         path=path.parent,
-        downloader=_ResumingDownloader(entry, path, expected, progress),
+        downloader=move,
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _ResumingDownloader:
-    """Fills pooch's temporary file by way of a ``.part`` file that outlives a crash."""
+class _Fetching:
+    """Fills the ``.part`` file of a checkpoint; it outlives a crash."""
 
     entry: ModelFile
     path: Path
+    url: str
     expected: str
-    progress: ProgressCallback | None
 
-    def __call__(self, url: str, output_file: str, _pooch: object) -> None:
-        """Collect the whole file, check it, and only then put it in place."""
-        part = self.path.with_name(self.path.name + ".part")
+    def steps(self) -> Generator[DownloadStep, None, None]:
+        """Collect the whole file and check it."""
+        part = _part_of(self.path)
         had_a_start = part.exists()
-        if not (had_a_start and file_sha256(part) == self.expected):
-            self._collect(url, part)
-            if had_a_start and file_sha256(part) != self.expected:
-                # The start may be of another file: once more, from nothing.
-                part.unlink()
-                self._collect(url, part)
-            self._check(part, url)
-        part.replace(output_file)
+        if had_a_start and _is_whole(part, self.expected):
+            return
+        yield from self._collect(part)
+        if had_a_start and not _is_whole(part, self.expected):
+            # The start may be of another file: once more, from nothing.
+            part.unlink()
+            yield from self._collect(part)
+        yield DownloadStep("checking", part.stat().st_size, self.entry.bytes)
+        self._check(part)
 
-    def _collect(self, url: str, part: Path) -> None:
+    def _collect(self, part: Path) -> Generator[DownloadStep, None, None]:
         import requests
 
-        start = part.stat().st_size if part.exists() else 0
-        headers = {"Accept-Encoding": "identity", "Range": f"bytes={start}-"}
+        start = here = part.stat().st_size if part.exists() else 0
+        total = self.entry.bytes
+        yield DownloadStep("downloading", here, total)
         try:
-            with requests.get(
-                url, headers=headers, stream=True, timeout=_TIMEOUT_SECONDS
-            ) as response:
-                self._append(response, part, start)
+            with closing(ByteStream(self.url, start)) as stream:
+                for item in stream:
+                    if isinstance(item, Answer):
+                        start, total = item.start, item.total or self.entry.bytes
+                        here = _cut(part, start)
+                    elif item is not None:
+                        here = _append(part, item)
+                    yield DownloadStep("downloading", here, total)
         except requests.RequestException as error:
-            raise ModelError(self._broken(error, url, part)) from error
+            raise ModelError(self._broken(error, part)) from error
 
-    def _append(self, response: requests.Response, part: Path, start: int) -> None:
-        if start and response.status_code == 416:
-            return  # nothing lies beyond our bytes: they are all there are
-        response.raise_for_status()
-        if response.status_code != 206:
-            start = 0  # a server that knows no ranges sends everything again
-        rest = response.headers.get("Content-Length")
-        total = start + int(rest) if rest else self.entry.bytes
-        here = start
-        with part.open("ab" if start else "wb") as stream:
-            for chunk in response.iter_content(_CHUNK_BYTES):
-                stream.write(chunk)
-                here += len(chunk)
-                if self.progress is not None:
-                    self.progress(here, total)
-
-    def _broken(self, error: requests.RequestException, url: str, part: Path) -> str:
+    def _broken(self, error: requests.RequestException, part: Path) -> str:
         if error.response is not None:
             return (
-                f"{url} answers {error.response.status_code} {error.response.reason}: "
-                f"get {self.entry.file} elsewhere and put it at {self.path}"
+                f"{self.url} answers {error.response.status_code} "
+                f"{error.response.reason}: get {self.entry.file} elsewhere and put it "
+                f"at {self.path}"
             )
         here = part.stat().st_size if part.exists() else 0
         if here:
             return (
-                f"the download of {url} broke off after {here} bytes: run it again, it "
-                "goes on from there"
+                f"the download of {self.url} broke off after {here} bytes: run it "
+                "again, it goes on from there"
             )
         return (
-            f"cannot reach {url}: check the network, or get the file on another "
+            f"cannot reach {self.url}: check the network, or get the file on another "
             f"machine and put it at {self.path}"
         )
 
-    def _check(self, part: Path, url: str) -> None:
+    def _check(self, part: Path) -> None:
         actual = file_sha256(part)
         if actual == self.expected:
             return
         length, entry = part.stat().st_size, self.entry
         if entry.bytes is not None and length < entry.bytes:
             raise ModelError(
-                f"the download of {url} ended after {length} of {entry.bytes} bytes: "
-                "run it again, it goes on from there"
+                f"the download of {self.url} ended after {length} of {entry.bytes} "
+                "bytes: run it again, it goes on from there"
             )
-        wrong = f"{url} has SHA-256 {actual}, expected {self.expected}"
+        wrong = f"{self.url} has SHA-256 {actual}, expected {self.expected}"
         if entry.confirmed:
             part.unlink()
             raise ModelError(f"{wrong}: it was not kept; try again, or another network")
@@ -256,6 +329,28 @@ class _ResumingDownloader:
             f"file, run 'napari-sam2 models download {entry.name} --accept-hash "
             f"{actual}'"
         )
+
+
+def _part_of(path: Path) -> Path:
+    return path.with_name(path.name + ".part")
+
+
+def _is_whole(path: Path, expected: str) -> bool:
+    return path.exists() and file_sha256(path) == expected
+
+
+def _cut(part: Path, length: int) -> int:
+    """Keep the first bytes of what came; a server that knows no ranges begins anew."""
+    with part.open("ab") as stream:
+        stream.truncate(length)
+    return length
+
+
+def _append(part: Path, piece: bytes) -> int:
+    """Add a piece; return how many bytes there are now."""
+    with part.open("ab") as stream:
+        stream.write(piece)
+        return stream.tell()
 
 
 def _expected_hash(entry: ModelFile, accept_hash: str | None) -> str:
