@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -14,6 +14,9 @@ from rich.table import Table
 
 from napari_sam2.commands.options import parse_frames, parse_ids
 from napari_sam2.commands.progress import follow
+
+if TYPE_CHECKING:
+    from napari_sam2.batch.evaluation import EvaluationJob
 
 DEMO_FRAMES = 30
 
@@ -61,9 +64,13 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
         str | None, typer.Option(help="Ids of the truth to score: 1,2,7.")
     ] = None,
     frames: Annotated[str | None, typer.Option(help="FIRST:STOP to score.")] = None,
+    trust: Annotated[
+        bool,
+        typer.Option("--trust", help="Score how well trust finds bad frames."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
-    """Score masklets against a truth: J, F and J&F."""
+    """Score masklets against a truth: J, F and J&F, or the trust in them."""
     from napari_sam2.batch.evaluation import EvaluationJob, run_evaluation
 
     job = EvaluationJob(
@@ -76,6 +83,9 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
         objects=parse_ids(objects),
         frames=parse_frames(frames),
     )
+    if trust:
+        _show_trust(job, as_json=as_json)
+        return
     score = run_evaluation(job)
     if as_json:
         typer.echo(json.dumps(score.to_json()))
@@ -90,6 +100,24 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
     table.add_section()
     means = _numbers(score.region, score.boundary, score.region_and_boundary)
     table.add_row("mean", "", *means)
+    Console().print(table)
+
+
+def _show_trust(job: EvaluationJob, *, as_json: bool) -> None:
+    from napari_sam2.batch.trust_evaluation import evaluate_trust
+
+    score = evaluate_trust(job)
+    if as_json:
+        typer.echo(json.dumps(score.as_json()))
+        return
+    table = Table("finding frames with J < 0.75, least trusted first", "")
+    table.add_row("object-frames", str(score.object_frames))
+    table.add_row("of these bad", str(score.bad))
+    for recall, precision in score.precision_at.items():
+        table.add_row(f"precision when {recall:.0%} are found", f"{precision:.3f}")
+    table.add_row("average precision", f"{score.average_precision:.3f}")
+    table.add_row("area under ROC", f"{score.auroc:.3f}")
+    table.add_row("calibration error", f"{score.calibration_error:.3f}")
     Console().print(table)
 
 

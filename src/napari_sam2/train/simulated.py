@@ -6,12 +6,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from napari_sam2.synthetic.config import PRESETS, MovieConfig
+from napari_sam2.synthetic.config import PRESETS, Kind, MovieConfig
 from napari_sam2.synthetic.movie import SimulatedMovie
 from napari_sam2.train.examples import Example, prepare
 
 FRAMES = 12
 SIDE = 224
+INVERT: dict[Kind, float] = {"nuclei": 0.15, "phase": 0.15, "bacteria": 0.0}
+"""How often contrast is inverted. Bright bacteria are kept out of all training: they
+are what fine-tuning is measured on (``benchmarks/fine_tuning.py``)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,7 +33,8 @@ def simulated_examples(count: int, first_seed: int) -> list[Example]:
     above them.
     """
     seeds = range(first_seed, first_seed + count)
-    return [prepare(render(varied(seed)), invert=0.15) for seed in seeds]
+    configs = [varied(seed) for seed in seeds]
+    return [prepare(render(one), invert=INVERT[one.kind]) for one in configs]
 
 
 def varied(seed: int) -> MovieConfig:

@@ -1,0 +1,31 @@
+"""What a checkpoint says of itself besides its weights. Needs no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+
+from napari_sam2.errors import ModelError
+
+TRUST_NOTE = "trust"
+"""Key of the fitted `napari_sam2.session.trust.TrustModel`, as JSON."""
+
+
+def read_notes(path: Path) -> dict[str, str]:
+    """Return the metadata of a checkpoint file; of a ``.pt`` there is none.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing or broken.
+    """
+    if path.suffix != ".safetensors":
+        return {}
+    try:
+        with safe_open(path, framework="np") as file:
+            return dict(file.metadata() or {})
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}") from error
+    except SafetensorError as error:
+        raise ModelError(f"{path} is broken ({error}): get it again") from error
