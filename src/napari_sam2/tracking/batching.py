@@ -12,12 +12,6 @@ from typing import TypeVar
 import torch
 
 from napari_sam2.errors import ModelError
-from napari_sam2.model.config import (
-    LOGIT_STRIDE,
-    RECENT_MEMORIES,
-    STRIDE,
-    Sam2Config,
-)
 from napari_sam2.prompts import FramePrompt
 from napari_sam2.tracking.memory_bank import MemoryBank
 
@@ -115,17 +109,6 @@ def _kind_and_direction(
     if last is None or last.frame_index != frame_index or not has_memory:
         return Kind.CLICKED, reverse
     return Kind.CORRECTED, last.reverse
-
-
-def bytes_per_object(config: Sam2Config, image_size: int, anchors: int) -> int:
-    """Estimate what one object of a batch takes while it is computed, in float32."""
-    tokens = (image_size // STRIDE) ** 2
-    keys = tokens * (RECENT_MEMORIES + anchors)
-    attention = keys * (3 * config.memory_dim + 8 * config.hidden_dim)
-    feedforward = tokens * (2 * config.feedforward_dim + 8 * config.hidden_dim)
-    decoder = (image_size // LOGIT_STRIDE) ** 2 * (config.hidden_dim + 8)
-    memory_encoder = 16 * image_size**2
-    return 4 * (attention + feedforward + decoder + memory_encoder)
 
 
 class BatchRunner:

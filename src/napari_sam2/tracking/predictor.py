@@ -25,11 +25,11 @@ from napari_sam2.tracking.batching import (
     Batch,
     BatchRunner,
     Kind,
-    bytes_per_object,
     prompted_batches,
 )
 from napari_sam2.tracking.memory_bank import Anchor, LastTracked, MemoryBank, to_host
 from napari_sam2.tracking.network import Network
+from napari_sam2.tracking.object_bytes import bytes_per_object
 from napari_sam2.tracking.precision import choose_device, choose_precision
 from napari_sam2.tracking.preprocess import FrameGeometry
 from napari_sam2.tracking.step_result import Seen, StepResult, step_result
