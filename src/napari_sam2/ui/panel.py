@@ -39,6 +39,8 @@ class Panel(QGroupBox):
             label.fontMetrics().horizontalAdvance(WIDEST_LABEL) + STYLE_PADDING
         )
         label.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        if isinstance(field, QWidget):
+            label.setBuddy(field)  # its underlined letter leads there
         self.form.insertRow(row, label, field)
 
 
