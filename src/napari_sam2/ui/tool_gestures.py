@@ -1,0 +1,211 @@
+"""From presses, moves and releases to what the person means by them.
+
+Pure: nothing of Qt or napari, and no clock of its own.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import Enum, auto
+
+Position = tuple[float, ...]
+"""Where in the layer, in its pixels; only passed on."""
+
+SHIFT, CONTROL, ALT = "Shift", "Control", "Alt"
+"""Modifiers, as napari calls them; Control is the Command key of macOS."""
+
+DRAG_PIXELS = 5.0
+"""Screen pixels by which a hand may tremble during a click."""
+
+HOVER_SECONDS = 0.05
+"""Shortest time between two previews: 20 a second."""
+
+
+class Kind(Enum):
+    """What a pointer does."""
+
+    PRESS = auto()
+    MOVE = auto()
+    RELEASE = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """One event of the mouse.
+
+    Attributes
+    ----------
+    kind
+        What it does.
+    position
+        Where in the layer.
+    pixel
+        Where on the screen, which decides what is a click and what is a drag.
+    seconds
+        When, on any clock that does not run backwards.
+    modifiers
+        Which of `SHIFT`, `CONTROL`, `ALT` are held.
+    is_left
+        Whether the left button is meant; of moves without a button it says nothing.
+    """
+
+    kind: Kind
+    position: Position
+    pixel: tuple[float, float]
+    seconds: float
+    modifiers: frozenset[str] = frozenset()
+    is_left: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Click:
+    """The pixel belongs to the object, or does not."""
+
+    position: Position
+    is_positive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """The object lies between two corners."""
+
+    first: Position
+    last: Position
+
+
+@dataclass(frozen=True, slots=True)
+class BoxDraft:
+    """A box is being drawn, so far between two corners."""
+
+    first: Position
+    last: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Choose:
+    """The object at this pixel is the one to go on with."""
+
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Hover:
+    """A click here is to be tried out."""
+
+    position: Position
+    is_positive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewEnd:
+    """No box is drawn any more, and no click is tried out."""
+
+
+Intent = Click | Box | BoxDraft | Choose | Hover | PreviewEnd
+
+
+class Gestures:
+    """Understands one hand.
+
+    A click is positive, with Control negative, with Alt it chooses an object. A drag is
+    a box. With Shift held, moving tries a click out.
+    """
+
+    def __init__(self) -> None:
+        self._pressed: Pointer | None = None
+        self._is_box = False
+        self._is_previewing = False
+        self._last_hover: Hover | None = None
+        self._last_hover_at = -math.inf
+        self._waiting: Pointer | None = None
+
+    @property
+    def is_box(self) -> bool:
+        """Whether a box is being drawn."""
+        return self._is_box
+
+    @property
+    def due(self) -> float | None:
+        """When `tick` is to be called, because a move came too soon after another."""
+        return None if self._waiting is None else self._last_hover_at + HOVER_SECONDS
+
+    def take(self, pointer: Pointer) -> list[Intent]:
+        """Return what an event means, in the order in which it is to be done."""
+        match pointer.kind:
+            case Kind.PRESS:
+                return self._press(pointer)
+            case Kind.MOVE if self._pressed is not None:
+                return self._drag(self._pressed, pointer)
+            case Kind.MOVE:
+                return self._hover(pointer)
+            case _:
+                return self._release(pointer)
+
+    def tick(self, seconds: float) -> list[Intent]:
+        """Return the preview that had to wait, if its time has come."""
+        if self._waiting is None or self.due is None or seconds < self.due:
+            return []
+        return self._show(self._waiting, seconds)
+
+    def cancel(self) -> list[Intent]:
+        """Forget what was begun."""
+        self._pressed = None
+        self._is_box = False
+        return self._end_preview()
+
+    def _press(self, pointer: Pointer) -> list[Intent]:
+        if self._pressed is not None or not pointer.is_left:
+            # A second button takes back what the first one began.
+            return self.cancel()
+        self._pressed = pointer
+        self._waiting = None
+        return []
+
+    def _drag(self, pressed: Pointer, pointer: Pointer) -> list[Intent]:
+        if pressed.modifiers & {CONTROL, ALT}:
+            return []
+        if not self._is_box and _distance(pressed, pointer) < DRAG_PIXELS:
+            return []
+        ended = [] if self._is_box else self._end_preview()
+        self._is_box = self._is_previewing = True
+        return [*ended, BoxDraft(pressed.position, pointer.position)]
+
+    def _release(self, pointer: Pointer) -> list[Intent]:
+        pressed, is_box = self._pressed, self._is_box
+        ended = self.cancel()
+        if pressed is None:
+            return ended
+        if is_box:
+            return [*ended, Box(pressed.position, pointer.position)]
+        if ALT in pressed.modifiers:
+            return [*ended, Choose(pressed.position)]
+        return [*ended, Click(pressed.position, CONTROL not in pressed.modifiers)]
+
+    def _hover(self, pointer: Pointer) -> list[Intent]:
+        if SHIFT not in pointer.modifiers or ALT in pointer.modifiers:
+            return self._end_preview()
+        if pointer.seconds < self._last_hover_at + HOVER_SECONDS:
+            self._waiting = pointer
+            return []
+        return self._show(pointer, pointer.seconds)
+
+    def _show(self, pointer: Pointer, seconds: float) -> list[Intent]:
+        self._waiting = None
+        hover = Hover(pointer.position, CONTROL not in pointer.modifiers)
+        if self._is_previewing and hover == self._last_hover:
+            return []
+        self._last_hover, self._last_hover_at = hover, seconds
+        self._is_previewing = True
+        return [hover]
+
+    def _end_preview(self) -> list[Intent]:
+        self._waiting = None
+        if not self._is_previewing:
+            return []
+        self._is_previewing = False
+        return [PreviewEnd()]
+
+
+def _distance(one: Pointer, other: Pointer) -> float:
+    return math.dist(one.pixel, other.pixel)

@@ -1,0 +1,117 @@
+"""All keys and gestures, in one table: bound, in tooltips, on the key sheet.
+
+Pure: nothing of Qt or napari.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Ground(Enum):
+    """The kinds of our layers on which keys are bound."""
+
+    MASKLETS = "masklets"
+    POINTS = "clicks"
+    SHAPES = "boxes"
+
+
+EVERYWHERE = frozenset(Ground)
+MASKLETS_ONLY = frozenset({Ground.MASKLETS})
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key that does something.
+
+    Attributes
+    ----------
+    name
+        What is asked for: ``"undo"`` stands for the signal ``undo_requested``.
+    keys
+        In napari's words, such as ``"Control-Z"``; the first one is shown.
+    title
+        What it does, for tooltips and the sheet.
+    grounds
+        On which of our layers.
+    instead
+        What napari does with this key on such layers, where we deliberately differ.
+    """
+
+    name: str
+    keys: tuple[str, ...]
+    title: str
+    grounds: frozenset[Ground] = EVERYWHERE
+    instead: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Gesture:
+    """What the mouse does while the tool is on."""
+
+    motion: str
+    title: str
+
+
+GESTURES = (
+    Gesture("Click", "This belongs to the object"),
+    Gesture("{Control}click", "This does not belong to it"),
+    Gesture("Drag", "A box around the object"),
+    Gesture("{Shift}move", "Preview: what a click here would do"),
+    Gesture("{Control}{Shift}move", "Preview of a click outside the object"),
+    Gesture("{Alt}click", "Go on with the object under the pointer"),
+    Gesture("Wheel", "Zoom"),
+    Gesture("Hold Space and drag", "Move the picture"),
+    Gesture("Paint, erase or fill", "napari's own tools: the mask as you draw it"),
+    Gesture("Drag or delete a mark", "Move or take back a click or a box"),
+)
+"""Modifiers in braces are written as the platform writes them."""
+
+KEYS = (
+    Key("toggle", ("W",), "Switch the SAM 2 tool on or off"),
+    Key("new_object", ("N",), "Begin a new object"),
+    Key("previous_object", (",",), "Go to the object before"),
+    Key("next_object", (".",), "Go to the next object"),
+    Key(
+        "flip",
+        ("T",),
+        "Turn the last click round: inside or outside",
+        # On shapes, napari draws paths with T.
+        frozenset({Ground.MASKLETS, Ground.POINTS}),
+    ),
+    Key(
+        "remove",
+        ("Delete", "Backspace"),
+        "Delete the object",
+        # On clicks and boxes, napari deletes the chosen marks.
+        MASKLETS_ONLY,
+    ),
+    Key("hide", ("H",), "Hide or show the object"),
+    Key("lock", ("K",), "Lock or unlock the object on this frame"),
+    Key("doubtful", ("J",), "Jump to the most doubtful frame nobody reviewed"),
+    Key("review", ("U",), "This frame is right: mark it reviewed"),
+    Key("previous_anchor", ("PageUp",), "Jump to the object's anchor before"),
+    Key("next_anchor", ("PageDown",), "Jump to the object's next anchor"),
+    Key("track", ("G",), "Track; while tracking, stop"),
+    Key("undo", ("Control-Z",), "Undo", instead="undo of the layer's own strokes"),
+    Key("redo", ("Control-Shift-Z",), "Redo", instead="redo of the layer's strokes"),
+    Key("key_sheet", ("Q",), "Show all keys and gestures"),
+)
+
+PAN_KEY, PREVIEW_KEY = "Space", "Shift"
+"""Held while the tool is on: the first does what napari does with it in other modes."""
+
+
+def key_named(name: str) -> Key:
+    """Return the entry of a name.
+
+    Raises
+    ------
+    KeyError
+        If there is none.
+    """
+    for key in KEYS:
+        if key.name == name:
+            return key
+    raise KeyError(name)
