@@ -1,11 +1,13 @@
-"""Panel: track, cancel, and how far it is."""
+"""Panel: track, stop, pause, and how far it is."""
 
 from __future__ import annotations
 
-import time
+from collections.abc import Mapping
+from typing import Any
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
+    QApplication,
     QCheckBox,
     QComboBox,
     QHBoxLayout,
@@ -13,53 +15,120 @@ from qtpy.QtWidgets import (
     QPushButton,
 )
 
-from napari_sam2.session.plan import Direction
+from napari_sam2.session.plan import Direction, FrameRange, MergePolicy
+from napari_sam2.ui.pace import Pace, clock_text, pace_text
 from napari_sam2.ui.panel import Note, Panel
+from napari_sam2.ui.preferences import Preferences
+from napari_sam2.ui.range_row import RangeRow
+
+TRACK_KEY = "G"
+"""Free on all of napari's layers; the dock binds it to `TrackPanel.toggle`."""
+
+LONG_RUN_SECONDS = 60.0
+"""After runs of so long, somebody has probably turned to other things."""
 
 DIRECTIONS = {
-    Direction.BOTH: "both ways",
-    Direction.FORWARD: "forward",
-    Direction.BACKWARD: "backward",
+    "both": ("both ways", "From the anchors of each object to both ends"),
+    "forward": ("forward", "From the first anchor of each object to the end"),
+    "backward": ("backward", "From the last anchor of each object to the beginning"),
+    "next_anchor": ("to the next anchor", "The gap that the frame shown lies in"),
+    "one_frame": ("this frame only", "Nothing but the frame shown is written"),
+}
+"""By value of `Direction`: what it is called, what it does."""
+
+MERGES = {
+    MergePolicy.KEEP: ("stay", "Masks lose the pixels that they cover."),
+    MergePolicy.REPLACE: ("give way", "A mask takes the pixels that it covers."),
+    MergePolicy.FILL: ("skip frame", "Frames that hold some are left as they are."),
 }
 
 
 class TrackPanel(Panel):
-    """Asks for tracking and shows its progress."""
+    """Asks for tracking and shows its progress.
+
+    Parameters
+    ----------
+    preferences
+        What a new session begins with.
+    """
 
     track_requested = Signal(str)
-    """A `Direction`."""
+    """A `Direction`; see also `frames` and `merge`."""
     cancel_requested = Signal()
+    pause_requested = Signal()
+    resume_requested = Signal()
+    compare_requested = Signal()
+    """Track the gap at the cursor both ways and show where they differ."""
+    live_repair_changed = Signal(bool)
+    range_changed = Signal(int, int)
+    """First and last frame that may be tracked, both included."""
+    long_run_ended = Signal(str)
+    """A run of more than a minute has ended: what to notify somebody of."""
 
-    def __init__(self) -> None:
+    def __init__(self, preferences: Preferences | None = None) -> None:
         super().__init__("Track")
-        # --- Widgets
-        self.direction_combo = QComboBox()
-        for direction, text in DIRECTIONS.items():
-            self.direction_combo.addItem(text, direction)
-        self.direction_combo.setToolTip("Where to go from the clicked frames")
-        self.follow_box = QCheckBox("Go along with the tracker")
-        self.track_button = QPushButton("Track")
-        self.track_button.setToolTip("Track all clicked objects through the movie")
-        self.cancel_button = QPushButton("Cancel")
-        self.cancel_button.setToolTip("Stop after this frame; what is written stays")
+        preferred = preferences or Preferences()
+        self._is_tracking = self._is_paused = False
+        self._pace = Pace()
+        self._chimes = preferred.chime
+        self._create()
+        self.follow_box.setChecked(preferred.follow)
+        self.repair_box.setChecked(preferred.live_repair)
+        self._lay_out()
+        self._connect()
+        self._show_direction()
+        self._show_merge()
+        self.bar.hide()
+        self.pace.show_text("")
+        self._show_buttons()
+
+    def _create(self) -> None:
+        self.direction_combo = _combo(_directions(), "Direction")
+        self.range_row = RangeRow()
+        self.merge_combo = _combo(MERGES, "Labels that are there already")
+        self.merge_note = Note()
+        self.repair_box = QCheckBox("Live repai&r")
+        self.repair_box.setToolTip(
+            "Track again at once what a correction makes out of date: the two gaps "
+            "around its anchor, and nothing else"
+        )
+        self.follow_box = QCheckBox("Go along &with the tracker")
+        self.follow_box.setToolTip("Show the frame that was just tracked")
+        self.track_button = QPushButton()
+        self.pause_button = QPushButton()
+        self.compare_button = QPushButton("Compare directions")
+        self.compare_button.setToolTip(
+            "Track the gap at the frame shown forward and backward, show where the two "
+            "disagree, and choose one; nothing is written before"
+        )
         self.bar = QProgressBar()
         self.pace = Note()
-        # --- Layout
+
+    def _lay_out(self) -> None:
         buttons = QHBoxLayout()
         buttons.addWidget(self.track_button, 2)
-        buttons.addWidget(self.cancel_button, 1)
-        self.add_row("Direction", self.direction_combo)
+        buttons.addWidget(self.pause_button, 1)
+        self.add_row("&Direction", self.direction_combo)
+        self.add_row("Frames", self.range_row)
+        self.add_row("Old labels", self.merge_combo)
+        self.form.addRow(self.merge_note)
+        self.add_row("", self.repair_box)
         self.add_row("", self.follow_box)
         self.form.addRow(buttons)
         self.form.addRow(self.bar)
         self.form.addRow(self.pace)
-        # --- Connections
-        self.track_button.clicked.connect(self._ask_to_track)
-        self.cancel_button.clicked.connect(self.cancel_requested)
-        self._begin: tuple[float, int] | None = None
-        self.cancel_button.setEnabled(False)
-        self.bar.hide()
-        self.pace.show_text("")
+        self.form.addRow(self.compare_button)
+
+    def _connect(self) -> None:
+        self.direction_combo.currentIndexChanged.connect(self._show_direction)
+        self.merge_combo.currentIndexChanged.connect(self._show_merge)
+        self.range_row.range_changed.connect(self.range_changed)
+        self.repair_box.toggled.connect(self.live_repair_changed)
+        self.track_button.clicked.connect(self.toggle)
+        self.pause_button.clicked.connect(self.toggle_pause)
+        self.compare_button.clicked.connect(self.compare_requested)
+
+    # --- What is chosen
 
     @property
     def direction(self) -> Direction:
@@ -67,61 +136,143 @@ class TrackPanel(Panel):
         return Direction(self.direction_combo.currentData())
 
     @property
+    def frames(self) -> FrameRange:
+        """Frames that may be tracked."""
+        return self.range_row.frames
+
+    @property
+    def merge(self) -> MergePolicy:
+        """What happens to labels that the tracker does not own."""
+        return MergePolicy(self.merge_combo.currentData())
+
+    @property
+    def live_repair(self) -> bool:
+        """Whether what a correction makes out of date is tracked again at once."""
+        return bool(self.repair_box.isChecked())
+
+    @property
     def follows(self) -> bool:
         """Whether the viewer goes along with the tracker."""
         return bool(self.follow_box.isChecked())
 
+    @property
+    def is_tracking(self) -> bool:
+        """Whether something is being tracked, or paused."""
+        return self._is_tracking
+
+    def toggle(self) -> None:
+        """Track, or stop tracking: what the button and its key do."""
+        if not self._is_tracking:
+            self.track_requested.emit(str(self.direction))
+        elif self.track_button.isEnabled():
+            self.track_button.setEnabled(False)  # until it has ended
+            self.cancel_requested.emit()
+
+    def toggle_pause(self) -> None:
+        """Pause, or go on."""
+        if self._is_tracking:
+            asked = self.resume_requested if self._is_paused else self.pause_requested
+            asked.emit()
+
+    # --- What is shown
+
+    def show_frame_count(self, count: int) -> None:
+        """Show how long the movie is."""
+        self.range_row.show_frame_count(count)
+
+    def show_frame(self, frame_index: int) -> None:
+        """Say which frame is shown now."""
+        self.range_row.show_frame(frame_index)
+
     def set_tracking(self, tracking: bool) -> None:
         """Show whether something is being tracked."""
-        self.track_button.setDisabled(tracking)
-        self.direction_combo.setDisabled(tracking)
-        self.cancel_button.setEnabled(tracking)
+        self._is_tracking, self._is_paused = tracking, False
+        self._show_buttons()
         if tracking:
-            self._begin = None
+            self._pace = Pace()
             self.bar.setRange(0, 0)
             self.bar.show()
             self.pace.show_text("Starting …")
             return
         self.bar.setMaximum(max(1, self.bar.maximum()))
-        if self._begin is not None:
-            since, first = self._begin
-            seconds = time.monotonic() - since
-            steps = self.bar.value() - first + 1
-            self.pace.show_text(f"{steps} steps in {clock_text(seconds)}")
+        self._show_end()
+
+    def show_paused(self, paused: bool) -> None:
+        """Show whether tracking waits for somebody."""
+        if not self._is_tracking or paused == self._is_paused:
+            return
+        self._is_paused = paused
+        self._show_buttons()
+        if paused:
+            self._pace.pause()
+            self.pace.show_text("Paused; clicks and corrections are possible.")
+        else:
+            self._pace.resume()
 
     def show_progress(self, position: int, total: int) -> None:
         """Show that ``position`` of ``total`` steps are done, and at what rate."""
-        now = time.monotonic()
-        if self._begin is None:
-            self._begin = (now, position)
-            self.bar.setRange(0, total)
+        rate = self._pace.note(position)
+        self.bar.setRange(0, total)
         self.bar.setValue(position)
-        since, first = self._begin
-        if position > first and now > since:
-            rate = (position - first) / (now - since)
+        if rate is not None and not self._is_paused:
             self.pace.show_text(pace_text(rate, total - position))
 
-    def _ask_to_track(self) -> None:
-        self.track_requested.emit(str(self.direction))
+    # --- Steps
+
+    def _show_end(self) -> None:
+        seconds = self._pace.seconds()
+        if seconds is None:
+            self.pace.show_text("")
+            return
+        steps = self._pace.steps(self.bar.value())
+        text = f"{steps} steps in {clock_text(seconds)}"
+        self.pace.show_text(text)
+        if self._chimes and seconds > LONG_RUN_SECONDS:
+            QApplication.beep()
+            QApplication.alert(self.window())
+            self.long_run_ended.emit(f"Tracking has ended: {text}")
+
+    def _show_buttons(self) -> None:
+        tracking = self._is_tracking
+        self.track_button.setEnabled(True)
+        self.track_button.setText(f"{'Stop' if tracking else 'Track'} ({TRACK_KEY})")
+        self.track_button.setToolTip(
+            "Stop after this frame; what is written stays"
+            if tracking
+            else "Track all objects"
+        )
+        self.pause_button.setText("&Go on" if self._is_paused else "&Pause")
+        self.pause_button.setToolTip(
+            "Wait after this frame; the memory of the objects stays"
+        )
+        self.pause_button.setEnabled(tracking)
+        for widget in (
+            self.direction_combo,
+            self.range_row,
+            self.merge_combo,
+            self.compare_button,
+        ):
+            widget.setDisabled(tracking)
+
+    def _show_direction(self) -> None:
+        text = DIRECTIONS[str(self.direction)][1]
+        self.direction_combo.setToolTip(text)
+
+    def _show_merge(self) -> None:
+        text = MERGES[self.merge][1]
+        self.merge_combo.setToolTip(
+            f"What happens to labels that the tracker did not make. {text}"
+        )
+        self.merge_note.show_text(text)
 
 
-def pace_text(rate: float, remaining: int) -> str:
-    """Say how fast it goes and how long it takes.
-
-    >>> pace_text(4.0, 100)
-    '4.0 frames/s, 0:25 left'
-    """
-    return f"{rate:.1f} frames/s, {clock_text(remaining / rate)} left"
+def _directions() -> dict[Direction, tuple[str, str]]:
+    return {direction: DIRECTIONS[str(direction)] for direction in Direction}
 
 
-def clock_text(seconds: float) -> str:
-    """Say how long something takes.
-
-    >>> clock_text(3725)
-    '1:02:05'
-    """
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours}:{minutes:02}:{seconds:02}"
-    return f"{minutes}:{seconds:02}"
+def _combo(choices: Mapping[Any, tuple[str, str]], name: str) -> QComboBox:
+    combo = QComboBox()
+    for value, (title, _) in choices.items():
+        combo.addItem(title, value)
+    combo.setAccessibleName(name)
+    return combo
