@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_sam2.train.clips import animate, choose_objects, disturb, make_clip, occlude
+from napari_sam2.train.clips import animate, choose_objects, make_clip
 from napari_sam2.train.examples import Corpus, object_table, prepare
 from napari_sam2.train.motion import (
     CropStyle,
@@ -124,28 +124,14 @@ def test_chosen_objects_are_visible_and_all_different_if_possible():
     assert not len(choose_objects(np.zeros((9, 9), int), 3, np.random.default_rng(0)))
 
 
-def test_occluders_hide_masks_but_not_in_the_first_frame():
-    source = example()
-    frames, labels = animate(source, STYLE, np.random.default_rng(3))
-    hidden_frames, hidden = occlude(frames, labels, np.random.default_rng(4))
-    np.testing.assert_array_equal(hidden[0], labels[0])
-    covered = (labels > 0) & (hidden == 0)
-    assert covered[1:].any()
-    unchanged = torch.from_numpy(hidden == labels)[:, None].expand_as(frames)
-    touched = (hidden_frames != frames) & unchanged
-    assert not touched[0].any()
-
-
-def test_disturbances_never_touch_frame_0():
+def test_backward_clips_are_forward_clips_reversed():
     corpus = Corpus(((example(),),), (1.0,))
-    frames, labels = animate(example(), STYLE, np.random.default_rng(3))
-    emptied = 0
-    for seed in range(40):
-        after, left = disturb(frames, labels, corpus, np.random.default_rng(seed))
-        np.testing.assert_array_equal(left[0], labels[0])
-        assert torch.equal(after[0], frames[0])
-        emptied += not left.any(axis=(1, 2)).all()
-    assert emptied > 0
+    style = CropStyle(3, 64, (12.0, 30.0), reverse=1.0)
+    backward = make_clip(corpus, style, 3, np.random.default_rng(3)).labels
+    forward = make_clip(
+        corpus, CropStyle(3, 64, (12.0, 30.0)), 3, np.random.default_rng(3)
+    ).labels
+    np.testing.assert_array_equal(backward, forward[::-1])
 
 
 def test_clips_are_reproducible():

@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from napari_sam2.train.losses import (
+    PRESETS,
     LossWeights,
+    at_target_size,
     dice_loss,
     mask_iou,
     pixel_loss,
@@ -75,3 +77,44 @@ def test_an_absent_object_teaches_presence_alone():
     loss.sum().backward()
     assert not logits.grad.any()
     assert score.grad.item() == pytest.approx(0.5)
+
+
+def test_focal_loss_by_hand():
+    logits = torch.tensor([[[[0.0, 0.0], [math.log(3.0), -math.log(3.0)]]]])
+    # α (1 − p)² · cross-entropy: ¼ · ¼ · ln 2 on the object; on the background
+    # ¾ · ¼ · ln 2, ¾ · (¾)² · ln 4 where it is thought inside, ¾ · (¼)² · ln(4/3).
+    expected = (
+        0.25 * 0.25 * math.log(2)
+        + 0.75 * 0.25 * math.log(2)
+        + 0.75 * 0.5625 * math.log(4)
+        + 0.75 * 0.0625 * math.log(4 / 3)
+    ) / 4
+    assert pixel_loss(logits, QUARTER, "focal").item() == pytest.approx(expected)
+
+
+def test_the_paper_weighs_focal_dice_iou_presence_20_1_1_1():
+    paper = PRESETS["paper"]
+    assert paper == LossWeights()
+    parts = (paper.pixel, paper.dice, paper.iou, paper.presence)
+    assert (paper.pixel_loss, parts) == ("focal", (20, 1, 1, 1))
+    logits = torch.tensor([[[[2.0, -1.0], [-3.0, 0.5]]]])
+    guess, score = torch.tensor([[0.4]]), torch.tensor([1.0])
+    expected = (
+        20 * pixel_loss(logits, QUARTER, "focal")[0, 0]
+        + dice_loss(logits, QUARTER)[0, 0]
+        + (guess - mask_iou(logits, QUARTER)).abs()[0, 0]
+        + math.log(1 + math.exp(-1))
+    )
+    loss = prompt_losses(logits, guess, score, QUARTER, paper)
+    assert loss.item() == pytest.approx(expected.item())
+
+
+def test_logits_grow_to_the_size_of_their_targets():
+    assert at_target_size(torch.zeros(1, 3, 2, 2), torch.zeros(1, 8, 8)).shape == (
+        1,
+        3,
+        8,
+        8,
+    )
+    same = torch.zeros(1, 3, 2, 2)
+    assert at_target_size(same, QUARTER) is same

@@ -21,7 +21,7 @@ from napari_sam2.train.config import (
     read_config,
 )
 from napari_sam2.train.examples import Corpus, prepare
-from napari_sam2.train.losses import LossWeights
+from napari_sam2.train.losses import PRESETS, LossWeights
 from napari_sam2.train.motion import CropStyle
 from napari_sam2.train.passes import run_batch
 from napari_sam2.train.trainer import CHECKPOINT, LOG, locate, start, train
@@ -149,7 +149,9 @@ def test_validation_and_log_are_written(corpus, tmp_path, monkeypatch):
     assert {int(row["step"]) for row in rows} == set(range(1, 7))
     assert {row["group"] for row in rows} == {"image", "clip"}
     held = list(csv.DictReader((tmp_path / "validation.csv").read_text().splitlines()))
-    assert {"iou_click", "iou_box", "iou_frame2"} <= {row["name"] for row in held}
+    names = {row["name"] for row in held}
+    assert {"iou_click", "iou_3clicks_full", "iou_box", "iou_frame2"} <= names
+    assert {"j_and_f", "still_presence_balanced"} <= names
     assert all(0 <= float(r["value"]) <= 1 for r in held if "iou" in r["name"])
 
 
@@ -210,6 +212,17 @@ def test_recipes_are_read(tmp_path):
     assert config.stages[0].diameter == (8, 20)
     assert config.sources[0].name == "cells"
     assert config.total_steps == 10
+    assert config.losses == PRESETS["paper"]
+
+
+def test_losses_are_a_preset_that_can_be_changed(tmp_path):
+    path = tmp_path / "recipe.toml"
+    path.write_text(RECIPE + '[losses]\npreset = "nano"\npresence = 2.0\n')
+    losses = read_config(path).losses
+    assert losses == replace(PRESETS["nano"], presence=2.0)
+    path.write_text(RECIPE + '[losses]\npreset = "mine"\n')
+    with pytest.raises(InputError, match="mine"):
+        read_config(path)
 
 
 @pytest.mark.parametrize(

@@ -1,46 +1,20 @@
-"""Batches: several clips, their objects in rows, and prompts grouped by kind."""
+"""Batches: several clips, their objects in rows, and what is done to them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 
-from napari_sam2.model.prompt_encoder import PointLabel, PromptTensors
-from napari_sam2.train.clips import Clip, make_clip
+from napari_sam2.train.clips import SMALLEST_AREA, Clip, make_clip
 from napari_sam2.train.config import PromptMix, Stage
+from napari_sam2.train.corrections import CorrectionPlan
 from napari_sam2.train.examples import Corpus
 from napari_sam2.train.motion import CropStyle
-from napari_sam2.train.prompt_simulation import (
-    click_beside,
-    click_inside,
-    click_outside,
-    coarse_logits,
-    jittered_box,
-)
-
-KINDS = ("click", "clicks", "box", "coarse", "mask", "nothing")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PromptGroup:
-    """Objects of a batch that are prompted in the same way on frame 0.
-
-    Attributes
-    ----------
-    kind
-        One of `KINDS`; clicks on nothing are in the group ``"click"``.
-    rows
-        ``(objects,)`` rows of the batch.
-    prompts
-        Their prompts; None for ``"mask"``, where the true mask is given.
-    """
-
-    kind: str
-    rows: torch.Tensor
-    prompts: PromptTensors | None
+from napari_sam2.train.prompt_groups import PromptGroup, draw_groups
+from napari_sam2.train.prompt_simulation import click_outside
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +33,10 @@ class Batch:
         Prompts of frame 0; every row is in exactly one group.
     labels
         ``(T, clips, S, S)`` int32 of all objects, prompted or not.
+    later
+        Prompts of other frames: of the rows that are seen there.
+    corrections
+        Which frames are corrected, and how.
     """
 
     frames: torch.Tensor
@@ -66,6 +44,13 @@ class Batch:
     masks: torch.Tensor
     groups: tuple[PromptGroup, ...]
     labels: np.ndarray
+    later: Mapping[int, tuple[PromptGroup, ...]] = field(default_factory=dict)
+    corrections: CorrectionPlan = field(default_factory=CorrectionPlan)
+
+    @property
+    def anchors(self) -> Mapping[int, tuple[PromptGroup, ...]]:
+        """All prompted frames with their prompts."""
+        return {0: self.groups, **self.later}
 
 
 def make_batch(
@@ -88,9 +73,48 @@ def make_batch(
     in_clips = still and stage.frames > 1
     crops = stage.image_crops if in_clips else stage.crops
     objects = stage.image_objects if in_clips else stage.objects
-    style = CropStyle(frames, stage.size, stage.diameter, stage.motion)
+    style = CropStyle(
+        frames, stage.size, stage.diameter, stage.motion, stage.absence, stage.reverse
+    )
     clips = [make_clip(corpus, style, objects, random) for _ in range(crops)]
-    return collate(clips, stage.prompts, random)
+    batch = collate(clips, stage.prompts, random)
+    if frames > 1 and stage.anchors > 1:
+        batch = with_later_prompts(batch, stage, random)
+    if stage.corrections and random.random() < stage.correcting:
+        batch = replace(batch, corrections=_corrections(batch, stage, random))
+    return batch
+
+
+def with_later_prompts(
+    batch: Batch, stage: Stage, random: np.random.Generator
+) -> Batch:
+    """Prompt up to ``stage.anchors`` − 1 further frames, as if for the first time."""
+    count = len(batch.masks)
+    # At least one frame stays that is tracked.
+    more = int(random.integers(min(stage.anchors, count - 1)))
+    mix = _possible(stage.prompts, count)
+    later = {}
+    for frame in sorted(random.choice(np.arange(1, count), more, replace=False)):
+        masks = batch.masks[int(frame)]
+        rows = np.flatnonzero(masks.flatten(1).sum(dim=1).numpy() >= SMALLEST_AREA)
+        if len(rows):
+            later[int(frame)] = draw_groups(masks, rows, mix, random)
+    return replace(batch, later=later)
+
+
+def _corrections(
+    batch: Batch, stage: Stage, random: np.random.Generator
+) -> CorrectionPlan:
+    """Draw frames and clicks; a single image is corrected on its only frame."""
+    count = len(batch.masks)
+    frames = min(int(random.integers(1, stage.corrections + 1)), count)
+    chosen = random.choice(count, frames, replace=False)
+    return CorrectionPlan(
+        frames=tuple(sorted(int(frame) for frame in chosen)),
+        clicks=int(random.integers(1, stage.correction_clicks + 1)),
+        returned=str(random.choice(["last", "first" if count > 1 else "none"])),
+        seed=int(random.integers(2**31)),
+    )
 
 
 def collate(
@@ -99,82 +123,29 @@ def collate(
     """Put clips of equal shape into one batch and simulate the prompts of frame 0."""
     masks = torch.cat([clip.masks for clip in clips], dim=1)
     clip_of_row = np.repeat(np.arange(len(clips)), [c.masks.shape[1] for c in clips])
-    is_still = masks.shape[0] == 1
-    weights = np.array(
-        [
-            mix.click,
-            mix.clicks,
-            mix.box,
-            mix.coarse if is_still else 0.0,
-            0.0 if is_still else mix.mask,
-            mix.nothing if is_still else 0.0,
-        ]
-    )
-    kinds = random.choice(KINDS, size=len(clip_of_row), p=weights / weights.sum())
-    entries: dict[str, list[tuple[int, np.ndarray]]] = {}
-    for row, kind in enumerate(kinds):
-        first = masks[0, row].numpy()
-        if kind == "nothing":
-            place = click_outside(clips[clip_of_row[row]].labels[0], random)
-            kind = "click"
-            if place is None:
-                place = click_inside(first, random)
-            else:
-                masks[:, row] = False
-            entry = np.array([place[::-1]], np.float32)
-        else:
-            entry = _simulate(str(kind), first, random)
-        entries.setdefault(str(kind), []).append((row, entry))
-    groups = tuple(_group(kind, listed) for kind, listed in sorted(entries.items()))
+    mix = _possible(mix, len(masks))
+    nowhere: dict[int, tuple[int, int]] = {}
+    for row in np.flatnonzero(random.random(len(clip_of_row)) < mix.nothing):
+        place = click_outside(clips[clip_of_row[row]].labels[0], random)
+        if place is not None:
+            nowhere[int(row)] = place
+    rows = np.setdiff1d(np.arange(len(clip_of_row)), list(nowhere))
+    groups = draw_groups(masks[0], rows, mix, random, nowhere)
+    masks[:, list(nowhere)] = False
     frames = torch.stack([clip.frames for clip in clips], dim=1)
     labels = np.stack([clip.labels for clip in clips], axis=1)
     return Batch(frames, torch.from_numpy(clip_of_row), masks, groups, labels)
 
 
-def _simulate(kind: str, mask: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Return points ``(n, 2)`` as x, y, or ``(S/4, S/4)`` logits, or nothing.
+def _possible(mix: PromptMix, frames: int) -> PromptMix:
+    """Return shares of the kinds that single images, or clips, can have.
 
-    Two clicks are ``(2, 3)``: x, y and the kind of point.
+    A mask as an anchor has nothing to teach without further frames; a coarse mask is no
+    prompt that a person gives to a movie.
     """
-    if kind == "click":
-        return np.array([click_inside(mask, random)[::-1]], np.float32)
-    if kind == "clicks":
-        first = *click_inside(mask, random)[::-1], PointLabel.POSITIVE
-        return np.array([first, _second_click(mask, random)], np.float32)
-    if kind == "mask":
-        return np.zeros((0, 2), np.float32)
-    y0, x0, y1, x1 = jittered_box(mask, random)
-    if kind == "box":
-        return np.array([[x0, y0], [x1, y1]], np.float32)
-    return coarse_logits((y0, x0, y1, x1), mask.shape[0])
-
-
-def _second_click(
-    mask: np.ndarray, random: np.random.Generator
-) -> tuple[int, int, PointLabel]:
-    """Return x, y and kind of a click elsewhere on an object, or close beside it."""
-    y, x = click_beside(mask, random)
-    if random.random() < 0.5:
-        y, x = click_inside(mask, random)
-        return x, y, PointLabel.POSITIVE
-    return x, y, PointLabel.NEGATIVE
-
-
-def _group(kind: str, entries: Sequence[tuple[int, np.ndarray]]) -> PromptGroup:
-    rows = torch.tensor([row for row, _ in entries])
-    values = torch.from_numpy(np.stack([value for _, value in entries]))
-    if kind == "mask":
-        return PromptGroup(kind, rows, None)
-    if kind == "coarse":
-        empty = PromptTensors.empty(len(rows), values.device)
-        prompts = PromptTensors(empty.points, empty.labels, values[:, None])
-        return PromptGroup(kind, rows, prompts)
-    if kind == "clicks":
-        prompts = PromptTensors(values[..., :2], values[..., 2].long())
-        return PromptGroup(kind, rows, prompts)
-    names = {
-        "click": [PointLabel.POSITIVE],
-        "box": [PointLabel.BOX_FIRST, PointLabel.BOX_LAST],
-    }[kind]
-    labels = torch.tensor([[int(name) for name in names]]).expand(len(rows), -1)
-    return PromptGroup(kind, rows, PromptTensors(values, labels))
+    if frames == 1:
+        kept = replace(mix, mask=0.0)
+    else:
+        kept = replace(mix, coarse=0.0, nothing=0.0)
+    total = kept.click + kept.clicks + kept.box + kept.coarse + kept.mask + kept.nothing
+    return replace(kept, nothing=kept.nothing / total)

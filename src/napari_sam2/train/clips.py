@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from napari_sam2.train.absence import SMALLEST_SIGHT, Scene, make_absent
 from napari_sam2.train.appearance import normalise, vary
 from napari_sam2.train.examples import Corpus, Example
 from napari_sam2.train.motion import (
@@ -20,6 +21,9 @@ SMALLEST_AREA = 20
 """Crop pixels that an object must show in frame 0 to be prompted."""
 
 BORDER_WEIGHT = 0.3
+
+ABSENCE = 0.3
+"""Usual probability that an object vanishes or is covered on some frames."""
 
 SLOWEST = 0.15
 """Part of the wanted motion that the slowest clips have."""
@@ -36,7 +40,8 @@ class Clip:
     labels
         ``(T, S, S)`` int32 of all objects, chosen or not.
     masks
-        ``(T, N, S, S)`` bool of the chosen objects; all False where one is absent.
+        ``(T, N, S, S)`` bool of the chosen objects; all False where one is absent or
+        fewer than `SMALLEST_SIGHT` pixels of it are in view.
     """
 
     frames: torch.Tensor
@@ -56,14 +61,68 @@ def make_clip(
     while True:
         example = corpus.pick(random)
         frames, labels = animate(example, style, random)
+        if random.random() < style.reverse:
+            frames, labels = frames.flip(0), np.ascontiguousarray(labels[::-1])
         ids = choose_objects(labels[0], objects, random)
         if len(ids):
             break
-    if style.frames > 1:
-        frames, labels = disturb(frames, labels, corpus, random)
+    if style.frames > 1 and style.absence > 0:
+        scene = Scene(frames, labels)
+        elsewhere = _elsewhere(corpus, example, ids, style.size, random)
+        scene = make_absent(scene, ids, elsewhere, style.absence, random)
+        frames, labels = scene.frames, scene.labels
     frames = normalise(vary(frames, random, invert=example.invert))
+    return Clip(frames, labels, visible_masks(labels, ids))
+
+
+def disturb(
+    frames: torch.Tensor,
+    labels: np.ndarray,
+    corpus: Corpus,
+    random: np.random.Generator,
+    *,
+    absence: float = ABSENCE,
+) -> tuple[torch.Tensor, np.ndarray]:
+    """Return a clip some of whose objects are not there on some frames but the first.
+
+    Objects that come into view from another place have ids of their own, above
+    `napari_sam2.train.absence.FOREIGN`.
+    """
+    ids = np.setdiff1d(labels[0], [0])
+    elsewhere = _another_picture(corpus, labels.shape[1], random)
+    scene = make_absent(Scene(frames, labels), ids, elsewhere, absence, random)
+    return scene.frames, scene.labels
+
+
+def visible_masks(labels: np.ndarray, ids: np.ndarray) -> torch.Tensor:
+    """Return ``(T, N, S, S)`` bool masks of some objects, empty where hardly seen."""
     masks = torch.from_numpy(labels[:, None] == ids[None, :, None, None])
-    return Clip(frames, labels, masks)
+    area = masks.flatten(2).sum(dim=2)
+    seen: torch.Tensor = masks & (area >= SMALLEST_SIGHT)[..., None, None]
+    return seen
+
+
+def _elsewhere(
+    corpus: Corpus,
+    example: Example,
+    ids: np.ndarray,
+    size: int,
+    random: np.random.Generator,
+) -> Scene:
+    """Return one frame of the same picture without the objects, or of another one."""
+    if random.random() < 0.5:
+        frames, labels = animate(example, _still(size), random)
+        if not np.isin(labels, ids).any():
+            return Scene(frames, labels)
+    return _another_picture(corpus, size, random)
+
+
+def _another_picture(corpus: Corpus, size: int, random: np.random.Generator) -> Scene:
+    return Scene(*animate(corpus.pick(random), _still(size), random))
+
+
+def _still(size: int) -> CropStyle:
+    return CropStyle(1, size, (0.1 * size, 0.45 * size), 0.0)
 
 
 def animate(
@@ -81,8 +140,6 @@ def animate(
     step = 2 if available >= 2 * style.frames and random.random() < 0.4 else 1
     first = int(random.integers(max(1, available - step * (style.frames - 1))))
     chosen = np.minimum(first + step * np.arange(style.frames), available - 1)
-    if random.random() < 0.5:
-        chosen = chosen[::-1]
     part = Example(
         example.name,
         tuple(np.ascontiguousarray(level[chosen]) for level in example.levels),
@@ -115,53 +172,3 @@ def choose_objects(
     )
     again = random.choice(ids, count - len(chosen), replace=True, p=weights)
     return np.concatenate([chosen, again])
-
-
-def disturb(
-    frames: torch.Tensor,
-    labels: np.ndarray,
-    corpus: Corpus,
-    random: np.random.Generator,
-) -> tuple[torch.Tensor, np.ndarray]:
-    """Sometimes let something pass in front of the cells, or cut to another scene."""
-    draw = random.random()
-    if draw < 0.3:
-        return occlude(frames, labels, random)
-    if draw < 0.38:
-        count, size = len(labels), labels.shape[1]
-        style = CropStyle(1, size, (0.1 * size, 0.45 * size), 0.0)
-        other, _ = animate(corpus.pick(random), style, random)
-        first = int(random.integers(1, count))
-        last = int(random.integers(first, count)) + 1
-        frames, labels = frames.clone(), labels.copy()
-        frames[first:last] = other[:1]
-        labels[first:last] = 0
-    return frames, labels
-
-
-def occlude(
-    frames: torch.Tensor, labels: np.ndarray, random: np.random.Generator
-) -> tuple[torch.Tensor, np.ndarray]:
-    """Let an ellipse, filled with another part of the picture, cross the scene.
-
-    It keeps out of frame 0, where objects are prompted.
-    """
-    count, size = len(labels), labels.shape[1]
-    frames, labels = frames.clone(), labels.copy()
-    radius = random.uniform(0.06, 0.2, 2) * size
-    start = random.uniform(0.2, 0.8, 2) * size
-    velocity = random.normal(0, 0.06 * size, 2)
-    shift = tuple(int(value) for value in random.integers(size // 4, 3 * size // 4, 2))
-    smooth = random.random() < 0.5
-    y, x = np.mgrid[:size, :size]
-    for frame in range(1, count):
-        middle = start + velocity * frame
-        inside = ((y - middle[0]) / radius[0]) ** 2 + (
-            (x - middle[1]) / radius[1]
-        ) ** 2 < 1
-        cover = torch.roll(frames[0], shift, (1, 2))
-        if smooth:
-            cover = cover.mean(dim=(1, 2), keepdim=True).expand_as(cover)
-        frames[frame] = torch.where(torch.from_numpy(inside), cover, frames[frame])
-        labels[frame][inside] = 0
-    return frames, labels

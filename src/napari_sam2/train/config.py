@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from napari_sam2.errors import InputError
+from napari_sam2.train.losses import PRESETS, LossWeights
 
 Schedule = Literal["constant", "linear", "cosine"]
 Table = TypeVar("Table")
@@ -64,6 +65,16 @@ class Stage:
     motion
         Scales all motion; 1 moves a cell by up to about 4 % of the crop per frame. Each
         clip draws its own strength up to this.
+    absence
+        Probability that an object of a clip vanishes or is covered on some frames.
+    reverse
+        Probability that a clip runs backwards.
+    anchors
+        Up to so many frames of a clip are prompted at first: the first, and others.
+    corrections, correction_clicks, correcting
+        In a part ``correcting`` of the steps, up to ``corrections`` frames of a clip
+        (or a single image, if this is not 0) get up to ``correction_clicks`` further
+        clicks on what is wrong, one after the other.
     learning_rate, warmup, schedule, final_fraction
         Linear warm-up over ``warmup`` steps, then constant, or decaying to
         ``final_fraction`` of the rate at the stage's end.
@@ -85,6 +96,12 @@ class Stage:
     image_objects: int = 8
     diameter: tuple[float, float] = (12.0, 56.0)
     motion: float = 1.0
+    absence: float = 0.3
+    reverse: float = 0.5
+    anchors: int = 1
+    corrections: int = 0
+    correction_clicks: int = 7
+    correcting: float = 0.5
     learning_rate: float = 1e-3
     warmup: int = 0
     schedule: Schedule = "constant"
@@ -158,6 +175,8 @@ class TrainConfig:
         Of the first weights and of every step's random numbers.
     weight_decay, clip_norm, ema_decay
         AdamW, gradient clipping and the moving average of weights that is exported.
+    losses
+        Weights of the losses: a preset of `napari_sam2.train.losses`, changed.
     precision
         ``"fp32"`` or ``"bf16"`` (autocast).
     threads
@@ -172,6 +191,7 @@ class TrainConfig:
     model: str
     stages: tuple[Stage, ...]
     sources: tuple[Source, ...]
+    losses: LossWeights = field(default_factory=LossWeights)
     seed: int = 0
     weight_decay: float = 0.02
     clip_norm: float = 1.0
@@ -211,7 +231,23 @@ def read_config(path: Path) -> TrainConfig:
     sources = tuple(_build(path, Source, entry) for entry in table.pop("sources", []))
     if not stages or not sources:
         raise InputError(f"{path}: needs at least one [[stages]] and one [[sources]]")
-    return _build(path, TrainConfig, {**table, "stages": stages, "sources": sources})
+    losses = _losses(path, table.pop("losses", {}))
+    return _build(
+        path,
+        TrainConfig,
+        {**table, "stages": stages, "sources": sources, "losses": losses},
+    )
+
+
+def _losses(path: Path, entry: Mapping[str, Any]) -> LossWeights:
+    """Read ``[losses]``: a preset, and what differs from it."""
+    values = dict(entry)
+    name = values.pop("preset", "paper")
+    if name not in PRESETS:
+        raise InputError(
+            f"{path}: [losses] has no preset {name!r}; known: {', '.join(PRESETS)}"
+        )
+    return _build(path, LossWeights, {**asdict(PRESETS[name]), **values})
 
 
 def _stage(path: Path, entry: Mapping[str, Any]) -> Stage:

@@ -1,31 +1,68 @@
 """Losses of SAM 2: the best of the masks, predicted IoU, presence.
 
-All work on low-resolution logits against soft targets (the covered share of each
-low-resolution pixel), which costs a sixteenth of comparing at full size.
+They compare logits with soft targets (the covered share of each pixel), either at the
+low resolution of the logits, which costs a sixteenth, or at that of the model's input.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch.nn import functional
 
+PixelLoss = Literal["focal", "cross-entropy"]
+
+FOCAL_ALPHA, FOCAL_GAMMA = 0.25, 2.0
+
 
 @dataclass(frozen=True, slots=True)
 class LossWeights:
-    """Weights of the parts.
+    """Weights of the parts; the defaults are those of SAM 2, the preset "paper".
 
-    ``every`` is the share that the mean over masks gets; ``dense`` belongs to the task
-    of `napari_sam2.train.dense`.
+    Attributes
+    ----------
+    pixel_loss
+        ``"focal"`` (α = 0.25, γ = 2) or ``"cross-entropy"``, mean over pixels.
+    pixel, dice, iou, presence
+        Weights of pixel loss, dice loss, predicted IoU (L1) and presence.
+    every
+        Share that the mean over all masks gets, besides the best of them.
+    second
+        Weight of the masks that a prompt of this kind would not choose from.
+    full_size
+        Compare at the size of the model's input instead of a quarter of it.
+    dense
+        Weight of the task of `napari_sam2.train.dense`; set by the stage.
     """
 
-    pixel: float = 5.0
+    pixel_loss: PixelLoss = "focal"
+    pixel: float = 20.0
     dice: float = 1.0
-    every: float = 0.1
     iou: float = 1.0
-    presence: float = 0.4
-    dense: float = 1.0
+    presence: float = 1.0
+    every: float = 0.0
+    second: float = 0.0
+    full_size: bool = True
+    dense: float = 0.0
+
+
+PRESETS = {
+    "paper": LossWeights(),
+    "nano": LossWeights(
+        "cross-entropy",
+        pixel=5.0,
+        dice=1.0,
+        iou=1.0,
+        presence=0.8,
+        every=0.1,
+        second=0.3,
+        full_size=False,
+        dense=1.0,
+    ),
+}
+"""By name: what fine-tunes the official weights, and what teaches from nothing."""
 
 
 def soft_targets(masks: torch.Tensor, stride: int = 4) -> torch.Tensor:
@@ -35,10 +72,17 @@ def soft_targets(masks: torch.Tensor, stride: int = 4) -> torch.Tensor:
     return pooled.reshape(*masks.shape[:-2], *pooled.shape[-2:])
 
 
-def pixel_loss(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Return ``(objects, masks)``: binary cross-entropy, mean over pixels."""
+def pixel_loss(
+    logits: torch.Tensor, targets: torch.Tensor, kind: PixelLoss = "cross-entropy"
+) -> torch.Tensor:
+    """Return ``(objects, masks)``: cross-entropy or focal loss, mean over pixels."""
     wide = targets.unsqueeze(1).expand_as(logits)
     loss = functional.binary_cross_entropy_with_logits(logits, wide, reduction="none")
+    if kind == "focal":
+        probability = logits.sigmoid()
+        miss = probability * (1 - wide) + (1 - probability) * wide
+        balance = FOCAL_ALPHA * wide + (1 - FOCAL_ALPHA) * (1 - wide)
+        loss = balance * miss**FOCAL_GAMMA * loss
     return loss.mean(dim=(-2, -1))
 
 
@@ -87,14 +131,27 @@ def prompt_losses(
         Of the parts.
     """
     present = targets.flatten(1).amax(dim=1) > 0
-    shape = weights.pixel * pixel_loss(candidates, targets)
+    pixels = pixel_loss(candidates, targets, weights.pixel_loss)
+    shape = weights.pixel * pixels
     shape = shape + weights.dice * dice_loss(candidates, targets)
     with torch.no_grad():
         actual = mask_iou(candidates, targets)
     quality = (candidate_iou - actual).abs().mean(dim=1)
-    total = shape.amin(dim=1) + weights.every * shape.mean(dim=1)
+    total = shape.amin(dim=1)
+    if weights.every:
+        total = total + weights.every * shape.mean(dim=1)
     total = total + weights.iou * quality
     presence = functional.binary_cross_entropy_with_logits(
         object_score, present.float(), reduction="none"
     )
     return torch.where(present, total, 0.0) + weights.presence * presence
+
+
+def at_target_size(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Resize ``(objects, masks, h, w)`` logits to the size of the targets."""
+    size = targets.shape[-2:]
+    if logits.shape[-2:] == size:
+        return logits
+    return functional.interpolate(
+        logits.float(), size, mode="bilinear", align_corners=False
+    )

@@ -23,12 +23,18 @@ class CropStyle:
         Range of the central object's diameter in crop pixels.
     motion
         0 holds still; 1 is the usual strength.
+    absence
+        Probability that a followed object vanishes or is covered on some frames.
+    reverse
+        Probability that a clip runs backwards.
     """
 
     frames: int
     size: int
     diameter: tuple[float, float]
     motion: float = 1.0
+    absence: float = 0.0
+    reverse: float = 0.0
 
 
 def sampling_grid(
@@ -121,14 +127,19 @@ def _centre(
 
 def _drift(style: CropStyle, random: np.random.Generator) -> np.ndarray:
     """Return ``(T, 2)`` drift of the crop in crop pixels, 0 at the start."""
-    # A fifth of the clips drift fast enough for objects to leave and enter.
-    speed = 0.06 if random.random() < 0.2 else 0.012
+    # A quarter of the clips drift fast enough for objects to leave and enter; some of
+    # these come back.
+    draw = random.random()
+    speed = 0.07 if draw < 0.25 else 0.012
     strength = style.motion * style.size * speed
     velocity = random.normal(0, strength, 2)
     path = np.zeros((style.frames, 2))
     for frame in range(1, style.frames):
         velocity = velocity + random.normal(0, 0.3 * strength, 2)
         path[frame] = path[frame - 1] + velocity
+    if draw < 0.12:
+        there = (style.frames + 1) // 2
+        path[there:] = path[: style.frames - there][::-1]
     return path
 
 

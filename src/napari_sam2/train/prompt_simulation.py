@@ -18,14 +18,14 @@ def bounding_box(mask: np.ndarray) -> tuple[int, int, int, int]:
 
 def deepest_pixel(mask: np.ndarray) -> tuple[int, int]:
     """Return ``(y, x)`` farthest from the mask's border, the first in row order."""
-    y0, x0, depth = _depth(mask)
+    y0, x0, depth = inner_distance(mask)
     y, x = np.unravel_index(int(np.argmax(depth)), depth.shape)
     return y0 + int(y), x0 + int(x)
 
 
 def click_inside(mask: np.ndarray, random: np.random.Generator) -> tuple[int, int]:
     """Return ``(y, x)`` of a click on an object: its middle, or well inside it."""
-    y0, x0, depth = _depth(mask)
+    y0, x0, depth = inner_distance(mask)
     deepest = float(depth.max())
     if random.random() < 0.5:
         choice = int(np.argmax(depth))
@@ -94,8 +94,8 @@ def coarse_logits(
     return np.where(inside, 10.0, -10.0).astype(np.float32)
 
 
-def _depth(mask: np.ndarray) -> tuple[int, int, np.ndarray]:
-    """Return the distance to the border inside the bounding box, and its corner.
+def inner_distance(mask: np.ndarray) -> tuple[int, int, np.ndarray]:
+    """Return the bounding box's corner ``y, x``, and the distance to the border inside.
 
     Pixels outside the picture count as outside the object.
     """

@@ -6,7 +6,7 @@ import copy
 import csv
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,6 @@ from napari_sam2.train.config import Stage, TrainConfig
 from napari_sam2.train.dense import DenseHead
 from napari_sam2.train.examples import Corpus
 from napari_sam2.train.initialise import initialise_local
-from napari_sam2.train.losses import LossWeights
 from napari_sam2.train.parallel import average_gradients, rank
 from napari_sam2.train.passes import run_batch
 from napari_sam2.train.validation import validate
@@ -202,7 +201,8 @@ def train_step(
         group["lr"] = stage.rate(stage_step)
     with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bf16"):
         head = state.head if stage.dense > 0 else None
-        scores = run_batch(state.model, batch, LossWeights(dense=stage.dense), head)
+        weights = replace(config.losses, dense=stage.dense)
+        scores = run_batch(state.model, batch, weights, head)
     state.optimizer.zero_grad(set_to_none=True)
     torch.autograd.backward(scores.loss)
     average_gradients(nn.ModuleList([state.model, state.head]))
