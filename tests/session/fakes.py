@@ -26,21 +26,31 @@ class FakeSource:
 class FakeStore:
     """A label store that keeps everything in memory and records its commits."""
 
-    frame_shape = SHAPE
-
-    def __init__(self):
+    def __init__(self, frame_shape=SHAPE, logits_shape=SHAPE):
+        self.frame_shape, self.logits_shape = frame_shape, logits_shape
         self.labels, self.logits, self.anchors = {}, {}, []
+        self.scores = {}
         self.progress, self.is_finished = None, False
 
     def write(self, result):
-        self.labels[result.frame_index] = result.labels.copy()
+        frame_index = result.frame_index
+        self.labels[frame_index] = result.labels.copy()
+        scores = result.scores
         for row, object_id in enumerate(result.object_ids):
-            self.logits.setdefault(result.frame_index, {})[object_id] = result.logits[
-                row
-            ]
+            self.logits.setdefault(frame_index, {})[object_id] = result.logits[row]
+            self.scores[frame_index, object_id] = (
+                float(scores.object_score[row]),
+                float(scores.predicted_iou[row]),
+                float(scores.stability[row]),
+                int(scores.area[row]),
+            )
+        for object_id in self.logits.get(frame_index, {}):  # some have lost pixels
+            area = int((result.labels == object_id).sum())
+            others = self.scores[frame_index, object_id][:3]
+            self.scores[frame_index, object_id] = (*others, area)
 
     def read_labels(self, frame_index):
-        return self.labels.get(frame_index, np.zeros(SHAPE, np.uint16))
+        return self.labels.get(frame_index, np.zeros(self.frame_shape, np.uint16))
 
     def read_logits(self, frame_index, *, without=()):
         kept = {
@@ -48,11 +58,15 @@ class FakeStore:
             for object_id, logits in sorted(self.logits.get(frame_index, {}).items())
             if object_id not in without
         }
-        stack = list(kept.values()) or [np.zeros(SHAPE, np.float32)]
+        stack = list(kept.values()) or [np.zeros(self.logits_shape, np.float32)]
         return tuple(kept), np.stack(stack)[: len(kept)]
 
     def write_anchor(self, anchor):
         self.anchors.append(anchor)
+
+    def read_anchors(self):
+        places = {(one.object_id, one.frame_index): one for one in self.anchors}
+        return [places[place] for place in sorted(places)]
 
     def commit(self, progress, snapshot):
         self.progress = (progress, snapshot)
@@ -88,7 +102,7 @@ class FakePredictor:
 
     def __init__(self):
         self.recent = {}
-        self.steps = []
+        self.steps, self.replayed = [], []
 
     def step(self, frame_index, frame, prompts=(), *, objects=None, reverse=False):
         assert frame[0, 0, 0] == frame_index
@@ -103,6 +117,10 @@ class FakePredictor:
             for row in range(len(prompts))
         )
         return FakeStep(frame_index, ids, logits, anchors)
+
+    def replay(self, frame_index, frame, *anchors):
+        assert frame[0, 0, 0] == frame_index
+        self.replayed += [(one.object_id, frame_index) for one in anchors]
 
     def forget_recent(self, object_ids=None):
         for object_id in list(self.recent) if object_ids is None else object_ids:

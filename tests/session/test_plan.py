@@ -1,19 +1,27 @@
 """Sweeps and resolution: arithmetic on frame numbers, no movie in sight."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_sam2.errors import InputError
-from napari_sam2.prompts import BoxPrompt, FramePrompt, PointPrompt, PromptedObject
+from napari_sam2.prompts import (
+    BoxPrompt,
+    FramePrompt,
+    MaskPrompt,
+    PointPrompt,
+    PromptedObject,
+)
+from napari_sam2.session.frame_set import FrameSet
 from napari_sam2.session.plan import (
     Direction,
     FrameRange,
     Plan,
-    sweeps,
     timelines,
 )
 from napari_sam2.session.resolution import resolution
+from napari_sam2.session.sweeps import sweeps
 
 
 def clicked(object_id, *frames, parent=None):
@@ -81,7 +89,7 @@ def test_a_movie_of_one_frame_is_one_visit():
         min_size=1,
         max_size=5,
     ),
-    st.sampled_from(Direction),
+    st.sampled_from((Direction.BOTH, Direction.FORWARD, Direction.BACKWARD)),
     st.integers(0, 28),
     st.integers(1, 30),
 )
@@ -117,3 +125,102 @@ def test_only_later_clicks_need_the_frames_before_them():
 
 def test_first_clicks_need_their_own_frame_only():
     assert resolution([clicked(1, 2), clicked(2, 90)]).frames == (2, 90)
+
+
+# --- Repairs, and single gaps
+
+
+def walks(objects, **options):
+    """Spans by object and direction, and the frames that are read."""
+    found = sweeps(timelines(objects, 20), Plan(FrameRange(0, 20), **options))
+    return [(sweep.reverse, dict(sweep.spans), sweep.frames) for sweep in found]
+
+
+def test_a_repair_walks_from_the_anchors_of_its_gaps_and_reads_nothing_else():
+    objects = [clicked(1, 4, 10, 15), clicked(2, 0), clicked(3, 8)]
+    only = {1: FrameSet.of([2, 7, 12, 13]), 3: FrameSet.of([9])}
+    assert walks(objects, only=only) == [
+        (True, {1: ((3, 2),)}, (3, 2)),
+        (False, {1: ((5, 7), (11, 13)), 3: ((9, 9),)}, (5, 6, 7, 9, 11, 12, 13)),
+    ]
+
+
+def test_a_repair_writes_what_was_asked_for_alone():
+    life = timelines([clicked(1, 4)], 20)
+    plan = Plan(FrameRange(0, 20), only={1: FrameSet.of([4, 7, 8])}, locks={1: {8}})
+    (sweep,) = sweeps(life, plan)
+    assert sweep.spans == {1: ((4, 7),)}
+    assert [f for f in sweep.frames if sweep.written_at(f)] == [4, 7]
+    assert sweep.beginning_at(4) == (1,)
+
+
+def test_a_repair_backward_starts_at_the_right_anchor():
+    only = {1: FrameSet.of([6, 7])}
+    assert walks([clicked(1, 4, 10)], only=only, direction=Direction.BACKWARD) == [
+        (True, {1: ((9, 6),)}, (9, 8, 7, 6))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("start", "expected"),
+    [
+        (1, [(True, {1: ((3, 0),)}, (3, 2, 1, 0))]),
+        (4, [(False, {1: ((4, 6),)}, (4, 5, 6))]),
+        (6, [(False, {1: ((4, 6),)}, (4, 5, 6))]),
+        (18, [(False, {1: ((7, 19),)}, tuple(range(7, 20)))]),
+    ],
+)
+def test_to_the_next_anchor_is_the_gap_around_the_frame(start, expected):
+    way = Direction.NEXT_ANCHOR
+    assert walks([clicked(1, 4, 7)], direction=way, start=start) == expected
+
+
+def test_one_frame_is_reached_from_its_anchor_and_written_alone():
+    plan = Plan(FrameRange(0, 20), Direction.ONE_FRAME, start=6)
+    (sweep,) = sweeps(timelines([clicked(1, 4, 9)], 20), plan)
+    assert sweep.frames == (5, 6)
+    assert sweep.written_at(5) == ()
+    assert sweep.written_at(6) == (1,)
+
+
+@pytest.mark.parametrize("way", [Direction.NEXT_ANCHOR, Direction.ONE_FRAME])
+def test_a_direction_around_a_frame_needs_the_frame(way):
+    with pytest.raises(ValueError, match="needs the frame"):
+        Plan(FrameRange(0, 20), way)
+
+
+@given(
+    st.sets(st.integers(0, 29), min_size=1, max_size=4),
+    st.sets(st.integers(0, 29)),
+    st.sets(st.integers(0, 29)),
+)
+def test_a_repair_writes_each_frame_asked_for_once(anchors, asked, locked):
+    only, locks = {1: FrameSet.of(asked)}, {1: FrameSet.of(locked)}
+    plan = Plan(FrameRange(0, 30), only=only, locks=locks)
+    found = sweeps(timelines([clicked(1, *sorted(anchors))], 30), plan)
+    written = [f for sweep in found for f in sweep.frames if sweep.written_at(f)]
+    assert sorted(written) == sorted(asked - locked)
+
+
+def test_a_stored_anchor_needs_no_walk_up_to_it():
+    objects = [clicked(1, 2, 6, 9), clicked(2, 3)]
+    needed = {1: (6, 9)}
+    walk = resolution(objects, needed, {(1, 6)})
+    assert walk.frames == (6, 7, 8, 9)
+    assert walk.replayed_at(6) == (1,)
+    assert walk.objects_at(6) == ()
+    assert walk.followed == {1: ((7, 9),)}
+    everything = resolution(objects, needed)
+    assert everything.frames == tuple(range(2, 10))
+    assert everything.followed == {1: ((3, 6), (7, 9))}
+
+
+def test_a_correction_is_followed_from_the_anchor_before_it_alone():
+    prompts = (
+        *clicked(1, 2).prompts,
+        FramePrompt(1, 6, mask=MaskPrompt(np.ones((2, 2), bool))),
+        *clicked(1, 9).prompts,
+    )
+    walk = resolution([PromptedObject(1, prompts)])
+    assert walk.followed == {1: ((7, 9),)}
+    assert walk.frames == (2, 6, 7, 8, 9)

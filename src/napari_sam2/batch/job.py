@@ -34,10 +34,10 @@ from napari_sam2.session.plan import (
     FrameRange,
     MergePolicy,
     Plan,
-    sweeps,
     timelines,
 )
 from napari_sam2.session.session import FrameDone, Session
+from napari_sam2.session.sweeps import sweeps
 
 if TYPE_CHECKING:
     from napari_sam2.tracking.predictor import StreamingPredictor

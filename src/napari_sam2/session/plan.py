@@ -1,19 +1,19 @@
-"""What is to be tracked: range, direction, locks, and the sweeps that follow from them.
+"""What is to be tracked: range, direction, locks, and when each object can exist.
 
 An *anchor* is a frame on which a person prompted an object. Each gap between two
 neighbouring anchors is tracked by itself, so that the result is a function of the
-anchors and not of the order of clicks. A *sweep* is one walk through the movie in
-which all objects take their gaps in step; it is pure arithmetic on frame numbers.
+anchors and not of the order of clicks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from napari_sam2.errors import InputError
 from napari_sam2.prompts import PromptedObject
+from napari_sam2.session.frame_set import FrameSet
 
 COMMIT_INTERVAL = 25
 """Frames between two commits: a resumed run computes at most so many again."""
@@ -25,6 +25,14 @@ class Direction(StrEnum):
     BOTH = "both"
     FORWARD = "forward"
     BACKWARD = "backward"
+    NEXT_ANCHOR = "next_anchor"
+    """The gap that a frame lies in, or that begins on it."""
+    ONE_FRAME = "one_frame"
+    """A frame alone; those between its anchor and itself are computed, not written."""
+
+
+AROUND_A_FRAME = (Direction.NEXT_ANCHOR, Direction.ONE_FRAME)
+"""Directions that need to know where they start."""
 
 
 class MergePolicy(StrEnum):
@@ -69,16 +77,34 @@ class Plan:
     merge
         What happens to labels that the tracker does not own.
     locks
-        Frames of an object (by id) that are never rewritten.
+        Frames of an object (by id) that are never rewritten, and whose pixels no other
+        object takes.
     key
         Hash of everything that decides the result; a run resumes onto an equal key.
+        Empty: the run is never resumed, and takes no snapshots.
+    only
+        Frames of an object (by id) that may be written: a repair. None for all; an
+        object that is not in it is not tracked.
+    start
+        Frame that the directions `NEXT_ANCHOR` and `ONE_FRAME` are about.
     """
 
     frames: FrameRange
     direction: Direction = Direction.BOTH
     merge: MergePolicy = MergePolicy.KEEP
-    locks: Mapping[int, frozenset[int]] = field(default_factory=dict)
+    locks: Mapping[int, Collection[int]] = field(default_factory=dict)
     key: str = ""
+    only: Mapping[int, FrameSet] | None = None
+    start: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.direction in AROUND_A_FRAME and self.start is None:
+            raise ValueError(f"direction {self.direction} needs the frame to start on")
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the masklets are complete when the plan is done: it is no repair."""
+        return self.only is None and self.direction not in AROUND_A_FRAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,81 +165,3 @@ def timelines(objects: Sequence[PromptedObject], frame_count: int) -> list[Timel
         )
         for thing in prompted
     ]
-
-
-@dataclass(frozen=True, slots=True)
-class Sweep:
-    """One walk through the movie.
-
-    Attributes
-    ----------
-    frames
-        Frames in the order of the walk.
-    reverse
-        True when it walks backward.
-    spans
-        By object: first and last frame of its walk, in walking order.
-    """
-
-    frames: range
-    reverse: bool
-    spans: Mapping[int, tuple[int, int]]
-
-    def objects_at(self, frame_index: int) -> tuple[int, ...]:
-        """Return the objects that the sweep tracks or replays on a frame, by id."""
-        sign = -1 if self.reverse else 1
-        return tuple(
-            object_id
-            for object_id, (begin, end) in sorted(self.spans.items())
-            if sign * begin <= sign * frame_index <= sign * end
-        )
-
-
-def sweeps(objects: Sequence[Timeline], plan: Plan) -> list[Sweep]:
-    """Return the sweeps of a plan, in the order in which they run.
-
-    Forward: everything from an object's first anchor on. Backward: everything up to
-    its last. Both: backward from before its first anchor, then forward from it, so
-    that the gaps between anchors run forward. Only frames of the range are walked; an
-    anchor outside of it still conditions them.
-    """
-    if plan.direction is Direction.FORWARD:
-        planned = [_forward(objects, plan.frames)]
-    elif plan.direction is Direction.BACKWARD:
-        starts = {timeline.object_id: timeline.anchors[-1] for timeline in objects}
-        planned = [_backward(objects, starts, plan.frames)]
-    else:
-        starts = {timeline.object_id: timeline.anchors[0] - 1 for timeline in objects}
-        planned = [
-            _backward(objects, starts, plan.frames),
-            _forward(objects, plan.frames),
-        ]
-    return [sweep for sweep in planned if len(sweep.frames) > 0]
-
-
-def _forward(objects: Sequence[Timeline], frames: FrameRange) -> Sweep:
-    spans = {}
-    for timeline in objects:
-        begin = max(timeline.anchors[0], frames.first)
-        end = min(timeline.last, frames.stop - 1)
-        if begin <= end:
-            spans[timeline.object_id] = (begin, end)
-    begins = [begin for begin, _ in spans.values()]
-    ends = [end for _, end in spans.values()]
-    walk = range(min(begins), max(ends) + 1) if spans else range(0)
-    return Sweep(walk, False, spans)
-
-
-def _backward(
-    objects: Sequence[Timeline], starts: Mapping[int, int], frames: FrameRange
-) -> Sweep:
-    spans = {}
-    for timeline in objects:
-        begin = min(starts[timeline.object_id], timeline.last, frames.stop - 1)
-        end = max(timeline.first, frames.first)
-        if begin >= end:
-            spans[timeline.object_id] = (begin, end)
-    begins = [begin for begin, _ in spans.values()]
-    ends = [end for _, end in spans.values()]
-    walk = range(max(begins), min(ends) - 1, -1) if spans else range(0)
-    return Sweep(walk, True, spans)

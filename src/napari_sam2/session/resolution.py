@@ -2,16 +2,27 @@
 
 A prompts file says what a person clicked, not what they saw. The first anchor of an
 object is predicted without memory; a later click or box is a correction, predicted
-with the memory of the frames tracked up to it; a mask needs no prediction. All objects
-are resolved in one forward walk.
+with the memory of the frames tracked up to it; a mask needs no prediction. What a
+person saw is replayed where it was stored. All objects are resolved in one forward
+walk, in which each anchor knows the earlier ones alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from napari_sam2.interfaces import StoredAnchor
 from napari_sam2.prompts import FramePrompt, PromptedObject
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from napari_sam2.tracking.predictor import StreamingPredictor
+
+Place = tuple[int, int]
+"""Object id and frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,44 +34,126 @@ class Resolution:
     frames
         Frames that must be read, ascending.
     prompts
-        By frame: what was prompted there.
+        By frame: what was prompted there and must be predicted.
+    replayed
+        By frame: objects whose stored anchor there is replayed.
     followed
-        By object: first and last frame on which it must be tracked to reach its last
-        correction.
+        By object: first and last frame of each walk from an anchor to the correction
+        that comes next.
     """
 
     frames: tuple[int, ...]
     prompts: Mapping[int, tuple[FramePrompt, ...]]
-    followed: Mapping[int, tuple[int, int]]
+    replayed: Mapping[int, tuple[int, ...]]
+    followed: Mapping[int, tuple[tuple[int, int], ...]]
 
     def objects_at(self, frame_index: int) -> tuple[int, ...]:
         """Return the objects that must be tracked on a frame, by id."""
         return tuple(
             object_id
-            for object_id, (first, last) in sorted(self.followed.items())
-            if first <= frame_index <= last
+            for object_id, spans in sorted(self.followed.items())
+            if any(first <= frame_index <= last for first, last in spans)
         )
 
     def prompts_at(self, frame_index: int) -> tuple[FramePrompt, ...]:
-        """Return what was prompted on a frame."""
+        """Return what must be predicted on a frame."""
         return self.prompts.get(frame_index, ())
 
+    def replayed_at(self, frame_index: int) -> tuple[int, ...]:
+        """Return the objects whose stored anchor on a frame is replayed, by id."""
+        return self.replayed.get(frame_index, ())
 
-def resolution(objects: Sequence[PromptedObject]) -> Resolution:
-    """Plan the walk that resolves the prompts of all objects."""
+
+def resolution(
+    objects: Sequence[PromptedObject],
+    needed: Mapping[int, Collection[int]] | None = None,
+    stored: Collection[Place] = (),
+) -> Resolution:
+    """Plan the walk that makes anchors of prompts.
+
+    Parameters
+    ----------
+    objects
+        The prompted objects.
+    needed
+        By object: frames of the anchors that something will be tracked from; None
+        for all.
+    stored
+        Anchors that need not be predicted.
+    """
     prompts: dict[int, list[FramePrompt]] = {}
+    replayed: dict[int, list[int]] = {}
     followed = {}
+    frames = set()
     for thing in sorted(objects, key=lambda thing: thing.object_id):
-        for prompt in thing.prompts:
-            prompts.setdefault(prompt.frame_index, []).append(prompt)
-        corrections = [p.frame_index for p in thing.prompts[1:] if p.mask is None]
-        if corrections:
-            followed[thing.object_id] = (
-                thing.prompts[0].frame_index + 1,
-                corrections[-1],
-            )
-    frames = set(prompts)
-    for first, last in followed.values():
-        frames.update(range(first, last + 1))
-    by_frame = {frame: tuple(items) for frame, items in prompts.items()}
-    return Resolution(tuple(sorted(frames)), by_frame, followed)
+        object_id = thing.object_id
+        wanted = None if needed is None else needed.get(object_id, ())
+        chosen, walks = _chosen(thing, wanted, stored)
+        for prompt in chosen:
+            frame_index = prompt.frame_index
+            frames.add(frame_index)
+            if (object_id, frame_index) in stored:
+                replayed.setdefault(frame_index, []).append(object_id)
+            else:
+                prompts.setdefault(frame_index, []).append(prompt)
+        if walks:
+            followed[object_id] = tuple(walks)
+        for first, last in walks:
+            frames.update(range(first, last + 1))
+    return Resolution(
+        tuple(sorted(frames)),
+        {frame: tuple(items) for frame, items in prompts.items()},
+        {frame: tuple(items) for frame, items in replayed.items()},
+        followed,
+    )
+
+
+def _chosen(
+    thing: PromptedObject, wanted: Collection[int] | None, stored: Collection[Place]
+) -> tuple[list[FramePrompt], list[tuple[int, int]]]:
+    """Return the prompts of an object to make anchors of, and the walks between them.
+
+    A correction needs the anchor before it, and so on back to one that needs none.
+    """
+    chosen: list[FramePrompt] = []
+    walks: list[tuple[int, int]] = []
+    is_needed = False
+    for number in reversed(range(len(thing.prompts))):
+        prompt = thing.prompts[number]
+        frame_index = prompt.frame_index
+        if not (is_needed or wanted is None or frame_index in wanted):
+            continue
+        chosen.insert(0, prompt)
+        is_known = (thing.object_id, frame_index) in stored
+        is_needed = not is_known and prompt.mask is None and number > 0
+        if is_needed:
+            walks.insert(0, (thing.prompts[number - 1].frame_index + 1, frame_index))
+    return chosen, walks
+
+
+def make_anchors(
+    predictor: StreamingPredictor,
+    walk: Resolution,
+    frame_index: int,
+    frame: np.ndarray,
+    stored: Mapping[Place, StoredAnchor],
+) -> tuple[StoredAnchor, ...]:
+    """Take one step of the walk; return the anchors that are new.
+
+    Objects are followed up to their corrections. What follows an anchor remembers
+    nothing that was before it.
+    """
+    followed = walk.objects_at(frame_index)
+    if followed:
+        predictor.step(frame_index, frame, objects=followed)
+    prompts, replayed = walk.prompts_at(frame_index), walk.replayed_at(frame_index)
+    new: tuple[StoredAnchor, ...] = ()
+    if prompts:
+        new = predictor.step(frame_index, frame, prompts, objects=()).anchors
+    if replayed:
+        known = [stored[object_id, frame_index] for object_id in replayed]
+        predictor.replay(frame_index, frame, *known)
+    standing = (*(anchor.object_id for anchor in new), *replayed)
+    if standing:
+        predictor.forget_recent(standing)
+    return new

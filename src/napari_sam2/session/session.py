@@ -11,27 +11,16 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from napari_sam2.interfaces import (
-    FrameResult,
-    FrameSource,
-    LabelStore,
-    ObjectScores,
-    Progress,
-)
+from napari_sam2.interfaces import FrameSource, LabelStore, Progress, StoredAnchor
 from napari_sam2.prompts import PromptedObject
-from napari_sam2.session.merge import merge_labels
-from napari_sam2.session.plan import COMMIT_INTERVAL, Plan, Sweep, sweeps, timelines
-from napari_sam2.session.resolution import Resolution, resolution
-from napari_sam2.tracking.postprocess import label_image
+from napari_sam2.session.composition import Composer
+from napari_sam2.session.gaps import bounding_anchors
+from napari_sam2.session.plan import COMMIT_INTERVAL, Plan, timelines
+from napari_sam2.session.resolution import Resolution, make_anchors, resolution
+from napari_sam2.session.sweeps import Sweep, sweeps, walked_frames
 
 if TYPE_CHECKING:
     from napari_sam2.tracking.predictor import StreamingPredictor
-    from napari_sam2.tracking.step_result import StepResult
-
-LABEL_DTYPE = np.dtype(np.uint32)
-"""Of composed label images; a store narrows them to its own type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +32,11 @@ class FrameDone:
     frame_index
         The frame.
     object_ids
-        Objects whose masks on it are new.
+        Objects whose masks on it are new: prompted or replayed ones while prompts are
+        being resolved, written ones afterwards.
     written
-        False while prompts are being resolved: nothing is on disk yet.
+        False where no label is new: prompts are being resolved, or frames are passed
+        on the way to those asked for.
     position, total
         How many steps of the plan are done, of how many; a resumed run starts above 1.
     """
@@ -76,11 +67,6 @@ class Visit:
     frame_index: int
     is_first: bool
 
-    @property
-    def writes(self) -> bool:
-        """Whether the visit's masks go to the store."""
-        return isinstance(self.walk, Sweep)
-
 
 class Session:
     """Prompts, a movie, a label store and a predictor, brought together.
@@ -92,9 +78,15 @@ class Session:
     store
         Where masklets go.
     predictor
-        A fresh `StreamingPredictor` of the movie's frame shape.
+        A fresh `StreamingPredictor` of the movie's frame shape. With its two anchors
+        for each object and frame, a repair of a gap gives what a whole run gives.
     objects
-        The prompted objects.
+        All objects, also those that a repair does not track: they compete for pixels.
+    anchors
+        What people saw on anchors, such as `LabelStore.read_anchors` returns, as far
+        as it still belongs to the prompts: the caller leaves out anchors whose prompt
+        has changed. They are replayed; other prompts are resolved. Those of frames
+        without a prompt are passed over.
     has_foreign_labels
         Whether the store may hold labels that no object of the session owns.
     """
@@ -106,6 +98,7 @@ class Session:
         predictor: StreamingPredictor,
         objects: Sequence[PromptedObject],
         *,
+        anchors: Sequence[StoredAnchor] = (),
         has_foreign_labels: bool = False,
     ) -> None:
         self.source = source
@@ -113,11 +106,20 @@ class Session:
         self.predictor = predictor
         self.objects = tuple(objects)
         self.has_foreign_labels = has_foreign_labels
+        self._lives = timelines(self.objects, source.frame_count)
+        self._anchored = {
+            (life.object_id, frame) for life in self._lives for frame in life.anchors
+        }
+        places = {(one.object_id, one.frame_index): one for one in anchors}
+        self._stored = {
+            place: anchor for place, anchor in places.items() if place in self._anchored
+        }
 
     def propagate(self, plan: Plan) -> Generator[FrameDone, None, None]:
         """Track all objects as planned, going on from the last commit of an equal plan.
 
-        Closing the generator keeps what was written and commits it.
+        Closing the generator keeps what was written and commits it. While nobody asks
+        for the next frame, nothing is held but the session's own predictor.
 
         Yields
         ------
@@ -125,36 +127,54 @@ class Session:
             After each frame.
         """
         visits = self._visits(plan)
+        composer = self._composer(plan)
         position = self._starting_point(plan, visits)
         try:
             while position < len(visits):
                 visit = visits[position]
-                object_ids = self._advance(visit, plan)
+                object_ids, written = self._advance(visit, composer)
                 position += 1
                 if position % COMMIT_INTERVAL == 0:
                     self._commit(plan, visits, position)
                 yield FrameDone(
-                    visit.frame_index, object_ids, visit.writes, position, len(visits)
+                    visit.frame_index, object_ids, written, position, len(visits)
                 )
         except GeneratorExit:
             self._commit(plan, visits, position)
             raise
-        self.store.finish()
+        self._finish(plan)
+
+    # --- Before the first frame
 
     def _visits(self, plan: Plan) -> list[Visit]:
         """Return all steps of the plan: prompts are resolved first, then swept."""
-        lives = timelines(self.objects, self.source.frame_count)
-        walks: list[Resolution | Sweep] = [resolution(self.objects)]
-        walks += sweeps(lives, plan)
+        swept = sweeps(self._lives, plan)
+        needed = {
+            life.object_id: bounding_anchors(life, walked_frames(swept, life.object_id))
+            for life in self._lives
+        }
+        walks: list[Resolution | Sweep] = [
+            resolution(self.objects, needed, self._stored.keys()),
+            *swept,
+        ]
         return [
             Visit(stage, walk, frame_index, is_first=number == 0)
             for stage, walk in enumerate(walks)
             for number, frame_index in enumerate(walk.frames)
         ]
 
+    def _composer(self, plan: Plan) -> Composer:
+        return Composer(
+            self.store,
+            self.objects,
+            self._lives,
+            plan,
+            has_foreign_labels=self.has_foreign_labels,
+        )
+
     def _starting_point(self, plan: Plan, visits: Sequence[Visit]) -> int:
         """Return the first visit to make; restore the memory bank if it is later."""
-        recorded = self.store.read_progress()
+        recorded = self.store.read_progress() if plan.key else None
         if recorded is None or recorded[0].plan_key != plan.key:
             return 0
         progress, snapshot = recorded
@@ -162,6 +182,46 @@ class Session:
         reached = (progress.stage, progress.next_frame)
         places = [(visit.stage, visit.frame_index) for visit in visits]
         return places.index(reached) if reached in places else len(visits)
+
+    # --- Frame by frame
+
+    def _advance(
+        self, visit: Visit, composer: Composer
+    ) -> tuple[tuple[int, ...], bool]:
+        """Read one frame, take one step.
+
+        Returns
+        -------
+        tuple
+            The objects that it concerned, and whether it was written.
+        """
+        walk, frame_index = visit.walk, visit.frame_index
+        if visit.is_first:
+            self.predictor.forget_recent()
+        frame = self.source.read(frame_index)
+        if isinstance(walk, Resolution):
+            made = make_anchors(self.predictor, walk, frame_index, frame, self._stored)
+            for anchor in made:
+                self.store.write_anchor(anchor)
+            return (*walk.replayed_at(frame_index), *_owners(made)), False
+        tracked = walk.objects_at(frame_index)
+        anchored = {one for one in tracked if (one, frame_index) in self._anchored}
+        self._forget(set(walk.beginning_at(frame_index)) - anchored)
+        step = self.predictor.step(
+            frame_index, frame, objects=tracked, reverse=walk.reverse
+        )
+        written = walk.written_at(frame_index)
+        if written:
+            self.store.write(composer.result(step, written))
+        self._forget(anchored)
+        return written, bool(written)
+
+    def _forget(self, object_ids: set[int]) -> None:
+        """Forget the recent frames of objects that begin a gap."""
+        if object_ids:
+            self.predictor.forget_recent(sorted(object_ids))
+
+    # --- Between frames, and after the last
 
     def _commit(self, plan: Plan, visits: Sequence[Visit], position: int) -> None:
         """Make everything before ``position`` durable, with the memory to go on."""
@@ -171,89 +231,19 @@ class Session:
             next_frame=upcoming.frame_index if upcoming else None,
             plan_key=plan.key,
         )
-        self.store.commit(progress, self.predictor.snapshot())
+        self.store.commit(progress, self.predictor.snapshot() if plan.key else None)
 
-    def _advance(self, visit: Visit, plan: Plan) -> tuple[int, ...]:
-        """Read one frame, take one step; return the objects that it concerned."""
-        walk, frame_index = visit.walk, visit.frame_index
-        if visit.is_first:
-            self.predictor.forget_recent()
-        frame = self.source.read(frame_index)
-        if isinstance(walk, Resolution):
-            return self._resolve(walk, frame_index, frame)
-        tracked = walk.objects_at(frame_index)
-        step = self.predictor.step(
-            frame_index, frame, objects=tracked, reverse=walk.reverse
-        )
-        self._write(step, plan)
-        self._begin_gaps(frame_index, tracked)
-        return tracked
+    def _finish(self, plan: Plan) -> None:
+        """Mark the masklets complete, or after a repair make it durable."""
+        if plan.is_whole:
+            self.store.finish()
+        else:
+            self.store.commit(NO_RUN, None)
 
-    def _resolve(
-        self, walk: Resolution, frame_index: int, frame: np.ndarray
-    ) -> tuple[int, ...]:
-        """Follow objects up to their corrections; turn prompts into anchors."""
-        followed = walk.objects_at(frame_index)
-        if followed:
-            self.predictor.step(frame_index, frame, objects=followed)
-        prompts = walk.prompts_at(frame_index)
-        if not prompts:
-            return ()
-        step = self.predictor.step(frame_index, frame, prompts, objects=())
-        for anchor in step.anchors:
-            self.store.write_anchor(anchor)
-        self.predictor.forget_recent(step.object_ids)
-        return step.object_ids
 
-    def _begin_gaps(self, frame_index: int, tracked: Sequence[int]) -> None:
-        """Forget recent frames of objects that stand on an anchor: a new gap begins."""
-        here = {
-            thing.object_id
-            for thing in self.objects
-            if any(prompt.frame_index == frame_index for prompt in thing.prompts)
-        }
-        standing = [object_id for object_id in tracked if object_id in here]
-        if standing:
-            self.predictor.forget_recent(standing)
+NO_RUN = Progress(stage=0, next_frame=None, plan_key="")
+"""No plan is resumed on this."""
 
-    def _write(self, step: StepResult, plan: Plan) -> None:
-        """Compose the frame's label image from all its objects; store the new ones."""
-        frame_index = step.frame_index
-        rows = [
-            row
-            for row, object_id in enumerate(step.object_ids)
-            if frame_index not in plan.locks.get(object_id, ())
-        ]
-        object_ids = tuple(step.object_ids[row] for row in rows)
-        labels = self._label_image(frame_index, object_ids, step.logits[rows], plan)
-        area = np.bincount(labels.ravel(), minlength=max(object_ids, default=0) + 1)
-        scores = ObjectScores(
-            object_score=step.object_score[rows],
-            predicted_iou=step.predicted_iou[rows],
-            stability=step.stability[rows],
-            area=area[list(object_ids)].astype(np.int64),
-        )
-        self.store.write(
-            FrameResult(frame_index, labels, object_ids, step.logits[rows], scores)
-        )
 
-    def _label_image(
-        self,
-        frame_index: int,
-        object_ids: tuple[int, ...],
-        logits: np.ndarray,
-        plan: Plan,
-    ) -> np.ndarray:
-        """Let all objects of the frame compete for pixels, then merge foreign ones."""
-        owned = [thing.object_id for thing in self.objects]
-        others, other_logits = self.store.read_logits(frame_index, without=object_ids)
-        rivals = [row for row, other in enumerate(others) if other in owned]
-        if rivals:
-            object_ids = object_ids + tuple(others[row] for row in rivals)
-            logits = np.concatenate((logits, other_logits[rivals]))
-        shape = self.store.frame_shape
-        labels = label_image(object_ids, logits, shape, LABEL_DTYPE)
-        if not self.has_foreign_labels:
-            return labels
-        existing = self.store.read_labels(frame_index)
-        return merge_labels(existing, labels, owned, plan.merge)
+def _owners(anchors: Sequence[StoredAnchor]) -> tuple[int, ...]:
+    return tuple(anchor.object_id for anchor in anchors)

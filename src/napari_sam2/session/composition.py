@@ -1,0 +1,138 @@
+"""The label image of a frame: all its objects, what people drew, what is locked.
+
+What was locked comes first, then what was drawn, then the highest logit; labels that
+nobody of the session owns meet the merge policy at last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_sam2.interfaces import FrameResult, LabelStore, ObjectScores
+from napari_sam2.prompts import PromptedObject
+from napari_sam2.session.merge import merge_labels
+from napari_sam2.session.plan import Plan, Timeline
+from napari_sam2.tracking.postprocess import label_image
+
+if TYPE_CHECKING:
+    from napari_sam2.tracking.step_result import StepResult
+
+LABEL_DTYPE = np.dtype(np.uint32)
+"""Of composed label images; a store narrows them to its own type."""
+
+
+class Composer:
+    """Composes the frames of one plan.
+
+    Parameters
+    ----------
+    store
+        Where the other masks of a frame are.
+    objects
+        All objects of the session: whoever competes for pixels.
+    lives
+        Their timelines; an object does not compete where it cannot exist.
+    plan
+        Locks and merge policy.
+    has_foreign_labels
+        Whether the store may hold labels that no object of the session owns.
+    """
+
+    def __init__(
+        self,
+        store: LabelStore,
+        objects: Sequence[PromptedObject],
+        lives: Sequence[Timeline],
+        plan: Plan,
+        *,
+        has_foreign_labels: bool,
+    ) -> None:
+        self.store, self.plan = store, plan
+        self.has_foreign_labels = has_foreign_labels
+        self._owned = sorted({thing.object_id for thing in objects} | set(plan.locks))
+        self._lives = {life.object_id: life for life in lives}
+        self._drawn: dict[int, dict[int, np.ndarray]] = {}
+        for thing in objects:
+            for prompt in thing.prompts:
+                if prompt.mask is not None:
+                    on_frame = self._drawn.setdefault(prompt.frame_index, {})
+                    on_frame[thing.object_id] = prompt.mask.mask
+
+    def result(self, step: StepResult, object_ids: Sequence[int]) -> FrameResult:
+        """Return what is to be written of a step: only some of its objects.
+
+        Areas are pixels of the label image.
+        """
+        rows = [step.object_ids.index(object_id) for object_id in object_ids]
+        logits = step.logits[rows]
+        labels = self.labels(step.frame_index, tuple(object_ids), logits)
+        area = np.bincount(labels.ravel(), minlength=max(object_ids, default=0) + 1)
+        scores = ObjectScores(
+            object_score=step.object_score[rows],
+            predicted_iou=step.predicted_iou[rows],
+            stability=step.stability[rows],
+            area=area[list(object_ids)].astype(np.int64),
+        )
+        return FrameResult(step.frame_index, labels, tuple(object_ids), logits, scores)
+
+    def labels(
+        self, frame_index: int, object_ids: tuple[int, ...], logits: np.ndarray
+    ) -> np.ndarray:
+        """Return the label image of a frame with new masks of some of its objects.
+
+        Parameters
+        ----------
+        frame_index
+            The frame; the masks of its other objects are read from the store.
+        object_ids
+            Objects with new masks, none of them locked there.
+        logits
+            ``(objects, h, w)`` float32, theirs.
+
+        Returns
+        -------
+        numpy.ndarray
+            ``(Y, X)`` uint32.
+        """
+        locked = self._locked_at(frame_index)
+        labels = self._by_logits(frame_index, object_ids, logits)
+        drawn = self._drawn.get(frame_index, {})
+        for object_id in sorted(drawn, reverse=True):  # the lower id comes to lie above
+            if object_id not in locked:
+                labels[drawn[object_id]] = object_id
+        if not (locked or self.has_foreign_labels):
+            return labels
+        existing = self.store.read_labels(frame_index)
+        if locked:
+            np.copyto(labels, existing, where=np.isin(existing, locked))
+        if not self.has_foreign_labels:
+            return labels
+        return merge_labels(existing, labels, self._owned, self.plan.merge)
+
+    def _by_logits(
+        self, frame_index: int, object_ids: tuple[int, ...], logits: np.ndarray
+    ) -> np.ndarray:
+        """Let the masks compete that were neither drawn nor locked."""
+        settled = {*self._drawn.get(frame_index, {}), *self._locked_at(frame_index)}
+        rows = [row for row, one in enumerate(object_ids) if one not in settled]
+        competing = [object_ids[row] for row in rows]
+        others, other_logits = self.store.read_logits(
+            frame_index, without=(*object_ids, *settled)
+        )
+        rivals = [
+            row for row, one in enumerate(others) if self._lives_on(frame_index, one)
+        ]
+        if rivals or len(rows) < len(object_ids):
+            competing += [others[row] for row in rivals]
+            logits = np.concatenate((logits[rows], other_logits[rivals]))
+        return label_image(competing, logits, self.store.frame_shape, LABEL_DTYPE)
+
+    def _lives_on(self, frame_index: int, object_id: int) -> bool:
+        life = self._lives.get(object_id)
+        return life is not None and life.first <= frame_index <= life.last
+
+    def _locked_at(self, frame_index: int) -> list[int]:
+        return [one for one, frames in self.plan.locks.items() if frame_index in frames]
