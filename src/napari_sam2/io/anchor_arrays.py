@@ -6,7 +6,7 @@ written last and marks the anchor as whole; where it is NaN there is no anchor.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 import zarr
@@ -55,6 +55,18 @@ class AnchorArrays:
         self._pointers(len(anchor.pointer))[where] = anchor.pointer
         array_at(self._group, "predicted_iou")[where] = anchor.predicted_iou
         score[where] = anchor.object_score
+
+    def remove(self, columns: Sequence[int], frames: Collection[int]) -> None:
+        """Forget the anchors of some objects on some frames."""
+        scores = array_at(self._group, "object_score")
+        for first in range(0, scores.shape[0], BLOCK):
+            block = np.array(scores[first : first + BLOCK])
+            there = np.argwhere(~np.isnan(block[:, columns]))
+            gone = [(row, columns[n]) for row, n in there if first + row in frames]
+            for row, column in gone:
+                block[row, column] = np.nan
+            if gone:
+                scores[first : first + BLOCK] = block
 
     def read(self) -> Iterator[StoredAnchor]:
         """Yield all anchors, by frame and column."""

@@ -20,6 +20,7 @@ from napari_sam2.interfaces import Calibration
 from napari_sam2.io.anchor_arrays import AnchorArrays
 from napari_sam2.io.label_pyramid import build_level, label_spec
 from napari_sam2.io.mask_logits import LogitArray
+from napari_sam2.io.measurements import MeasurementArrays
 from napari_sam2.io.ome_zarr_metadata import (
     ZARR_FORMATS,
     LabelledObject,
@@ -37,6 +38,7 @@ from napari_sam2.io.ome_zarr_parent import (
 from napari_sam2.io.progress_journal import WholeFrames
 from napari_sam2.io.provenance import Provenance
 from napari_sam2.io.score_arrays import ScoreArrays
+from napari_sam2.io.watched_store import WatchedStore
 from napari_sam2.io.zarr_nodes import (
     array_at,
     attributes_of,
@@ -130,7 +132,10 @@ def open_label_group(parent: Parent, name: str, mode: Literal["r", "r+"]) -> zar
     if not (parent.labels_folder() / name).is_dir():
         raise OutputError(f"{where}: no such labels; check --out and --name")
     group = zarr.open_group(
-        parent.path, path=f"labels/{name}", mode=mode, use_consolidated=False
+        WatchedStore(parent.path, read_only=mode == "r"),
+        path=f"labels/{name}",
+        mode=mode,
+        use_consolidated=False,
     )
     version = attributes_of(group).get(RUN, {}).get("format_version")
     if version is None:
@@ -241,6 +246,7 @@ def _fill_run(group: zarr.Group, spec: LabelGroupSpec, ids: list[int]) -> None:
     run = group.create_group(RUN, attributes={"object_ids": ids, "complete": False})
     frame_count = spec.shape[0]
     ScoreArrays.create(run, (frame_count, len(ids)))
+    MeasurementArrays(run, (frame_count, len(ids)))
     LogitArray.create(run, (frame_count, len(ids), *spec.logits_shape))
     WholeFrames.create(run, frame_count)
     AnchorArrays.create(

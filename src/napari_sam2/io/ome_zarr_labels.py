@@ -9,7 +9,7 @@ One thread at a time may use a store; readers in other processes need no care.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, Self
 
@@ -25,35 +25,19 @@ from napari_sam2.interfaces import (
     Progress,
     StoredAnchor,
 )
-from napari_sam2.io.anchor_arrays import AnchorArrays
+from napari_sam2.io.frame_arrays import Compose, drawn_result
+from napari_sam2.io.label_files import LabelFiles
 from napari_sam2.io.label_group import (
-    RUN,
     LabelGroupSpec,
-    check_range,
-    complete,
     create_label_group,
-    describe,
-    drop_pyramid,
-    open_label_group,
     write_provenance,
 )
-from napari_sam2.io.mask_logits import LogitArray
-from napari_sam2.io.ome_zarr_metadata import (
-    LabelledObject,
-    read_calibration,
-    read_objects,
-)
+from napari_sam2.io.measurements import MeasurementName
+from napari_sam2.io.ome_zarr_metadata import LabelledObject, read_calibration
 from napari_sam2.io.ome_zarr_parent import Parent, open_parent
-from napari_sam2.io.progress_journal import ProgressJournal, WholeFrames
 from napari_sam2.io.provenance import Provenance
-from napari_sam2.io.score_arrays import ScoreArrays
-from napari_sam2.io.zarr_nodes import (
-    array_at,
-    attributes_of,
-    group_at,
-    replace_attributes,
-    storage_errors,
-)
+from napari_sam2.io.session_document import SessionDocument
+from napari_sam2.io.zarr_nodes import attributes_of, storage_errors
 from napari_sam2.prompts import PromptedObject
 
 DEFAULT_NAME = "masklets"
@@ -74,26 +58,19 @@ class OmeZarrLabelStore:
         shows and paints on.
     calibration
         Scale, units and kind of the frame axis.
-    is_complete
-        Whether `finish` was called and nothing was written since.
+    history
+        Undo and redo, on disk.
     """
 
     def __init__(self, parent: Parent, name: str, mode: Literal["r", "r+"]) -> None:
-        self._parent = parent
         self.path = parent.path
         self.name = name
-        self._group = open_label_group(parent, name, mode)
-        self._run = group_at(self._group, RUN)
-        self.array: zarr.Array = array_at(self._group, "0")
-        self.calibration = read_calibration(attributes_of(self._group))
-        self._object_ids: list[int] = list(attributes_of(self._run)["object_ids"])
-        self._columns = {one: column for column, one in enumerate(self._object_ids)}
-        self._scores = ScoreArrays.open(self._run)
-        self._logits = LogitArray.open(self._run)
-        self._anchors = AnchorArrays(group_at(self._run, "anchors"), self._object_ids)
-        self._whole = WholeFrames.open(self._run)
-        self._journal = ProgressJournal(self._run)
-        self.is_complete = self._journal.is_complete
+        self._files = LabelFiles(parent, name, mode)
+        self._frames = self._files.frames
+        self._anchors = self._files.anchors
+        self.array: zarr.Array = self._frames.labels
+        self.calibration = read_calibration(attributes_of(self._files.group))
+        self.history = self._files.history
 
     @classmethod
     def create(  # noqa: PLR0913 - each is a fact of its own, all by keyword
@@ -180,18 +157,18 @@ class OmeZarrLabelStore:
                 "this run was started; run with the same, or with --overwrite"
             )
         with storage_errors(store.path, "open the labels"):
-            store._parent.list_label(name)
-            store._parent.sweep(name)
-            store._journal.sweep()
-            if not store.is_complete:
-                # Killed while finishing, it may list levels that will soon be stale.
-                drop_pyramid(store._group, store._parent)
+            store._files.sweep(name)
         return store
 
     @staticmethod
     def exists(path: Path, name: str = DEFAULT_NAME) -> bool:
         """Return whether there is a label group of that name."""
         return (Path(path) / "labels" / name).exists()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether `finish` was called and nothing was written since."""
+        return self._files.is_complete
 
     @property
     def frame_count(self) -> int:
@@ -207,35 +184,37 @@ class OmeZarrLabelStore:
     @property
     def logits_shape(self) -> tuple[int, int]:
         """``(h, w)`` of the low-resolution logits."""
-        return self._logits.mask_shape
+        return self._frames.logits.mask_shape
 
     @property
     def object_ids(self) -> tuple[int, ...]:
         """Ids of all objects, by column of the arrays ``(T, objects)``."""
-        return tuple(self._object_ids)
+        return tuple(self._frames.object_ids)
 
     @property
     def objects(self) -> list[LabelledObject]:
         """All objects with name, parent and, once finished, first and last frame."""
-        return read_objects(attributes_of(self._group))
+        return self._files.objects
 
     @property
     def provenance(self) -> Provenance:
         """What made the masklets."""
-        return Provenance.model_validate(attributes_of(self._group)[RUN]["provenance"])
+        return self._files.provenance
 
     def renew_provenance(self, provenance: Provenance) -> None:
         """Say what makes the masklets from now on, after prompts have changed."""
         with storage_errors(self.path, "record the provenance"):
-            write_provenance(self._group, provenance)
+            write_provenance(self._files.group, provenance)
 
     @property
     def whole_frames(self) -> np.ndarray:
         """``(T,)`` bool: labels, logits and scores on disk fit together."""
-        return self._whole.read()
+        return self._frames.whole.read()
 
-    def write(self, result: FrameResult) -> None:
+    def write(self, result: FrameResult, *, image: np.ndarray | None = None) -> None:
         """Store one frame, replacing what was there; scores wait for `commit`.
+
+        ``image``, ``(Y, X)`` or ``(Y, X, C)``, is what mean intensities are of.
 
         Raises
         ------
@@ -244,16 +223,76 @@ class OmeZarrLabelStore:
         OutputError
             If a label value does not fit, or the disk refuses.
         """
-        frame, columns = result.frame_index, self._columns_of(result.object_ids)
-        if result.labels.dtype != self.array.dtype:
-            check_range(result.labels.max(initial=0), self.array.dtype)
-        with storage_errors(self.path, f"write frame {frame}"):
-            self.reopen()
-            self._whole.begin(frame)
-            self.array[frame] = result.labels.astype(self.array.dtype, copy=False)
-            self._logits.write(frame, columns, result.logits)
-            self._scores.write(frame, columns, result.scores)
-            self._renew_areas(frame, columns, result.labels)
+        with self._files.writing(f"write frame {result.frame_index}"):
+            self._files.prepare()
+            self._frames.write(result, image)
+
+    def write_drawn(
+        self,
+        frame_index: int,
+        labels: np.ndarray,
+        anchors: Sequence[StoredAnchor],
+        erased: Sequence[int] = (),
+    ) -> None:
+        """Store a frame as somebody drew it, to the pixel; durable on return.
+
+        Parameters
+        ----------
+        frame_index, labels
+            The frame, and its whole ``(Y, X)`` label image.
+        anchors
+            Of the objects that were drawn on, from their drawn masks.
+        erased
+            Objects that have no pixel left: absent there, and no anchor.
+        """
+        self.write(
+            drawn_result(frame_index, labels, anchors, erased, self.logits_shape)
+        )
+        for anchor in anchors:
+            self.write_anchor(anchor)
+        self.remove_anchors(erased, [frame_index])
+        with self._files.writing(f"write frame {frame_index}"):
+            self._files.journal.forget()
+            self._files.settle()
+
+    def clear_objects(
+        self,
+        object_ids: Iterable[int],
+        frames: Iterable[int] | None = None,
+        compose: Compose | None = None,
+    ) -> Iterator[int]:
+        """Take objects out of frames: pixels, logits, scores and anchors.
+
+        Parameters
+        ----------
+        object_ids
+            Objects; unknown ones are passed over.
+        frames
+            Frames to clear, each once; all unless given.
+        compose
+            Called with a frame and its labels without the objects wherever another
+            object may get their pixels; returns the labels to write.
+
+        Yields
+        ------
+        int
+            Each frame that has changed; all are durable at the end.
+        """
+        known = [one for one in object_ids if one in self._frames]
+        chosen = range(self.frame_count) if frames is None else list(frames)
+        if not known:
+            return
+        with self._files.writing("clear objects"):
+            self._files.prepare()
+            self._anchors.remove(self._frames.columns_of(known), frozenset(chosen))
+            yield from self._frames.clear(known, chosen, compose)
+            self._files.journal.forget()
+            self._files.settle()
+
+    def measure_intensity(self, frame_index: int, image: np.ndarray) -> None:
+        """Set the mean intensities of a frame from its ``(Y, X)`` intensities."""
+        with self._files.writing(f"measure frame {frame_index}"):
+            self._frames.measure_intensity(frame_index, image)
 
     def read_labels(self, frame_index: int) -> np.ndarray:
         """Return the ``(Y, X)`` label image; zeros where nothing was written."""
@@ -267,27 +306,38 @@ class OmeZarrLabelStore:
         Upsampled bilinearly, they are positive where the original ones were and equal
         there (see `mask_logits`). Costs nothing when no object is left.
         """
-        columns = self._computed(frame_index, without)
-        ids = tuple(self._object_ids[column] for column in columns)
-        return ids, self._logits.read(frame_index, columns)
+        return self._frames.read_logits(frame_index, without)
 
     def read_scores(self, frame_index: int) -> tuple[tuple[int, ...], ObjectScores]:
         """Return ids and scores of the objects that have a result on a frame."""
-        columns = self._computed(frame_index)
-        ids = tuple(self._object_ids[column] for column in columns)
-        return ids, self._scores.read(frame_index, columns)
+        return self._frames.read_scores(frame_index)
 
     def read_score_table(
         self, name: Literal["object_score", "predicted_iou", "stability", "area"]
     ) -> np.ndarray:
         """Return one score as ``(T, objects)``; NaN (area: −1) if never computed."""
-        return self._scores.read_all(name)
+        return self._frames.scores.read_all(name)
+
+    def read_measurements(self, name: MeasurementName) -> np.ndarray:
+        """Return one measurement as ``(T, objects)`` float32; NaN where unknown."""
+        return self._frames.measurements.read_all(name)
 
     def write_anchor(self, anchor: StoredAnchor) -> None:
         """Store what a person saw on an anchor, bit for bit."""
-        (column,) = self._columns_of([anchor.object_id])
-        with storage_errors(self.path, f"write frame {anchor.frame_index}"):
+        (column,) = self._frames.columns_of([anchor.object_id])
+        with self._files.writing(f"write frame {anchor.frame_index}"):
+            self.history.cover()
             self._anchors.write(anchor, column)
+
+    def remove_anchors(
+        self, object_ids: Iterable[int], frames: Collection[int]
+    ) -> None:
+        """Forget what a person saw of objects on frames; unknown objects have none."""
+        known = [one for one in object_ids if one in self._frames]
+        if known and frames:
+            with self._files.writing("remove anchors"):
+                self.history.cover()
+                self._anchors.remove(self._frames.columns_of(known), frozenset(frames))
 
     def read_anchors(self) -> list[StoredAnchor]:
         """Return all stored anchors, by object and frame."""
@@ -303,28 +353,21 @@ class OmeZarrLabelStore:
         OutputError
             If an id does not fit into the label image.
         """
-        new = [one for one in objects if one.object_id not in self._columns]
-        if not new:
-            return
-        for one in new:
-            check_range(one.object_id, self.array.dtype)
-            self._columns[one.object_id] = len(self._object_ids)
-            self._object_ids.append(one.object_id)
-        count = len(self._object_ids)
-        with storage_errors(self.path, "add objects"):
-            self.reopen()
-            # The list of ids comes last: until then nobody looks at the new columns.
-            self._scores.resize(count)
-            self._logits.resize(count)
-            self._anchors.resize(self._object_ids)
-            attributes = attributes_of(self._run)
-            replace_attributes(
-                self._run, {**attributes, "object_ids": self._object_ids}
-            )
-            listed = [
-                LabelledObject(one.object_id, one.name, one.parent) for one in new
-            ]
-            describe(self._group, self._parent, [*self.objects, *listed], 1)
+        with self._files.writing("add objects"):
+            self._files.add_objects(list(objects))
+
+    def save_session(self, document: SessionDocument) -> None:
+        """Save the session by one atomic write; names and mothers go to the labels."""
+        with self._files.writing("save the session"):
+            self._files.save_session(document)
+
+    def read_session(self) -> SessionDocument:
+        """Return the session: as saved, and what was done since.
+
+        The command line saves none; it is made of what the store knows then, and its
+        remarks say what could not be restored.
+        """
+        return self._files.read_session()
 
     def commit(self, progress: Progress, snapshot: Arrays | None) -> None:
         """Make all writes so far durable, then record that they are whole.
@@ -334,63 +377,24 @@ class OmeZarrLabelStore:
         OutputError
             If the disk refuses; what the last commit recorded is still true.
         """
-        with storage_errors(self.path, "record the progress"):
-            self._scores.flush()
-            self._whole.mark()
-            self._journal.record(progress, snapshot)
-        self.is_complete = False
+        with self._files.writing("record the progress"):
+            self._files.settle()
+            self._files.journal.record(progress, snapshot)
+            self._files.is_complete = False
 
     def read_progress(self) -> tuple[Progress, Arrays] | None:
         """Return what the last `commit` recorded, or None."""
-        return self._journal.read()
+        return self._files.journal.read()
 
     def finish(self) -> None:
-        """Mark the run complete: drop the snapshot, build the pyramid if needed.
-
-        Inside an image the labels get as many levels as it has.
-        """
-        with storage_errors(self.path, "finish the labels"):
-            self._scores.flush()
-            self._whole.mark()
-            spans = self._scores.frame_spans()
-            ids = self._object_ids
-            by_id = {ids[column]: span for column, span in spans.items()}
-            complete(self._group, self._parent, by_id)
-            self._journal.close()
-        self.is_complete = True
+        """Mark the run complete; inside an image, build as many levels as it has."""
+        with self._files.writing("finish the labels"):
+            self._files.finish()
 
     def reopen(self) -> None:
         """Take back `finish`, because the labels are about to change.
 
         Writing does so by itself; a viewer does it before somebody paints on `array`.
         """
-        if self.is_complete:
-            with storage_errors(self.path, "reopen the labels"):
-                self._journal.reopen()
-                drop_pyramid(self._group, self._parent)
-            self.is_complete = False
-
-    def _columns_of(self, object_ids: Iterable[int]) -> list[int]:
-        try:
-            return [self._columns[one] for one in object_ids]
-        except KeyError as error:
-            raise ValueError(
-                f"object {error.args[0]} is not in the store: add_objects comes first"
-            ) from error
-
-    def _computed(self, frame_index: int, without: Sequence[int] = ()) -> list[int]:
-        """Return the columns with a result on a frame, in order of the ids."""
-        left_out = set(without)
-        found = self._scores.computed(frame_index)
-        kept = [one for one in found if self._object_ids[one] not in left_out]
-        return sorted(kept, key=self._object_ids.__getitem__)
-
-    def _renew_areas(
-        self, frame_index: int, columns: Sequence[int], labels: np.ndarray
-    ) -> None:
-        """Set the areas of objects computed before, which may have lost pixels."""
-        others = sorted(set(self._scores.computed(frame_index)) - set(columns))
-        if others:
-            ids = np.array([self._object_ids[column] for column in others])
-            areas = np.bincount(labels.ravel(), minlength=ids.max() + 1)[ids]
-            self._scores.write_areas(frame_index, others, areas)
+        with self._files.writing("reopen the labels"):
+            self._files.reopen()

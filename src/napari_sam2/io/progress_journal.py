@@ -70,6 +70,12 @@ class ProgressJournal:
         """Mark a complete run as being changed again."""
         self._put(complete=False)
 
+    def forget(self) -> None:
+        """Say that nothing may be resumed: the masklets were changed otherwise."""
+        if "progress" in attributes_of(self._group):
+            self._put(complete=False)
+            self.sweep()
+
     def sweep(self) -> None:
         """Remove snapshots that nothing refers to."""
         used = self._slot_in_use()
@@ -104,8 +110,7 @@ class WholeFrames:
 
     def __init__(self, array: zarr.Array) -> None:
         self._array = array
-        self._is_whole = np.asarray(array[:]).astype(bool)  # (T,)
-        self._pending: set[int] = set()
+        self.forget()
 
     @classmethod
     def create(cls, group: zarr.Group, frame_count: int) -> WholeFrames:
@@ -127,6 +132,11 @@ class WholeFrames:
     def read(self) -> np.ndarray:
         """Return ``(T,)`` bool."""
         return self._is_whole.copy()
+
+    def forget(self) -> None:
+        """Drop what is in memory: the disk says what holds."""
+        self._is_whole = np.asarray(self._array[:]).astype(bool)  # (T,)
+        self._pending: set[int] = set()
 
     def begin(self, frame_index: int) -> None:
         """Say that a frame is about to change."""

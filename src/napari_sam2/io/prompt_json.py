@@ -96,7 +96,7 @@ def document_of(
             if prompt.mask is not None:
                 name = f"{mask_folder}/{item.object_id}-{prompt.frame_index}.png"
                 masks[name] = prompt.mask.mask
-            prompts.append(_describe(prompt, name))
+            prompts.append(describe_prompt(prompt, name))
         entries.append(
             ObjectEntry(
                 id=item.object_id, name=item.name, parent=item.parent, prompts=prompts
@@ -105,7 +105,8 @@ def document_of(
     return PromptsDocument(version=1, objects=entries), masks
 
 
-def _describe(prompt: FramePrompt, mask: str | None) -> PromptEntry:
+def describe_prompt(prompt: FramePrompt, mask: str | None) -> PromptEntry:
+    """Describe a prompt; its mask is called `mask`."""
     box = prompt.box
     return PromptEntry(
         frame=prompt.frame_index,

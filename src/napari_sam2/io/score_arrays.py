@@ -1,8 +1,7 @@
 """Scores of every object on every frame: ``(T, objects)`` arrays beside the masklets.
 
 NaN (area: −1) stands for "never computed", which is how an empty mask is told from one
-that nobody asked for. Rows are read and written through one block of `BLOCK` frames in
-memory, so that a frame costs no file access and a long movie no more memory.
+that nobody asked for.
 """
 
 from __future__ import annotations
@@ -13,9 +12,9 @@ import numpy as np
 import zarr
 
 from napari_sam2.interfaces import ObjectScores
+from napari_sam2.io.row_block import BLOCK, RowBlock
 from napari_sam2.io.zarr_nodes import ArraySpec, array_at, create_array
 
-BLOCK = 64
 OBJECTS_PER_CHUNK = 256
 NOT_COMPUTED: dict[str, float] = {
     "object_score": float("nan"),
@@ -25,32 +24,29 @@ NOT_COMPUTED: dict[str, float] = {
 }
 
 
-class ScoreArrays:
-    """Four arrays of scores with a write-back block of rows.
+def create_table(group: zarr.Group, name: str, shape: tuple[int, int]) -> zarr.Array:
+    """Create one empty array of ``(T, objects)``: areas as int32, others float32."""
+    spec = ArraySpec(
+        shape=shape,
+        chunks=(BLOCK, OBJECTS_PER_CHUNK),
+        dtype=np.int32 if name == "area" else np.float32,
+        fill_value=NOT_COMPUTED.get(name, float("nan")),
+        dimension_names=("frame", "object"),
+    )
+    return create_array(group, name, spec)
 
-    What was written is on disk after `flush`, or once another block is touched.
-    """
+
+class ScoreArrays:
+    """Four arrays of scores with a write-back block of rows (see `RowBlock`)."""
 
     def __init__(self, arrays: dict[str, zarr.Array]) -> None:
-        self._arrays = arrays
-        self._rows: dict[str, np.ndarray] = {}
-        self._first = -1
-        self._is_changed = False
+        self._block = RowBlock(arrays)
+        self._areas = arrays["area"]
 
     @classmethod
     def create(cls, group: zarr.Group, shape: tuple[int, int]) -> ScoreArrays:
         """Create empty arrays of ``(T, objects)``."""
-        arrays = {}
-        for name, missing in NOT_COMPUTED.items():
-            spec = ArraySpec(
-                shape=shape,
-                chunks=(BLOCK, OBJECTS_PER_CHUNK),
-                dtype=np.int32 if name == "area" else np.float32,
-                fill_value=missing,
-                dimension_names=("frame", "object"),
-            )
-            arrays[name] = create_array(group, name, spec)
-        return cls(arrays)
+        return cls({name: create_table(group, name, shape) for name in NOT_COMPUTED})
 
     @classmethod
     def open(cls, group: zarr.Group) -> ScoreArrays:
@@ -60,52 +56,61 @@ class ScoreArrays:
     @property
     def shape(self) -> tuple[int, int]:
         """Number of frames and of objects."""
-        frames, objects = self._arrays["area"].shape
+        frames, objects = self._areas.shape
         return frames, objects
 
     def write(
         self, frame_index: int, columns: Sequence[int], scores: ObjectScores
     ) -> None:
         """Set the scores of some objects on a frame."""
-        row = self._load(frame_index)
-        for name, rows in self._rows.items():
+        row = self._block.change(frame_index)
+        for name, rows in self._block.rows.items():
             rows[row, list(columns)] = getattr(scores, name)
-        self._is_changed = True
 
     def write_areas(
         self, frame_index: int, columns: Sequence[int], areas: np.ndarray
     ) -> None:
         """Set only the areas of some objects on a frame."""
-        row = self._load(frame_index)
-        self._rows["area"][row, list(columns)] = areas
-        self._is_changed = True
+        row = self._block.change(frame_index)
+        self._block.rows["area"][row, list(columns)] = areas
+
+    def clear(self, frame_index: int, columns: Sequence[int]) -> None:
+        """Take back that some objects were computed on a frame."""
+        row = self._block.change(frame_index)
+        for name, rows in self._block.rows.items():
+            rows[row, list(columns)] = NOT_COMPUTED[name]
 
     def computed(self, frame_index: int) -> list[int]:
         """Return the columns of the objects that have a result on a frame."""
-        row = self._load(frame_index)
-        return np.flatnonzero(self._rows["area"][row] >= 0).tolist()
+        row = self._block.load(frame_index)
+        return np.flatnonzero(self._block.rows["area"][row] >= 0).tolist()
+
+    def areas(self, frame_index: int, columns: Sequence[int]) -> np.ndarray:
+        """Return the areas of some objects on a frame, −1 if never computed."""
+        row = self._block.load(frame_index)
+        return np.take(self._block.rows["area"][row], list(columns))
 
     def read(self, frame_index: int, columns: Sequence[int]) -> ObjectScores:
         """Return the scores of some objects on a frame."""
-        row, chosen = self._load(frame_index), list(columns)
+        row, chosen = self._block.load(frame_index), list(columns)
+        rows = self._block.rows
         return ObjectScores(
-            object_score=self._rows["object_score"][row, chosen],
-            predicted_iou=self._rows["predicted_iou"][row, chosen],
-            stability=self._rows["stability"][row, chosen],
-            area=self._rows["area"][row, chosen].astype(np.int64),
+            object_score=rows["object_score"][row, chosen],
+            predicted_iou=rows["predicted_iou"][row, chosen],
+            stability=rows["stability"][row, chosen],
+            area=rows["area"][row, chosen].astype(np.int64),
         )
 
     def read_all(self, name: str) -> np.ndarray:
         """Return one kind of score as ``(T, objects)``, NaN or −1 if never computed."""
-        self.flush()
-        return np.asarray(self._arrays[name][:])
+        return self._block.read_all(name)
 
     def frame_spans(self) -> dict[int, tuple[int, int]]:
         """Return first and last frame with pixels, by column."""
         self.flush()
         spans: dict[int, tuple[int, int]] = {}
         for start in range(0, self.shape[0], BLOCK):
-            areas = np.asarray(self._arrays["area"][start : start + BLOCK])
+            areas = np.asarray(self._areas[start : start + BLOCK])
             for row, column in np.argwhere(areas > 0).tolist():
                 frame = start + row
                 spans[column] = (spans.get(column, (frame, frame))[0], frame)
@@ -113,26 +118,12 @@ class ScoreArrays:
 
     def flush(self) -> None:
         """Write changed rows to disk."""
-        if self._is_changed:
-            for name, rows in self._rows.items():
-                self._arrays[name][self._first : self._first + len(rows)] = rows
-            self._is_changed = False
+        self._block.flush()
+
+    def forget(self) -> None:
+        """Drop what is in memory: the disk says what holds."""
+        self._block.forget()
 
     def resize(self, object_count: int) -> None:
         """Make room for more objects."""
-        self.flush()
-        self._first = -1
-        for array in self._arrays.values():
-            array.resize((array.shape[0], object_count))
-
-    def _load(self, frame_index: int) -> int:
-        """Bring the block of a frame into memory; return the frame's row in it."""
-        first = frame_index // BLOCK * BLOCK
-        if first != self._first:
-            self.flush()
-            self._rows = {
-                name: np.asarray(array[first : first + BLOCK])
-                for name, array in self._arrays.items()
-            }
-            self._first = first
-        return frame_index - first
+        self._block.resize(object_count)
