@@ -1,0 +1,346 @@
+"""Scores and measurements of all objects on all frames, and what to look at first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+
+from napari_sam2.interfaces import FrameResult
+from napari_sam2.session.frame_set import FrameSet
+from napari_sam2.session.score_trust import (
+    REACH,
+    TrustFunction,
+    blinks,
+    for_frames,
+    in_blocks,
+    neighbour_trust,
+)
+from napari_sam2.session.state import BookState
+from napari_sam2.session.trust import FrameScores
+
+SCORES = ("object_score", "predicted_iou", "stability")
+MEASURES = ("area", "y", "x", "intensity")
+COLUMNS = (*SCORES, *MEASURES)
+
+DOUBTFUL = 0.5
+"""Frames of less trust need review."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScoreRow:
+    """What became known of some objects on one frame.
+
+    Attributes
+    ----------
+    frame_index
+        The frame.
+    object_ids
+        Objects, in the order of the arrays.
+    values
+        ``(objects,)`` by the name of a column of `ScoreTables`; what is left out stays
+        as it was.
+    """
+
+    frame_index: int
+    object_ids: tuple[int, ...]
+    values: dict[str, np.ndarray]
+
+    @classmethod
+    def of(cls, result: FrameResult, image: np.ndarray | None = None) -> Self:
+        """Return scores and measurements of the objects of one step of the tracker.
+
+        Parameters
+        ----------
+        result
+            As written to the store.
+        image
+            ``(Y, X)`` intensities, if they are at hand.
+        """
+        scores = {name: getattr(result.scores, name) for name in SCORES}
+        measures = measured(result.labels, result.object_ids, image)
+        return cls(result.frame_index, result.object_ids, scores | measures)
+
+    @classmethod
+    def of_labels(
+        cls,
+        frame_index: int,
+        labels: np.ndarray,
+        object_ids: Sequence[int],
+        image: np.ndarray | None = None,
+    ) -> Self:
+        """Return measurements alone, after pixels of a frame have changed hands."""
+        ids = tuple(object_ids)
+        return cls(frame_index, ids, measured(labels, ids, image))
+
+
+def measured(
+    labels: np.ndarray, object_ids: Sequence[int], image: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    """Return area, centroid and mean intensity of objects in a label image.
+
+    Parameters
+    ----------
+    labels
+        ``(Y, X)`` unsigned integers.
+    object_ids
+        Labels to measure.
+    image
+        ``(Y, X)`` intensities; without them there is no ``intensity``.
+
+    Returns
+    -------
+    ``(objects,)`` float32 each. Centroid and intensity of an empty mask are NaN.
+    """
+    ids = np.asarray(object_ids, np.int64)
+    others = int(ids.max(initial=0)) + 1
+    column_of = np.full(others + 1, -1)
+    column_of[ids] = np.arange(len(ids))
+    places = np.flatnonzero(labels)
+    column = column_of[np.minimum(labels.reshape(-1)[places], others)]
+    places, column = places[column >= 0], column[column >= 0]
+    area = np.bincount(column, minlength=len(ids))
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        total = np.bincount(column, values, minlength=len(ids))
+        with np.errstate(invalid="ignore"):
+            result: np.ndarray = (total / area).astype(np.float32)
+        return result
+
+    y, x = np.divmod(places, labels.shape[1])
+    found = {"area": area.astype(np.float32), "y": mean(y), "x": mean(x)}
+    if image is not None:
+        found["intensity"] = mean(image.reshape(-1)[places])
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreTables:
+    """Scores and measurements by frame and object; NaN where unknown.
+
+    A table is never changed in its meaning but by `with_frame`, which writes into the
+    arrays and hands them on: the table before it must no longer be used.
+
+    Attributes
+    ----------
+    object_ids
+        Of the columns.
+    frame_count
+        T, the length of the movie.
+    object_score, predicted_iou, stability
+        ``(T, objects)`` float32, as in `ObjectScores`.
+    area
+        ``(T, objects)`` float32 pixels; 0 for an empty mask, NaN if never computed.
+    y, x
+        ``(T, objects)`` float32 centroid in pixels; NaN if there is no mask.
+    intensity
+        ``(T, objects)`` float32 mean over the mask, in the units of the movie.
+    trust_function
+        Gives trust from the rest; `neighbour_trust` unless a fitted model is there.
+    """
+
+    object_ids: tuple[int, ...]
+    frame_count: int
+    object_score: np.ndarray
+    predicted_iou: np.ndarray
+    stability: np.ndarray
+    area: np.ndarray
+    y: np.ndarray
+    x: np.ndarray
+    intensity: np.ndarray
+    trust_function: TrustFunction = neighbour_trust
+    _known: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        shape = (self.frame_count, len(self.object_ids))
+        for name in COLUMNS:
+            if getattr(self, name).shape != shape:
+                raise ValueError(
+                    f"{name} has shape {getattr(self, name).shape}, not {shape}"
+                )
+
+    @classmethod
+    def empty(
+        cls,
+        object_ids: Sequence[int],
+        frame_count: int,
+        trust_function: TrustFunction = neighbour_trust,
+    ) -> Self:
+        """Return a table in which nothing is known."""
+        shape = (frame_count, len(object_ids))
+
+        def unknown() -> np.ndarray:
+            return np.full(shape, np.nan, np.float32)
+
+        return cls(
+            object_ids=tuple(object_ids),
+            frame_count=frame_count,
+            object_score=unknown(),
+            predicted_iou=unknown(),
+            stability=unknown(),
+            area=unknown(),
+            y=unknown(),
+            x=unknown(),
+            intensity=unknown(),
+            trust_function=trust_function,
+        )
+
+    @cached_property
+    def columns(self) -> dict[int, int]:
+        """Column of each object."""
+        return {one: column for column, one in enumerate(self.object_ids)}
+
+    def with_objects(self, object_ids: Sequence[int]) -> ScoreTables:
+        """Return a table of these objects; of new ones nothing is known.
+
+        Copies all arrays, unless the objects are the same.
+        """
+        ids = tuple(object_ids)
+        if ids == self.object_ids:
+            return self
+        kept = [one for one in ids if one in self.columns]
+        old = [self.columns[one] for one in kept]
+        new = [column for column, one in enumerate(ids) if one in self.columns]
+        tables = ScoreTables.empty(ids, self.frame_count, self.trust_function)
+        for name in COLUMNS:
+            getattr(tables, name)[:, new] = getattr(self, name)[:, old]
+        return tables
+
+    def with_trust(self, trust_function: TrustFunction) -> ScoreTables:
+        """Return the same scores, judged by another function."""
+        return replace(self, trust_function=trust_function, _known={})
+
+    def with_frame(self, row: ScoreRow) -> ScoreTables:
+        """Return the table with a frame's values, in place: this one must be dropped.
+
+        Costs nothing that grows with the movie. Objects that the table lacks are added
+        first, which copies.
+        """
+        missing = set(row.object_ids) - set(self.columns)
+        if missing:
+            ids = sorted(missing.union(self.object_ids))
+            return self.with_objects(ids).with_frame(row)
+        columns = [self.columns[one] for one in row.object_ids]
+        for name, values in row.values.items():
+            getattr(self, name)[row.frame_index, columns] = values
+        known = {}
+        if "trust" in self._known:
+            first = max(0, row.frame_index - REACH)
+            stop = min(self.frame_count, row.frame_index + REACH + 1)
+            known["trust"] = self._known["trust"]
+            known["trust"][first:stop] = for_frames(
+                self.trust_function, self.as_scores(), first, stop
+            )
+        return replace(self, _known=known)
+
+    def as_scores(self) -> FrameScores:
+        """Return what trust is judged by."""
+        return FrameScores(
+            object_score=self.object_score,
+            predicted_iou=self.predicted_iou,
+            stability=self.stability,
+            area=self.area,
+            y=self.y,
+            x=self.x,
+        )
+
+    # --- Presence and trust
+
+    def computed(self) -> np.ndarray:
+        """Return ``(T, objects)`` bool: a mask is known, if only an empty one."""
+        return self._once("computed", lambda: ~np.isnan(self.area))
+
+    def presence(self) -> np.ndarray:
+        """Return ``(T, objects)`` bool: the object has pixels."""
+        return self._once("presence", lambda: self.area > 0)
+
+    def trust(self) -> np.ndarray:
+        """Return ``(T, objects)`` float32 in 0…1; NaN where never computed."""
+        return self._once(
+            "trust", lambda: in_blocks(self.trust_function, self.as_scores())
+        )
+
+    def mean_trust(self) -> np.ndarray:
+        """Return ``(objects,)`` mean trust where the object is; NaN if it never is."""
+        present = self.presence()
+        total = np.where(present, self.trust(), 0).sum(axis=0, dtype=np.float64)
+        with np.errstate(invalid="ignore"):
+            mean: np.ndarray = total / present.sum(axis=0)
+        return mean
+
+    def spans(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return first and last frame with the object (−1: never) and their number.
+
+        Each is ``(objects,)`` int.
+        """
+        present = self.presence()
+        count = np.count_nonzero(present, axis=0)
+        if self.frame_count == 0:
+            return np.full_like(count, -1), np.full_like(count, -1), count
+        first = np.where(count > 0, present.argmax(axis=0), -1)
+        last = self.frame_count - 1 - present[::-1].argmax(axis=0)
+        return first, np.where(count > 0, last, -1), count
+
+    def displacement(self, scale: tuple[float, float] = (1.0, 1.0)) -> np.ndarray:
+        """Return ``(T, objects)`` distance from the frame before; NaN if unknown.
+
+        Parameters
+        ----------
+        scale
+            Height and width of a pixel; the result is in the same unit.
+        """
+        moved = np.full_like(self.y, np.nan)
+        moved[1:] = np.hypot(
+            np.diff(self.y, axis=0) * scale[0], np.diff(self.x, axis=0) * scale[1]
+        )
+        return moved
+
+    # --- Review
+
+    def unreviewed(self, state: BookState) -> np.ndarray:
+        """Return ``(T, objects)`` bool: frames that only the tracker vouches for.
+
+        The object is there, or it blinked; the frame is neither reviewed nor locked,
+        and no anchor.
+        """
+        found: np.ndarray = self.presence() | blinks(self.presence())
+        book = {thing.object_id: thing for thing in state.objects}
+        for column, object_id in enumerate(self.object_ids):
+            thing = book.get(object_id)
+            if thing is None:
+                found[:, column] = False
+                continue
+            for first, stop in (*thing.reviewed.runs, *thing.locked.runs):
+                found[first:stop, column] = False
+            found[list(thing.anchors), column] = False
+        return found
+
+    def doubtful(self, state: BookState, below: float = DOUBTFUL) -> np.ndarray:
+        """Return ``(T, objects)`` bool: unreviewed frames of little trust."""
+        with np.errstate(invalid="ignore"):
+            return self.unreviewed(state) & (self.trust() < below)
+
+    def worst_unreviewed(self, state: BookState) -> tuple[int, int] | None:
+        """Return object and frame of least trust among those to be reviewed.
+
+        Of equals the earliest frame; None if there is nothing to review.
+        """
+        open_ones = self.unreviewed(state)
+        if not open_ones.any():
+            return None
+        trust = np.where(open_ones, self.trust(), np.inf)
+        frame, column = np.unravel_index(int(np.argmin(trust)), trust.shape)
+        return self.object_ids[int(column)], int(frame)
+
+    def doubtful_frames(self, state: BookState, object_id: int) -> FrameSet:
+        """Return the frames of one object that need review."""
+        column = self.columns[object_id]
+        return FrameSet.of(np.flatnonzero(self.doubtful(state)[:, column]).tolist())
+
+    def _once(self, name: str, compute: Callable[[], np.ndarray]) -> np.ndarray:
+        if name not in self._known:
+            self._known[name] = compute()
+        return self._known[name]
