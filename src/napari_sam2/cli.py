@@ -10,13 +10,12 @@ once the frame in hand is committed).
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from napari_sam2 import __version__
-from napari_sam2.commands import models, movies
+from napari_sam2.commands import models, movies, train
 from napari_sam2.commands.track import track
 from napari_sam2.errors import NapariSam2Error
 
@@ -32,6 +31,8 @@ app.command()(track)
 app.command()(movies.simulate)
 app.command()(movies.evaluate)
 app.command()(movies.demo)
+app.command()(train.train)
+app.command()(train.train_split)
 
 
 def _show_version(value: bool) -> None:
@@ -53,25 +54,6 @@ def _common(
     ] = False,
 ) -> None:
     """Track clicked cells through movies and stacks with SAM 2."""
-
-
-@app.command()
-def train(
-    config: Annotated[Path, typer.Argument(help="Recipe, a .toml file.")],
-    out: Annotated[
-        Path, typer.Option(help="Folder for checkpoints, logs and the weights.")
-    ] = Path("runs"),
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the last checkpoint.")
-    ] = False,
-) -> None:
-    """Train a model as a recipe says."""
-    from napari_sam2.commands.progress import training_progress
-    from napari_sam2.train.run import run_training
-
-    with training_progress() as on_progress:
-        run_training(config, folder=out, resume=resume, on_progress=on_progress)
-    typer.echo(str(out))
 
 
 def main() -> None:

@@ -8,11 +8,17 @@ whole clusters are held out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.ndimage import gaussian_filter
+
+from napari_sam2.errors import InputError
+from napari_sam2.train.examples import LabelledFrames
 
 SAME_APPEARANCE = 0.15
 """Distance of two descriptions below which images count as the same experiment."""
@@ -81,3 +87,62 @@ def hold_out(
         if len(held) + len(members) <= wanted:
             held += members
     return sorted(held)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """Which images are held out.
+
+    Attributes
+    ----------
+    names
+        All images, in the order they were read.
+    clusters
+        The cluster of each, 1, 2, ….
+    held_out
+        Sorted names of those that are kept for validation.
+    """
+
+    names: tuple[str, ...]
+    clusters: np.ndarray
+    held_out: tuple[str, ...]
+
+    def table(self) -> str:
+        """Return ``name,cluster`` lines, with a heading, as they are kept on disk."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["name", "cluster"])
+        writer.writerows(zip(self.names, self.clusters.tolist(), strict=True))
+        return text.getvalue()
+
+
+def split_by_appearance(
+    images: Iterable[LabelledFrames], share: float, seed: int
+) -> Split:
+    """Hold out whole clusters of similar images.
+
+    Parameters
+    ----------
+    images
+        All images of a collection; only the first frame of each is looked at.
+    share
+        Largest part of the images that is held out, 0 … 1.
+    seed
+        Of the order in which clusters are drawn.
+
+    Raises
+    ------
+    InputError
+        If nothing or everything would be held out.
+    """
+    described = [(image.name, describe(image.frames[0])) for image in images]
+    names = tuple(name for name, _ in described)
+    clusters = clusters_of(np.array([vector for _, vector in described]))
+    held = hold_out(names, clusters, share, seed)
+    if not 0 < len(held) < len(names):
+        raise InputError(
+            f"{len(held)} of {len(names)} images in {len(set(clusters.tolist()))} "
+            f"clusters of like appearance would be held out; give another share than "
+            f"{share:g}, or more images"
+        )
+    return Split(names, clusters, tuple(held))
