@@ -7,18 +7,19 @@ its face has the object's colour, its rim tells the polarity.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.utils.colormaps import label_colormap
+from napari.utils.colormaps import DirectLabelColormap, label_colormap
 
 from napari_sam2.errors import InputError
 from napari_sam2.ui.layer_axes import LayerAxes
 from napari_sam2.ui.point_prompts import Clicks, read_clicks
 
 if TYPE_CHECKING:
-    from napari.layers import Image, Points
+    from napari.layers import Image, Layer, Points
     from napari.viewer import Viewer
 
 POSITIVE_COLOR, NEGATIVE_COLOR = "#00c8ff", "#ff6a00"
@@ -49,6 +50,25 @@ def object_color(object_id: int) -> np.ndarray:
     return rgba
 
 
+def colormap_with(colors: Mapping[int, Sequence[float]]) -> Any:
+    """Return a colormap for masks in which some objects have colours of their own.
+
+    Parameters
+    ----------
+    colors
+        RGBA in 0…1 by object id; without any, the usual colormap is returned.
+    """
+    if not colors:
+        return object_colors()
+    ids = np.arange(1, max(COLORED_OBJECTS, *colors) + 1)
+    usual = dict(zip(ids.tolist(), object_colors().map(ids), strict=True))
+    own = {one: np.asarray(rgba, np.float32) for one, rgba in colors.items()}
+    shown: dict[Any, Any] = {None: "gray", 0: "transparent"}
+    shown.update(usual)
+    shown.update(own)
+    return DirectLabelColormap(color_dict=shown)
+
+
 def add_points_layer(viewer: Viewer, image: Image, axes: LayerAxes) -> Points:
     """Add a points layer for clicks on an image layer, its adding tool chosen."""
     points = viewer.add_points(
@@ -64,17 +84,18 @@ def add_points_layer(viewer: Viewer, image: Image, axes: LayerAxes) -> Points:
     return points
 
 
-def adopt_points_layer(points: Points) -> None:
+def adopt_points_layer(points: Points, first_id: int = 1) -> None:
     """Make a points layer of the person's own fit for clicks.
 
-    Without ``label`` each point is an object of its own; without ``positive`` all are.
+    Without ``label`` each point is an object of its own, numbered from ``first_id``;
+    without ``positive`` all are positive.
     """
     features = points.features
     if LABEL in features and POSITIVE in features:
         return
     features = features.copy()
     if LABEL not in features:
-        features[LABEL] = np.arange(1, len(features) + 1)
+        features[LABEL] = np.arange(first_id, first_id + len(features))
     if POSITIVE not in features:
         features[POSITIVE] = np.ones(len(features), bool)
     points.features = features
@@ -83,7 +104,8 @@ def adopt_points_layer(points: Points) -> None:
 
 def set_next_click(points: Points, object_id: int, *, positive: bool) -> None:
     """Say what the next point is about."""
-    points.feature_defaults = {LABEL: object_id, POSITIVE: positive}
+    others = {name: column.iloc[0] for name, column in points.feature_defaults.items()}
+    points.feature_defaults = {**others, LABEL: object_id, POSITIVE: positive}
 
 
 def flip_last_click(points: Points) -> bool | None:
@@ -118,22 +140,52 @@ def read_points_layer(points: Points, image: Image, axes: LayerAxes) -> Clicks:
             f"{points.name} has lost its features {LABEL} and {POSITIVE}: "
             "choose it again"
         )
-    positions = _positions_in(image, points)
+    positions = positions_in(image, points, points.data)
     return read_clicks(positions, features[LABEL], features[POSITIVE], axes)
 
 
-def _positions_in(image: Image, points: Points) -> np.ndarray:
-    """Return ``(points, dimensions)`` in pixels of the image layer, by the world."""
-    if points.ndim == image.ndim and all(
-        np.array_equal(np.asarray(getattr(points, name)), np.asarray(value))
-        for name, value in _transforms(image).items()
-    ):
-        return np.asarray(points.data)
-    places = [image.world_to_data(points.data_to_world(row)) for row in points.data]
-    return np.array(places).reshape(-1, image.ndim)
+def positions_in(
+    image: Layer,
+    layer: Layer,
+    positions: np.ndarray,
+    here: Sequence[float] | None = None,
+) -> np.ndarray:
+    """Return positions of one layer in pixels of another, by the world.
+
+    Parameters
+    ----------
+    image
+        The layer whose pixels are meant.
+    layer
+        The layer that the positions are of.
+    positions
+        ``(positions, dimensions)``.
+    here
+        Point of the world that stands in for dimensions that ``layer`` lacks.
+
+    Returns
+    -------
+    ndarray
+        ``(positions, dimensions)`` with the dimensions of ``image``.
+    """
+    positions = np.asarray(positions, float).reshape(-1, layer.ndim)
+    if _lie_alike(image, layer):
+        return positions
+    lacking: Sequence[float] = () if here is None else here[: -layer.ndim]
+    places = [
+        image.world_to_data((*lacking, *layer.data_to_world(row))) for row in positions
+    ]
+    return np.array(places, float).reshape(-1, image.ndim)
 
 
-def _transforms(image: Image) -> dict[str, Any]:
+def _lie_alike(one: Layer, other: Layer) -> bool:
+    return one.ndim == other.ndim and all(
+        np.array_equal(np.asarray(getattr(other, name)), np.asarray(value))
+        for name, value in _transforms(one).items()
+    )
+
+
+def _transforms(image: Layer) -> dict[str, Any]:
     names = ("scale", "translate", "rotate", "shear", "affine")
     return {name: getattr(image, name) for name in names}
 

@@ -1,0 +1,233 @@
+"""Marks of prompts as rows of layers, and what a person changed of them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from napari_sam2.io.prompt_bounds import MAX_OBJECT_ID
+from napari_sam2.prompts import BoxPrompt, FramePrompt, MaskPrompt, PointPrompt
+from napari_sam2.session.state import BookState
+from napari_sam2.ui.layer_axes import LayerAxes
+from napari_sam2.ui.tool_places import spot_at
+
+Place = tuple[int, int]
+"""``(object_id, frame_index)``."""
+
+TOLERANCE = 1e-3
+"""Pixels by which a mark may miss what it stands for, on its way through the world."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One point of a layer.
+
+    Attributes
+    ----------
+    place
+        Object and frame; None if it is none: outside, or without an id.
+    point
+        Where on the frame, and its polarity.
+    """
+
+    place: Place | None
+    point: PointPrompt
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What is marked, by object and frame.
+
+    Attributes
+    ----------
+    points
+        Clicks in their order.
+    boxes
+        Boxes.
+    masks
+        Areas that were drawn, which are taken in and not shown as marks.
+    """
+
+    points: Mapping[Place, tuple[PointPrompt, ...]] = field(default_factory=dict)
+    boxes: Mapping[Place, BoxPrompt] = field(default_factory=dict)
+    masks: Mapping[Place, MaskPrompt] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MarkEdits:
+    """What a person changed by way of marks.
+
+    Attributes
+    ----------
+    prompts
+        All that is said now where something else was said before.
+    cleared
+        Where nothing is said any more.
+    """
+
+    prompts: tuple[FramePrompt, ...]
+    cleared: tuple[Place, ...]
+
+    @property
+    def text(self) -> str:
+        """What was done, for the undo menu."""
+        if len(self.prompts) != 1:
+            return f"prompts of {len(self.prompts)} anchors"
+        (one,) = self.prompts
+        return f"prompts of object {one.object_id}, frame {one.frame_index}"
+
+
+def marks_of(book: BookState) -> Marks:
+    """Return the marks of all objects that are not hidden."""
+    said = [
+        ((thing.object_id, prompt.frame_index), prompt)
+        for thing in book.objects
+        if not thing.is_hidden
+        for prompt in thing.prompts
+    ]
+    return Marks(
+        points={place: prompt.points for place, prompt in said if prompt.points},
+        boxes={place: prompt.box for place, prompt in said if prompt.box is not None},
+    )
+
+
+def have_same_marks(one: BookState, other: BookState) -> bool:
+    """Whether two states show the same marks, as far as can be told at a glance."""
+    return len(one.objects) == len(other.objects) and all(
+        thing.object_id == twin.object_id
+        and thing.prompts is twin.prompts
+        and thing.is_hidden == twin.is_hidden
+        for thing, twin in zip(one.objects, other.objects, strict=True)
+    )
+
+
+def edits_between(before: Marks, after: Marks, book: BookState) -> MarkEdits:
+    """Return what a person changed between two readings of the marks.
+
+    Parameters
+    ----------
+    before, after
+        The readings.
+    book
+        What is said besides: a box stays where clicks change, clicks where a box does.
+    """
+    prompts, cleared = [], []
+    for place in _changed(before, after):
+        object_id, frame_index = place
+        if place in after.masks:
+            mask = after.masks[place]
+            prompts.append(FramePrompt(object_id, frame_index, mask=mask))
+            continue
+        points = after.points.get(place, ())
+        box = after.boxes.get(place)
+        if points or box is not None:
+            prompts.append(FramePrompt(object_id, frame_index, points, box))
+        elif object_id in book and book[object_id].prompt_at(frame_index) is not None:
+            cleared.append(place)
+    return MarkEdits(tuple(prompts), tuple(cleared))
+
+
+def object_id_of(label: object) -> int | None:
+    """Return the object id that a feature means; None if it means none."""
+    try:
+        number = float(label)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+    if not number.is_integer() or not 1 <= number <= MAX_OBJECT_ID:
+        return None
+    return int(number)
+
+
+def rows_of(
+    positions: np.ndarray,
+    labels: Sequence[object],
+    positive: Sequence[object],
+    axes: LayerAxes,
+) -> list[Row]:
+    """Return the rows of a points layer.
+
+    Parameters
+    ----------
+    positions
+        ``(points, dimensions)`` in pixels of the image layer.
+    labels, positive
+        Object id and polarity of each point.
+    axes
+        Where frames lie in the image layer.
+    """
+    rows = []
+    for position, label, flag in zip(positions.tolist(), labels, positive, strict=True):
+        spot, object_id = spot_at(position, axes), object_id_of(label)
+        point = PointPrompt(position[-2], position[-1], bool(flag))
+        if spot is None or object_id is None:
+            rows.append(Row(None, point))
+        else:
+            rows.append(Row((object_id, spot.frame_index), point))
+    return rows
+
+
+def points_in(rows: Sequence[Row]) -> dict[Place, tuple[PointPrompt, ...]]:
+    """Return the clicks by object and frame, in their order."""
+    points: dict[Place, tuple[PointPrompt, ...]] = {}
+    for row in rows:
+        if row.place is not None:
+            points[row.place] = (*points.get(row.place, ()), row.point)
+    return points
+
+
+@dataclass(frozen=True, slots=True)
+class RowPlan:
+    """How the rows of a layer become those that are wanted.
+
+    Attributes
+    ----------
+    kept
+        Indices of the rows that stay, ascending; all others go.
+    rows
+        What the kept rows say then, and after them the new ones.
+    is_change
+        Whether anything changes at all.
+    """
+
+    kept: tuple[int, ...]
+    rows: tuple[Row, ...]
+    is_change: bool
+
+
+def plan_rows(
+    rows: Sequence[Row], wanted: Mapping[Place, tuple[PointPrompt, ...]]
+) -> RowPlan:
+    """Say how to show what is wanted; rows that are no prompts stay as they are."""
+    owed = {place: list(points) for place, points in wanted.items()}
+    kept, stay, is_change = [], [], False
+    for index, row in enumerate(rows):
+        if row.place is not None:
+            points = owed.get(row.place)
+            if not points:
+                is_change = True
+                continue
+            point = points.pop(0)
+            if not _is_close(point, row.point):
+                row, is_change = Row(row.place, point), True
+        kept.append(index)
+        stay.append(row)
+    new = [Row(place, point) for place, points in owed.items() for point in points]
+    return RowPlan(tuple(kept), (*stay, *new), is_change or bool(new))
+
+
+def _changed(before: Marks, after: Marks) -> list[Place]:
+    """Return where anything differs, in order."""
+    places = set(after.masks)
+    for old, new in ((before.points, after.points), (before.boxes, after.boxes)):
+        places |= {place for place in {*old, *new} if old.get(place) != new.get(place)}
+    return sorted(places)
+
+
+def _is_close(one: PointPrompt, other: PointPrompt) -> bool:
+    return (
+        one.positive == other.positive
+        and abs(one.y - other.y) < TOLERANCE
+        and abs(one.x - other.x) < TOLERANCE
+    )
