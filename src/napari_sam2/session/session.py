@@ -22,6 +22,9 @@ from napari_sam2.session.sweeps import Sweep, sweeps, walked_frames
 if TYPE_CHECKING:
     from napari_sam2.tracking.predictor import StreamingPredictor
 
+NO_RUN = Progress(stage=0, next_frame=None, plan_key="")
+"""What a finished repair leaves behind: no plan is resumed on it."""
+
 
 @dataclass(frozen=True, slots=True)
 class FrameDone:
@@ -89,6 +92,18 @@ class Session:
         without a prompt are passed over.
     has_foreign_labels
         Whether the store may hold labels that no object of the session owns.
+
+    Attributes
+    ----------
+    lives
+        When each object exists.
+    stored
+        Anchors that are replayed, by object and frame.
+
+    Raises
+    ------
+    InputError
+        If a mother is prompted on or after the frame on which a daughter begins.
     """
 
     def __init__(
@@ -106,12 +121,12 @@ class Session:
         self.predictor = predictor
         self.objects = tuple(objects)
         self.has_foreign_labels = has_foreign_labels
-        self._lives = timelines(self.objects, source.frame_count)
+        self.lives = timelines(self.objects, source.frame_count)
         self._anchored = {
-            (life.object_id, frame) for life in self._lives for frame in life.anchors
+            (life.object_id, frame) for life in self.lives for frame in life.anchors
         }
         places = {(one.object_id, one.frame_index): one for one in anchors}
-        self._stored = {
+        self.stored = {
             place: anchor for place, anchor in places.items() if place in self._anchored
         }
 
@@ -127,7 +142,7 @@ class Session:
             After each frame.
         """
         visits = self._visits(plan)
-        composer = self._composer(plan)
+        composer = self.composer(plan)
         position = self._starting_point(plan, visits)
         try:
             while position < len(visits):
@@ -142,19 +157,22 @@ class Session:
         except GeneratorExit:
             self._commit(plan, visits, position)
             raise
-        self._finish(plan)
+        if plan.is_whole:
+            self.store.finish()
+        else:
+            self.store.commit(NO_RUN, None)
 
     # --- Before the first frame
 
     def _visits(self, plan: Plan) -> list[Visit]:
         """Return all steps of the plan: prompts are resolved first, then swept."""
-        swept = sweeps(self._lives, plan)
+        swept = sweeps(self.lives, plan)
         needed = {
             life.object_id: bounding_anchors(life, walked_frames(swept, life.object_id))
-            for life in self._lives
+            for life in self.lives
         }
         walks: list[Resolution | Sweep] = [
-            resolution(self.objects, needed, self._stored.keys()),
+            resolution(self.objects, needed, self.stored.keys()),
             *swept,
         ]
         return [
@@ -163,11 +181,12 @@ class Session:
             for number, frame_index in enumerate(walk.frames)
         ]
 
-    def _composer(self, plan: Plan) -> Composer:
+    def composer(self, plan: Plan) -> Composer:
+        """Return who makes the label images of a plan."""
         return Composer(
             self.store,
             self.objects,
-            self._lives,
+            self.lives,
             plan,
             has_foreign_labels=self.has_foreign_labels,
         )
@@ -200,7 +219,7 @@ class Session:
             self.predictor.forget_recent()
         frame = self.source.read(frame_index)
         if isinstance(walk, Resolution):
-            made = make_anchors(self.predictor, walk, frame_index, frame, self._stored)
+            made = make_anchors(self.predictor, walk, frame_index, frame, self.stored)
             for anchor in made:
                 self.store.write_anchor(anchor)
             return (*walk.replayed_at(frame_index), *_owners(made)), False
@@ -221,7 +240,7 @@ class Session:
         if object_ids:
             self.predictor.forget_recent(sorted(object_ids))
 
-    # --- Between frames, and after the last
+    # --- Between frames
 
     def _commit(self, plan: Plan, visits: Sequence[Visit], position: int) -> None:
         """Make everything before ``position`` durable, with the memory to go on."""
@@ -232,17 +251,6 @@ class Session:
             plan_key=plan.key,
         )
         self.store.commit(progress, self.predictor.snapshot() if plan.key else None)
-
-    def _finish(self, plan: Plan) -> None:
-        """Mark the masklets complete, or after a repair make it durable."""
-        if plan.is_whole:
-            self.store.finish()
-        else:
-            self.store.commit(NO_RUN, None)
-
-
-NO_RUN = Progress(stage=0, next_frame=None, plan_key="")
-"""No plan is resumed on this."""
 
 
 def _owners(anchors: Sequence[StoredAnchor]) -> tuple[int, ...]:

@@ -1,0 +1,232 @@
+"""Both ways through a gap: where they disagree, a person should look.
+
+Nothing is written until somebody chooses one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Generator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_sam2.errors import InputError
+from napari_sam2.interfaces import StoredAnchor
+from napari_sam2.metrics.masks import region_similarity
+from napari_sam2.session.frame_set import FrameSet
+from napari_sam2.session.gaps import Gap, gaps
+from napari_sam2.session.plan import Direction, FrameRange, MergePolicy, Plan
+from napari_sam2.session.resolution import make_anchors, resolution
+from napari_sam2.session.session import NO_RUN, FrameDone, Session
+from napari_sam2.tracking.postprocess import label_image
+
+if TYPE_CHECKING:
+    from napari_sam2.tracking.step_result import StepResult
+
+ABSENT = np.float32(-1024.0)
+"""Logit of what is not there; as the network gates it."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameCompared:
+    """What the generator yields after each frame.
+
+    Attributes
+    ----------
+    frame_index
+        The frame.
+    agreement
+        J of the two masks, 0 … 1; None while only one of them is known.
+    position, total
+        How many steps are done, of how many.
+    """
+
+    frame_index: int
+    agreement: float | None
+    position: int
+    total: int
+
+
+class Comparison:
+    """One gap of an object, tracked forward and backward.
+
+    Parameters
+    ----------
+    session
+        Movie, store, a fresh predictor, objects and anchors.
+    object_id
+        Whose gap.
+    frame_index
+        Any frame of the gap, or the anchor before it.
+
+    Attributes
+    ----------
+    gap
+        Its frames and the two anchors that bound it.
+    agreement
+        J by frame, as far as it is known.
+
+    Raises
+    ------
+    InputError
+        If there are no two anchors around the frame, or nothing between them.
+    """
+
+    def __init__(self, session: Session, object_id: int, frame_index: int) -> None:
+        self.session, self.object_id = session, object_id
+        self.gap = _gap_between_anchors(session, object_id, frame_index)
+        self.agreement: dict[int, float] = {}
+        self._passes: dict[Direction, dict[int, _Kept]] = {
+            Direction.FORWARD: {},
+            Direction.BACKWARD: {},
+        }
+        self._new_anchors: tuple[StoredAnchor, ...] = ()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether both ways are known on all frames."""
+        return len(self.agreement) == len(self.gap.frames)
+
+    def run(self) -> Generator[FrameCompared, None, None]:
+        """Track the gap both ways; write nothing.
+
+        Yields
+        ------
+        FrameCompared
+            After each frame: of the anchors, of the way forward, of the way back.
+        """
+        session, gap = self.session, self.gap
+        session.predictor.forget_recent()
+        walk = resolution(
+            session.objects, {self.object_id: gap.bounds}, session.stored.keys()
+        )
+        total = len(walk.frames) + 2 * len(gap.frames)
+        self._new_anchors = ()
+        for position, frame_index in enumerate(walk.frames, 1):
+            frame = session.source.read(frame_index)
+            self._new_anchors += make_anchors(
+                session.predictor, walk, frame_index, frame, session.stored
+            )
+            yield FrameCompared(frame_index, None, position, total)
+        position = len(walk.frames)
+        for way in (Direction.FORWARD, Direction.BACKWARD):
+            for frame_index in self._track(way):
+                position += 1
+                agreement = self.agreement.get(frame_index)
+                yield FrameCompared(frame_index, agreement, position, total)
+
+    def logits(self, way: Direction, frame_index: int) -> np.ndarray:
+        """Return the ``(h, w)`` float32 logits of one way on a frame.
+
+        Where no logit is positive around, they are all the same negative number.
+
+        Raises
+        ------
+        KeyError
+            If that way has not come there.
+        """
+        logits: np.ndarray = self._passes[way][frame_index].step().logits[0]
+        return logits
+
+    def keep(
+        self,
+        way: Direction,
+        *,
+        locks: Mapping[int, Collection[int]] | None = None,
+        merge: MergePolicy = MergePolicy.KEEP,
+    ) -> Generator[FrameDone, None, None]:
+        """Write the masks of one way, except where they are locked.
+
+        Raises
+        ------
+        ValueError
+            If `run` has not come to its end.
+        """
+        if not self.is_done:
+            raise ValueError("one way alone is known: run to the end first")
+        session, frames = self.session, self.gap.frames
+        plan = Plan(
+            FrameRange(0, session.source.frame_count),
+            merge=merge,
+            locks=locks or {},
+        )
+        composer = session.composer(plan)
+        written = frames - FrameSet.of(plan.locks.get(self.object_id, ()))
+        try:
+            for anchor in self._new_anchors:
+                session.store.write_anchor(anchor)
+            for position, frame_index in enumerate(written, 1):
+                step = self._passes[way][frame_index].step()
+                ids = (self.object_id,)
+                session.store.write(composer.result(step, ids))
+                yield FrameDone(frame_index, ids, True, position, len(written))
+        finally:
+            session.store.commit(NO_RUN, None)
+
+    def _track(self, way: Direction) -> Generator[int, None, None]:
+        """Track the gap one way; yield each frame when it is known."""
+        session, kept = self.session, self._passes[way]
+        is_reverse = way is Direction.BACKWARD
+        frames = list(self.gap.frames)
+        session.predictor.forget_recent()
+        for frame_index in reversed(frames) if is_reverse else frames:
+            frame = session.source.read(frame_index)
+            step = session.predictor.step(
+                frame_index, frame, objects=(self.object_id,), reverse=is_reverse
+            )
+            kept[frame_index] = _Kept.of(step)
+            if is_reverse:
+                self.agreement[frame_index] = self._agreement(frame_index)
+            yield frame_index
+
+    def _agreement(self, frame_index: int) -> float:
+        forward, backward = (
+            self._mask(kept[frame_index].step()) for kept in self._passes.values()
+        )
+        return region_similarity(forward, backward)
+
+    def _mask(self, step: StepResult) -> np.ndarray:
+        shape = self.session.store.frame_shape
+        mask: np.ndarray = label_image(step.object_ids, step.logits, shape, int) > 0
+        return mask
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Kept:
+    """The step of one object, its logits cut to the surroundings of the mask.
+
+    One pixel around the positive ones is all that decides which pixels of the movie
+    the mask covers; the rest would take megabytes for each frame.
+    """
+
+    whole: StepResult
+    shape: tuple[int, ...]
+    region: tuple[slice, ...]
+
+    @classmethod
+    def of(cls, step: StepResult) -> _Kept:
+        places = np.argwhere(step.logits > 0)
+        low = np.maximum(places.min(axis=0) - 1, 0) if len(places) else np.zeros(3, int)
+        high = places.max(axis=0) + 2 if len(places) else np.zeros(3, int)
+        region = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+        cut = replace(step, logits=step.logits[region].copy())
+        return cls(cut, step.logits.shape, region)
+
+    def step(self) -> StepResult:
+        """Return the step with logits of full size."""
+        logits = np.full(self.shape, ABSENT, np.float32)
+        logits[self.region] = self.whole.logits
+        return replace(self.whole, logits=logits)
+
+
+def _gap_between_anchors(session: Session, object_id: int, frame_index: int) -> Gap:
+    for life in session.lives:
+        for gap in gaps(life) if life.object_id == object_id else ():
+            is_inside = gap.first <= frame_index <= gap.last or gap.left == frame_index
+            if is_inside and len(gap.bounds) == 2:
+                return gap
+    raise InputError(
+        f"object {object_id} has no two prompts around frame {frame_index}: prompt it "
+        "on both sides to compare the ways between them"
+    )
