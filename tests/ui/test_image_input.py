@@ -5,7 +5,15 @@ import numpy as np
 import pytest
 from napari.layers import Image
 
+from napari_sam2.ui.channel_view import (
+    ChannelChoice,
+    ChannelSource,
+    Look,
+    channel_sources,
+    look_of,
+)
 from napari_sam2.ui.image_input import image_input, layer_shape
+from napari_sam2.ui.image_input_merged import small_picture
 from napari_sam2.ui.layer_axes import lay_out_layer
 
 FRAMES = np.random.default_rng(0).integers(0, 4000, (5, 32, 48), dtype=np.uint16)
@@ -83,3 +91,102 @@ def test_calibration_travels():
     assert (
         opened(Image(FRAMES, contrast_limits=(0, 1))).calibration.units == (None,) * 3
     )
+
+
+def seen_as(look, plane):
+    """The formula, written down a second time."""
+    low, high = look.limits
+    bright = np.clip((plane - float(low)) / (high - low), 0, 1) ** look.gamma
+    return 255 * (1 - bright if look.invert else bright)
+
+
+def test_an_inverted_colormap_is_seen_inverted():
+    layer = Image(FRAMES, contrast_limits=(1000, 3000), colormap="gray_r")
+    assert look_of(layer) == Look((1000, 3000), 1.0, True)
+    for colormap in ("gray", "green", "viridis"):
+        assert not look_of(Image(FRAMES, colormap=colormap)).invert
+    expected = seen_as(look_of(layer), FRAMES[1])
+    np.testing.assert_allclose(opened(layer).read(1)[..., 0], expected, atol=0.51)
+
+
+@pytest.mark.parametrize("inverted", [False, True], ids=["together", "apart"])
+def test_channels_of_one_layer_become_red_green_blue(inverted):
+    stack = np.stack([FRAMES, FRAMES[::-1], FRAMES // 2], axis=1)
+    layer = Image(stack, contrast_limits=(0, 4000), axis_labels=("t", "c", "y", "x"))
+    axes = lay_out_layer(stack.shape, layer.axis_labels, 0, {})
+    sources = channel_sources([layer], layer, stack.shape, axes.channel_axis)
+    assert [source.title for source in sources] == [f"channel {i}" for i in range(3)]
+    own = Look((500, 2500), 0.5, inverted)
+    choices = [
+        ChannelChoice("red", sources[2]),
+        ChannelChoice("green", sources[0], own),
+        ChannelChoice("blue", sources[1]),
+    ]
+    seen = image_input(layer, axes, choices)
+    frame = seen.open().read(3)
+    looks = (look_of(layer), own, look_of(layer))
+    for column, (index, look) in enumerate(zip((2, 0, 1), looks, strict=True)):
+        expected = seen_as(look, stack[3, index])
+        np.testing.assert_allclose(frame[..., column], expected, atol=0.51)
+    assert hash(seen) == hash(image_input(layer, axes, choices))
+    assert seen == image_input(layer, axes, choices)
+    other = image_input(layer, axes, choices[:1])
+    assert other != seen
+    assert other.movie_key == seen.movie_key  # the same cells, seen otherwise
+
+
+def test_channels_of_several_layers_become_colours():
+    nuclei = Image(FRAMES, contrast_limits=(0, 4000), name="nuclei")
+    membrane = Image(
+        da.from_array((FRAMES / 4000).astype(np.float32)),
+        contrast_limits=(0.2, 0.8),
+        gamma=2.0,
+        name="membrane",
+    )
+    others = [
+        Image(FRAMES[:, :16], name="small"),
+        Image(FRAMES[..., None].repeat(3, -1)),
+    ]
+    sources = channel_sources([nuclei, membrane, *others], nuclei, FRAMES.shape, None)
+    assert [source.title for source in sources] == ["nuclei", "membrane"]
+    axes = lay_out_layer(FRAMES.shape, nuclei.axis_labels, 0, {})
+    layers = {layer.unique_id: layer for layer in (nuclei, membrane)}
+    choices = [ChannelChoice("blue", sources[0]), ChannelChoice("red", sources[1])]
+    frames = image_input(nuclei, axes, choices, layers).open()
+    frame = frames.read(2)
+    for column, layer in ((2, nuclei), (0, membrane)):
+        expected = seen_as(look_of(layer), np.asarray(layer.data[2]))
+        np.testing.assert_allclose(frame[..., column], expected, atol=0.51)
+    assert not frame[..., 1].any()
+    assert (frames.frame_count, frames.frame_shape) == (5, (32, 48))
+    assert frames.provenance["source"] == "nuclei + membrane"
+    assert [part["colors"] for part in frames.provenance["parts"]] == [
+        ["blue"],
+        ["red"],
+    ]
+    assert frames.read_raw(2).shape == (2, 32, 48)
+    frames.close()
+    with pytest.raises(ValueError, match="closed"):
+        frames.read(0)
+
+
+def test_other_channels_stay_on_the_same_plane_of_a_stack_in_time():
+    volume = np.arange(2 * 3 * 2 * 4, dtype=np.uint8).reshape(2, 3, 2, 4, 1) * np.ones(
+        (1, 1, 1, 1, 8), np.uint8
+    )
+    layer = Image(
+        volume, contrast_limits=(0, 255), axis_labels=("t", "z", "c", "y", "x")
+    )
+    axes = lay_out_layer(volume.shape, layer.axis_labels, 0, {1: 2})
+    source = ChannelSource(layer.unique_id, 1, "channel 1")
+    seen = image_input(layer, axes, [ChannelChoice("grey", source)])
+    np.testing.assert_array_equal(seen.open().read(1)[..., 0], volume[1, 2, 1])
+
+
+def test_a_small_picture_is_the_mean_of_squares():
+    rgb = np.random.default_rng(2).integers(0, 256, (2, 64, 40, 3), dtype=np.uint8)
+    frames = opened(Image(rgb, rgb=True))
+    picture = small_picture(frames, 1, side=16)
+    assert picture.shape == (16, 10, 3)
+    np.testing.assert_allclose(picture[0, 0], rgb[1, :4, :4].mean((0, 1)), atol=0.51)
+    assert small_picture(frames, 1, side=64).shape == (64, 40, 3)

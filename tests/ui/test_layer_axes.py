@@ -3,6 +3,7 @@ import pytest
 from napari_sam2.errors import InputError
 from napari_sam2.ui.layer_axes import (
     candidate_frame_axes,
+    guess_channel_axis,
     guess_frame_axis,
     lay_out_layer,
 )
@@ -60,3 +61,22 @@ def test_masks_are_the_same_in_all_channels():
 def test_layers_of_too_few_or_too_many_dimensions_are_refused(shape):
     with pytest.raises(InputError, match=f"{len(shape)} dimension"):
         lay_out_layer(shape, [str(-i) for i in range(len(shape))], 0, {})
+
+
+def test_the_axis_called_channel_is_that_of_channels():
+    names = ("t", "c", "y", "x")
+    assert guess_channel_axis((4, 2, 32, 48), names, 0) == 1
+    assert guess_channel_axis((4, 2, 32, 48), names, 1) is None  # frames run there
+    assert guess_channel_axis((4, 1, 32, 48), names, 0) is None
+
+
+@pytest.mark.parametrize(
+    ("frame_axis", "channel_axis", "letters"),
+    [(0, 2, "TZCYX"), (0, 1, "TCZYX"), (2, 0, "CZTYX")],
+)
+def test_a_nameless_axis_can_be_that_of_channels(frame_axis, channel_axis, letters):
+    names = [str(-number) for number in range(5, 0, -1)]
+    axes = lay_out_layer((4, 5, 3, 32, 48), names, frame_axis, {}, channel_axis)
+    assert axes.letters == letters
+    assert axes.channel_axis == channel_axis
+    assert axes.spread == (channel_axis,)

@@ -11,14 +11,23 @@ class Connections:
 
     def __init__(self) -> None:
         self._made: list[tuple[Any, Callable[..., object]]] = []
+        self._groups: list[Connections] = []
 
     def add(self, emitter: Any, callback: Callable[..., object]) -> None:
         """Connect a callback to an emitter of napari's events."""
         emitter.connect(callback)
         self._made.append((emitter, callback))
 
+    def group(self) -> Connections:
+        """Return connections that may be closed before the others."""
+        group = Connections()
+        self._groups.append(group)
+        return group
+
     def close(self) -> None:
         """Disconnect everything; may be called twice."""
+        for group in self._groups:
+            group.close()
         for emitter, callback in self._made:
             emitter.disconnect(callback)
         self._made.clear()

@@ -65,6 +65,12 @@ class LayerAxes:
         """Whether the layer is ``(frame, y, x)`` as it stands."""
         return len(self.shape) == 3 and self.frame_axis == 0
 
+    @property
+    def channel_axis(self) -> int | None:
+        """Dimension along which channels lie; None if there is none."""
+        at = self.letters.find("C")
+        return None if at < 0 else at
+
     def frame_at(self, position: Sequence[float]) -> int:
         """Return the frame of a position in the layer, which may be out of range."""
         return 0 if self.frame_axis is None else round(position[self.frame_axis])
@@ -99,11 +105,22 @@ def guess_frame_axis(shape: Sequence[int], names: Sequence[str]) -> int | None:
     return candidates[0] if candidates else None
 
 
+def guess_channel_axis(
+    shape: Sequence[int], names: Sequence[str], frame_axis: int | None
+) -> int | None:
+    """Return the axis called channel; None if none is, or frames run along it."""
+    for axis in candidate_frame_axes(shape):
+        if axis != frame_axis and _LETTERS.get(names[axis].lower()) == "C":
+            return axis
+    return None
+
+
 def lay_out_layer(
     shape: Sequence[int],
     names: Sequence[str],
     frame_axis: int | None,
     stay_at: Mapping[int, int],
+    channel_axis: int | None = None,
 ) -> LayerAxes:
     """Say how frames lie in a layer.
 
@@ -115,6 +132,8 @@ def lay_out_layer(
         Dimension along which frames run; None for a single image.
     stay_at
         Index on every other dimension; 0 where it is left out.
+    channel_axis
+        Dimension along which channels lie; None for the one that is called so, if any.
 
     Raises
     ------
@@ -130,9 +149,11 @@ def lay_out_layer(
             f"the layer has {len(shape)} dimensions; besides rows and columns there "
             "may be time, depth and channel: take the others out of the layer first"
         )
-    letters: dict[int, str] = {}
+    letters: dict[int, str] = {} if channel_axis is None else {channel_axis: "C"}
     order = sorted(others, key=lambda axis: axis != frame_axis)
     for axis in order:
+        if axis in letters:
+            continue
         free = [letter for letter in "TZC" if letter not in letters.values()]
         named = _LETTERS.get(names[axis].lower())
         if axis == frame_axis and named == "C":

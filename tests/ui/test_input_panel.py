@@ -1,0 +1,237 @@
+"""The input panel with layers, without a window of napari."""
+
+import json
+from unittest.mock import MagicMock
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from qtpy.QtWidgets import QMessageBox
+
+from napari_sam2.errors import InputError
+from napari_sam2.ui.channel_view import GREY, Look
+from napari_sam2.ui.connections import Connections
+from napari_sam2.ui.input_frozen import LookState
+from napari_sam2.ui.input_panel import InputPanel
+from napari_sam2.ui.input_picture import HEIGHT
+from napari_sam2.ui.input_saved import restore_input, save_input
+from napari_sam2.ui.preferences import Preferences
+
+STACK = np.random.default_rng(0).integers(0, 4000, (6, 3, 24, 32), dtype=np.uint16)
+
+
+@pytest.fixture
+def viewer():
+    return ViewerModel()
+
+
+@pytest.fixture
+def open_panel(viewer, qtbot):
+    made = []
+
+    def opened(**options):
+        connections = Connections()
+        made.append(connections)
+        panel = InputPanel(viewer, connections, Preferences(**options))
+        qtbot.addWidget(panel)
+        panel.show()
+        return panel
+
+    yield opened
+    for connections in made:
+        connections.close()
+
+
+def add_movie(viewer, data=STACK[:, 0], **options):
+    options.setdefault("contrast_limits", (0, 4000))
+    return viewer.add_image(data, **options)
+
+
+def answer(monkeypatch, button):
+    monkeypatch.setattr(QMessageBox, "question", MagicMock(return_value=button))
+
+
+def test_the_model_sees_the_layer_until_it_gets_a_look_of_its_own(
+    viewer, open_panel, qtbot
+):
+    layer = add_movie(viewer)
+    panel = open_panel()
+    row = panel.channels.rows[GREY]
+    with qtbot.waitSignal(panel.look_changed):
+        layer.contrast_limits = (100, 2000)
+    assert panel.image_input().channels[0].look == Look((100, 2000))
+    assert row.low_spin.value() == 100
+    with qtbot.waitSignal(panel.look_changed):
+        row.high_spin.setValue(1500)
+    layer.contrast_limits = (7, 8)
+    assert panel.image_input().channels[0].look == Look((100, 1500))
+    assert panel.frozen.note.text() == LookState.OWN
+    row.as_layer_button.click()
+    assert panel.image_input().channels[0].look == Look((7, 8))
+    assert panel.frozen.note.text() == LookState.FOLLOWS
+
+
+def test_limits_never_cross(viewer, open_panel):
+    add_movie(viewer)
+    row = open_panel().channels.rows[GREY]
+    row.low_spin.setValue(5000)
+    assert row.choice.look.limits == (5000, 5001)
+    row.high_spin.setValue(10)
+    assert row.choice.look.limits == (9, 10)
+
+
+def test_several_channels_are_chosen_by_colour(viewer, open_panel, qtbot):
+    add_movie(viewer, STACK, axis_labels=("t", "c", "y", "x"))
+    panel = open_panel()
+    assert panel.channel_axis == 1
+    assert not panel._planes
+    with qtbot.waitSignal(panel.look_changed):
+        panel.channels.color_box.click()
+    assert [one.color for one in panel.channels.choices] == ["red", "green", "blue"]
+    rows = panel.channels.rows
+    rows["red"].combo.setCurrentIndex(0)  # nothing
+    rows["green"].combo.setCurrentIndex(3)
+    seen = panel.image_input()
+    assert [(one.color, one.source.index) for one in seen.channels] == [
+        ("green", 2),
+        ("blue", 2),
+    ]
+    rows["blue"].combo.setCurrentIndex(0)
+    assert [one.color for one in panel.image_input().channels] == [GREY]  # one alone
+
+
+def test_a_nameless_axis_becomes_that_of_channels(viewer, open_panel):
+    add_movie(viewer, STACK)
+    panel = open_panel()
+    assert panel.channel_axis is None
+    assert list(panel._planes) == [1]
+    panel.channel_axis_combo.choose(1)
+    assert not panel._planes
+    assert panel.axes().channel_axis == 1
+
+
+def test_a_channel_whose_layer_goes_is_replaced(viewer, open_panel, qtbot):
+    add_movie(viewer, name="first")
+    other = add_movie(viewer, STACK[:, 1], name="other")
+    panel = open_panel()
+    panel.layer_combo.choose(viewer.layers["first"])
+    row = panel.channels.rows[GREY]
+    row.combo.setCurrentIndex(1)
+    assert panel.image_input().channels[0].source.layer_id == other.unique_id
+    with qtbot.waitSignal(panel.look_changed):
+        viewer.layers.remove(other)
+    assert panel.image_input().channels[0].source.title == "first"
+
+
+def test_tracking_freezes_the_look_until_somebody_asks(
+    viewer, open_panel, qtbot, monkeypatch
+):
+    layer = add_movie(viewer)
+    panel = open_panel()
+    before = panel.image_input()
+    panel.set_frozen(True)
+    panel.set_frozen(False)
+    layer.contrast_limits = (1, 2)
+    assert panel.image_input() == before
+    assert panel.is_look_frozen
+    assert panel.frozen.note.text() == LookState.FROZEN
+    assert not panel.channels.isEnabled()
+    answer(monkeypatch, QMessageBox.StandardButton.No)
+    panel.frozen.button.click()
+    assert panel.is_look_frozen
+    answer(monkeypatch, QMessageBox.StandardButton.Yes)
+    with qtbot.waitSignal(panel.look_changed):
+        panel.frozen.button.click()
+    assert not panel.is_look_frozen
+    assert panel.image_input() == before  # until it is really changed
+    panel.channels.rows[GREY].as_layer_button.click()
+    assert panel.image_input().channels[0].look.limits == (1, 2)
+
+
+def test_another_movie_is_not_frozen_with_the_first(viewer, open_panel):
+    add_movie(viewer, name="first")
+    panel = open_panel()
+    panel.freeze()
+    frozen = panel.image_input()
+    viewer.layers["first"].contrast_limits = (1, 2)
+    add_movie(viewer, STACK[:, 1], name="second", contrast_limits=(3, 4))
+    panel.layer_combo.choose(viewer.layers["second"])
+    assert not panel.is_look_frozen
+    assert panel.image_input().channels[0].look.limits == (3, 4)
+    panel.layer_combo.choose(viewer.layers["first"])
+    assert panel.image_input() == frozen
+    assert panel.channels.rows[GREY].high_spin.value() == 4000
+
+
+def test_a_movie_that_is_chosen_again_has_the_look_it_got(viewer, open_panel):
+    add_movie(viewer, name="first")
+    add_movie(viewer, STACK[:, 1], name="second")
+    panel = open_panel()
+    panel.channels.rows[GREY].gamma_spin.setValue(0.5)
+    panel.layer_combo.choose(viewer.layers["first"])
+    (channel,) = panel.image_input().channels
+    assert (channel.source.title, channel.look.gamma) == ("first", 1.0)
+    panel.layer_combo.choose(viewer.layers["second"])
+    assert panel.image_input().channels[0].look.gamma == 0.5
+
+
+def test_a_picture_is_asked_for_once_the_cursor_rests(viewer, open_panel, qtbot):
+    add_movie(viewer)
+    panel = open_panel()
+    qtbot.wait(200)
+    asked = []
+    panel.picture_requested.connect(asked.append)
+    for frame in range(1, 5):
+        viewer.dims.set_current_step(0, frame)
+    qtbot.waitUntil(lambda: bool(asked), timeout=5000)
+    assert asked == [4]
+    panel.show_picture(np.full((24, 32, 3), 200, np.uint8))
+    shown = panel.picture.label.pixmap()
+    assert shown.height() <= HEIGHT
+    assert shown.toImage().pixelColor(3, 3).red() == 200
+    panel.picture.box.setChecked(False)
+    viewer.dims.set_current_step(0, 1)
+    qtbot.wait(250)
+    assert asked == [4]  # nobody looks
+
+
+def test_colours_are_seen_as_they_are(viewer, open_panel):
+    viewer.add_image(np.zeros((4, 24, 32, 3), np.uint8), rgb=True)
+    panel = open_panel()
+    assert panel.frozen.note.text() == LookState.RGB
+    assert not panel.channels.isVisible()
+    assert panel.image_input().is_rgb
+    panel.set_frozen(True)
+    panel.set_frozen(False)
+
+
+def test_a_saved_input_comes_back_and_is_frozen(viewer, open_panel):
+    volume = STACK[:, :, None].repeat(2, axis=2)
+    layer = add_movie(
+        viewer, volume, name="movie", axis_labels=("t", "c", "z", "y", "x")
+    )
+    panel = open_panel()
+    panel.channels.color_box.click()
+    panel.stay_at(2, 1)
+    panel.channels.rows["green"].high_spin.setValue(1234)
+    seen = panel.image_input()
+    saved = json.loads(json.dumps(save_input(seen, {layer.unique_id: layer.name})))
+    layer.contrast_limits = (5, 6)
+    again = open_panel()
+    restore_input(again, saved)
+    assert again.image_input() == seen
+    assert again.is_look_frozen
+    layer.name = "renamed"
+    with pytest.raises(InputError, match="'movie' of this session is not open"):
+        restore_input(again, saved)
+    with pytest.raises(InputError, match="broken"):
+        restore_input(again, {"layer": 3})
+
+
+def test_without_a_layer_it_says_so(viewer, open_panel):
+    panel = open_panel()
+    assert "open a movie first" in panel.summary.text()
+    panel.set_frozen(True)
+    panel.set_frozen(False)
+    with pytest.raises(InputError):
+        panel.image_input()
