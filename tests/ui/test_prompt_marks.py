@@ -166,7 +166,9 @@ def test_boxes_and_areas_in_the_shapes_layer(bench, settled):
     (corners,) = shapes.data
     assert corners.min(axis=0).tolist() == [2, 9.5, 19.5]
     assert corners.max(axis=0).tolist() == [2, 30.5, 40.5]
-    np.testing.assert_allclose(shapes.edge_color[0], object_color(1), atol=1e-6)
+    np.testing.assert_allclose(
+        shapes.edge_color[0], (object_color(1) + 1) / 2, atol=1e-6
+    )
     # --- Moved, its clicks stay
     shapes.data = [corners + np.array((0, 2, 4))]
     settled()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QKeySequence, QShortcut
+from qtpy.QtGui import QKeyEvent, QKeySequence
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QDialog,
@@ -18,10 +18,11 @@ from qtpy.QtWidgets import (
 )
 
 from napari_sam2.ui.tool_bindings import shown_key, shown_modifier
-from napari_sam2.ui.tool_keys import GESTURES, KEYS, Ground, Key
+from napari_sam2.ui.tool_keys import GESTURES, KEYS, Ground, Key, key_named
 
 HEADING = "While the SAM 2 tool is on"
 ON_OUR_LAYERS = "On the masklets, clicks and boxes"
+ROW_HEIGHT = 22
 FOOTNOTE = (
     "These keys work on the plugin's own layers, while one of them is chosen in the "
     "layer list. {keys} go through the plugin's history there, in place of napari's. "
@@ -63,11 +64,15 @@ class KeySheet(QDialog):
         column = QVBoxLayout(self)
         column.addWidget(self.table)
         column.addWidget(note)
-        self.resize(560, 680)
-        for entry in KEYS:
-            if entry.name == "key_sheet":
-                shortcut = QShortcut(QKeySequence(entry.keys[0]), self)
-                shortcut.activated.connect(self.close)
+        self.resize(560, 760)
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Close with the key that opened the sheet."""
+        own = QKeySequence(key_named("key_sheet").keys[0])
+        if event is not None and QKeySequence(event.key()) == own:
+            self.close()
+        else:
+            super().keyPressEvent(event)
 
     def toggle(self) -> None:
         """Open the sheet, or close it."""
@@ -96,6 +101,9 @@ def _table(sections: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> QTableW
     columns.hide()
     columns.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
     columns.setStretchLastSection(True)
+    rows.setMinimumSectionSize(ROW_HEIGHT)
+    rows.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+    table.setStyleSheet("QTableWidget::item { padding: 1px 14px 1px 4px; }")
     for heading, entries in sections:
         _add_heading(table, heading)
         for cells in entries:

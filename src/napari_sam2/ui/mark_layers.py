@@ -222,7 +222,7 @@ class BoxView:
         labels = np.array([object_id for object_id, _ in places], np.int64)
         layer.features = {LABEL: labels}
         if places:
-            layer.edge_color = np.array([object_color(int(one)) for one in labels])
+            layer.edge_color = np.array([_rim_color(int(one)) for one in labels])
         return True
 
     def set_next(self, object_id: int, *, is_positive: bool) -> None:
@@ -231,7 +231,7 @@ class BoxView:
         # Chosen boxes keep what they are about, and their colours.
         with self.layer.block_update_properties():
             self.layer.feature_defaults = {LABEL: object_id}
-            self.layer.current_edge_color = object_color(object_id)
+            self.layer.current_edge_color = _rim_color(object_id)
             self.layer.current_face_color = "transparent"
 
     def _shows(self, wanted: Mapping[Place, BoxPrompt]) -> bool:
@@ -254,6 +254,12 @@ class BoxView:
         spots = [Spot(place[1], y, x) for y, x in corners_of(box)]
         positions = np.array([position_of(spot, self._axes) for spot in spots])
         return positions_in(self.layer, self._image, positions)
+
+
+def _rim_color(object_id: int) -> np.ndarray:
+    """Return the object's colour, half way to white: thin lines must be seen."""
+    rim: np.ndarray = (object_color(object_id) + 1) / 2
+    return rim
 
 
 def _is_same(outline: Outline, shown: BoxPrompt, box: BoxPrompt) -> bool:
