@@ -152,6 +152,7 @@ class History:
         self._open: KeptChunks | None = None
         self._before: BookState | None = None
         self._after: BookState | None = None
+        self._changes: list[ObjectChange] = []
         self._ledger = self._read_ledger()
 
     @property
@@ -207,18 +208,18 @@ class History:
             )
             self._remove(ledger.undone)
             self._open = self._chunks(number)
-            self._before, self._after = before, after
+            self._before, self._after, self._changes = before, after, step.changes
 
     def renew_after(self, book: BookState) -> None:
         """Say what the book is like at the end of the open step."""
         if self._open is None or self._before is None or book is self._after:
             return
-        number = self.position
-        step = self._step(number)
         changes = self._books.changes(self._before, book)
-        if changes != step.changes:
-            self._write_step(number, step.model_copy(update={"changes": changes}))
-        self._after = book
+        if changes != self._changes:
+            group = group_at(self._group(), str(self.position))
+            step = _Step.model_construct(changes=changes)
+            replace_attributes(group, {STEP: step.model_dump_json()})
+        self._after, self._changes = book, changes
 
     def cover(self) -> None:
         """Open a step for whoever writes without one, if there are others.
@@ -375,10 +376,6 @@ class History:
             return _Step.model_validate_json(attributes_of(group)[STEP])
         except (KeyError, ValidationError) as error:
             raise self._damaged(error) from error
-
-    def _write_step(self, number: int, step: _Step) -> None:
-        group = group_at(self._group(), str(number))
-        replace_attributes(group, {STEP: step.model_dump_json()})
 
     def _remove(self, numbers: Sequence[int]) -> None:
         for number in numbers:

@@ -155,6 +155,7 @@ class SessionFile:
     def __init__(self, run: zarr.Group, books: BookWriter) -> None:
         self._run = run
         self._books = books
+        self._group: zarr.Group | None = None
 
     def write(self, document: SessionDocument, step: int) -> None:
         """Replace the saved session, by one atomic write."""
@@ -165,9 +166,10 @@ class SessionFile:
             session=document.model_dump(mode="json"),
         )
         text = stored.model_dump_json(exclude_defaults=True)
-        group = self._run.require_group(SESSION)
+        if self._group is None:
+            self._group = self._run.require_group(SESSION)
         # As text: zarr indents attributes, which takes a hundred times as long.
-        replace_attributes(group, {"version": VERSION, DOCUMENT: text})
+        replace_attributes(self._group, {"version": VERSION, DOCUMENT: text})
 
     def read(self) -> tuple[SessionDocument, int] | None:
         """Return the saved session and the step that it was saved at, or None.

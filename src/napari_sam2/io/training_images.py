@@ -18,21 +18,25 @@ LOW_PERCENTILE, HIGH_PERCENTILE = 0.1, 99.9
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledImage:
-    """An image and the instance masks drawn on it.
+    """An image or a movie and the instance masks drawn on it.
 
     Attributes
     ----------
     name
-        File name.
+        Of the file or the movie.
     frames
-        ``(1, Y, X, C)`` uint8, C is 1 for grey images and 3 for coloured ones.
+        ``(T, Y, X, C)`` uint8, C is 1 for grey images and 3 for coloured ones; T is 1
+        for an image.
     labels
-        ``(1, Y, X)`` int32, 0 background.
+        ``(T, Y, X)`` int32, 0 background.
+    is_complete
+        Whether every object was labelled, so that 0 means "nothing is here".
     """
 
     name: str
     frames: np.ndarray
     labels: np.ndarray
+    is_complete: bool = True
 
 
 def read_folder(folder: Path) -> Iterator[LabelledImage]:
@@ -50,8 +54,8 @@ def read_folder(folder: Path) -> Iterator[LabelledImage]:
     InputError
         If a folder is missing or empty, a mask is missing, or shapes differ.
     """
-    images = _files(folder / "images")
-    masks = {path.stem: path for path in _files(folder / "masks")}
+    images = image_files(folder / "images")
+    masks = {path.stem: path for path in image_files(folder / "masks")}
     for path in images:
         if path.stem not in masks:
             raise InputError(f"{path}: has no mask of that name in {folder / 'masks'}")
@@ -60,8 +64,8 @@ def read_folder(folder: Path) -> Iterator[LabelledImage]:
 
 def read_pair(image_path: Path, mask_path: Path) -> LabelledImage:
     """Read one image and its masks, see `read_folder`."""
-    pixels = to_uint8(_read(image_path))
-    labels = _read(mask_path)
+    pixels = to_uint8(read_pixels(image_path))
+    labels = read_pixels(mask_path)
     if labels.ndim != 2 or labels.shape != pixels.shape[:2]:
         raise InputError(
             f"{mask_path}: masks of shape {labels.shape} do not fit the image of "
@@ -74,6 +78,12 @@ def to_uint8(pixels: np.ndarray) -> np.ndarray:
     """Return ``(Y, X, C)`` uint8 of a grey, grey + alpha, RGB or RGBA image."""
     if pixels.ndim == 2:
         pixels = pixels[..., None]
+    frame: np.ndarray = frames_to_uint8(pixels[None])[0]
+    return frame
+
+
+def frames_to_uint8(pixels: np.ndarray) -> np.ndarray:
+    """Return ``(T, Y, X, C)`` uint8 of frames with channels last, stretched alike."""
     pixels = pixels[..., : 3 if pixels.shape[-1] >= 3 else 1]
     if pixels.dtype != np.uint8:
         low, high = np.percentile(pixels, (LOW_PERCENTILE, HIGH_PERCENTILE))
@@ -83,7 +93,14 @@ def to_uint8(pixels: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(pixels[..., :1] if is_grey else pixels)
 
 
-def _files(folder: Path) -> list[Path]:
+def image_files(folder: Path) -> list[Path]:
+    """Return the images of a folder, in order of name.
+
+    Raises
+    ------
+    InputError
+        If there is no such folder, or no image in it.
+    """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; it must hold images or masks")
     found = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
@@ -92,7 +109,14 @@ def _files(folder: Path) -> list[Path]:
     return found
 
 
-def _read(path: Path) -> np.ndarray:
+def read_pixels(path: Path) -> np.ndarray:
+    """Read a picture as it is stored; palette images give their indices.
+
+    Raises
+    ------
+    InputError
+        If it is missing or broken.
+    """
     try:
         if path.suffix.lower() in (".tif", ".tiff"):
             return np.asarray(tifffile.imread(path))

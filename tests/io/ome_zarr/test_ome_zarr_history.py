@@ -3,6 +3,7 @@
 import os
 import warnings
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -103,9 +104,10 @@ def test_undo_and_redo_bring_back_every_byte(
     if not can_link:
 
         def refuse(source, target):
-            raise FileNotFoundError if not source.exists() else PermissionError
+            raise PermissionError if Path(source).exists() else FileNotFoundError
 
-        monkeypatch.setattr(kept_chunks, "os", SimpleNamespace(link=refuse))
+        without_links = SimpleNamespace(**{**vars(os), "link": refuse})
+        monkeypatch.setattr(kept_chunks, "os", without_links)
     store = new_store()
     store.write(fake_run.result(0))
     store.write_anchor(fake_run.anchor(3))

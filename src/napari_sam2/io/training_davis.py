@@ -1,0 +1,70 @@
+"""Videos in the layout of DAVIS, read for training.
+
+``JPEGImages/480p/bear/00000.jpg`` belongs to ``Annotations/480p/bear/00000.png``, whose
+pixels are object ids; the folder of the resolution may be missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from napari_sam2.errors import InputError
+from napari_sam2.io.training_images import (
+    LabelledImage,
+    frames_to_uint8,
+    image_files,
+    read_pixels,
+)
+
+VOID = 255
+
+
+def read_davis(folder: Path) -> Iterator[LabelledImage]:
+    """Read every video of a data set.
+
+    Parameters
+    ----------
+    folder
+        Holds ``JPEGImages`` and ``Annotations``.
+
+    Yields
+    ------
+    LabelledImage
+        The annotated frames; what is marked void (255) counts as unlabelled. Other
+        objects than the annotated ones may be in view.
+
+    Raises
+    ------
+    InputError
+        If a folder or an image is missing, or shapes differ.
+    """
+    annotations = folder / "Annotations"
+    if not annotations.is_dir():
+        raise InputError(f"{annotations}: no such folder; DAVIS keeps its masks there")
+    videos = sorted({path.parent for path in annotations.rglob("*.png")})
+    if not videos:
+        raise InputError(f"{annotations}: holds no mask (.png)")
+    for video in videos:
+        yield _read_video(video, folder / "JPEGImages" / video.relative_to(annotations))
+
+
+def _read_video(masks: Path, images: Path) -> LabelledImage:
+    pictures = {path.stem: path for path in image_files(images)}
+    frames, labels = [], []
+    for path in sorted(masks.glob("*.png")):
+        if path.stem not in pictures:
+            raise InputError(f"{path}: has no image of that number in {images}")
+        pixels = read_pixels(pictures[path.stem])
+        indices = read_pixels(path)
+        if indices.ndim != 2 or indices.shape != pixels.shape[:2]:
+            raise InputError(
+                f"{path}: masks of shape {indices.shape} do not fit the image of shape "
+                f"{pixels.shape[:2]}"
+            )
+        frames.append(pixels if pixels.ndim == 3 else pixels[..., None])
+        labels.append(np.where(indices == VOID, 0, indices).astype(np.int32))
+    stack = frames_to_uint8(np.stack(frames))
+    return LabelledImage(masks.name, stack, np.stack(labels), is_complete=False)

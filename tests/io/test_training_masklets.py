@@ -1,0 +1,111 @@
+"""Masklets as training data: what a person trusts, with the movie they lie on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_sam2.errors import InputError
+from napari_sam2.interfaces import FrameResult, ObjectScores
+from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
+from napari_sam2.io.provenance import Provenance
+from napari_sam2.io.session_document import SessionDocument
+from napari_sam2.io.training_masklets import MaskletChoice, read_masklets
+from napari_sam2.io.training_sources import TrainingSource, read_source
+from napari_sam2.prompts import FramePrompt, PointPrompt, PromptedObject
+from napari_sam2.session.frame_set import FrameSet
+from napari_sam2.session.state import BookState, ObjectState
+
+SHAPE = (24, 32)
+FRAMES = 6
+IDS = (2, 5)
+
+
+def labels_of(frame: int) -> np.ndarray:
+    labels = np.zeros(SHAPE, np.uint16)
+    labels[4:10, 3 + frame : 9 + frame] = 2
+    labels[14:20, 20:26] = 5
+    return labels
+
+
+@pytest.fixture
+def store(tmp_path):
+    provenance = Provenance(
+        model="nano",
+        weights_sha256="0" * 64,
+        device="cpu",
+        precision="fp32",
+        threads=1,
+        prompts={},
+        frames={},
+        settings={},
+        plugin_version="0",
+    )
+    prompt = (PointPrompt(5.0, 6.0),)
+    store = OmeZarrLabelStore.create(
+        tmp_path / "cells.zarr",
+        frame_count=FRAMES,
+        frame_shape=SHAPE,
+        logits_shape=(8, 8),
+        objects=[PromptedObject(i, (FramePrompt(i, 0, points=prompt),)) for i in IDS],
+        provenance=provenance,
+    )
+    ones = np.ones(2, np.float32)
+    scores = ObjectScores(ones, ones, ones, ones)
+    for frame in range(FRAMES - 1):  # the last one was not tracked
+        logits = np.zeros((2, 8, 8), np.float32)
+        store.write(FrameResult(frame, labels_of(frame), IDS, logits, scores))
+    return store
+
+
+@pytest.fixture
+def movie(tmp_path):
+    pixels = np.stack([(labels_of(frame) > 0) * 150 + 20 for frame in range(FRAMES)])
+    tifffile.imwrite(
+        tmp_path / "movie.tif", pixels.astype(np.uint8), metadata={"axes": "TYX"}
+    )
+    return tmp_path / "movie.tif"
+
+
+def test_all_tracked_frames_are_read(store, movie):
+    (clip,) = read_masklets(store.path, movie)
+    assert clip.name == "cells.zarr 0-4"
+    assert clip.frames.shape == (5, *SHAPE, 1)
+    np.testing.assert_array_equal(clip.labels[3], labels_of(3))
+    np.testing.assert_array_equal(clip.frames[3, ..., 0] > 100, labels_of(3) > 0)
+    assert not clip.is_complete
+
+
+def test_only_what_was_locked_or_reviewed_teaches(store, movie):
+    book = store.read_session().book
+    locked = FrameSet.of([0, 1, 4])
+    states = [
+        replace(state, locked=locked)
+        if state.object_id == 2
+        else replace(state, reviewed=FrameSet.of([1]))
+        for state in book.objects
+    ]
+    assert all(isinstance(state, ObjectState) for state in states)
+    store.save_session(SessionDocument(book=BookState(tuple(states))))
+    first, second = read_masklets(store.path, movie, choice=MaskletChoice("locked"))
+    assert (first.name, second.name) == ("cells.zarr 0-1", "cells.zarr 4-4")
+    assert set(np.unique(first.labels)) == {0, 2}
+    source = TrainingSource("masklets", store.path, movie, trust="reviewed")
+    first, _ = read_source(source)
+    assert set(np.unique(first.labels[0])) == {0, 2}
+    assert set(np.unique(first.labels[1])) == {0, 2, 5}
+
+
+def test_nothing_trusted_is_refused(store, movie):
+    with pytest.raises(InputError, match="no reviewed masklet"):
+        list(read_masklets(store.path, movie, choice=MaskletChoice("reviewed")))
+
+
+def test_another_movie_is_refused(store, tmp_path):
+    other = tmp_path / "other.tif"
+    tifffile.imwrite(other, np.zeros((3, *SHAPE), np.uint8), metadata={"axes": "TYX"})
+    with pytest.raises(InputError, match="3 frames"):
+        list(read_masklets(store.path, other))
