@@ -5,10 +5,11 @@ from hypothesis import strategies as st
 from napari.layers import Image, Shapes
 
 from napari_sam2.errors import InputError
-from napari_sam2.io.prompt_files import read_prompts, write_prompts
+from napari_sam2.io.prompt_files import write_prompts
 from napari_sam2.prompts import BoxPrompt, FramePrompt, PointPrompt, PromptedObject
+from napari_sam2.ui.file_prompts import file_to_prompts
 from napari_sam2.ui.layer_axes import lay_out_layer
-from napari_sam2.ui.prompt_intake import free_ids, intake_of, new_ids
+from napari_sam2.ui.prompt_intake import free_ids, new_ids
 from napari_sam2.ui.shape_prompts import (
     Outline,
     area_of,
@@ -129,14 +130,14 @@ def test_prompts_of_a_file_get_new_ids_where_theirs_are_in_use(tmp_path):
     mother = PromptedObject(2, (FramePrompt(2, 0, (PointPrompt(1, 2),)),), "mother")
     daughter = PromptedObject(5, (FramePrompt(5, 3, box=BoxPrompt(1, 1, 5, 5)),), "", 2)
     write_prompts(tmp_path / "p.json", [mother, daughter])
-    read = read_prompts(tmp_path / "p.json", frame_shape=SHAPE[1:], frame_count=5)
-    intake = intake_of(read, "p.json", taken={2, 9})
+    intake = file_to_prompts(tmp_path / "p.json", AXES, frame_index=0, taken={2, 9})
     assert [one.object_id for one in intake.objects] == [10, 5]
     assert intake.objects[0].name == "mother"
     assert intake.objects[1].parent == 10
     assert intake.renumbered == {2: 10}
     assert "2 is now 10" in intake.sentence
-    assert [one.object_id for one in intake_of(read, "p.json", ()).objects] == [2, 5]
+    kept = file_to_prompts(tmp_path / "p.json", AXES, frame_index=0, taken=())
+    assert [one.object_id for one in kept.objects] == [2, 5]
 
 
 def test_ids_run_out_after_the_gaps_are_filled():
