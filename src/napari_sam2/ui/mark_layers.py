@@ -169,6 +169,7 @@ class BoxView:
             name=f"{image.name} boxes",
             features={LABEL: np.zeros(0, np.int64)},
             face_color="transparent",
+            metadata={"napari-sam2 view": "boxes"},
             edge_width=max(0.5, min(axes.frame_shape) / BOX_LINES),
             **placed_like(image),
         )

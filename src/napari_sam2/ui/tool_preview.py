@@ -137,6 +137,7 @@ class ToolPreview:
             name=NAME,
             colormap=object_colors(),
             opacity=1.0,
+            metadata={"napari-sam2 view": "preview"},
             **{name: getattr(on, name) for name in SHARED},
         )
         layer.contour = max(1, round(min(axes.frame_shape) / SCREEN_LINES))
