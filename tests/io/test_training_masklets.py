@@ -31,6 +31,10 @@ def labels_of(frame: int) -> np.ndarray:
     return labels
 
 
+def write_movie(path, pixels):
+    tifffile.imwrite(path, pixels, photometric="minisblack", metadata={"axes": "TYX"})
+
+
 @pytest.fixture
 def store(tmp_path):
     provenance = Provenance(
@@ -58,15 +62,14 @@ def store(tmp_path):
     for frame in range(FRAMES - 1):  # the last one was not tracked
         logits = np.zeros((2, 8, 8), np.float32)
         store.write(FrameResult(frame, labels_of(frame), IDS, logits, scores))
+    store.finish()
     return store
 
 
 @pytest.fixture
 def movie(tmp_path):
     pixels = np.stack([(labels_of(frame) > 0) * 150 + 20 for frame in range(FRAMES)])
-    tifffile.imwrite(
-        tmp_path / "movie.tif", pixels.astype(np.uint8), metadata={"axes": "TYX"}
-    )
+    write_movie(tmp_path / "movie.tif", pixels.astype(np.uint8))
     return tmp_path / "movie.tif"
 
 
@@ -106,6 +109,6 @@ def test_nothing_trusted_is_refused(store, movie):
 
 def test_another_movie_is_refused(store, tmp_path):
     other = tmp_path / "other.tif"
-    tifffile.imwrite(other, np.zeros((3, *SHAPE), np.uint8), metadata={"axes": "TYX"})
+    write_movie(other, np.zeros((3, *SHAPE), np.uint8))
     with pytest.raises(InputError, match="3 frames"):
         list(read_masklets(store.path, other))

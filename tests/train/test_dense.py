@@ -64,3 +64,16 @@ def test_the_head_reads_all_three_maps():
     for name in ("neck.laterals.0", "neck.laterals.3"):
         layer = model.image_encoder.get_submodule(name)
         assert layer.weight.grad.abs().sum() > 0
+
+
+def test_what_is_not_known_teaches_nothing():
+    labels = np.full((1, 16, 16), -1, np.int32)
+    labels[0, :8, :8] = 3
+    targets = dense_targets(labels)
+    predicted = torch.zeros(1, 4, 4, 4, requires_grad=True)
+    loss = dense_loss(predicted, targets)
+    loss.backward()
+    taught = predicted.grad[0, 0] != 0
+    assert taught[:2, :2].all()
+    assert taught.sum() == 4
+    assert torch.isfinite(loss)

@@ -10,7 +10,10 @@ from safetensors import safe_open
 
 from napari_sam2.errors import InputError
 from napari_sam2.model.checkpoint import load_model
+from napari_sam2.train.clips import make_clip
 from napari_sam2.train.config import read_config
+from napari_sam2.train.examples import UNKNOWN
+from napari_sam2.train.motion import CropStyle
 from napari_sam2.train.run import open_sources, run_training
 from napari_sam2.train.simulated import simulated_examples
 
@@ -88,3 +91,29 @@ def test_simulated_movies_keep_ids_over_time():
     assert len(both) > 3
     (again,) = simulated_examples(1, 1002)
     np.testing.assert_array_equal(example.labels, again.labels)
+
+
+def test_background_of_partly_labelled_pictures_is_unknown(recipe):
+    folder = recipe.parent / "davis"
+    for part, suffix in (("JPEGImages", "jpg"), ("Annotations", "png")):
+        (folder / part / "cell").mkdir(parents=True)
+        for frame in range(2):
+            labels = np.zeros((80, 80), np.uint8)
+            labels[30:50, 30 + frame : 50 + frame] = 1
+            values = labels if suffix == "png" else labels * 200
+            name = f"{frame:05}.{suffix}"
+            Image.fromarray(values).save(folder / part / "cell" / name)
+    text = recipe.read_text().replace('"folder"', '"davis"')
+    text = text.replace('path = "cells"', 'path = "davis"')
+    recipe.write_text(text.replace('holdout = "held-out.txt"\n', ""))
+    data, held_out = open_sources(read_config(recipe), recipe.parent)
+    assert not held_out
+    style = CropStyle(2, 64, (16.0, 20.0), 0.0)
+    clip = make_clip(data, style, 2, np.random.default_rng(0))
+    assert set(np.unique(clip.labels)) == {UNKNOWN, 1}
+
+
+def test_an_unknown_kind_of_source_is_refused(recipe):
+    recipe.write_text(recipe.read_text().replace('"folder"', '"flickr"'))
+    with pytest.raises(InputError, match="flickr"):
+        read_config(recipe)

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from napari_sam2.errors import InputError
-from napari_sam2.io.frame_sources import open_frames
+from napari_sam2.io.frame_sources import StackFrames, open_frames
 from napari_sam2.io.ome_zarr_labels import DEFAULT_NAME, OmeZarrLabelStore
 from napari_sam2.io.training_images import LabelledImage
 from napari_sam2.session.frame_set import FrameSet
@@ -79,30 +79,29 @@ def read_masklets(
         )
     source = open_frames(image or path)
     try:
-        if (source.frame_count, source.frame_shape) != (
-            store.frame_count,
-            store.frame_shape,
-        ):
-            raise InputError(
-                f"{image or path}: {source.frame_count} frames of "
-                f"{source.frame_shape}, but {path}/labels/{name} has "
-                f"{store.frame_count} of {store.frame_shape}; give the movie that was "
-                "tracked"
-            )
+        _check_fits(source, store, f"{image or path}")
         for first, stop in frames.runs:
             run = range(first, stop)
             pixels = np.stack([source.read(frame) for frame in run])
             labels = [_kept(store.read_labels(f), f, trusted) for f in run]
             title = f"{Path(path).name} {first}-{stop - 1}"
             grey = bool((pixels == pixels[..., :1]).all())
-            yield LabelledImage(
-                title,
-                pixels[..., :1] if grey else pixels,
-                np.stack(labels),
-                is_complete=False,
-            )
+            shown = pixels[..., :1] if grey else pixels
+            yield LabelledImage(title, shown, np.stack(labels), is_complete=False)
     finally:
         source.close()
+
+
+def _check_fits(source: StackFrames, store: OmeZarrLabelStore, movie: str) -> None:
+    if (source.frame_count, source.frame_shape) != (
+        store.frame_count,
+        store.frame_shape,
+    ):
+        raise InputError(
+            f"{movie}: {source.frame_count} frames of {source.frame_shape}, but "
+            f"{store.path}/labels/{store.name} has {store.frame_count} of "
+            f"{store.frame_shape}; give the movie that was tracked"
+        )
 
 
 def _trusted_frames(

@@ -9,7 +9,7 @@ import torch
 
 from napari_sam2.train.absence import SMALLEST_SIGHT, Scene, make_absent
 from napari_sam2.train.appearance import normalise, vary
-from napari_sam2.train.examples import Corpus, Example
+from napari_sam2.train.examples import UNKNOWN, Corpus, Example
 from napari_sam2.train.motion import (
     CropStyle,
     sample_frames,
@@ -38,7 +38,8 @@ class Clip:
     frames
         ``(T, 3, S, S)`` float32, normalised.
     labels
-        ``(T, S, S)`` int32 of all objects, chosen or not.
+        ``(T, S, S)`` int32 of all objects, chosen or not; `UNKNOWN` where nothing is
+        known.
     masks
         ``(T, N, S, S)`` bool of the chosen objects; all False where one is absent or
         fewer than `SMALLEST_SIGHT` pixels of it are in view.
@@ -72,6 +73,8 @@ def make_clip(
         scene = make_absent(scene, ids, elsewhere, style.absence, random)
         frames, labels = scene.frames, scene.labels
     frames = normalise(vary(frames, random, invert=example.invert))
+    if not example.is_complete:
+        labels = np.where(labels == 0, UNKNOWN, labels)
     return Clip(frames, labels, visible_masks(labels, ids))
 
 
@@ -146,6 +149,7 @@ def animate(
         np.ascontiguousarray(example.labels[chosen]),
         example.objects,
         example.invert,
+        example.is_complete,
     )
     still = np.repeat(grid[:1], style.frames, axis=0) * 0.5 + grid * 0.5
     return sample_frames(part, still), sample_labels(part.labels, still)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from napari_sam2.errors import InputError
 from napari_sam2.train.losses import PRESETS, LossWeights
 
 Schedule = Literal["constant", "linear", "cosine"]
+SourceKind = Literal["folder", "simulator", "masklets", "ctc", "sav", "davis", "coco"]
 Table = TypeVar("Table")
 
 
@@ -138,27 +139,43 @@ class Source:
     name
         Of the collection, used in the log and the split.
     kind
-        ``"folder"``: ``path`` holds ``images/`` and ``masks/`` with equal file names.
-        ``"simulator"``: ``count`` movies from `napari_sam2.synthetic`.
+        ``"simulator"``: ``count`` movies from `napari_sam2.synthetic`. Otherwise how
+        files are laid out: ``"folder"`` (``images/`` and ``masks/`` with equal names),
+        ``"masklets"`` (an OME-Zarr that this plugin wrote), ``"ctc"`` (Cell Tracking
+        Challenge), ``"sav"`` (SA-V), ``"davis"``, ``"coco"``.
     weight
         Share of the crops that come from here.
     path
-        Folder, relative to the recipe.
+        Folder, or COCO's ``.json``, relative to the recipe.
+    images
+        COCO's folder of pictures; the movie of masklets, if it is another file.
     holdout
-        Text file, relative to the recipe, naming the images kept for validation.
+        Text file, relative to the recipe, naming the images or movies kept for
+        validation.
     count
         Movies to simulate.
     invert
         Probability that contrast is inverted.
+    trust
+        Masklets that teach: ``"all"``, ``"locked"``, or ``"reviewed"``.
+    max_side
+        Larger pictures are shrunk by a whole factor to at most this; 0 for never.
     """
 
     name: str
-    kind: Literal["folder", "simulator"]
+    kind: SourceKind
     weight: float
     path: str = ""
+    images: str = ""
     holdout: str = ""
     count: int = 0
     invert: float = 0.2
+    trust: Literal["all", "locked", "reviewed"] = "all"
+    max_side: int = 0
+
+    def __post_init__(self) -> None:
+        _check_choice("source", "kind", self.kind, get_args(SourceKind))
+        _check_choice("source", "trust", self.trust, ("all", "locked", "reviewed"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,3 +289,8 @@ def _build(path: Path, kind: type[Table], values: Mapping[str, Any]) -> Table:
         return kind(**values)
     except TypeError as error:
         raise InputError(f"{path}: {kind.__name__}: {error}") from error
+
+
+def _check_choice(table: str, name: str, value: str, known: Sequence[str]) -> None:
+    if value not in known:
+        raise InputError(f"{table}: {name} {value!r}; known: {', '.join(known)}")

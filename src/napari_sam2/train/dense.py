@@ -45,7 +45,8 @@ class DenseHead(nn.Module):
 def dense_targets(labels: np.ndarray) -> torch.Tensor:
     """Return ``(frames, 4, S/4, S/4)`` targets of ``(frames, S, S)`` labels.
 
-    Inside 0/1, outline 0/1, and the way to the centre in units of `OFFSET_UNIT`.
+    Inside 0/1, outline 0/1, and the way to the centre in units of `OFFSET_UNIT`. The
+    first two are NaN where it is not known what is there.
     """
     half = LOGIT_STRIDE // 2
     small = labels[:, half::LOGIT_STRIDE, half::LOGIT_STRIDE]
@@ -64,15 +65,19 @@ def dense_targets(labels: np.ndarray) -> torch.Tensor:
             centre = np.bincount(compact.ravel(), place.ravel()) / area
             way = (centre[compact] - place) / OFFSET_UNIT
             targets[frame, channel] = np.where(ids > 0, way, 0.0)
+    unknown = np.broadcast_to((small < 0)[:, None], targets[:, :2].shape)
+    targets[:, :2][unknown] = np.nan
     return torch.from_numpy(targets)
 
 
 def dense_loss(predicted: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """Return the scalar loss: cross-entropies, and smooth L1 inside cells."""
+    known = targets[:, :2].isfinite()
     flags = functional.binary_cross_entropy_with_logits(
-        predicted[:, :2], targets[:, :2]
+        predicted[:, :2], targets[:, :2].nan_to_num(), reduction="none"
     )
-    inside = targets[:, :1]
+    flags = (flags * known).sum() / known.sum().clamp(min=1)
+    inside = targets[:, :1].nan_to_num()
     way = functional.smooth_l1_loss(
         predicted[:, 2:], targets[:, 2:], beta=0.3, reduction="none"
     )

@@ -25,6 +25,10 @@ class LabelledFrames(Protocol):
         """``(T, Y, X)`` integers, 0 background; an id keeps its meaning over time."""
 
 
+UNKNOWN = -1
+"""Label, in a crop, of what may or may not be an object."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Example:
     """A labelled image or movie prepared for cropping.
@@ -39,9 +43,11 @@ class Example:
         ``(T, Y, X)`` int32 at full resolution.
     objects
         ``(n, 3)`` float: y, x of the centroid and equivalent diameter, in pixels, of
-        the objects of frame 0.
+        the objects of the first frame that has any.
     invert
         Probability that contrast is inverted.
+    is_complete
+        Whether every object is labelled; if not, nothing is known of the background.
     """
 
     name: str
@@ -49,15 +55,24 @@ class Example:
     labels: np.ndarray
     objects: np.ndarray
     invert: float
+    is_complete: bool = True
 
 
-def prepare(source: LabelledFrames, *, invert: float = 0.0, levels: int = 3) -> Example:
+def prepare(
+    source: LabelledFrames,
+    *,
+    invert: float = 0.0,
+    levels: int = 3,
+    is_complete: bool = True,
+) -> Example:
     """Build the pyramid and the object table of an example."""
     pyramid = [np.ascontiguousarray(source.frames)]
     while len(pyramid) < levels and min(pyramid[-1].shape[1:3]) >= 128:
         pyramid.append(_halve(pyramid[-1]))
     labels = np.ascontiguousarray(source.labels, dtype=np.int32)
-    return Example(source.name, tuple(pyramid), labels, object_table(labels[0]), invert)
+    shown = np.flatnonzero(labels.any(axis=(1, 2)))
+    objects = object_table(labels[shown[0] if len(shown) else 0])
+    return Example(source.name, tuple(pyramid), labels, objects, invert, is_complete)
 
 
 def object_table(labels: np.ndarray) -> np.ndarray:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from napari_sam2.errors import InputError
 from napari_sam2.model.sam2 import Sam2
@@ -13,6 +14,9 @@ from napari_sam2.train.export import export_weights
 from napari_sam2.train.parallel import workers
 from napari_sam2.train.simulated import simulated_examples
 from napari_sam2.train.trainer import TrainingProgress, train
+
+if TYPE_CHECKING:
+    from napari_sam2.io.training_images import LabelledImage
 
 SIMULATED_HELD_OUT = 6
 SIMULATED_SEED = 1000
@@ -65,11 +69,11 @@ def open_sources(config: TrainConfig, base: Path) -> tuple[Corpus, dict[str, Cor
     collections: list[list[Example]] = []
     held_out: dict[str, Corpus] = {}
     for source in config.sources:
-        if source.kind == "folder":
-            kept, held = split(source, base)
-        else:
+        if source.kind == "simulator":
             kept = simulated_examples(source.count, SIMULATED_SEED)
             held = simulated_examples(SIMULATED_HELD_OUT, 0)
+        else:
+            kept, held = split(source, base)
         if not kept:
             raise InputError(f"source {source.name!r}: nothing left to train on")
         collections.append(kept)
@@ -80,16 +84,14 @@ def open_sources(config: TrainConfig, base: Path) -> tuple[Corpus, dict[str, Cor
 
 
 def split(source: Source, base: Path) -> tuple[list[Example], list[Example]]:
-    """Read a folder; return the examples to train on and those held out."""
-    # Here, so that training on simulated movies needs no file formats.
-    from napari_sam2.io.training_images import read_folder
-
+    """Read files; return the examples to train on and those held out."""
     names = _held_out_names(base / source.holdout) if source.holdout else frozenset()
     kept: list[Example] = []
     held: list[Example] = []
-    for image in read_folder(base / source.path):
-        example = prepare(image, invert=source.invert)
-        (held if image.name in names else kept).append(example)
+    for image in _read(source, base):
+        example = prepare(image, invert=source.invert, is_complete=image.is_complete)
+        if len(example.objects) or image.name in names:
+            (held if image.name in names else kept).append(example)
     if len(held) != len(names):
         missing = sorted(names - {example.name for example in held})
         raise InputError(
@@ -105,3 +107,20 @@ def _held_out_names(path: Path) -> frozenset[str]:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     return frozenset(line.strip() for line in lines if line.strip())
+
+
+def _read(source: Source, base: Path) -> Iterator[LabelledImage]:
+    # Here, so that training on simulated movies needs no file formats.
+    from napari_sam2.io.training_sources import TrainingSource, read_source
+
+    if source.kind == "simulator":
+        raise ValueError("simulated movies are not read from files")
+    return read_source(
+        TrainingSource(
+            source.kind,
+            base / source.path,
+            base / source.images if source.images else None,
+            source.trust,
+            source.max_side,
+        )
+    )
