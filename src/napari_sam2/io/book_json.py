@@ -23,7 +23,7 @@ class SessionObject(ObjectEntry):
     ----------
     hidden
         Not shown in the viewer.
-    locked, reviewed, stale
+    locked, reviewed, stale, waiting
         Runs of frames, ``[first, stop]``.
     """
 
@@ -31,6 +31,7 @@ class SessionObject(ObjectEntry):
     locked: tuple[Run, ...] = ()
     reviewed: tuple[Run, ...] = ()
     stale: tuple[Run, ...] = ()
+    waiting: tuple[Run, ...] = ()
 
 
 class ObjectChange(BaseModel):
@@ -77,6 +78,7 @@ class BookWriter:
             locked=_runs(state.locked),
             reviewed=_runs(state.reviewed),
             stale=_runs(state.stale),
+            waiting=_runs(state.waiting),
         )
         self._done[state.object_id] = state, entry
         return entry
@@ -100,6 +102,7 @@ class BookWriter:
             locked=_frames(entry.locked),
             reviewed=_frames(entry.reviewed),
             stale=_frames(entry.stale),
+            waiting=_frames(entry.waiting),
         )
 
     def changes(self, before: BookState, after: BookState) -> list[ObjectChange]:
@@ -160,7 +163,7 @@ class BookWriter:
 
 
 def _runs(frames: FrameSet) -> tuple[list[int], ...]:
-    return tuple([first, stop] for first, stop in frames.runs)
+    return tuple([int(first), int(stop)] for first, stop in frames.runs)
 
 
 def _frames(runs: Iterable[list[int]]) -> FrameSet:

@@ -109,10 +109,11 @@ def describe_prompt(prompt: FramePrompt, mask: str | None) -> PromptEntry:
     """Describe a prompt; its mask is called `mask`."""
     box = prompt.box
     return PromptEntry(
-        frame=prompt.frame_index,
-        points=[[point.y, point.x] for point in prompt.points] or None,
-        positive=[point.positive for point in prompt.points] or None,
-        box=None if box is None else [box.y0, box.x0, box.y1, box.x1],
+        # A viewer's numbers may be numpy's own.
+        frame=int(prompt.frame_index),
+        points=[[float(point.y), float(point.x)] for point in prompt.points] or None,
+        positive=[bool(point.positive) for point in prompt.points] or None,
+        box=None if box is None else [*map(float, (box.y0, box.x0, box.y1, box.x1))],
         mask=mask,
     )
 

@@ -1,0 +1,88 @@
+"""Sessions that were open lately, newest first, in a small file of this user."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+
+from platformdirs import user_config_path
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+LIMIT = 12
+FILE = "recent-sessions.json"
+
+_log = logging.getLogger(__name__)
+
+
+class RecentSession(BaseModel):
+    """A session that was open.
+
+    Attributes
+    ----------
+    path
+        Folder of the OME-Zarr.
+    name
+        Label group in it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    path: Path
+    name: str = "masklets"
+
+    @property
+    def exists(self) -> bool:
+        """Whether it is still there."""
+        return (self.path / "labels" / self.name).is_dir()
+
+
+class _Content(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    sessions: list[RecentSession] = []
+
+
+class RecentSessions:
+    """The list, on disk. Nothing about it is ever an error: it is a convenience.
+
+    Parameters
+    ----------
+    file
+        Where it is kept; in the user's configuration folder unless given.
+    """
+
+    def __init__(self, file: Path | None = None) -> None:
+        self._file = file or user_config_path("napari-sam2") / FILE
+
+    def read(self) -> tuple[RecentSession, ...]:
+        """Return the sessions, newest first; none if the file cannot be read."""
+        try:
+            text = self._file.read_text(encoding="utf-8")
+            return tuple(_Content.model_validate_json(text).sessions[:LIMIT])
+        except FileNotFoundError:
+            return ()
+        except (OSError, ValueError, ValidationError) as error:
+            _log.info("the list of recent sessions cannot be read: %s", error)
+            return ()
+
+    def add(self, path: Path, name: str = "masklets") -> tuple[RecentSession, ...]:
+        """Put a session in front; return the list."""
+        new = RecentSession(path=Path(path).absolute(), name=name)
+        return self._write([new, *(one for one in self.read() if one != new)])
+
+    def remove(self, session: RecentSession) -> tuple[RecentSession, ...]:
+        """Take a session off the list; return what is left."""
+        return self._write(one for one in self.read() if one != session)
+
+    def _write(self, sessions: Iterable[RecentSession]) -> tuple[RecentSession, ...]:
+        kept = list(sessions)[:LIMIT]
+        partial = self._file.with_name(f".{self._file.name}.partial")
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            text = _Content(sessions=kept).model_dump_json(indent=1)
+            partial.write_text(text, encoding="utf-8")
+            partial.replace(self._file)
+        except OSError as error:
+            _log.info("the list of recent sessions cannot be written: %s", error)
+        return tuple(kept)

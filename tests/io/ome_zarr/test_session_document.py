@@ -1,0 +1,237 @@
+"""A session is read as it was saved, and is brought up to date after a crash."""
+
+import json
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from napari_sam2.errors import OutputError
+from napari_sam2.interfaces import Calibration
+from napari_sam2.io.intensity import IntensityMapping
+from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
+from napari_sam2.io.session_document import (
+    InputMapping,
+    ModelChoice,
+    SessionDocument,
+)
+from napari_sam2.prompts import BoxPrompt, FramePrompt, MaskPrompt, PointPrompt
+from napari_sam2.session.frame_set import FrameSet
+from napari_sam2.session.state import BookState, ObjectState
+
+numbers = st.floats(-10, 100, allow_nan=False)
+frame_sets = st.sets(st.integers(0, 40), max_size=12).map(FrameSet.of)
+geometry = st.one_of(
+    st.builds(
+        dict,
+        points=st.lists(
+            st.builds(PointPrompt, numbers, numbers, st.booleans()), min_size=1
+        ).map(tuple),
+        box=st.none() | st.just(BoxPrompt(1.0, 2.5, 3.0, 4.0)),
+    ),
+    st.binary(min_size=12, max_size=12).map(
+        lambda raw: {
+            "mask": MaskPrompt(np.frombuffer(raw, np.uint8).reshape(3, 4) > 99)
+        }
+    ),
+)
+
+
+@st.composite
+def books(draw):
+    states = []
+    for one in sorted(draw(st.sets(st.integers(1, 60_000), max_size=4))):
+        prompts = tuple(
+            FramePrompt(one, frame, **draw(geometry))
+            for frame in sorted(draw(st.sets(st.integers(0, 99), max_size=3)))
+        )
+        names, flags, sets = draw(st.text(max_size=9)), draw(st.booleans()), frame_sets
+        states.append(
+            ObjectState(
+                one,
+                names,
+                draw(st.none() | st.integers(1, 9)),
+                prompts,
+                flags,
+                *(draw(sets) for _ in range(4)),
+            )
+        )
+    return BookState(tuple(states))
+
+
+def comparable(book):
+    """Return a book as plain values, since neither states nor arrays compare."""
+    return [
+        (
+            *(getattr(one, name) for name in ("object_id", "name", "parent")),
+            *(getattr(one, name) for name in ("is_hidden", "locked", "reviewed")),
+            *(one.stale, one.waiting),
+            [
+                (
+                    prompt.object_id,
+                    prompt.frame_index,
+                    prompt.points,
+                    prompt.box,
+                    prompt.mask and prompt.mask.mask.tolist(),
+                )
+                for prompt in one.prompts
+            ],
+        )
+        for one in book.objects
+    ]
+
+
+DOCUMENT = SessionDocument(
+    image=InputMapping(
+        source="/here/movie.tif",
+        layer="movie",
+        axes="TCYX",
+        frame_axis="T",
+        fixed={"C": 1},
+        channels=(1,),
+        intensity=IntensityMapping(limits=((3.0, 9.5),)),
+        calibration=Calibration((2.0, 0.5, 0.5), units=("second", None, None)),
+    ),
+    model=ModelChoice(name="nano", image_size=192),
+    frame_index=17,
+    selected=3,
+    live_repair=False,
+    settings={"palette": ["a", 1], "zoom": 2.5},
+)
+
+
+@settings(
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(first=books(), second=books())
+def test_what_is_saved_is_what_is_read(first, second, tmp_path_factory, new_store):
+    store = new_store(tmp_path_factory.mktemp("any") / "x.zarr", objects=[])
+    for book in (first, second):
+        document = DOCUMENT.model_copy(update={"book": book})
+        store.save_session(document)
+        read = OmeZarrLabelStore.open(store.path, mode="r").read_session()
+        assert comparable(read.book) == comparable(book)
+        assert read.model_copy(update={"book": book}) == document
+
+
+def test_a_mask_is_written_once(new_store):
+    store = new_store()
+    mask = np.zeros((48, 64), bool)
+    mask[4:9] = True
+    prompts = tuple(FramePrompt(3, one, mask=MaskPrompt(mask)) for one in (0, 4))
+    state = ObjectState(3, prompts=prompts)
+    store.save_session(SessionDocument(book=BookState((state,))))
+    (stored,) = (store.path / "labels/masklets/napari-sam2/masks").glob("*/zarr.json")
+    written = stored.stat().st_mtime_ns
+    other = replace(state, name="other", prompts=prompts[:1])
+    OmeZarrLabelStore.open(store.path).save_session(
+        SessionDocument(book=BookState((other,)))
+    )
+    assert stored.stat().st_mtime_ns == written
+
+
+def test_names_and_mothers_go_to_the_labels(new_store, fake_run):
+    store = new_store()
+    store.write(fake_run.result(0))
+    store.finish()
+    book = BookState((ObjectState(3, "mother"), ObjectState(7, "d", 3)))
+    store.save_session(SessionDocument(book=book))
+    listed = OmeZarrLabelStore.open(store.path).objects
+    assert [(one.name, one.parent) for one in listed] == [("mother", None), ("d", 3)]
+    assert [one.first_frame for one in listed] == [0, 0]
+    store.save_session(SessionDocument(book=book.without([3])))
+    assert [one.object_id for one in store.objects] == [7]
+
+
+def test_steps_after_the_last_save_are_not_lost(new_store):
+    store = new_store(objects=[])
+    books = [BookState()]
+    for one in range(1, 5):
+        books.append(books[-1].with_objects([ObjectState(one, f"cell {one}")]))
+    store.history.begin("first", books[0], books[1])
+    store.save_session(SessionDocument(book=books[1], frame_index=5))
+    for before, after in pairwise(books[1:]):
+        store.history.begin("more", before, after)
+    read = OmeZarrLabelStore.open(store.path).read_session()
+    assert (comparable(read.book), read.frame_index) == (comparable(books[4]), 5)
+    store = OmeZarrLabelStore.open(store.path)
+    store.history.undo()
+    read = OmeZarrLabelStore.open(store.path).read_session()
+    assert (comparable(read.book), read.frame_index) == (comparable(books[3]), 5)
+
+
+def test_a_run_of_the_command_line_opens_as_a_session(new_store, fake_run, provenance):
+    prompts = {
+        "version": 1,
+        "objects": [
+            {"id": 3, "prompts": [{"frame": 0, "points": [[5.0, 6.0]]}]},
+            {"id": 7, "prompts": [{"frame": 1, "mask": "masks/7-1.png"}]},
+        ],
+    }
+    frames = {
+        "source": "/here/movie.tif",
+        "axes": "TYX",
+        "frame_axis": "T",
+        "fixed": {},
+        "channels": [],
+        "intensity": {"limits": [[0.0, 5.0]], "gamma": [1.0]},
+    }
+    made_by = provenance.model_copy(update={"prompts": prompts, "frames": frames})
+    store = new_store(provenance=made_by)
+    result = fake_run.result(1)
+    store.write(result)
+    store.write_anchor(fake_run.anchor(7, 1))
+    store.write_anchor(replace(fake_run.anchor(7, 5), logits=near_corner()))
+    store.commit(fake_run.progress(2), None)
+    session = OmeZarrLabelStore.open(store.path, mode="r").read_session()
+    clicked, drawn = session.book.objects
+    assert clicked.prompts[0].points == (PointPrompt(5.0, 6.0, True),)
+    assert (clicked.name, drawn.parent) == ("cell 3", 3)
+    assert drawn.anchors == (1, 5)
+    np.testing.assert_array_equal(drawn.prompts[0].mask.mask, result.labels == 7)
+    assert drawn.prompts[1].mask.mask[:2, :3].all()
+    assert not drawn.prompts[1].mask.mask[4:].any()
+    from_labels, from_logits = session.remarks
+    assert "object 7 on frame 1" in from_labels
+    assert "coarser logits: object 7 on frame 5" in from_logits
+    assert session.model == ModelChoice(name="nano")
+    assert (session.image.source, session.image.axes) == ("/here/movie.tif", "TYX")
+    assert session.image.intensity.limits == ((0.0, 5.0),)
+
+
+def near_corner():
+    logits = np.full((16, 16), -5.0, np.float32)
+    logits[0, 0] = 5.0
+    return logits
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"version": 2}, "newer napari-sam2"),
+        ({"document": "{"}, "is damaged"),
+        ({"document": '{"objects": [{"id": 0}]}'}, "is damaged"),
+        ({"document": '{"objects": [{"id": 2}, {"id": 2}]}'}, "is damaged"),
+        (
+            {
+                "document": '{"objects": [{"id": 2, "prompts": '
+                '[{"frame": 0, "mask": "0"}]}]}'
+            },
+            "mask is missing",
+        ),
+    ],
+)
+def test_a_damaged_session_is_refused_in_words(new_store, change, words):
+    store = new_store()
+    store.save_session(SessionDocument())
+    file = store.path / "labels/masklets/napari-sam2/session/zarr.json"
+    content = json.loads(file.read_text())
+    content["attributes"] |= change
+    file.write_text(json.dumps(content))
+    with pytest.raises(OutputError, match=words):
+        OmeZarrLabelStore.open(store.path).read_session()

@@ -1,0 +1,176 @@
+"""Where objects are, and how bright: in tables for plots, and as napari's tracks."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import zarr
+
+from napari_sam2.io.measurements import measure
+from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
+from napari_sam2.io.tracks import track_rows, track_table, tracks_of
+
+NAMES = ("centroid_y", "centroid_x", "mean_intensity")
+
+
+def test_a_frame_is_measured():
+    labels = np.zeros((5, 6), np.uint16)
+    labels[1:3, 2:5] = 7
+    labels[4, 0] = 2
+    image = np.arange(30.0).reshape(5, 6)
+    measured = measure(labels, [7, 2, 9], image)
+    assert measured.area.tolist() == [6, 1, 0]
+    assert measured.centroid_y.tolist()[:2] == [1.5, 4.0]
+    assert measured.centroid_x.tolist()[:2] == [3.0, 0.0]
+    assert measured.mean_intensity[0] == image[1:3, 2:5].mean()
+    assert np.isnan([getattr(measured, name)[2] for name in NAMES]).all()
+    colour = np.stack([image, image + 3], axis=2)
+    assert measure(labels, [2], colour).mean_intensity[0] == image[4, 0] + 1.5
+    assert np.isnan(measure(labels, [2]).mean_intensity[0])
+
+
+def test_measurements_are_kept_beside_the_scores(new_store, fake_run):
+    store = new_store()
+    image = np.arange(48 * 64, dtype=np.float32).reshape(48, 64)
+    store.write(fake_run.result(2), image=image)
+    store.write(fake_run.result(3))
+    store.measure_intensity(3, image + 1)
+    store.commit(fake_run.progress(4), None)
+    store = OmeZarrLabelStore.open(store.path, mode="r")
+    for frame, offset in ((2, 0), (3, 1)):
+        expected = measure(store.read_labels(frame), [3, 7], image + offset)
+        for name in NAMES:
+            row = store.read_measurements(name)[frame]
+            np.testing.assert_array_equal(row, getattr(expected, name))
+    assert np.isnan(store.read_measurements("centroid_y")[4]).all()
+
+
+def test_who_loses_pixels_is_measured_again(new_store, fake_run):
+    store = new_store()
+    store.write(fake_run.result(0), image=np.ones((48, 64)))
+    labels = fake_run.result(0).labels.copy()
+    labels[: labels.shape[0] // 4][labels[: labels.shape[0] // 4] == 3] = 7
+    store.write(replace(fake_run.result(0, [7]), labels=labels))
+    measured = measure(labels, [3])
+    assert store.read_measurements("centroid_y")[0, 0] == measured.centroid_y[0]
+    assert store.read_measurements("mean_intensity")[0].tolist()[0] == 1.0
+    assert np.isnan(store.read_measurements("mean_intensity")[0, 1])
+
+
+def test_a_store_without_measurements_opens_and_gets_them(new_store, fake_run):
+    store = new_store()
+    store.write(fake_run.result(0))
+    store.commit(fake_run.progress(1), None)
+    run = zarr.open_group(store.path / "labels/masklets/napari-sam2", mode="r+")
+    for name in NAMES:
+        del run[name]
+    old = OmeZarrLabelStore.open(store.path, mode="r")
+    assert np.isnan(old.read_measurements("centroid_x")).all()
+    assert old.read_measurements("centroid_x").shape == (30, 2)
+    store = OmeZarrLabelStore.open(store.path)
+    store.write(fake_run.result(1))
+    known = ~np.isnan(store.read_measurements("centroid_x"))
+    assert known[:2].tolist() == [[False, False], [True, True]]
+
+
+def test_tracks_of_a_store(new_store, fake_run):
+    store = new_store()
+    for frame in (0, 1, 3):
+        store.write(fake_run.result(frame))
+    tracks = tracks_of(store)
+    assert tracks.rows[:, :2].tolist() == [
+        [one, frame] for one in (3, 7) for frame in (0, 1, 3)
+    ]
+    assert tracks.graph == {7: [3]}
+    first = np.argwhere(store.read_labels(0) == 3)
+    np.testing.assert_allclose(tracks.rows[0, 2:], first.mean(axis=0))
+    assert tracks.features["area"][0] == len(first)
+    scores = store.read_score_table("predicted_iou")
+    np.testing.assert_array_equal(
+        tracks.features["predicted_iou"][:3], scores[[0, 1, 3], 0]
+    )
+    assert len(tracks_of(store, [1]).rows) == 2
+
+
+def test_a_mother_without_pixels_is_no_mother():
+    labels = np.zeros((4, 4), np.uint16)
+    labels[1, 2] = 5
+    tracks = track_table(track_rows([(8, labels)]), {5: 4, 4: None})
+    assert tracks.rows.tolist() == [[5, 8, 1, 2]]
+    assert tracks.graph == {}
+
+
+def test_frames_are_asked_for_one_by_one():
+    asked = []
+
+    def frames():
+        for frame in range(3):
+            asked.append(frame)
+            yield frame, np.zeros((4, 4), np.uint16)
+
+    rows = track_rows(frames())
+    assert next(rows).shape == (0, 5)
+    assert asked == [0]
+    table = track_table(rows, {})
+    assert table.rows.shape == (0, 4)
+    assert table.features["area"].shape == (0,)
+
+
+@pytest.mark.parametrize("compose", [None, True])
+def test_objects_are_cleared_from_many_frames(new_store, fake_run, compose):
+    store = new_store()
+    for frame in range(6):
+        store.write(fake_run.result(frame))
+    store.write_anchor(fake_run.anchor(3, 1))
+    store.write_anchor(fake_run.anchor(3, 5))
+    store.write_anchor(fake_run.anchor(7, 1))
+    store.commit(fake_run.progress(6), fake_run.snapshot(5))
+    calls = []
+
+    def take(frame, labels):
+        calls.append(frame)
+        labels[:2, :2] = 7
+        return labels
+
+    cleared = list(store.clear_objects([3, 99], range(1, 5), take if compose else None))
+    assert cleared == [1, 2, 3, 4]
+    assert [(one.object_id, one.frame_index) for one in store.read_anchors()] == [
+        (3, 5),
+        (7, 1),
+    ]
+    store = OmeZarrLabelStore.open(store.path)
+    assert store.read_progress() is None
+    for frame in range(6):
+        ids, _ = store.read_logits(frame)
+        assert ids == ((7,) if frame in cleared else (3, 7))
+        assert (3 in store.read_labels(frame)) == (frame not in cleared)
+        area = store.read_score_table("area")[frame, 1]
+        assert area == (store.read_labels(frame) == 7).sum()
+    # Only there could the other object want pixels that were held.
+    assert calls == ([1, 3] if compose else [])
+    assert np.isnan(store.read_measurements("centroid_y")[1:5, 0]).all()
+
+
+def test_a_stroke_is_stored_to_the_pixel(new_store, fake_run):
+    store = new_store()
+    for frame in range(3):
+        store.write(fake_run.result(frame))
+    store.write_anchor(fake_run.anchor(7, 1))
+    store.commit(fake_run.progress(3), fake_run.snapshot(2))
+    labels = np.zeros((48, 64), np.uint16)
+    labels[10:20, 10:30] = 3
+    anchor = replace(fake_run.anchor(3, 1), logits=fake_run.logits(1)[0])
+    store.write_drawn(1, labels, [anchor], erased=[7])
+    store = OmeZarrLabelStore.open(store.path)
+    np.testing.assert_array_equal(store.read_labels(1), labels)
+    ids, scores = store.read_scores(1)
+    assert ids == (3, 7)
+    assert scores.area.tolist() == [200, 0]
+    assert scores.object_score.tolist() == [4.25, -1024.0]
+    _, logits = store.read_logits(1)
+    np.testing.assert_array_equal(logits[0] > 0, anchor.logits > 0)
+    assert (logits[1] < 0).all()
+    (stored,) = store.read_anchors()
+    assert (stored.object_id, stored.frame_index) == (3, 1)
+    assert store.whole_frames[:3].all()
+    assert store.read_progress() is None
