@@ -43,18 +43,18 @@ def toy():
     return model.eval()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def drawn_movie():
     return DrawnMovie(FRAMES)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def toy_store():
     """Return a maker of empty stores that fit the movie and the network."""
     return lambda: fakes.FakeStore(SHAPE, LOGITS_SHAPE)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def toy_predictor(toy):
     """Return a maker of predictors that compute one object at a time.
 

@@ -1,5 +1,7 @@
 """Repairs through the network: what a whole run would give, and nothing else."""
 
+import copy
+
 import numpy as np
 import pytest
 from tests.session.conftest import FRAMES
@@ -30,10 +32,25 @@ def contents(store):
     return labels, logits, dict(store.scores)
 
 
+@pytest.fixture(scope="module")
+def begun(drawn_movie, toy_store, toy_predictor):
+    """Prompts on three objects, tracked once."""
+    studio = Studio(drawn_movie, toy_store, toy_predictor)
+    prompts = [click(1, 3), click(1, 12, 14, 16), click(2, 0, 30, 40), click(4, 5)]
+    studio.book.set_prompts(prompts, "begin")
+    studio.run(Plan(ALL))
+    for thing in studio.book.state.objects:
+        studio.book.mark_tracked(thing.object_id, FrameSet.between(0, FRAMES))
+    return studio
+
+
 @pytest.fixture
-def studio(drawn_movie, toy_store, toy_predictor):
-    """A book, and a way to run plans on what it says."""
-    return Studio(drawn_movie, toy_store, toy_predictor)
+def studio(begun):
+    """A book with what it says, tracked, and a way to run plans."""
+    studio = Studio(begun.movie, begun.make_store, begun.make_predictor)
+    studio.store = copy.deepcopy(begun.store)
+    studio.book.replace(begun.book.state)
+    return studio
 
 
 class Studio:
@@ -42,11 +59,6 @@ class Studio:
         self.make_predictor = make_predictor
         self.store = make_store()
         self.book = PromptBook(FRAMES)
-        prompts = [click(1, 3), click(1, 12, 14, 16), click(2, 0, 30, 40), click(4, 5)]
-        self.book.set_prompts(prompts, "begin")
-        self.run(Plan(ALL))
-        for thing in self.book.state.objects:
-            self.book.mark_tracked(thing.object_id, FrameSet.between(0, FRAMES))
 
     def run(self, plan, anchors=(), store=None):
         objects = [thing.as_prompted() for thing in self.book.state.objects]

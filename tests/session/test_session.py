@@ -6,7 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_sam2.prompts import FramePrompt, PointPrompt, PromptedObject
+from napari_sam2.prompts import (
+    FramePrompt,
+    MaskPrompt,
+    PointPrompt,
+    PromptedObject,
+)
+from napari_sam2.session.frame_set import FrameSet
 from napari_sam2.session.plan import Direction, FrameRange, MergePolicy, Plan
 from napari_sam2.session.session import Session
 
@@ -94,6 +100,74 @@ def test_a_killed_run_computes_at_most_25_frames_again():
     store.progress = committed
     again = list(make(objects, 100, store=store).propagate(plan(100)))
     assert len(again) <= 25 + (101 - 99)
+
+
+@pytest.mark.parametrize("stop", [1, 3, 8, 13])
+@pytest.mark.parametrize("has_anchors", [False, True])
+def test_a_cancelled_repair_goes_on_with_the_anchors_it_has_stored(stop, has_anchors):
+    objects = [clicked(1, 4, 12), clicked(2, 0)]
+    repair = plan(20, only={1: FrameSet.between(6, 15)})
+    whole = make(objects, 20)
+    list(whole.propagate(repair))
+    store = fakes.FakeStore()
+    first = make(objects, 20, store=store).propagate(repair)
+    for _ in range(stop):
+        next(first)
+    first.close()
+    anchors = store.read_anchors() if has_anchors else ()
+    list(make(objects, 20, store=store, anchors=anchors).propagate(repair))
+    assert store.logits.keys() == whole.store.logits.keys()
+    for frame, masks in whole.store.logits.items():
+        np.testing.assert_array_equal(store.logits[frame][1], masks[1])
+    assert not store.is_finished, "a repair completes nothing"
+    assert store.progress[0].plan_key == ""
+
+
+def test_stored_anchors_are_replayed_and_only_those_of_visited_gaps():
+    objects = [clicked(1, 2, 6, 12, 16), clicked(2, 0)]
+    store = fakes.FakeStore()
+    list(make(objects, 20, store=store).propagate(plan(20)))
+    session = make(objects, 20, store=store, anchors=store.read_anchors())
+    repair = Plan(FrameRange(0, 20), only={1: FrameSet.of([8, 9])})
+    done = list(session.propagate(repair))
+    assert session.predictor.replayed == [(1, 6), (1, 12)]
+    assert session.source.reads == [6, 12, 7, 8, 9]
+    assert [(one.frame_index, one.object_ids) for one in done if one.written] == [
+        (8, (1,)),
+        (9, (1,)),
+    ]
+
+
+def test_a_run_without_a_key_is_never_gone_on_with():
+    store = fakes.FakeStore()
+    for _ in range(2):
+        run = make([clicked(1, 0)], store=store).propagate(Plan(FrameRange(0, 10)))
+        assert next(run).position == 1
+        run.close()
+        assert store.progress[1] is None, "no snapshot that nobody reads"
+
+
+def test_masks_beyond_a_division_do_not_compete():
+    store = fakes.FakeStore()
+    list(make([clicked(1, 0), clicked(5, 4)], store=store).propagate(plan()))
+    family = [clicked(1, 0), clicked(5, 4, parent=1)]
+    list(make(family, store=store).propagate(plan()))
+    assert all(set(np.unique(store.labels[f])) == {0, 1} for f in range(4))
+    assert all(set(np.unique(store.labels[f])) == {0, 5} for f in range(4, 10))
+
+
+def test_of_two_drawings_the_lower_id_lies_above_and_both_above_what_is_tracked():
+    store = fakes.FakeStore()
+    left, right = np.zeros((2, *fakes.SHAPE), bool)
+    left[:, :4], right[:, 2:5] = True, True
+    objects = [
+        PromptedObject(one, (FramePrompt(one, 3, mask=MaskPrompt(mask)),))
+        for one, mask in ((2, right), (1, left))
+    ]
+    list(make([*objects, clicked(3, 0)], store=store).propagate(plan()))
+    row = store.labels[3][3]  # object 3 covers it
+    assert row.tolist() == [1, 1, 1, 1, 2, 3]
+    assert (store.labels[3][0] == [1, 1, 1, 1, 2, 0]).all()
 
 
 def test_another_plan_starts_from_the_beginning():

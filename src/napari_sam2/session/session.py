@@ -197,10 +197,14 @@ class Session:
         if recorded is None or recorded[0].plan_key != plan.key:
             return 0
         progress, snapshot = recorded
-        self.predictor.restore(snapshot)
+        if progress.next_frame is None:
+            return len(visits)
         reached = (progress.stage, progress.next_frame)
         places = [(visit.stage, visit.frame_index) for visit in visits]
-        return places.index(reached) if reached in places else len(visits)
+        if reached not in places:  # more anchors are stored by now: another walk
+            return 0
+        self.predictor.restore(snapshot)
+        return places.index(reached)
 
     # --- Frame by frame
 
