@@ -3,6 +3,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from qtpy.QtCore import QPoint, QPointF, Qt
+from qtpy.QtGui import QWheelEvent
+from qtpy.QtWidgets import QApplication
 
 from napari_sam2.session.plan import Direction, FrameRange, MergePolicy
 from napari_sam2.ui.pace import Pace, bytes_text, clock_text, pace_text
@@ -169,3 +172,25 @@ def test_a_range_never_crosses_nor_leaves_the_movie(row, chosen):
         count = arguments[0] if verb == "show_frame_count" else count
         assert 0 <= row.first <= row.last < count
         assert row.frames.stop == row.last + 1
+
+
+def test_scrolling_past_a_number_does_not_change_it(panel, monkeypatch):
+    spin = panel.range_row.first_spin
+    spin.setValue(5)
+    panel.show()
+
+    def scroll():
+        at = QPointF(5, 5)
+        wheel = QWheelEvent(
+            *(at, at, QPoint(), QPoint(0, 120)),
+            *(Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier),
+            *(Qt.ScrollPhase.NoScrollPhase, False),
+        )
+        QApplication.sendEvent(spin, wheel)
+        return wheel.isAccepted()
+
+    assert not scroll()
+    assert spin.value() == 5
+    monkeypatch.setattr(spin, "hasFocus", lambda: True)
+    scroll()
+    assert spin.value() == 6

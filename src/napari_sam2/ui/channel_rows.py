@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -13,7 +13,6 @@ from qtpy.QtWidgets import (
     QLabel,
     QPushButton,
     QSizePolicy,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -69,7 +68,9 @@ class ChannelRow(QWidget):
         self._editor.hide()
 
     def _create(self) -> None:
-        self.letter = QLabel(self.color[0].upper())
+        self.letter = QLabel("Grey" if self.color == GREY else self.color[0].upper())
+        self.letter.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.letter.setMinimumWidth(self.letter.fontMetrics().horizontalAdvance("RGB"))
         self.letter.setToolTip(f"What the model sees as {self.color}")
         self.letter.setStyleSheet(
             f"QLabel {{ background: {DARKEST[self.color]}; color: white; "
@@ -79,8 +80,7 @@ class ChannelRow(QWidget):
         narrow(self.combo)
         self.combo.setToolTip(f"The channel that the model sees as {self.color}")
         self.combo.setAccessibleName(f"Channel for {self.color}")
-        self.look_button = QToolButton()
-        self.look_button.setText("Contrast")
+        self.look_button = QPushButton("Contrast")
         self.look_button.setCheckable(True)
         self.look_button.setToolTip(
             "Contrast limits, gamma and inversion; those of the layer unless changed"

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QComboBox
 
+from napari_sam2.ui.image_input import layer_shape
 from napari_sam2.ui.model_device_rows import narrow
+
+if TYPE_CHECKING:
+    from napari.layers import Image
 
 NO_AXIS = "none"
 
@@ -74,3 +79,8 @@ class AxisCombo(QComboBox):
 def axis_name(name: str, axis: int) -> str:
     """Return what to call an axis; napari numbers those without a name from the end."""
     return f"axis {axis}" if name.lstrip("-").isdigit() else name
+
+
+def shape_and_names(layer: Image | None) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Return length and name of each dimension; without a layer, nothing."""
+    return ((), ()) if layer is None else (layer_shape(layer), layer.axis_labels)

@@ -19,7 +19,7 @@ from napari_sam2.ui.channel_view import (
 )
 from napari_sam2.ui.connections import Connections
 from napari_sam2.ui.image_input import ImageInput, image_input, layer_shape
-from napari_sam2.ui.input_axes import AxisCombo, axis_name
+from napari_sam2.ui.input_axes import AxisCombo, axis_name, shape_and_names
 from napari_sam2.ui.input_frozen import FrozenBox, look_state
 from napari_sam2.ui.input_picture import InputPicture
 from napari_sam2.ui.layer_axes import (
@@ -32,6 +32,7 @@ from napari_sam2.ui.layer_axes import (
 from napari_sam2.ui.layer_combo import LayerCombo
 from napari_sam2.ui.panel import Note, Panel
 from napari_sam2.ui.preferences import Preferences
+from napari_sam2.ui.wheel_guard import WheelGuard
 
 if TYPE_CHECKING:
     import numpy as np
@@ -78,6 +79,7 @@ class InputPanel(Panel):
         self._create(connections, preferences or Preferences())
         self._lay_out()
         self._connect(connections)
+        self._wheel = WheelGuard(self)
         self._show_layer()
 
     def _create(self, connections: Connections, preferences: Preferences) -> None:
@@ -244,7 +246,7 @@ class InputPanel(Panel):
     def _show_layer(self) -> None:
         """Offer the frame axes of the layer."""
         layer = self.layer
-        shape, names = _shape_and_names(layer)
+        shape, names = shape_and_names(layer)
         guess = guess_frame_axis(shape, names)
         axes = candidate_frame_axes(shape)
         self.frame_axis_combo.show_axes(axes, shape, names, guess)
@@ -253,7 +255,7 @@ class InputPanel(Panel):
 
     def _show_channel_axis(self) -> None:
         """Offer the other axes as that of channels; the one called so is chosen."""
-        shape, names = _shape_and_names(self.layer)
+        shape, names = shape_and_names(self.layer)
         others = [
             axis for axis in candidate_frame_axes(shape) if axis != self.frame_axis
         ]
@@ -288,6 +290,7 @@ class InputPanel(Panel):
         spin.setToolTip(f"Stay here, 0 to {length - 1}; masks lie on this plane only")
         spin.valueChanged.connect(self._renew)
         self._planes[axis] = spin
+        self._wheel.add(spin)
         row, _ = self.form.getWidgetPosition(self.channel_axis_combo)
         name = axis_name(self.layer_combo.layer.axis_labels[axis], axis)
         spin.setAccessibleName(f"Stay at {name}")
@@ -393,7 +396,3 @@ def _is_image(layer: object) -> bool:
     from napari.layers import Image
 
     return isinstance(layer, Image)
-
-
-def _shape_and_names(layer: Image | None) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    return ((), ()) if layer is None else (layer_shape(layer), layer.axis_labels)

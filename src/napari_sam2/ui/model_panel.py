@@ -31,6 +31,7 @@ from napari_sam2.ui.model_view import (
 from napari_sam2.ui.pace import Pace
 from napari_sam2.ui.panel import Note, Panel
 from napari_sam2.ui.preferences import Preferences
+from napari_sam2.ui.wheel_guard import WheelGuard
 
 OWN_FILE = "Own file …"
 FILE_KINDS = "Checkpoints (*.pt *.pth *.safetensors)"
@@ -79,6 +80,7 @@ class ModelPanel(Panel):
         self.show_state("")
         self._show_budget()
         self.end_download()
+        WheelGuard(self)
 
     def _create(self) -> None:
         self.combo = QComboBox()

@@ -15,6 +15,10 @@ from qtpy.QtWidgets import (
 from napari_sam2.session.plan import FrameRange
 
 
+SHORTEST_SPIN = 60
+"""Pixels that a frame number always has."""
+
+
 class RangeRow(QWidget):
     """Asks for a range of frames; follows the movie's length until it is changed."""
 
@@ -27,7 +31,7 @@ class RangeRow(QWidget):
         self._here = 0
         self.first_spin = _spin("First frame that may be tracked")
         self.last_spin = _spin("Last frame that may be tracked")
-        self.from_here_button = _button("F&rom here", "Begin at the frame shown now")
+        self.from_here_button = _button("Fro&m here", "Begin at the frame shown now")
         self.to_here_button = _button("T&o here", "End at the frame shown now")
         self.all_button = _button("&All", "Track the whole movie")
         grid = QGridLayout(self)
@@ -127,6 +131,7 @@ def _spin(text: str) -> QSpinBox:
     spin.setAccessibleName(text)
     spin.setKeyboardTracking(False)  # not at every digit
     spin.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+    spin.setMinimumWidth(SHORTEST_SPIN)
     return spin
 
 

@@ -16,10 +16,12 @@ from qtpy.QtWidgets import (
 )
 
 from napari_sam2.session.plan import Direction, FrameRange, MergePolicy
+from napari_sam2.ui.model_device_rows import narrow
 from napari_sam2.ui.pace import Pace, clock_text, pace_text
 from napari_sam2.ui.panel import Note, Panel
 from napari_sam2.ui.preferences import Preferences
 from napari_sam2.ui.range_row import RangeRow
+from napari_sam2.ui.wheel_guard import WheelGuard
 
 TRACK_KEY = "G"
 """Free on all of napari's layers; the dock binds it to `TrackPanel.toggle`."""
@@ -37,10 +39,20 @@ DIRECTIONS = {
 """By value of `Direction`: what it is called, what it does."""
 
 MERGES = {
-    MergePolicy.KEEP: ("stay", "Masks lose the pixels that they cover."),
-    MergePolicy.REPLACE: ("give way", "A mask takes the pixels that it covers."),
-    MergePolicy.FILL: ("skip frame", "Frames that hold some are left as they are."),
+    MergePolicy.KEEP: (
+        "stay",
+        "Labels that others made stay; masks lose those pixels.",
+    ),
+    MergePolicy.REPLACE: (
+        "give way",
+        "Masks take the pixels that they cover; the rest of other labels stays.",
+    ),
+    MergePolicy.FILL: (
+        "skip their frames",
+        "Frames that hold labels of others are left as they are.",
+    ),
 }
+"""What becomes of labels that the tracker did not make: in short, and explained."""
 
 
 class TrackPanel(Panel):
@@ -81,13 +93,14 @@ class TrackPanel(Panel):
         self.bar.hide()
         self.pace.show_text("")
         self._show_buttons()
+        WheelGuard(self)
 
     def _create(self) -> None:
         self.direction_combo = _combo(_directions(), "Direction")
         self.range_row = RangeRow()
-        self.merge_combo = _combo(MERGES, "Labels that are there already")
+        self.merge_combo = _combo(MERGES, "Labels that others made")
         self.merge_note = Note()
-        self.repair_box = QCheckBox("Live repai&r")
+        self.repair_box = QCheckBox("Live &repair")
         self.repair_box.setToolTip(
             "Track again at once what a correction makes out of date: the two gaps "
             "around its anchor, and nothing else"
@@ -110,10 +123,10 @@ class TrackPanel(Panel):
         buttons.addWidget(self.pause_button, 1)
         self.add_row("&Direction", self.direction_combo)
         self.add_row("Frames", self.range_row)
-        self.add_row("Old labels", self.merge_combo)
+        self.add_row("Other &labels", self.merge_combo)
         self.form.addRow(self.merge_note)
-        self.add_row("", self.repair_box)
-        self.add_row("", self.follow_box)
+        self.form.addRow(self.repair_box)
+        self.form.addRow(self.follow_box)
         self.form.addRow(buttons)
         self.form.addRow(self.bar)
         self.form.addRow(self.pace)
@@ -260,9 +273,7 @@ class TrackPanel(Panel):
 
     def _show_merge(self) -> None:
         text = MERGES[self.merge][1]
-        self.merge_combo.setToolTip(
-            f"What happens to labels that the tracker did not make. {text}"
-        )
+        self.merge_combo.setToolTip(text)
         self.merge_note.show_text(text)
 
 
@@ -272,6 +283,7 @@ def _directions() -> dict[Direction, tuple[str, str]]:
 
 def _combo(choices: Mapping[Any, tuple[str, str]], name: str) -> QComboBox:
     combo = QComboBox()
+    narrow(combo)
     for value, (title, _) in choices.items():
         combo.addItem(title, value)
     combo.setAccessibleName(name)
