@@ -14,6 +14,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -124,6 +125,9 @@ def main() -> int:
     print(f"{'':<44} {'median':>9} {'slowest':>9} {'processor':>9}")
     measure_scores(tables, state)
     measure_timeline(tables, state)
+    measure_plots(tables, state)
+    print("1000 frames × 1000 objects")
+    measure_table(made_tables(1000, 1000), made_state(1000, 1000))
     application.quit()
     return 0
 
@@ -168,6 +172,62 @@ def measure_timeline(tables: ScoreTables, state: BookState) -> None:
     )
     timed("repaint after scrolling", painted(lambda: bar.setValue(bar.value() + 40)))
     timed("repaint after zooming in", painted(lambda: timeline.zoom(1.25)))
+
+
+def measure_plots(tables: ScoreTables, state: BookState) -> None:
+    """Print how long it takes to draw eight objects."""
+    from napari_sam2.ui.plots_panel import PlotsPanel
+
+    panel = PlotsPanel()
+    panel.resize(460, 500)
+    panel.show_movie(tables.frame_count)
+    panel.show_state(state)
+    panel.show_scores(tables)
+    panel.show_selected(range(1, 9))
+    panel.show()
+
+    def redraw() -> None:
+        panel._draw()
+        panel.grab()
+
+    def follow() -> None:
+        panel.show_frame(next(frames))
+        panel.grab()
+
+    frames = iter(range(10**9))
+    timed("plots of 8 objects, new numbers", redraw, 10)
+    timed("plots of 8 objects, a step of the cursor", follow, 10)
+
+
+def measure_table(tables: ScoreTables, state: BookState) -> None:
+    """Print how long the table of objects takes."""
+    from napari_sam2.ui.object_panel import ObjectPanel
+
+    panel = ObjectPanel()
+    panel.resize(460, 600)
+    panel.show_movie(tables.frame_count)
+    panel.show_scores(tables)
+    timed("table of objects, all new", lambda: panel.show_state(state), 1)
+    panel.show()
+    panel.grab()
+    hidden = iter(range(1, 10**9))
+
+    def edit() -> None:
+        changed = replace(state[next(hidden)], name="another")
+        panel.show_state(state.with_objects([changed]))
+        panel.grab()
+
+    timed("table of objects, one renamed, repainted", edit, 10)
+    timed(
+        "table of objects, all chosen",
+        lambda: panel.show_selected(range(1, 1 + next(hidden) * 50)),
+        10,
+    )
+    timed(
+        "table of objects, searched",
+        lambda: panel.search_edit.setText(str(next(hidden))),
+        10,
+    )
 
 
 if __name__ == "__main__":

@@ -18,8 +18,8 @@ AXIS_WIDTH = 58
 PLOT_HEIGHT = 92
 TIME_HEIGHT = 38
 LABEL_SIZE = "8pt"
-FAINT = 0.25
-"""Contrast to the background under which a curve is given a halo."""
+MANY_POINTS = 20_000
+"""From here on curves are drawn thin."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +33,7 @@ class Curves:
     values
         ``(T, objects)`` by quantity.
     colors
-        ``(r, g, b, a)`` in 0…1 of each object.
+        Of each object.
     labels
         Of the axis of each quantity.
     time_label
@@ -42,7 +42,7 @@ class Curves:
 
     places: np.ndarray
     values: Mapping[Quantity, np.ndarray]
-    colors: Sequence[Sequence[float]]
+    colors: Sequence[QColor]
     labels: Mapping[Quantity, str]
     time_label: str
 
@@ -87,23 +87,20 @@ class PlotGrid(QWidget):
         text = palette.color(QPalette.ColorRole.Text)
         background = palette.color(QPalette.ColorRole.Base)
         self._canvas.setBackground(background)
+        # Qt draws thin lines many times as fast as others.
+        width = 1 if len(curves.places) * len(curves.colors) > MANY_POINTS else 2
+        pens = [pyqtgraph.mkPen(color, width=width) for color in curves.colors]
         for quantity, plot in self._plots.items():
             self._color(plot, text)
             style = {"color": text.name(), "font-size": LABEL_SIZE}
             plot.setLabel("left", curves.labels[quantity], **style)
             if quantity is self._shown[-1]:
                 plot.setLabel("bottom", curves.time_label, **style)
-            for item in list(plot.listDataItems()):
-                plot.removeItem(item)
-            for column, color in enumerate(curves.colors):
-                plot.plot(
-                    curves.places,
-                    curves.values[quantity][:, column],
-                    pen=_pen(color),
-                    shadowPen=_halo(color, background, text),
-                    connect="finite",
-                    skipFiniteCheck=False,
-                )
+            items = self._items(plot, len(curves.colors))
+            for column, item in enumerate(items):
+                values = np.ascontiguousarray(curves.values[quantity][:, column])
+                item.setData(curves.places, values)
+                item.setPen(pens[column])
             self._lines[quantity].setPen(pyqtgraph.mkPen(text, width=1))
         if len(curves.places):
             first, last = float(curves.places[0]), float(curves.places[-1])
@@ -146,6 +143,15 @@ class PlotGrid(QWidget):
         plot.addItem(line, ignoreBounds=True)
         self._plots[quantity], self._lines[quantity] = plot, line
 
+    def _items(self, plot: Any, number: int) -> list[Any]:
+        """Return the curves of a plot, made or removed until there are so many."""
+        items: list[Any] = plot.listDataItems()
+        for item in items[number:]:
+            plot.removeItem(item)
+        for _ in range(len(items), number):
+            plot.plot(connect="finite", skipFiniteCheck=False)
+        return list(plot.listDataItems())
+
     def _on_dragged(self, line: Any) -> None:
         self.place_requested.emit(float(line.value()))
 
@@ -163,24 +169,3 @@ class PlotGrid(QWidget):
             axis = plot.getAxis(side)
             axis.setPen(pyqtgraph.mkPen(text, width=1))
             axis.setTextPen(text)
-
-
-def _pen(color: Sequence[float]) -> Any:
-    red, green, blue = (round(255 * part) for part in color[:3])
-    return pyqtgraph.mkPen(red, green, blue, width=1.5)
-
-
-def _halo(color: Sequence[float], background: QColor, text: QColor) -> Any:
-    """Return a pen to draw under a curve that would hardly be seen, None if none is."""
-    red, green, blue = color[:3]
-    luminance = 0.299 * red + 0.587 * green + 0.114 * blue
-    ground = (
-        0.299 * background.redF()
-        + 0.587 * background.greenF()
-        + 0.114 * background.blueF()
-    )
-    if abs(luminance - ground) >= FAINT:
-        return None
-    halo = QColor(text)
-    halo.setAlpha(110)
-    return pyqtgraph.mkPen(halo, width=3)

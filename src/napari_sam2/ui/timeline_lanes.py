@@ -9,9 +9,9 @@ from qtpy.QtGui import QImage, QPainter, QPaintEvent, QResizeEvent
 from qtpy.QtWidgets import QAbstractScrollArea, QFrame, QScrollBar, QWidget
 
 from napari_sam2.session.scores import ScoreTables
-from napari_sam2.session.state import BookState
+from napari_sam2.session.state import BookState, ObjectState
 from napari_sam2.ui.timeline_image import LaneStyle, lane_picture
-from napari_sam2.ui.timeline_model import Geometry, Lane, TimeView, lanes_of
+from napari_sam2.ui.timeline_model import Geometry, Lane, TimeView, lane_of
 from napari_sam2.ui.timeline_paint import TimelinePainter, lane_style
 
 LANE_HEIGHT = 18
@@ -33,6 +33,7 @@ class LaneView(QAbstractScrollArea):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._lanes: tuple[Lane, ...] = ()
+        self._things: dict[int, ObjectState] = {}
         self._tables: ScoreTables | None = None
         self._view = TimeView.whole(1, 1)
         self._range = (0, 0)
@@ -58,7 +59,13 @@ class LaneView(QAbstractScrollArea):
 
     def show_state(self, state: BookState) -> None:
         """Show the objects of a book."""
-        self._lanes = lanes_of(state)
+        # An object that was not touched is the same one: only changed lanes are new.
+        old, self._things = self._things, {one.object_id: one for one in state.objects}
+        lanes = {lane.object_id: lane for lane in self._lanes}
+        self._lanes = tuple(
+            lanes[number] if old.get(number) is thing else lane_of(thing)
+            for number, thing in self._things.items()
+        )
         self._fit_scroll_bar()
         self._renew()
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 
-from napari_sam2.prompts import FramePrompt
 from napari_sam2.session.frame_set import NO_FRAMES, FrameSet
-from napari_sam2.session.state import BookState
+from napari_sam2.session.state import ObjectState
 
 SHORTEST_SPAN = 8.0
 """Frames that are visible at the strongest zoom."""
+
+Places = TypeVar("Places", float, np.ndarray)
 
 HANDLE_REACH = 5
 """Pixels on either side of a range marker that still take hold of it."""
@@ -62,7 +63,7 @@ class TimeView:
         frame = int(np.floor(self.first + x * self.frames_per_pixel))
         return min(max(frame, 0), self.frame_count - 1)
 
-    def x_of(self, frame: float) -> float:
+    def x_of(self, frame: Places) -> Places:
         """Return where a frame begins; of ``frame + 0.5``, where its middle is."""
         return (frame - self.first) / self.frames_per_pixel
 
@@ -162,6 +163,10 @@ def tick_step(view: TimeView, least_pixels: float) -> int:
     return next(int(n * power) for n in (1, 2, 5, 10) if n * power >= wanted)
 
 
+def _no_anchors() -> np.ndarray:
+    return np.zeros(0, np.int64)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Lane:
     """One object's row in the timeline, as the book has it.
@@ -171,15 +176,16 @@ class Lane:
     object_id, name
         Whose lane; the name is never empty.
     click_anchors, mask_anchors
-        Frames prompted by clicks or a box, and those on which a mask was drawn.
+        ``(anchors,)`` frames prompted by clicks or a box, and those on which a mask was
+        drawn; ascending.
     locked, reviewed, stale, is_hidden
         As in `ObjectState`.
     """
 
     object_id: int
     name: str
-    click_anchors: tuple[int, ...] = ()
-    mask_anchors: tuple[int, ...] = ()
+    click_anchors: np.ndarray = field(default_factory=_no_anchors)
+    mask_anchors: np.ndarray = field(default_factory=_no_anchors)
     locked: FrameSet = NO_FRAMES
     reviewed: FrameSet = NO_FRAMES
     stale: FrameSet = NO_FRAMES
@@ -188,28 +194,32 @@ class Lane:
     @property
     def anchors(self) -> list[int]:
         """Frames with a prompt of any kind, ascending."""
-        return sorted((*self.click_anchors, *self.mask_anchors))
+        return sorted((*self.click_anchors.tolist(), *self.mask_anchors.tolist()))
 
 
-def lanes_of(state: BookState) -> tuple[Lane, ...]:
-    """Return the lanes of all objects, by id."""
-    return tuple(
-        Lane(
-            object_id=one.object_id,
-            name=one.name or f"object {one.object_id}",
-            click_anchors=tuple(p.frame_index for p in one.prompts if not _is_drawn(p)),
-            mask_anchors=tuple(p.frame_index for p in one.prompts if _is_drawn(p)),
-            locked=one.locked,
-            reviewed=one.reviewed,
-            stale=one.stale,
-            is_hidden=one.is_hidden,
-        )
-        for one in state.objects
+def lane_of(thing: ObjectState) -> Lane:
+    """Return the lane of an object."""
+    drawn = [p.frame_index for p in thing.prompts if p.mask is not None]
+    clicked = [p.frame_index for p in thing.prompts if p.mask is None]
+    return Lane(
+        object_id=thing.object_id,
+        name=thing.name or f"object {thing.object_id}",
+        click_anchors=np.array(clicked, np.int64),
+        mask_anchors=np.array(drawn, np.int64),
+        locked=thing.locked,
+        reviewed=thing.reviewed,
+        stale=thing.stale,
+        is_hidden=thing.is_hidden,
     )
 
 
-def _is_drawn(prompt: FramePrompt) -> bool:
-    return prompt.mask is not None
+def spaced(anchors: np.ndarray, view: TimeView, least: float) -> np.ndarray:
+    """Return pixels of the visible anchors, at most one in ``least`` pixels."""
+    first, stop = view.window
+    begin, end = np.searchsorted(anchors, (first, stop))
+    places: np.ndarray = view.x_of(anchors[begin:end] + 0.5)
+    _, chosen = np.unique(places // least, return_index=True)
+    return places[chosen]
 
 
 class Part(Enum):

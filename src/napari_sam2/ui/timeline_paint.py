@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 from qtpy.QtCore import QPointF, QRect, QRectF, Qt
 from qtpy.QtGui import (
     QColor,
@@ -18,18 +19,18 @@ from qtpy.QtWidgets import QWidget
 
 from napari_sam2.ui.points_layer import object_color
 from napari_sam2.ui.timeline_image import LaneStyle
-from napari_sam2.ui.timeline_model import Geometry, Lane, tick_step
+from napari_sam2.ui.timeline_model import Geometry, Lane, spaced, tick_step
 
 SWATCH = 9
 DOT = 3.2
 """Radius of an anchor's dot."""
 
 ANCHOR_SPACING = 3
-"""Pixels that two dots are apart at least; nearer ones are one."""
+"""Pixels that have one dot at most."""
 
 TICK_SPACING = 55
-FLAG_WIDTH = 34
-"""Pixels on either side of the current frame that belong to its number."""
+FLAG_WIDTH, BRACKET_WIDTH = 34, 10
+"""Pixels on either side of the current frame, and of a bracket, without numbers."""
 
 OUTSIDE_STRENGTH = 170
 """Opacity in 0…255 of the veil over what lies outside the range."""
@@ -114,13 +115,16 @@ class TimelinePainter:
         self._painter.setClipping(False)
 
     def draw_ruler(self, marked: tuple[int, int], current: int) -> None:
-        """Draw frame numbers but next to the current one, and the range's brackets."""
+        """Draw the range's brackets, and frame numbers where there is room."""
         geometry, painter = self._geometry, self._painter
         view, height = geometry.view, geometry.ruler_height
         area = QRect(geometry.names_width, 0, view.width, height)
         self._clip(area)
         step = tick_step(view, TICK_SPACING)
         first, stop = view.window
+        flag = geometry.names_width + view.x_of(current + 0.5)
+        left, right = self._edges(marked)
+        taken = ((flag, FLAG_WIDTH), (left, BRACKET_WIDTH), (right, BRACKET_WIDTH))
         font = painter.font()
         font.setPixelSize(10)
         painter.setFont(font)
@@ -129,7 +133,7 @@ class TimelinePainter:
             painter.setPen(self._faint)
             painter.drawLine(QPointF(x, height - 5), QPointF(x, height - 2))
             painter.setPen(self._text)
-            if abs(x - geometry.names_width - view.x_of(current + 0.5)) < FLAG_WIDTH:
+            if any(abs(x - place) < room for place, room in taken):
                 continue
             half = painter.fontMetrics().horizontalAdvance(str(frame)) / 2 + 1
             middle = max(x, area.left() + half)
@@ -139,7 +143,6 @@ class TimelinePainter:
         painter.setPen(self._mixed(0.25))
         painter.drawLine(0, height - 1, self._size.width(), height - 1)
         self._clip(area.adjusted(-2, 0, 2, 0))
-        left, right = self._edges(marked)
         self._draw_bracket(left + 0.5, 1)
         self._draw_bracket(right - 0.5, -1)
         painter.setClipping(False)
@@ -216,13 +219,11 @@ class TimelinePainter:
             corners = ((x, y - r), (x + r, y), (x, y + r), (x - r, y))
             painter.drawPolygon(QPolygonF([QPointF(*corner) for corner in corners]))
 
-    def _places(self, anchors: Sequence[int]) -> list[float]:
-        """Return where visible anchors are drawn, no two on the same place."""
-        view = self._geometry.view
-        first, stop = view.window
-        xs = (view.x_of(one + 0.5) for one in anchors if first <= one < stop)
-        by_place = {int(x // ANCHOR_SPACING): x for x in xs}
-        return [self._geometry.names_width + x for x in by_place.values()]
+    def _places(self, anchors: np.ndarray) -> list[float]:
+        geometry = self._geometry
+        found = spaced(anchors, geometry.view, ANCHOR_SPACING) + geometry.names_width
+        places: list[float] = found.tolist()
+        return places
 
     def _draw_bracket(self, x: float, direction: int) -> None:
         height = self._geometry.ruler_height
