@@ -6,6 +6,7 @@ from unittest.mock import MagicMock
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMessageBox
 
 from napari_sam2.errors import InputError
@@ -235,3 +236,21 @@ def test_without_a_layer_it_says_so(viewer, open_panel):
     panel.set_frozen(False)
     with pytest.raises(InputError):
         panel.image_input()
+
+
+def test_the_tab_key_goes_from_top_to_bottom(viewer, open_panel):
+    add_movie(viewer, STACK[None], axis_labels=("z", "t", "c", "y", "x"))
+    viewer.add_image(np.zeros((3, 4, 2, 8, 8)), contrast_limits=(0, 1))
+    panel = open_panel()
+    panel.resize(300, panel.sizeHint().height())
+    panel.layout().activate()
+    stops, one = [], panel.layer_combo
+    while not stops or one is not panel.layer_combo:
+        takes_focus = bool(one.focusPolicy().value & Qt.FocusPolicy.TabFocus.value)
+        if takes_focus and one.isVisible() and panel.isAncestorOf(one):
+            stops.append(one.mapTo(panel, one.rect().center()))
+        one = one.nextInFocusChain()
+    assert len(stops) > 6
+    assert [place.y() // 8 for place in stops] == sorted(
+        place.y() // 8 for place in stops
+    )

@@ -30,6 +30,9 @@ NOTHING = "nothing"
 DARKEST = {"red": "#b01818", "green": "#127a28", "blue": "#2448c8", GREY: "#707070"}
 """Background of a row's letter: white on it can be read in both themes."""
 
+SHORTEST_SPIN = 40
+"""Pixels that a number always has; napari's style wants more."""
+
 FARTHEST = 1e12
 SMALLEST_GAMMA, LARGEST_GAMMA = 0.1, 5.0
 
@@ -346,4 +349,5 @@ def _spin(low: float, high: float, text: str) -> QDoubleSpinBox:
     spin.setAccessibleName(text)
     spin.setKeyboardTracking(False)  # not at every digit
     spin.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+    spin.setStyleSheet(f"QDoubleSpinBox {{ min-width: {SHORTEST_SPIN}px; }}")
     return spin

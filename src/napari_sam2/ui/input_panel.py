@@ -289,12 +289,14 @@ class InputPanel(Panel):
         spin.setValue(index)
         spin.setToolTip(f"Stay here, 0 to {length - 1}; masks lie on this plane only")
         spin.valueChanged.connect(self._renew)
+        before = [self.frame_axis_combo, *self._planes.values()][-1]
         self._planes[axis] = spin
         self._wheel.add(spin)
         row, _ = self.form.getWidgetPosition(self.channel_axis_combo)
         name = axis_name(self.layer_combo.layer.axis_labels[axis], axis)
         spin.setAccessibleName(f"Stay at {name}")
         self.insert_row(row, f"Stay at {name}", spin)
+        self.setTabOrder(before, spin)
 
     def _on_layers_changed(self, _event: object = None) -> None:
         before = self.channels.choices

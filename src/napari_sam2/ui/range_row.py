@@ -14,9 +14,8 @@ from qtpy.QtWidgets import (
 
 from napari_sam2.session.plan import FrameRange
 
-
-SHORTEST_SPIN = 60
-"""Pixels that a frame number always has."""
+SHORTEST_SPIN = 40
+"""Pixels that a frame number always has; napari's style wants more."""
 
 
 class RangeRow(QWidget):
@@ -131,7 +130,7 @@ def _spin(text: str) -> QSpinBox:
     spin.setAccessibleName(text)
     spin.setKeyboardTracking(False)  # not at every digit
     spin.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-    spin.setMinimumWidth(SHORTEST_SPIN)
+    spin.setStyleSheet(f"QSpinBox {{ min-width: {SHORTEST_SPIN}px; }}")
     return spin
 
 
