@@ -121,6 +121,7 @@ def test_the_table_is_bound_shown_and_complete(qtbot):
     assert shown == {*key_rows(), *gesture_rows()}
     assert len(shown) == len(KEYS) + len(GESTURES)
     assert (shown_key("Control-Shift-Z"), "Redo") in shown
+    assert all(cell for row in shown for cell in row)
     assert with_key("New", "new_object") == "New (N)"
     # It stays beside the work; its own key closes it again.
     assert not sheet.isModal()

@@ -93,10 +93,14 @@ class LayerKeys:
         self._before.clear()
 
 
+QT_NAMES = {"Control": "Ctrl", "PageUp": "PgUp", "PageDown": "PgDown"}
+"""Keys that Qt calls otherwise than napari."""
+
+
 def shown_key(key: str) -> str:
     """Return a key as the platform writes it: ``Ctrl+Z``, ``⌘Z``."""
     *modifiers, last = key.split("-")
-    names = [*("Ctrl" if one == "Control" else one for one in modifiers), last]
+    names = [QT_NAMES.get(one, one) for one in (*modifiers, last)]
     sequence = QKeySequence("+".join(names))
     return str(sequence.toString(QKeySequence.SequenceFormat.NativeText))
 
