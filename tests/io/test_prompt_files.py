@@ -80,7 +80,7 @@ def test_labels_saved_as_float_or_bool_are_understood(labels):
         (np.ones((4, 6, 8), np.uint8), {}, ["4 label images", "5 frames"]),
         (np.ones((5, 2, 6, 8), np.uint8), {}, ["(5, 2, 6, 8)"]),
         (np.ones((6, 8, 3), np.uint8), {}, ["colour"]),
-        (np.ones((6, 8), np.uint8), {"frame": 5}, ["--frame", "no frame 5", "0 to 4"]),
+        (np.ones((6, 8), np.uint8), {"frame": 5}, ["no frame 5", "0 to 4"]),
         (np.ones((6, 8), np.uint8), {"frame": -1}, ["no frame -1"]),
     ],
 )
@@ -178,3 +178,18 @@ def test_faults_in_points_name_line_and_column(save, text, words):
     assert "\n" not in message
     for word in words:
         assert word in message
+
+
+def test_intensities_are_no_labels():
+    image = np.random.default_rng(0).integers(100, 400, (40, 40)).astype(np.uint16)
+    with pytest.raises(InputError, match="frame 3: looks like intensities"):
+        prompts_from_labels(image, frame=3, where="movie.tif, frame 3")
+
+
+def test_many_touching_labels_are_no_intensities():
+    labels = np.arange(1, 401, dtype=np.uint16).reshape(20, 20)
+    labels = np.kron(labels, np.ones((3, 3), np.uint16))
+    assert len(prompts_from_labels(labels, frame=0)) == 400
+    specks = np.zeros((40, 40), np.uint16)
+    specks[::2, ::2] = np.arange(1, 401).reshape(20, 20)
+    assert len(prompts_from_labels(specks, frame=0)) == 400

@@ -102,8 +102,8 @@ def create_label_group(path: Path, spec: LabelGroupSpec, *, overwrite: bool) -> 
     )
     if target.exists() and not overwrite:
         raise OutputError(
-            f"{target}: exists; go on with --resume, replace it with --overwrite, "
-            "or choose another --name"
+            f"{target}: exists already; resume its run, overwrite it, or "
+            "choose another name"
         )
     if target.exists():
         # Refuses what somebody else made.
@@ -130,7 +130,7 @@ def open_label_group(parent: Parent, name: str, mode: Literal["r", "r+"]) -> zar
     """
     where = f"{parent.path}/labels/{name}"
     if not (parent.labels_folder() / name).is_dir():
-        raise OutputError(f"{where}: no such labels; check --out and --name")
+        raise OutputError(f"{where}: no such labels; check folder and name")
     group = zarr.open_group(
         WatchedStore(parent.path, read_only=mode == "r"),
         path=f"labels/{name}",
@@ -140,7 +140,7 @@ def open_label_group(parent: Parent, name: str, mode: Literal["r", "r+"]) -> zar
     version = attributes_of(group).get(RUN, {}).get("format_version")
     if version is None:
         raise OutputError(
-            f"{where}: was not written by napari-sam2; choose another --name"
+            f"{where}: was not written by napari-sam2; choose another name"
         )
     if version > FORMAT_VERSION:
         raise OutputError(

@@ -74,8 +74,8 @@ def embed_image(
         parent = open_or_create_parent(path)
         if parent.image is not None:
             raise OutputError(
-                f"{path}: holds an image already; leave out --embed-image, or choose "
-                "another --out"
+                f"{path}: holds an image already; do not embed another, or "
+                "choose another folder"
             )
         # Space axes follow channels, and a stack's frames are space.
         channel_axis = 0 if calibration.frame_axis == "z" else 1

@@ -154,7 +154,7 @@ class OmeZarrLabelStore:
         if different:
             raise OutputError(
                 f"{store.path}/labels/{name}: {' and '.join(different)} changed since "
-                "this run was started; run with the same, or with --overwrite"
+                "this run was started; run with the same, or overwrite it"
             )
         with storage_errors(store.path, "open the labels"):
             store._files.sweep(name)

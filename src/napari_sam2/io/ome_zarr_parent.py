@@ -148,11 +148,13 @@ def open_parent(path: Path, mode: Literal["r", "r+"] = "r+") -> Parent:
     try:
         group = zarr.open_group(path, mode=mode, use_consolidated=False)
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise OutputError(f"{path}: no zarr group is there; check --out") from error
+        raise OutputError(
+            f"{path}: no zarr group is there; check the folder"
+        ) from error
     except zarr.errors.ContainsArrayError as error:
         raise OutputError(
             f"{path}: is a single zarr array, which cannot hold labels; "
-            "choose another --out"
+            "choose another folder"
         ) from error
     return _described(path, group)
 
@@ -168,7 +170,7 @@ def open_or_create_parent(path: Path) -> Parent:
     if path.is_dir() and any((path / name).exists() for name in METADATA_FILES):
         return open_parent(path)
     if path.is_file() or (path.is_dir() and not all(map(is_partial, path.iterdir()))):
-        raise OutputError(f"{path}: exists and is no zarr group; choose another --out")
+        raise OutputError(f"{path}: exists and is no zarr group; choose another folder")
     group = zarr.create_group(path, zarr_format=ZARR_FORMATS[NEW_VERSION])
     return Parent(path, group, NEW_VERSION, None)
 
@@ -184,7 +186,7 @@ def check_label_name(name: str) -> None:
     """
     if not NAME.fullmatch(name):
         raise OutputError(
-            f"--name {name!r}: use letters, digits, '_', '-', '.' and spaces, "
+            f"name {name!r}: use letters, digits, '_', '-', '.' and spaces, "
             "and begin with neither '.' nor '__'"
         )
 
@@ -208,7 +210,7 @@ def check_fits(parent: Parent, shape: tuple[int, int, int], frame_axis: str) -> 
         raise OutputError(
             f"{parent.path}: holds an image of {_product(expected)} "
             f"({frame_axis}, y, x), but the movie has {_product(shape)}; "
-            "choose another --out"
+            "choose another folder"
         )
 
 
@@ -229,7 +231,7 @@ def _described(path: Path, group: zarr.Group) -> Parent:
     if ZARR_FORMATS.get(str(version)) != group.metadata.zarr_format:
         raise OutputError(
             f"{path}: is an OME-Zarr image of version {version}, and labels can be "
-            "added to 0.4 and 0.5; choose another --out"
+            "added to 0.4 and 0.5; choose another folder"
         )
     return Parent(path, group, str(version), _parent_image(group, metadata))
 

@@ -57,7 +57,7 @@ def read_prompts(
     suffix = path.suffix.lower()
     if suffix == ".json":
         return read_json_prompts(path, bounds=bounds)
-    bounds.check_frame(frame, "--frame")
+    bounds.check_frame(frame, str(path))
     if suffix == ".csv":
         return read_point_prompts(path, frame=frame, bounds=bounds)
     return read_label_prompts(path, frame=frame, bounds=bounds)

@@ -12,6 +12,9 @@ from napari_sam2.io.image_stacks import READ_FAILURES, Index, one_line
 from napari_sam2.io.prompt_bounds import PromptBounds, check_object_id
 from napari_sam2.prompts import FramePrompt, MaskPrompt, PromptedObject
 
+MANY_LABELS = 32
+"""Fewer different values are taken as they are."""
+
 
 def read_label_prompts(
     path: str | os.PathLike[str], *, frame: int, bounds: PromptBounds
@@ -32,7 +35,7 @@ def read_label_prompts(
     InputError
         If it does not fit the movie or holds no labels.
     """
-    bounds.check_frame(frame, f"{path}, --frame")
+    bounds.check_frame(frame, str(path))
     labels = read_plane(path, frame=frame, frame_count=bounds.frame_count)
     where = f"{path}, frame {frame}"
     if labels.shape != bounds.frame_shape:
@@ -60,7 +63,7 @@ def prompts_from_labels(
     Raises
     ------
     InputError
-        If there is no label, or one is no id from 1 to 65535.
+        If there is no label, one is no id from 1 to 65535, or these are intensities.
     """
     if labels.dtype.kind == "f":
         labels = _as_whole_numbers(labels, where)
@@ -71,6 +74,7 @@ def prompts_from_labels(
         raise InputError(f"{where}: there is no label, only background")
     for object_id in (ids[0], ids[-1]):
         check_object_id(object_id, where)
+    _refuse_intensities(labels, len(ids), where)
     return [
         PromptedObject(
             object_id,
@@ -78,6 +82,24 @@ def prompts_from_labels(
         )
         for object_id in ids
     ]
+
+
+def _refuse_intensities(labels: np.ndarray, count: int, where: str) -> None:
+    """Refuse an image whose values change from pixel to pixel, as no labels do."""
+    if count < MANY_LABELS:
+        return
+    neighbours = [(labels[1:], labels[:-1]), (labels[:, 1:], labels[:, :-1])]
+    inside = [(one != 0) & (other != 0) for one, other in neighbours]
+    changed = [one != other for one, other in neighbours]
+    pairs = sum(int(both.sum()) for both in inside)
+    changes = sum(
+        int((both & change).sum()) for both, change in zip(inside, changed, strict=True)
+    )
+    if changes > pairs / 2:
+        raise InputError(
+            f"{where}: looks like intensities, not labels: {count} values that change "
+            "from pixel to pixel; give an image with one number for each object"
+        )
 
 
 def read_plane(

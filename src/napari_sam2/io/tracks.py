@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from skimage.measure import regionprops_table
 
 from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
 
-TABLES = ("object_score", "predicted_iou", "stability")
+TABLES: tuple[Literal["object_score", "predicted_iou", "stability"], ...] = (
+    "object_score",
+    "predicted_iou",
+    "stability",
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,12 +52,19 @@ def track_rows(frames: Iterable[tuple[int, np.ndarray]]) -> Iterator[np.ndarray]
         frame by id.
     """
     for frame_index, labels in frames:
-        measured = regionprops_table(labels, properties=("label", "centroid", "area"))
+        measured = _measure(labels)
         columns = [measured[f"centroid-{axis}"] for axis in (0, 1)]
         ids = measured["label"]
         yield np.stack(
             [ids, np.full(len(ids), frame_index), *columns, measured["area"]], axis=1
         ).astype(np.float64)
+
+
+def _measure(labels: np.ndarray) -> dict[str, np.ndarray]:
+    found: dict[str, np.ndarray] = regionprops_table(  # type: ignore[no-untyped-call]
+        labels, properties=("label", "centroid", "area")
+    )
+    return found
 
 
 def track_table(
@@ -82,7 +94,7 @@ def track_table(
         for child, mother in parents.items()
         if mother is not None and child in seen and mother in seen
     }
-    features = {"area": table[:, 4].astype(np.int64)}
+    features: dict[str, np.ndarray] = {"area": table[:, 4].astype(np.int64)}
     column_of = {one: column for column, one in enumerate(object_ids)}
     columns = np.array([column_of.get(int(one), -1) for one in table[:, 0]], np.int64)
     frames = table[:, 1].astype(np.int64)
@@ -113,7 +125,9 @@ def tracks_of(
     """
     chosen = range(store.frame_count) if frames is None else frames
     images = ((frame, store.read_labels(frame)) for frame in chosen)
-    scores = {name: store.read_score_table(name) for name in TABLES}
+    scores: dict[str, np.ndarray] = {
+        name: store.read_score_table(name) for name in TABLES
+    }
     scores["mean_intensity"] = store.read_measurements("mean_intensity")
     parents = {one.object_id: one.parent for one in store.objects}
     return track_table(track_rows(images), parents, scores, store.object_ids)

@@ -83,7 +83,7 @@ def array_at(group: zarr.Group, name: str) -> zarr.Array:
     if not isinstance(node, zarr.Array):
         raise OutputError(
             f"{group.store_path}/{name}: the array is missing; "
-            "the store is damaged: write it anew with --overwrite"
+            "the store is damaged: overwrite it"
         )
     return node
 
@@ -100,7 +100,7 @@ def group_at(group: zarr.Group, name: str) -> zarr.Group:
     if not isinstance(node, zarr.Group):
         raise OutputError(
             f"{group.store_path}/{name}: the group is missing; "
-            "the store is damaged: write it anew with --overwrite"
+            "the store is damaged: overwrite it"
         )
     return node
 
@@ -148,9 +148,9 @@ def storage_errors(path: Path, action: str) -> Iterator[None]:
 def _remedy(number: int | None) -> str:
     if number in NO_SPACE:
         return (
-            "what was written is kept: free some space and go on with --resume, "
-            "or choose another --out"
+            "what was written is kept: free some space and resume, or choose another "
+            "folder"
         )
     if number in NOT_ALLOWED:
-        return "choose an --out that you may write to"
-    return "check that the disk is there and go on with --resume"
+        return "choose a folder that you may write to"
+    return "check that the disk is there, and resume"

@@ -86,7 +86,7 @@ def test_another_plan_is_refused_by_name(new_store, provenance, change, words):
     path = new_store().path
     fields = provenance.model_dump() | {"plan_key": ""} | change
     other = type(provenance)(**fields)
-    with pytest.raises(OutputError, match=rf"labels/masklets: {words}.*--overwrite"):
+    with pytest.raises(OutputError, match=rf"labels/masklets: {words}.*overwrite it"):
         OmeZarrLabelStore.open_for_resume(path, other)
 
 
