@@ -212,6 +212,7 @@ def test_displacement_is_in_the_unit_of_the_pixel():
     moved = sound_tables().displacement((0.5, 2.0))
     assert np.isnan(moved[0]).all()
     np.testing.assert_allclose(moved[1:], 2.0)
+    assert sound_tables().displacement(object_ids=(7,)).shape == (FRAMES, 1)
 
 
 def test_a_fitted_model_takes_the_place_of_the_heuristic():

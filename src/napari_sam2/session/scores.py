@@ -284,18 +284,25 @@ class ScoreTables:
         last = self.frame_count - 1 - present[::-1].argmax(axis=0)
         return first, np.where(count > 0, last, -1), count
 
-    def displacement(self, scale: tuple[float, float] = (1.0, 1.0)) -> np.ndarray:
+    def displacement(
+        self,
+        scale: tuple[float, float] = (1.0, 1.0),
+        object_ids: Sequence[int] | None = None,
+    ) -> np.ndarray:
         """Return ``(T, objects)`` distance from the frame before; NaN if unknown.
 
         Parameters
         ----------
         scale
             Height and width of a pixel; the result is in the same unit.
+        object_ids
+            Which objects; all if left out.
         """
-        moved = np.full_like(self.y, np.nan)
-        moved[1:] = np.hypot(
-            np.diff(self.y, axis=0) * scale[0], np.diff(self.x, axis=0) * scale[1]
-        )
+        ids = self.object_ids if object_ids is None else object_ids
+        columns = [self.columns[one] for one in ids]
+        y, x = self.y[:, columns] * scale[0], self.x[:, columns] * scale[1]
+        moved = np.full_like(y, np.nan)
+        moved[1:] = np.hypot(np.diff(y, axis=0), np.diff(x, axis=0))
         return moved
 
     # --- Review

@@ -132,10 +132,8 @@ def curves(
         result: np.ndarray = np.where(there, values, np.nan)
         return result
 
-    y, x = tables.y[:, columns], tables.x[:, columns]
-    moved = np.full_like(y, np.nan)
     height, width = units.pixel
-    moved[1:] = np.hypot(np.diff(y, axis=0) * height, np.diff(x, axis=0) * width)
+    moved = tables.displacement(units.pixel, object_ids)
     return {
         Quantity.AREA: present(tables.area[:, columns] * (height * width)),
         Quantity.INTENSITY: present(tables.intensity[:, columns]),

@@ -133,7 +133,8 @@ class TimelinePainter:
             painter.setPen(self._faint)
             painter.drawLine(QPointF(x, height - 5), QPointF(x, height - 2))
             painter.setPen(self._text)
-            if any(abs(x - place) < room for place, room in taken):
+            is_taken = any(abs(x - place) < room for place, room in taken)
+            if is_taken or x < area.left():
                 continue
             half = painter.fontMetrics().horizontalAdvance(str(frame)) / 2 + 1
             middle = max(x, area.left() + half)
