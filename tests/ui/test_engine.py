@@ -1,222 +1,379 @@
 """The engine without a window: a toy network, a real label store."""
 
 import itertools
+import threading
 
 import numpy as np
 import pytest
 import zarr
+from tests.ui.engine_steps import Table, click, done_frames, movie_input
 
-from napari_sam2.errors import ModelError, OutputError
-from napari_sam2.interfaces import Calibration
-from napari_sam2.io.intensity import IntensityMapping
+from napari_sam2.errors import InputError, ModelError, OutputError
 from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
-from napari_sam2.prompts import FramePrompt, PointPrompt, PromptedObject
+from napari_sam2.prompts import FramePrompt, MaskPrompt
+from napari_sam2.session.frame_set import FrameSet
 from napari_sam2.session.plan import Direction
 from napari_sam2.session.session import FrameDone
 from napari_sam2.ui.engine import (
+    BookReturned,
     FrameChanged,
+    FramesChanged,
+    Hovered,
     ModelReady,
     Request,
+    Said,
+    Scored,
     StoreReady,
     TrackingEngine,
+    Warmed,
 )
-from napari_sam2.ui.image_input import ImageInput
-from napari_sam2.ui.layer_axes import lay_out_layer
 
 
 @pytest.fixture
 def request_for(stack, toy, tmp_path):
-    def make(folder="masklets.zarr", limits=(100.0, 3000.0)):
-        image = ImageInput(
-            layer_id="layer",
-            array_id=id(stack),
-            name="movie",
-            axes=lay_out_layer(stack.shape, ("t", "y", "x"), 0, {}),
-            is_rgb=False,
-            mapping=IntensityMapping(limits=(limits,)),
-            calibration=Calibration(),
-            array=stack,
-        )
-        return Request(image, toy, tmp_path / folder)
+    def make(folder="masklets.zarr", limits=(100.0, 3000.0), array=stack, model=toy):
+        return Request(movie_input(array, limits), model, tmp_path / folder)
 
     return make
 
 
 @pytest.fixture
-def engine():
-    return TrackingEngine(tell=print)
+def table(request_for, stack):
+    return Table(request_for(), len(stack))
 
 
-def click(object_id, frame_index, y, x):
-    return FramePrompt(object_id, frame_index, (PointPrompt(y, x),))
+def of_kind(kind, events):
+    return [event for event in events if isinstance(event, kind)]
 
 
-def show(engine, request, frame_index, *prompts, cleared=(), is_wanted=lambda: True):
-    return list(engine.show_clicks(request, frame_index, prompts, cleared, is_wanted))
+# --- Answers
 
 
-def objects(*prompts):
-    return [PromptedObject(one.object_id, (one,)) for one in prompts]
-
-
-def test_the_first_click_opens_everything_and_writes_its_mask(engine, request_for):
-    request = request_for()
-    events = show(engine, request, 2, click(1, 2, 30, 40))
+def test_the_first_click_opens_everything_and_shows_its_mask(table):
+    events = table.say(click(1, 2, (30, 40)))
     kinds = [type(event) for event in events]
-    assert kinds[-3:] == [ModelReady, StoreReady, FrameChanged]
-    labels = events[-2].array
-    assert set(np.unique(labels[2])) == {0, 1}
-    assert not labels[1].any()
-    on_disk = zarr.open_array(request.folder / "labels" / "masklets" / "0", mode="r")
-    np.testing.assert_array_equal(on_disk[2], labels[2])
-    store = OmeZarrLabelStore.open(request.folder)
+    assert kinds[-4:] == [ModelReady, StoreReady, FrameChanged, Scored]
+    labels = events[-2].labels
+    assert set(np.unique(labels)) == {0, 1}
+    folder = table.request.folder / "labels" / "masklets" / "0"
+    on_disk = zarr.open_array(folder, mode="r")
+    np.testing.assert_array_equal(on_disk[2], labels)
+    assert not on_disk[1].any()
+    store = OmeZarrLabelStore.open(table.request.folder)
     assert store.read_logits(2)[0] == (1,)
     assert store.whole_frames[2]
     # The next click loads and opens nothing any more.
-    assert show(engine, request, 2, click(1, 2, 31, 40)) == [FrameChanged(2)]
+    kinds = [type(event) for event in table.say(click(1, 2, (31, 40)))]
+    assert kinds == [FrameChanged, Scored]
 
 
-def test_objects_of_a_frame_share_its_labels(engine, request_for):
-    request = request_for()
-    show(engine, request, 0, click(1, 0, 30, 40))
-    show(engine, request, 0, click(2, 0, 70, 90))
-    store = engine.store_of(request)
-    assert store.object_ids == (1, 2)
-    assert store.read_logits(0)[0] == (1, 2)
-    assert store.read_labels(0).any()
+def test_an_answer_is_shown_before_it_is_written(table):
+    table.say(click(1, 2, (30, 40)))
+    before = table.labels(2)
+    edit = table.book.set_prompt(click(1, 2, (30, 40), (60, 80)))
+    answer = table.engine.apply(table.request, edit, lambda _frame: True, 2)
+    shown = next(answer)
+    np.testing.assert_array_equal(table.labels(2), before)
+    assert not np.array_equal(shown.labels, before)
+    list(answer)
+    np.testing.assert_array_equal(table.labels(2), shown.labels)
 
 
-def test_a_late_answer_is_not_written(engine, request_for):
-    request = request_for()
-    *_, ready, _ = show(engine, request, 0, click(1, 0, 30, 40))
-    before = ready.array[0]
-    events = show(engine, request, 0, click(1, 0, 5, 5), is_wanted=lambda: False)
-    assert events == []
-    np.testing.assert_array_equal(ready.array[0], before)
+def test_objects_of_a_frame_share_its_labels(table):
+    table.say(click(1, 0, (30, 40)))
+    table.say(click(2, 0, (70, 90)))
+    assert table.store.object_ids == (1, 2)
+    assert table.store.read_logits(0)[0] == (1, 2)
+    assert table.labels(0).any()
 
 
-def test_a_correction_remembers_earlier_anchors(engine, request_for, stack):
-    request = request_for()
-    correction = click(1, 6, 50, 60)
-    show(engine, request, 6, correction)
-    alone = engine.store_of(request).read_logits(6)[1]
-    show(engine, request, 0, click(1, 0, 30, 40))
-    show(engine, request, 6, correction)
-    corrected = engine.store_of(request).read_logits(6)[1]
-    assert not np.array_equal(alone, corrected)
-    # Without the earlier anchor it is again what the click alone says.
-    show(engine, request, 0, cleared=(1,))
-    show(engine, request, 6, correction)
-    again = engine.store_of(request).read_logits(6)[1]
-    np.testing.assert_array_equal(alone, again)
+def test_a_late_answer_is_not_computed_and_its_step_is_part_of_the_next(table):
+    table.say(click(1, 0, (30, 40)))
+    before = table.labels(0)
+    late = table.book.set_prompt(click(1, 0, (5, 5)))
+    assert table.follow(late, is_wanted=lambda _frame: False) == []
+    np.testing.assert_array_equal(table.labels(0), before)
+    table.say(click(1, 0, (60, 60)))
+    assert not np.array_equal(table.labels(0), before)
+    table.turn(table.engine.undo)
+    np.testing.assert_array_equal(table.labels(0), before)
+    (said,) = table.book.state[1].prompts
+    assert (said.points[0].y, said.points[0].x) == (30, 40)
 
 
-def test_what_has_no_prompt_is_taken_out(engine, request_for):
-    request = request_for()
-    here, there = click(1, 0, 30, 40), click(1, 3, 30, 40)
-    show(engine, request, 0, here)
-    show(engine, request, 3, there)
-    show(engine, request, 3, cleared=(1,))
-    store = engine.store_of(request)
-    assert store.read_labels(0).any()
-    assert not store.read_labels(3).any()
-    assert list(engine.remove_objects(request, [1], lambda _: False)) == []
-    events = list(engine.remove_objects(request, [1], lambda _: True))
-    assert events == [FrameChanged(0), FrameChanged(3)]
-    assert not store.read_labels(0).any()
+def test_a_correction_starts_from_what_was_seen_and_remembers_anchors(table):
+    table.say(click(1, 0, (30, 40)))
+    table.track(direction=Direction.FORWARD)
+    tracked = table.store.read_logits(6)[1]
+    table.say(click(1, 6, (50, 60)))
+    corrected = table.store.read_logits(6)[1]
+    assert not np.array_equal(tracked, corrected)
+    # Another click on that frame corrects the same mask, not the answer before.
+    table.say(click(1, 6, (50, 60), (52, 62)))
+    table.say(click(1, 6, (50, 60)))
+    np.testing.assert_array_equal(table.store.read_logits(6)[1], corrected)
+    # Alone, the click says something else.
+    alone = Table(
+        Request(
+            table.request.image,
+            table.request.model,
+            table.request.folder.with_name("alone.zarr"),
+        ),
+        12,
+    )
+    alone.say(click(1, 6, (50, 60)))
+    assert not np.array_equal(alone.store.read_logits(6)[1], corrected)
 
 
-def test_labels_that_somebody_drew_are_kept(engine, request_for):
-    request = request_for()
-    *_, ready, _ = show(engine, request, 0, click(1, 0, 30, 40))
-    ready.array[0, :10, :10] = 99
-    show(engine, request, 0, click(1, 0, 31, 40))
-    list(engine.track(request, objects(click(1, 0, 31, 40)), Direction.FORWARD))
-    assert (ready.array[0, :10, :10] == 99).all()
+def test_what_has_no_prompt_is_as_it_was_before_the_prompt(table):
+    table.say(click(1, 0, (30, 40)))
+    table.track()
+    before = table.labels(3)
+    table.say(click(1, 3, (60, 60)))
+    assert not np.array_equal(table.labels(3), before)
+    table.follow(table.book.clear_prompt(1, 3))
+    np.testing.assert_array_equal(table.labels(3), before)
+    table.follow(table.book.clear_prompt(1, 0))
+    assert not any(table.labels(frame).any() for frame in range(12))
 
 
-def test_tracking_writes_every_frame_and_says_how_it_was_made(
-    engine, request_for, stack
-):
-    request = request_for()
-    prompts = click(1, 5, 30, 40), click(2, 5, 70, 90)
-    show(engine, request, 5, *prompts)
-    events = list(engine.track(request, objects(*prompts), Direction.BOTH))
-    done = [event for event in events if isinstance(event, FrameDone) and event.written]
-    assert sorted(event.frame_index for event in done) == list(range(len(stack)))
-    store = engine.store_of(request)
-    assert store.is_complete
-    assert store.whole_frames.all()
-    assert store.provenance.settings["direction"] == "both"
-    assert [one["id"] for one in store.provenance.prompts["objects"]] == [1, 2]
+def test_a_drawn_mask_is_shown_to_the_pixel(table):
+    table.say(click(1, 0, (30, 40)))
+    mask = np.zeros(table.store.frame_shape, bool)
+    mask[10:13, 20:27] = True
+    events = table.say(FramePrompt(2, 4, mask=MaskPrompt(mask)))
+    (changed,) = of_kind(FrameChanged, events)
+    np.testing.assert_array_equal(changed.labels == 2, mask)
+    np.testing.assert_array_equal(table.labels(4) == 2, mask)
 
 
-def test_a_cancelled_run_keeps_its_frames_and_goes_on(engine, request_for, stack):
-    request = request_for()
-    tracked = objects(click(1, 0, 30, 40))
-    run = engine.track(request, tracked, Direction.FORWARD)
+def test_a_changed_contrast_shows_the_model_another_picture(table, request_for):
+    table.say(click(1, 0, (30, 40)))
+    before = table.store.read_logits(0)[1]
+    table.request = request_for(limits=(100, 600))
+    kinds = [type(event) for event in table.say(click(1, 0, (30, 41)))]
+    assert kinds == [FrameChanged, Scored]  # the same masklets, the model still loaded
+    assert not np.array_equal(before, table.store.read_logits(0)[1])
+
+
+# --- Looking
+
+
+def test_hovering_shows_what_a_click_would_give_and_writes_nothing(table):
+    table.say(click(1, 0, (30, 40)))
+    before = table.labels(0)
+    hover = table.engine.hover
+    would = click(2, 0, (70, 90))
+    (seen,) = hover(table.request, table.book.state, would, lambda: True)
+    assert isinstance(seen, Hovered)
+    np.testing.assert_array_equal(table.labels(0), before)
+    assert list(hover(table.request, table.book.state, would, lambda: False)) == []
+    table.say(would)
+    np.testing.assert_array_equal(
+        (table.labels(0) == 2) | (before == 1), seen.mask | (before == 1)
+    )
+
+
+def test_frames_around_the_cursor_are_prepared_from_near_to_far(table):
+    assert list(table.engine.warm(table.request, 5, lambda: True)) == []
+    list(table.engine.prepare(table.request))
+    warmed = table.engine.warm(table.request, 5, lambda: True)
+    first = [event.frame_index for event in itertools.islice(warmed, 5)]
+    assert first == [5, 6, 4, 7, 3]
+    assert len(of_kind(Warmed, table.engine.warm(table.request, 5, lambda: True))) == 12
+
+
+# --- Objects
+
+
+def test_a_removed_object_is_taken_out_of_all_frames(table):
+    table.say(click(1, 0, (30, 40)), click(2, 0, (70, 90)))
+    table.track()
+    events = table.follow(table.book.remove_objects([1]))
+    assert len(of_kind(FrameChanged, events)) == 12
+    assert not any((table.labels(frame) == 1).any() for frame in range(12))
+
+
+def test_merging_gives_an_object_the_masks_of_both(table):
+    table.say(click(1, 0, (30, 40)))
+    table.say(click(2, 6, (70, 90)))
+    table.track()
+    both = [table.labels(frame) > 0 for frame in range(12)]
+    edit = table.book.merge(1, 2)
+    list(table.engine.merge(table.request, edit, (1, 2), 0))
+    for frame in set(range(12)) - {0, 6}:
+        merged = table.labels(frame) == 1
+        assert merged[both[frame]].all()
+        assert (merged != both[frame]).mean() < 0.01  # logits are joined, not pixels
+    assert table.engine._desk.opened(table.request).anchors.keys() == {(1, 0), (1, 6)}
+
+
+# --- Tracking
+
+
+def test_tracking_writes_every_frame_and_says_how_it_was_made(table, stack):
+    table.say(click(1, 5, (30, 40)), click(2, 5, (70, 90)))
+    events = table.track()
+    written = done_frames(events)
+    assert sorted({*written, 5}) == list(range(len(stack)))
+    shown = {one.frame_index: one.labels for one in of_kind(FrameChanged, events)}
+    for frame in written:
+        np.testing.assert_array_equal(shown[frame], table.labels(frame))
+    assert table.store.is_complete
+    assert table.store.whole_frames.all()
+    assert table.store.provenance.settings["direction"] == "both"
+    assert not any(thing.stale for thing in table.book.state.objects)
+
+
+def test_only_a_new_object_is_tracked_where_others_are_done(table):
+    table.say(click(1, 0, (30, 40)))
+    table.track()
+    before = [table.store.read_logits(frame)[1][0] for frame in range(12)]
+    table.say(click(2, 0, (70, 90)))
+    events = table.track()
+    ids = {event.object_ids for event in of_kind(FrameDone, events) if event.written}
+    assert ids == {(2,)}
+    for frame in range(12):
+        np.testing.assert_array_equal(
+            table.store.read_logits(frame)[1][0], before[frame]
+        )
+
+
+def test_a_correction_repairs_its_gaps_and_nothing_else(table):
+    table.say(click(1, 0, (30, 40)), click(1, 8, (35, 45)))
+    table.say(click(2, 0, (70, 90)))
+    table.follow(table.book.lock(1, FrameSet.of([2])))
+    table.track()
+    before = {frame: table.labels(frame) for frame in range(12)}
+    table.say(click(1, 4, (50, 60)))
+    events = table.track(is_repair=True)
+    assert sorted(done_frames(events)) == [1, 3, 5, 6, 7]
+    for frame in (0, 8, 9, 10, 11):
+        np.testing.assert_array_equal(table.labels(frame), before[frame])
+    np.testing.assert_array_equal(table.labels(2) == 1, before[2] == 1)
+    (said,) = of_kind(Said, table.track(is_repair=True))
+    assert "Nothing to repair" in said.text
+
+
+def test_a_cancelled_run_keeps_its_frames_and_goes_on(table, stack):
+    table.say(click(1, 0, (30, 40)))
+    run = table.run(direction=Direction.FORWARD)
     done = (event for event in run if isinstance(event, FrameDone))
     positions = [event.position for event in itertools.islice(done, 6)]
     run.close()
-    store = engine.store_of(request)
-    whole = int(store.whole_frames.sum())
+    whole = int(table.store.whole_frames.sum())
     assert 0 < whole < len(stack)
-    kept = store.read_labels(0)
-    rest = list(engine.track(request, tracked, Direction.FORWARD))
-    first = next(event for event in rest if isinstance(event, FrameDone))
+    kept = table.labels(3)
+    first = of_kind(FrameDone, table.track(direction=Direction.FORWARD))[0]
     assert first.position == positions[-1] + 1
-    np.testing.assert_array_equal(store.read_labels(0), kept)
-    assert OmeZarrLabelStore.open(request.folder).whole_frames.all()
+    np.testing.assert_array_equal(table.labels(3), kept)
+    assert OmeZarrLabelStore.open(table.request.folder).whole_frames.all()
 
 
-def test_after_a_click_a_stopped_run_begins_anew(engine, request_for):
-    """Even if the click was taken back: its frame lacks the object now."""
-    request = request_for()
-    tracked = objects(click(1, 0, 30, 40))
-    run = engine.track(request, tracked, Direction.FORWARD)
-    done = (event for event in run if isinstance(event, FrameDone))
-    assert list(itertools.islice(done, 6))[-1].frame_index == 4
-    run.close()
-    before = engine.store_of(request).read_labels(3)
-    show(engine, request, 3, click(1, 3, 5, 5))
-    show(engine, request, 3, cleared=(1,))
-    assert not engine.store_of(request).read_labels(3).any()
-    list(engine.track(request, tracked, Direction.FORWARD))
-    np.testing.assert_array_equal(engine.store_of(request).read_labels(3), before)
+def test_labels_that_somebody_drew_are_kept(table):
+    *_, ready, _, _ = table.say(click(1, 0, (30, 40)))
+    ready.array[0, :10, :10] = 99
+    table.say(click(1, 0, (31, 40)))
+    table.track(direction=Direction.FORWARD)
+    assert (ready.array[0, :10, :10] == 99).all()
 
 
-def test_a_changed_contrast_shows_the_model_another_picture(engine, request_for):
-    show(engine, request_for(), 0, click(1, 0, 30, 40))
-    store = engine.store_of(request_for())
-    before = store.read_logits(0)[1]
-    events = show(engine, request_for(limits=(100, 600)), 0, click(1, 0, 30, 40))
-    assert events == [FrameChanged(0)]  # the same masklets, and the model still loaded
-    assert not np.array_equal(before, store.read_logits(0)[1])
+def test_there_must_be_something_to_track(table):
+    with pytest.raises(InputError, match="click on a cell first"):
+        table.track()
 
 
-def test_masklets_are_announced_whenever_they_are_others(engine, request_for):
-    first, second = request_for("one.zarr"), request_for("two.zarr")
-    show(engine, first, 0, click(1, 0, 30, 40))
-    assert any(
-        isinstance(event, StoreReady)
-        for event in show(engine, second, 0, click(1, 0, 30, 40))
-    )
-    (again,) = engine.show(first)
-    assert again.request == first
-    assert list(engine.show(first)) == []
-    assert list(engine.show(request_for("never-opened.zarr"))) == []
+# --- Undo
 
 
-def test_masklets_of_others_are_not_touched(engine, request_for):
-    request = request_for()
-    show(engine, request, 0, click(1, 0, 30, 40))
-    other = TrackingEngine(tell=print)
+def test_every_step_is_undone_and_done_again(table):
+    def everything():
+        return np.stack([table.labels(frame) for frame in range(12)])
+
+    table.follow(table.book.add_object())
+    states = [table.book.state]
+    table.say(click(1, 0, (30, 40)))
+    seen = [everything()]
+    states.append(table.book.state)
+    table.track()
+    seen.append(everything())
+    table.say(click(1, 6, (60, 60)))
+    seen.append(everything())
+    for expected in (seen[1], seen[0]):
+        said = table.turn(table.engine.undo)
+        assert of_kind(FramesChanged, said)
+        np.testing.assert_array_equal(everything(), expected)
+    table.turn(table.engine.undo)
+    assert not everything().any()
+    (returned,) = of_kind(BookReturned, table.turn(table.engine.undo))
+    assert (returned.text, returned.state.objects) == ("add object 1", ())
+    assert table.turn(table.engine.undo) == []
+    for _ in range(4):
+        table.turn(table.engine.redo)
+    np.testing.assert_array_equal(everything(), seen[2])
+    assert table.book.state[1].anchors == (0, 6)
+    # The anchors came back, too: a repair gives what it would have given.
+    table.track(is_repair=True)
+    assert table.engine._desk.opened(table.request).anchors.keys() == {(1, 0), (1, 6)}
+
+
+def test_what_was_done_before_there_were_masklets_is_undone_in_memory(table):
+    table.follow(table.book.add_object())
+    (returned,) = table.turn(table.engine.undo)
+    assert returned.state.objects == ()
+    (again,) = table.turn(table.engine.redo)
+    assert [one.object_id for one in again.state.objects] == [1]
+
+
+def test_a_click_while_tracking_is_a_step_of_its_own(table):
+    table.say(click(1, 0, (30, 40)))
+    run = table.run()
+    for event in run:
+        if isinstance(event, FrameDone) and event.frame_index == 4:
+            break
+    table.say(click(2, 11, (70, 90)))
+    list(run)
+    assert table.labels(8).any()
+    table.turn(table.engine.undo)  # what was tracked after the click
+    assert not (table.labels(8) == 1).any()
+    assert (table.labels(11) == 2).any()
+    table.turn(table.engine.undo)  # the click
+    assert not (table.labels(11) == 2).any()
+    assert (table.labels(3) == 1).any()
+
+
+# --- Files and threads
+
+
+def test_masklets_are_announced_whenever_they_are_others(table, request_for):
+    table.say(click(1, 0, (30, 40)))
+    other = Table(request_for("two.zarr"), 12, table.engine)
+    assert of_kind(StoreReady, other.say(click(1, 0, (30, 40))))
+    (again,) = table.engine.show(table.request)
+    assert again.request == table.request
+    assert list(table.engine.show(table.request)) == []
+    assert list(table.engine.show(request_for("never-opened.zarr"))) == []
+
+
+def test_masklets_of_others_are_not_touched(table):
+    table.say(click(1, 0, (30, 40)))
+    other = Table(table.request, 12)
     with pytest.raises(OutputError, match="choose another folder"):
-        show(other, request, 0, click(1, 0, 30, 40))
+        other.say(click(1, 0, (30, 40)))
 
 
-def test_a_missing_model_is_named(engine, request_for):
-    image = request_for().image
-    request = Request(image, "/nowhere/model.pt", request_for().folder)
+def test_a_missing_model_is_named(request_for):
+    engine = TrackingEngine(tell=print)
     with pytest.raises(ModelError, match=r"/nowhere/model\.pt"):
-        list(engine.prepare(request))
+        list(engine.prepare(request_for(model="/nowhere/model.pt")))
+
+
+def test_a_run_goes_on_in_another_thread_after_a_pause(table):
+    table.say(click(1, 0, (30, 40)))
+    run = table.run()
+    next(event for event in run if isinstance(event, FrameDone))
+    rest = []
+    thread = threading.Thread(target=lambda: rest.extend(run))
+    thread.start()
+    thread.join(60)
+    assert max(done_frames(rest)) == 11

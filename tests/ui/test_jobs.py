@@ -1,7 +1,15 @@
 import pytest
 
 from napari_sam2.errors import InputError
-from napari_sam2.ui.jobs import Delivery, Failure, Finish, Job, WaitingJobs, run_jobs
+from napari_sam2.ui.jobs import (
+    Delivery,
+    Failure,
+    Finish,
+    Job,
+    JobQueue,
+    Priority,
+    run_jobs,
+)
 
 
 def job(items, **options):
@@ -16,18 +24,22 @@ def job(items, **options):
     return Job(steps, deliver=print, fail=print, **options)
 
 
-def reports(*jobs):
-    waiting = WaitingJobs()
+def queue_of(*jobs):
+    queue = JobQueue()
     for one in jobs:
-        waiting.add(one)
-    return list(run_jobs(waiting))
+        queue.add(one)
+    return queue
+
+
+def reports(*jobs):
+    return list(run_jobs(queue_of(*jobs)))
 
 
 def items(said):
     return [report.item for report in said if isinstance(report, Delivery)]
 
 
-def test_jobs_run_in_order():
+def test_jobs_of_a_kind_run_in_order():
     first, second = job("ab"), job("cd")
     said = reports(first, second)
     assert items(said) == ["a", "b", "c", "d"]
@@ -42,20 +54,21 @@ def test_a_newer_job_takes_the_place_of_a_waiting_one_of_its_key():
     assert items(said) == ["c", "b"]
 
 
-def test_short_jobs_run_between_the_steps_of_one_that_gives_way():
-    waiting = WaitingJobs()
-    waiting.add(job([1, 2, 3], gives_way=True))
-    running = run_jobs(waiting)
+def test_more_urgent_jobs_run_between_the_steps_of_others():
+    queue = queue_of(job("xyz", priority=Priority.WARM))
+    running = run_jobs(queue)
+    assert next(running).item == "x"
+    queue.add(job([1, 2], priority=Priority.TRACK))
     assert next(running).item == 1
-    waiting.add(job("ab"))
-    assert items(running) == ["a", "b", 2, 3]
+    queue.add(job("a"))
+    queue.add(job("e", priority=Priority.EDIT))
+    assert items(running) == ["a", "e", 2, "y", "z"]
 
 
 def test_a_second_long_job_waits_for_the_first():
-    waiting = WaitingJobs()
-    waiting.add(job([1, 2], gives_way=True))
-    waiting.add(job([3], gives_way=True))
-    assert items(run_jobs(waiting)) == [1, 2, 3]
+    assert items(
+        reports(job([1, 2], priority=Priority.TRACK), job([3], priority=Priority.TRACK))
+    ) == [1, 2, 3]
 
 
 @pytest.mark.parametrize("error", [InputError("no"), RuntimeError("out of memory")])
@@ -66,6 +79,21 @@ def test_an_error_ends_its_job_only(error):
     assert failure.error is error
 
 
+def test_a_paused_job_lets_the_thread_end_and_goes_on_where_it_was():
+    long = job([1, 2, 3], priority=Priority.TRACK)
+    queue = queue_of(long)
+    running = run_jobs(queue)
+    assert next(running).item == 1
+    long.pause()
+    queue.add(job("a"))
+    assert items(running) == ["a"]
+    assert not queue.has_work
+    assert long in queue
+    long.resume()
+    assert queue.has_work
+    assert items(run_jobs(queue)) == [2, 3]
+
+
 def closable(closed):
     def steps():
         try:
@@ -73,29 +101,40 @@ def closable(closed):
         finally:
             closed.append(True)
 
-    return Job(steps, deliver=print, fail=print, gives_way=True)
+    return Job(steps, deliver=print, fail=print, priority=Priority.TRACK)
 
 
-def test_a_cancelled_job_tidies_up_before_it_says_so():
-    closed, waiting = [], WaitingJobs()
+@pytest.mark.parametrize("is_paused", [False, True])
+def test_a_cancelled_job_tidies_up_before_anything_else(is_paused):
+    closed = []
     long = closable(closed)
-    waiting.add(long)
-    running = run_jobs(waiting)
+    queue = queue_of(long)
+    running = run_jobs(queue)
     next(running)
+    if is_paused:
+        long.pause()
+    queue.add(job("a"))
     long.cancel()
     assert next(running) == Finish(long, is_done=False)
     assert closed == [True]
-    assert list(running) == []
+    assert items(running) == ["a"]
 
 
-def test_closing_ends_everything_and_tidies_up():
-    closed, waiting = [], WaitingJobs()
-    waiting.add(closable(closed))
-    running = run_jobs(waiting)
+@pytest.mark.parametrize("is_paused", [False, True])
+def test_closing_ends_everything_and_tidies_up(is_paused):
+    closed = []
+    long = closable(closed)
+    queue = queue_of(long)
+    running = run_jobs(queue)
     next(running)
-    waiting.add(job("a"))
-    waiting.close()
+    if is_paused:
+        long.pause()
+        assert list(running) == []
+        running = run_jobs(queue)
+    queue.add(job("a"))
+    queue.close()
+    assert queue.has_work  # a paused job must tidy up as well
     assert list(running) == []
     assert closed == [True]
-    waiting.add(job("b"))
-    assert len(waiting) == 0
+    queue.add(job("b"))
+    assert not queue.has_work

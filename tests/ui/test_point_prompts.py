@@ -1,93 +1,65 @@
 import numpy as np
 import pytest
 
-from napari_sam2.prompts import PointPrompt
-from napari_sam2.ui.layer_axes import lay_out_layer
+from napari_sam2.prompts import FramePrompt, PointPrompt
+from napari_sam2.session.state import BookState, ObjectState
+from napari_sam2.ui.drawn_prompts import drawn_prompts
 from napari_sam2.ui.owed_masks import OwedMasks
-from napari_sam2.ui.point_prompts import NO_CLICKS, compare_clicks, read_clicks
-
-AXES = lay_out_layer((10, 32, 48), ("t", "y", "x"), 0, {})
 
 
-def clicks(*rows, axes=AXES):
-    """Read rows of (position…, label, positive)."""
-    positions = np.array([row[:-2] for row in rows], float)
-    labels = [row[-2] for row in rows]
-    positive = [row[-1] for row in rows]
-    return read_clicks(positions, labels, positive, axes)
-
-
-def test_points_are_collected_by_object_and_frame():
-    read = clicks((0, 5, 6, 2, True), (4, 7, 8, 1, True), (0, 9, 10.5, 2, False))
-    first, second = read.objects()
-    assert (first.object_id, second.object_id) == (1, 2)
-    (prompt,) = second.prompts
-    assert prompt.frame_index == 0
-    assert prompt.points == (PointPrompt(5, 6), PointPrompt(9, 10.5, positive=False))
-    assert read.complaint() == ""
-
-
-@pytest.mark.parametrize(
-    "outside", [(0, -1, 5), (0, 5, 48), (10, 5, 5), (-1, 5, 5), (0, 31.6, 5)]
-)
-def test_points_outside_are_counted_not_used(outside):
-    read = clicks((*outside, 1, True), (0, 31.4, 5, 1, True))
-    assert read.outside == 1
-    assert len(read.prompts[1, 0].points) == 1
-    assert "1 outside" in read.complaint()
-
-
-@pytest.mark.parametrize("label", [0, -3, 1.5, float("nan"), None, "cell", 70_000])
-def test_points_without_an_object_are_counted_not_used(label):
-    read = clicks((0, 5, 5, label, True))
-    assert (read.nameless, len(read.prompts)) == (1, 0)
-    assert "whose label is no id" in read.complaint()
-
-
-def test_points_on_another_plane_are_not_used():
-    axes = lay_out_layer((10, 5, 32, 48), ("t", "z", "y", "x"), 0, {1: 3})
-    read = clicks((0, 3, 5, 5, 1, True), (0, 2, 5, 5, 1, True), axes=axes)
-    assert (len(read.prompts[1, 0].points), read.outside) == (1, 1)
-
-
-def test_changes_name_frames_and_objects():
-    before = clicks((0, 5, 5, 1, True), (3, 5, 5, 1, True), (0, 9, 9, 2, True))
-    after = clicks((0, 5, 5, 1, True), (0, 9, 9, 3, True), (0, 8, 8, 3, False))
-    changes = compare_clicks(before, after)
-    assert [prompt.object_id for prompt in changes.prompted[0]] == [3]
-    assert changes.cleared == {3: (1,)}  # object 1 is still prompted on frame 0
-    assert changes.removed == (2,)
-    assert changes.frames() == [0, 3]
-
-
-def test_nothing_changes_where_points_are_the_same():
-    same = clicks((0, 5, 5, 1, True))
-    assert compare_clicks(same, same).frames() == []
-
-
-def test_a_later_ticket_asks_for_all_that_is_owed_and_makes_earlier_ones_late():
+def test_a_later_edit_makes_answers_to_earlier_ones_late():
     owed = OwedMasks()
-    one = clicks((0, 5, 5, 1, True))
-    two = clicks((0, 5, 5, 1, True), (0, 9, 9, 2, True))
-    (early,) = owed.note(compare_clicks(NO_CLICKS, one), one)
-    (late,) = owed.note(compare_clicks(one, two), two)
+    early = owed.note([0, 3])
+    late = owed.note([3])
+    assert owed.is_wanted(early, 0)
+    assert not owed.is_wanted(early, 3)
+    assert owed.is_wanted(late, 3)
+    assert owed.is_current(late)
     assert not owed.is_current(early)
-    assert [prompt.object_id for prompt in late.prompts] == [1, 2]
-    owed.settle(early)  # a late answer settles nothing
-    three = clicks((0, 5, 5, 1, True), (0, 9, 9, 2, True), (0, 1, 1, 3, True))
-    (latest,) = owed.note(compare_clicks(two, three), three)
-    assert [prompt.object_id for prompt in latest.prompts] == [1, 2, 3]
-    owed.settle(latest)
-    moved = clicks((0, 6, 5, 1, True), (0, 9, 9, 2, True))
-    (only,) = owed.note(compare_clicks(two, moved), moved)
-    assert [prompt.object_id for prompt in only.prompts] == [1]
+    assert owed.is_wanted(owed.note([]), 3)
 
 
-def test_an_object_whose_last_click_on_a_frame_is_gone_is_cleared_there():
-    owed = OwedMasks()
-    both = clicks((0, 5, 5, 1, True), (4, 5, 5, 1, True))
-    one = clicks((0, 5, 5, 1, True))
-    for ticket in owed.note(compare_clicks(NO_CLICKS, both), both):
-        owed.settle(ticket)
-    (ticket,) = owed.note(compare_clicks(both, one), one)
-    assert (ticket.frame_index, ticket.prompts, ticket.cleared) == (4, (), (1,))
+def book(*places):
+    """Objects with a click on each of these (object, frame)."""
+    objects = {}
+    for object_id, frame in places:
+        said = FramePrompt(object_id, frame, (PointPrompt(1, 1),))
+        objects.setdefault(object_id, []).append(said)
+    return BookState(
+        tuple(ObjectState(one, prompts=tuple(objects[one])) for one in sorted(objects))
+    )
+
+
+@pytest.fixture
+def labels():
+    labels = np.zeros((6, 8), np.uint16)
+    labels[1:3, 1:3] = 1
+    labels[1:3, 5:7] = 2
+    return labels
+
+
+def test_each_object_that_changed_is_as_it_was_drawn(labels):
+    after = labels.copy()
+    after[1, 2] = 2  # taken from object 1
+    after[5, 5] = 9  # a new object
+    drawn = drawn_prompts(4, labels, after, book((1, 0), (2, 0)))
+    assert [one.object_id for one in drawn.prompts] == [1, 2, 9]
+    assert {one.frame_index for one in drawn.prompts} == {4}
+    for one in drawn.prompts:
+        np.testing.assert_array_equal(one.mask.mask, after == one.object_id)
+    assert drawn.text(4) == "stroke on 3 objects, frame 4"
+
+
+def test_an_object_that_is_wholly_erased_is_absent_there_or_unsaid(labels):
+    after = np.where(labels == 1, 0, labels)
+    elsewhere = drawn_prompts(4, labels, after, book((1, 0), (1, 4), (2, 0)))
+    assert not elsewhere.prompts[0].mask.mask.any()
+    here_only = drawn_prompts(4, labels, after, book((1, 4), (2, 0)))
+    assert (here_only.prompts, here_only.erased) == ((), (1,))
+    unknown = drawn_prompts(4, labels, after, book((2, 0)))
+    assert (unknown.prompts, unknown.erased) == ((), ())
+
+
+def test_a_stroke_that_changes_nothing_says_nothing(labels):
+    drawn = drawn_prompts(0, labels, labels.copy(), book((1, 0)))
+    assert (drawn.prompts, drawn.erased) == ((), ())

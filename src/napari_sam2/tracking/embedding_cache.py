@@ -1,4 +1,4 @@
-"""The embeddings of the last few frames: a second click on a frame costs no encoder."""
+"""Embeddings of frames seen lately: a second click on a frame costs no encoder."""
 
 from __future__ import annotations
 
@@ -22,38 +22,74 @@ class EmbeddingCache:
     Parameters
     ----------
     capacity
-        How many frames are kept, 1 or more.
+        How many frames are kept, 1 or more; None for as many as ``max_bytes`` holds.
+    max_bytes
+        How many bytes are kept at most, if not a single frame takes more; None for no
+        bound but the capacity.
     """
 
-    def __init__(self, capacity: int) -> None:
-        self.capacity = capacity
+    def __init__(
+        self, capacity: int | None = None, *, max_bytes: int | None = None
+    ) -> None:
+        if capacity is None and max_bytes is None:
+            raise ValueError("give a capacity, a number of bytes, or both")
+        self.capacity, self.max_bytes = capacity, max_bytes
+        self.nbytes = 0
         self._embeddings: OrderedDict[Key, ImageEmbedding] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._embeddings)
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all embeddings kept."""
-        return sum(
-            tensor.nbytes
-            for embedding in self._embeddings.values()
-            for tensor in (embedding.features, *embedding.high_res)
-        )
+    def fitting(self) -> int | None:
+        """Return how many embeddings like the last one fit; None before the first."""
+        if not self._embeddings:
+            return None
+        latest = next(reversed(self._embeddings.values()))
+        bounds = [] if self.capacity is None else [self.capacity]
+        if self.max_bytes is not None:
+            bounds.append(max(1, self.max_bytes // _bytes_of(latest)))
+        return min(bounds)
 
     def get(
         self, frame_index: int, frame: np.ndarray, compute: Callable[[], ImageEmbedding]
     ) -> ImageEmbedding:
         """Return the embedding of a ``(Y, X, 3)`` uint8 frame, computing it if new."""
-        key = (frame_index, zlib.crc32(np.ascontiguousarray(frame).data))
+        key = _key(frame_index, frame)
         if key in self._embeddings:
             self._embeddings.move_to_end(key)
             return self._embeddings[key]
-        while len(self._embeddings) >= self.capacity:
-            self._embeddings.popitem(last=False)
-        self._embeddings[key] = compute()
-        return self._embeddings[key]
+        if self.capacity is not None:
+            self._shrink(lambda: len(self) >= (self.capacity or 1))
+        embedding = compute()
+        size = _bytes_of(embedding)
+        if self.max_bytes is not None:
+            self._shrink(lambda: self.nbytes + size > (self.max_bytes or 0))
+        self._embeddings[key] = embedding
+        self.nbytes += size
+        return embedding
+
+    def find(self, frame_index: int, frame: np.ndarray) -> ImageEmbedding | None:
+        """Return the embedding of a ``(Y, X, 3)`` uint8 frame if it is kept.
+
+        That is no use of it: what is forgotten next stays the same.
+        """
+        return self._embeddings.get(_key(frame_index, frame))
 
     def clear(self) -> None:
         """Forget all embeddings."""
         self._embeddings.clear()
+        self.nbytes = 0
+
+    def _shrink(self, is_too_large: Callable[[], bool]) -> None:
+        """Forget the embeddings that were not asked for the longest."""
+        while self._embeddings and is_too_large():
+            _, oldest = self._embeddings.popitem(last=False)
+            self.nbytes -= _bytes_of(oldest)
+
+
+def _key(frame_index: int, frame: np.ndarray) -> Key:
+    return frame_index, zlib.crc32(np.ascontiguousarray(frame).data)
+
+
+def _bytes_of(embedding: ImageEmbedding) -> int:
+    return sum(one.nbytes for one in (embedding.features, *embedding.high_res))

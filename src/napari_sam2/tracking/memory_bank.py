@@ -237,6 +237,25 @@ class MemoryBank:
             ``(objects, S/4, S/4)`` float32.
         """
         self._record(object_ids, last.frame_index, memory, pointers)
+        self.assume_tracked(object_ids, last, logits)
+
+    @torch.inference_mode()
+    def assume_tracked(
+        self, object_ids: Sequence[int], last: LastTracked, logits: np.ndarray
+    ) -> None:
+        """Take given masks for those that the stream computed on a frame.
+
+        A prompt there is a correction of what the person sees, then.
+
+        Parameters
+        ----------
+        object_ids
+            Objects with anchors.
+        last
+            The frame.
+        logits
+            ``(objects, S/4, S/4)`` float32.
+        """
         rows = torch.from_numpy(self.table.rows(object_ids))
         self.tensors.logits[rows] = torch.from_numpy(logits)
         self.last_tracked.update(dict.fromkeys(object_ids, last))

@@ -1,162 +1,389 @@
-"""From what the panels ask to jobs of the worker, and an account of what was asked.
+"""Every verb of the window: from what people do to edits of the book and to jobs.
 
-Knows clicks, requests, the engine and the worker; no panels and no layers.
+Knows the book, the engine and the worker; no panels and no layers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
+import numpy as np
 from qtpy.QtCore import QObject, Signal
 
-from napari_sam2.prompts import PromptedObject
-from napari_sam2.session.plan import Direction
-from napari_sam2.ui.engine import Event, Request, TrackingEngine
-from napari_sam2.ui.jobs import Job
-from napari_sam2.ui.owed_masks import OwedMasks, Ticket
-from napari_sam2.ui.point_prompts import NO_CLICKS, Clicks, compare_clicks
-from napari_sam2.ui.worker import Worker
+from napari_sam2.errors import InputError
+from napari_sam2.prompts import FramePrompt
+from napari_sam2.session.frame_set import FrameSet
+from napari_sam2.session.prompt_book import Edit, PromptBook
+from napari_sam2.ui.book_desk import BookDesk
+from napari_sam2.ui.drawn_prompts import drawn_prompts
+from napari_sam2.ui.engine import Event, Order, Request
+from napari_sam2.ui.jobs import Priority
+from napari_sam2.ui.owed_masks import Ticket
+from napari_sam2.ui.point_prompts import Place
+from napari_sam2.ui.run_control import RunControl
+from napari_sam2.ui.sittings import Sitting
+
+WARM_MS = 150
+"""Somebody who stays on a frame for so long may click there."""
+
+REPAIR_MS = 400
+"""Live repair begins when nothing was corrected for so many milliseconds."""
 
 
-class Conductor(QObject):
-    """Answers clicks and tracks, one job after the other.
+class Conductor(BookDesk):
+    """What panels and tools may ask for; see `BookDesk` for what it says.
 
-    All signals are emitted in the main thread.
+    Parameters
+    ----------
+    request_of
+        Returns what the panels say now; raises `InputError` if they cannot.
+    parent
+        The dock.
     """
 
-    happened = Signal(object)
-    """An `Event` of the engine."""
-    failed = Signal(object)
-    """The error that ended a job."""
-    answered = Signal(object)
-    """The masks of a `Ticket` are there, and nobody clicked on its frame since."""
     tracked = Signal(bool, bool)
     """Tracking has ended: whether it came to its end, whether it was cancelled."""
-    told = Signal(str)
-    """How a long step goes, in words."""
+    paused = Signal(bool)
+    """Tracking waits, or goes on."""
 
-    def __init__(self, parent: QObject) -> None:
-        super().__init__(parent)
-        self.worker = Worker(self)
-        self.engine = TrackingEngine(self.told.emit)
-        self._clicks = NO_CLICKS
-        self._asked: dict[Hashable, Clicks] = {}
-        self._owed = OwedMasks()
-        self._used: set[int] = set()
-        self._tracking: Job | None = None
+    def __init__(self, request_of: Callable[[], Request], parent: QObject) -> None:
+        super().__init__(request_of, parent)
+        self.runs = RunControl(self.worker, self._on_event, self.failed.emit, self)
+        self.runs.ended.connect(self._on_ended)
+        self.runs.paused.connect(self.paused)
+        self.runs.book_renewed.connect(self._on_book_changed)
+        self.answered.connect(self._repair_soon)
+        self.live_repair = False
+        self._hovering = self._warming = 0
+        self._last_said: Place | None = None
+        self._warm_due = self._timer(WARM_MS, self._warm)
+        self._repair_due = self._timer(REPAIR_MS, self._repair_live)
 
     @property
     def is_tracking(self) -> bool:
         """Whether something is tracked, or waits for it."""
-        return self._tracking is not None
+        return self.runs.is_running
 
-    @property
-    def next_object(self) -> int:
-        """An object id that no click has had."""
-        return max(self._used, default=0) + 1
-
-    @property
-    def clicks(self) -> Clicks:
-        """What was clicked when it was last looked at."""
-        return self._clicks
+    def prepare(self) -> None:
+        """Load the model before the first click asks for it."""
+        request = self._asked()
+        if request is not None:
+            self._submit(partial(self.engine.prepare, request), key="prepare")
+            self.warm(self.shown_frame)
 
     def close(self) -> None:
         """Let nothing begin any more; what runs ends after its current step."""
+        timers = self._scores_due, self._save_due, self._warm_due, self._repair_due
+        for timer in timers:
+            timer.stop()
         self.worker.close()
 
-    # --- Clicks
+    # --- Objects
 
-    def prepare(self, request: Request) -> None:
-        """Load the model before the first click asks for it."""
-        self._submit(partial(self.engine.prepare, request), key="prepare")
+    def add_object(self) -> int:
+        """Begin a new object; return its id."""
+        edit = self._edit(lambda book: book.add_object())
+        return self.book.next_id if edit is None else edit.after.next_id - 1
 
-    def forget_clicks(self) -> None:
-        """Take all clicks to come for new ones: they are of another points layer."""
-        self._clicks = NO_CLICKS
-        self._asked.clear()
+    def remove_objects(self, object_ids: Iterable[int]) -> None:
+        """Delete objects with all their masks."""
+        gone = list(object_ids)
+        self._stop_if_tracked(gone)
+        self._edit(lambda book: book.remove_objects(gone))
 
-    def update_clicks(self, request: Request, clicks: Clicks) -> None:
-        """Ask for the masks of all that was clicked, or taken back, since last time."""
-        changes = compare_clicks(self._clicks, clicks)
-        self._clicks = self._asked[request.masklets_key] = clicks
-        self._used.update(object_id for object_id, _ in clicks.prompts)
-        for ticket in self._owed.note(changes, clicks):
-            self._answer(request, ticket)
-        if changes.removed:
-            steps = partial(
-                self.engine.remove_objects, request, changes.removed, self._is_gone
-            )
-            self._submit(steps, gives_way=True)
+    def rename(self, object_id: int, name: str) -> None:
+        """Give an object another name."""
+        self._edit(lambda book: book.rename(object_id, name))
 
-    def turn_to(self, request: Request, clicks: Clicks) -> None:
-        """Show clicks in other masklets, as far as these lack them."""
-        self._owed.clear()
-        self._clicks = self._asked.get(request.masklets_key, NO_CLICKS)
-        self.update_clicks(request, clicks)
-        self._submit(partial(self.engine.show, request), key="show")
+    def set_parent(self, object_id: int, parent: int | None) -> None:
+        """Say which object divided into this one."""
+        self._edit(lambda book: book.set_parent(object_id, parent))
 
-    def reopen_masklets(self, request: Request) -> None:
-        """Say that somebody draws on masklets that may be finished."""
-        self._submit(partial(self.engine.reopen_masklets, request), key="painted")
+    def merge(self, kept: int, gone: int) -> None:
+        """Make two objects one; masks of both become its masks."""
+        self._stop_if_tracked((kept, gone))
+
+        def steps(request: Request, edit: Edit, _ticket: Ticket) -> Iterator[Event]:
+            pair = (kept, gone)
+            return self.engine.merge(request, edit, pair, self.shown_frame)
+
+        self._edit(lambda book: book.merge(kept, gone), steps)
+
+    def duplicate(self, object_id: int) -> None:
+        """Add an object with the same prompts."""
+        self._edit(lambda book: book.duplicate(object_id))
+
+    def set_hidden(self, object_ids: Iterable[int], is_hidden: bool) -> None:
+        """Hide objects, or show them again."""
+        ids = list(object_ids)
+        self._edit(lambda book: book.set_hidden(ids, is_hidden))
+
+    def lock(self, object_id: int, frames: FrameSet) -> None:
+        """Keep an object as it is on some frames."""
+        self._edit(lambda book: book.lock(object_id, frames))
+
+    def unlock(self, object_id: int, frames: FrameSet) -> None:
+        """Let an object change on some frames."""
+        self._edit(lambda book: book.unlock(object_id, frames))
+
+    def review(self, object_id: int, frames: FrameSet) -> None:
+        """Note that an object was found right."""
+        self._edit(lambda book: book.review(object_id, frames))
+
+    def unreview(self, object_id: int, frames: FrameSet) -> None:
+        """Take that back."""
+        self._edit(lambda book: book.unreview(object_id, frames))
+
+    def lock_all(self, object_ids: Iterable[int], frames: FrameSet) -> None:
+        """Keep several objects as they are on some frames, in one step."""
+        self._edit_each("lock", object_ids, lambda book, one: book.lock(one, frames))
+
+    def unlock_all(self, object_ids: Iterable[int], frames: FrameSet) -> None:
+        """Let several objects change, in one step."""
+        self._edit_each(
+            "unlock", object_ids, lambda book, one: book.unlock(one, frames)
+        )
+
+    def review_all(self, object_ids: Iterable[int], frames: FrameSet) -> None:
+        """Note that several objects were found right, in one step."""
+        self._edit_each(
+            "review", object_ids, lambda book, one: book.review(one, frames)
+        )
+
+    def unreview_all(self, object_ids: Iterable[int], frames: FrameSet) -> None:
+        """Take that back, in one step."""
+        self._edit_each(
+            "unreview", object_ids, lambda book, one: book.unreview(one, frames)
+        )
+
+    # --- Prompts
+
+    def set_prompt(self, prompt: FramePrompt) -> None:
+        """Say something about an object on a frame."""
+        self._remember((prompt,))
+        self._edit(lambda book: book.set_prompt(prompt))
+
+    def set_prompts(self, prompts: Sequence[FramePrompt], text: str) -> None:
+        """Say several things in one step."""
+        self._remember(prompts)
+        self._edit(lambda book: book.set_prompts(prompts, text))
+
+    def clear_prompt(self, object_id: int, frame_index: int) -> None:
+        """Take back what was said about an object on a frame."""
+        self._edit(lambda book: book.clear_prompt(object_id, frame_index))
+
+    def change_prompts(
+        self,
+        prompts: Sequence[FramePrompt],
+        cleared: Iterable[tuple[int, int]],
+        text: str,
+    ) -> Edit | None:
+        """Say some things and take others back, ``(object_id, frame)``, in one step."""
+        places = list(cleared)
+
+        def verbs(book: PromptBook) -> None:
+            for place in places:
+                book.clear_prompt(*place)
+            book.set_prompts(prompts, text)
+
+        return self._edit(lambda book: in_one_step(book, text, verbs))
+
+    def flip_last_point(self) -> None:
+        """Turn the click that was made last round: inside, or outside."""
+        if self._last_said is not None:
+            object_id, frame_index = self._last_said
+            self._edit(lambda book: _flipped(book, object_id, frame_index))
+
+    def stroke(self, frame_index: int, before: np.ndarray, after: np.ndarray) -> None:
+        """Say that a frame is as somebody drew it: ``(Y, X)`` labels."""
+        drawn = drawn_prompts(frame_index, before, after, self.book)
+        if drawn.prompts or drawn.erased:
+            cleared = [(one, frame_index) for one in drawn.erased]
+            text = drawn.text(frame_index)
+            if self.change_prompts(drawn.prompts, cleared, text) is None:
+                self.read_frames([frame_index])  # as it was before the stroke
+
+    # --- Undo
+
+    def undo(self) -> None:
+        """Take the last step back; tracking stops first."""
+        self._hold_still()
+        self._turn(self.engine.undo, is_redo=False)
+
+    def redo(self) -> None:
+        """Do the step again that was undone last; tracking stops first."""
+        self._hold_still()
+        self._turn(self.engine.redo, is_redo=True)
 
     # --- Tracking
 
-    def track(
-        self, request: Request, objects: Sequence[PromptedObject], direction: Direction
-    ) -> None:
+    def track(self, order: Order) -> None:
         """Track objects; `happened` and `tracked` tell how it goes."""
-        steps = partial(self.engine.track, request, objects, direction)
-        self._tracking = self._submit(steps, finish=self._on_tracked, gives_way=True)
+        request = self._asked()
+        if request is None or self._sitting is None or self.is_tracking:
+            return
+        self._repair_due.stop()
+        self.runs.start(self.engine, self._sitting, request, order)
 
-    def cancel(self) -> None:
+    def repair(self) -> None:
+        """Track again what corrections made stale."""
+        self.track(Order(start=self.shown_frame, is_repair=True))
+
+    def set_live_repair(self, is_on: bool) -> None:
+        """Repair at once after each correction, or not."""
+        self.live_repair = is_on
+
+    def stop(self) -> None:
         """Stop tracking after the current frame."""
-        if self._tracking is not None:
-            self._tracking.cancel()
+        self.runs.stop()
+
+    def pause(self) -> None:
+        """Let tracking wait."""
+        self.runs.pause()
+
+    def resume(self) -> None:
+        """Let tracking go on."""
+        self.runs.resume()
+
+    # --- Looking
+
+    def picture(self, frame_index: int) -> None:
+        """Ask for a frame as the model sees it; `happened` brings a `Pictured`."""
+        request = self._asked(is_quiet=True)
+        if request is not None:
+            steps = partial(self.engine.picture, request, frame_index)
+            self._submit(steps, key="picture", priority=Priority.EDIT)
+
+    def hover(self, frame_index: int, prompt: FramePrompt | None) -> None:
+        """Ask what a click would give; None when nobody wants to know any more."""
+        self._hovering += 1
+        number = self._hovering
+        if prompt is None:
+            self.hovered.emit(frame_index, 0, None)
+            return
+        request = self._asked()
+        if request is not None:
+            steps = partial(
+                self.engine.hover,
+                request,
+                self.book,
+                prompt,
+                lambda: number == self._hovering,
+            )
+            self._submit(steps, key="hover")
+
+    def warm(self, frame_index: int) -> None:
+        """Know what the person looks at; prepare the frames around it."""
+        self.shown_frame = frame_index
+        self._warming += 1
+        self._warm_due.start()
+
+    def read_frames(self, frames: Sequence[int]) -> None:
+        """Read labels that somebody wants to see."""
+        request = self._asked()
+        if request is not None:
+            self._submit(partial(self.engine.read_frames, request, frames))
 
     # --- Steps
 
-    def _answer(self, request: Request, ticket: Ticket) -> None:
-        steps = partial(
-            self.engine.show_clicks,
-            request,
-            ticket.frame_index,
-            ticket.prompts,
-            ticket.cleared,
-            partial(self._owed.is_current, ticket),
-        )
-        finish = partial(self._on_answered, ticket)
-        self._submit(steps, finish=finish, key=("clicks", ticket.frame_index))
+    def _stop_if_tracked(self, object_ids: Iterable[int]) -> None:
+        """Stop a run that would write the masks of objects that are to go."""
+        if self.runs.is_about(object_ids):
+            self.runs.stop()
 
-    def _submit(
+    def _edit_each(
         self,
-        steps: Callable[[], Iterator[Event]],
-        *,
-        finish: Callable[[bool], None] = lambda _is_done: None,
-        key: Hashable = None,
-        gives_way: bool = False,
-    ) -> Job:
-        job = Job(
-            steps,
-            self.happened.emit,
-            self.failed.emit,
-            finish,
-            key,
-            gives_way=gives_way,
+        text: str,
+        object_ids: Iterable[int],
+        verb: Callable[[PromptBook, int], Edit | None],
+    ) -> None:
+        ids = list(object_ids)
+
+        def verbs(book: PromptBook) -> None:
+            for one in ids:
+                verb(book, one)
+
+        called = (
+            f"{text} object {ids[0]}" if len(ids) == 1 else f"{text} {len(ids)} objects"
         )
-        self.worker.submit(job)
-        return job
+        self._edit(lambda book: in_one_step(book, called, verbs))
 
-    def _is_gone(self, object_id: int) -> bool:
-        """Whether an object has no clicks; asked from the worker too."""
-        return all(one != object_id for one, _ in self._clicks.prompts)
+    def _remember(self, prompts: Sequence[FramePrompt]) -> None:
+        clicked = [prompt for prompt in prompts if prompt.points]
+        if clicked:
+            self._last_said = (clicked[-1].object_id, clicked[-1].frame_index)
 
-    def _on_answered(self, ticket: Ticket, is_done: bool) -> None:
-        if is_done and self._owed.is_current(ticket):
-            self.answered.emit(ticket)
-        self._owed.settle(ticket)
+    def _hold_still(self) -> None:
+        self.runs.stop()
+        self._repair_due.stop()
 
-    def _on_tracked(self, is_done: bool) -> None:
-        was_cancelled = self._tracking is not None and self._tracking.is_cancelled
-        self._tracking = None
+    def _sit_down(self, sitting: Sitting) -> None:
+        self.runs.stop()
+        super()._sit_down(sitting)
+
+    def _repair_soon(self, edit: Edit) -> None:
+        if self.live_repair and any(thing.stale for thing in edit.after.objects):
+            self._repair_due.start()
+
+    def _on_ended(self, is_done: bool, was_cancelled: bool) -> None:
+        self._save_due.start()
         self.tracked.emit(is_done, was_cancelled)
+
+    def _warm(self) -> None:
+        request = self._asked(is_quiet=True)
+        if request is None:
+            return
+        number = self._warming
+        steps = partial(
+            self.engine.warm,
+            request,
+            self.shown_frame,
+            lambda: number == self._warming,
+        )
+        self._submit(steps, key="warm", priority=Priority.WARM)
+
+    def _repair_live(self) -> None:
+        if not self.live_repair or self._turning:
+            return
+        if not self.is_tracking:
+            self.repair()
+        elif self.runs.order.is_repair:
+            # It repairs what was stale before; afterwards it begins anew.
+            self.runs.stop()
+            self._repair_due.start()
+
+
+def in_one_step(
+    book: PromptBook, text: str, verbs: Callable[[PromptBook], None]
+) -> Edit | None:
+    """Let several verbs be one step of the history: all of them, or none.
+
+    Raises
+    ------
+    InputError
+        If one of the verbs cannot be done.
+    """
+    before = book.state
+    with book.changed.blocked():
+        try:
+            verbs(book)
+        except InputError:
+            book.replace(before)
+            raise
+    return None if book.state is before else Edit(text, before, book.state)
+
+
+def _flipped(book: PromptBook, object_id: int, frame_index: int) -> Edit | None:
+    """Turn the last point of an object on a frame round."""
+    said = (
+        book.state[object_id].prompt_at(frame_index)
+        if object_id in book.state
+        else None
+    )
+    if said is None or not said.points:
+        return None
+    last = said.points[-1]
+    points = (*said.points[:-1], replace(last, positive=not last.positive))
+    return book.set_prompt(replace(said, points=points))

@@ -1,58 +1,66 @@
-"""The dock *SAM 2 Tracker*: composes panels, layers and the conductor.
+"""The dock *SAM 2 Tracker*: composes panels, layers, the tool and the conductor.
 
-The panels ask (`*_requested`, `*_changed`) and show; the conductor lets the engine do
-it in the worker; here the one is connected to the other.
+The panels ask (`*_requested`, `*_changed`) and show; the conductor edits the book and
+lets the engine do the rest in the worker; here the one is connected to the other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_sam2.errors import InputError, NapariSam2Error
+from napari_sam2.io.session_document import SessionDocument
+from napari_sam2.session.book_changes import changes
 from napari_sam2.session.plan import Direction
+from napari_sam2.session.prompt_book import Edit
 from napari_sam2.session.session import FrameDone
-from napari_sam2.ui.click_watch import ClickWatch
+from napari_sam2.session.state import BookState
 from napari_sam2.ui.conductor import Conductor
 from napari_sam2.ui.connections import Connections
+from napari_sam2.ui.cursor import Cursor
+from napari_sam2.ui.dock_layout import TimeStrip, lay_out_column, section
+from napari_sam2.ui.dock_wiring import connect_parts
 from napari_sam2.ui.engine import (
     FrameChanged,
+    FramesChanged,
     ModelReady,
+    Order,
+    Pictured,
     Request,
     Said,
     StoreReady,
 )
 from napari_sam2.ui.input_panel import InputPanel
+from napari_sam2.ui.key_verbs import KeyVerbs
+from napari_sam2.ui.labels_tool import LabelsTool
 from napari_sam2.ui.masklet_layer import MaskletLayer
+from napari_sam2.ui.model_files import ModelFiles
 from napari_sam2.ui.model_panel import ModelPanel
+from napari_sam2.ui.model_view import problem_of
+from napari_sam2.ui.object_panel import ObjectPanel
 from napari_sam2.ui.output_panel import OutputPanel, free_folder, short_path
-from napari_sam2.ui.owed_masks import Ticket
-from napari_sam2.ui.point_prompts import NO_CLICKS, Clicks
-from napari_sam2.ui.points_layer import (
-    NEGATIVE_COLOR,
-    POSITIVE_COLOR,
-    add_points_layer,
-    adopt_points_layer,
-    flip_last_click,
-    object_color,
-    read_points_layer,
-    set_next_click,
-)
+from napari_sam2.ui.plots_panel import PlotsPanel
+from napari_sam2.ui.points_layer import NEGATIVE_COLOR, POSITIVE_COLOR, object_color
+from napari_sam2.ui.preferences import read_preferences
+from napari_sam2.ui.prompt_marks import PromptMarks
 from napari_sam2.ui.prompt_panel import PromptPanel
+from napari_sam2.ui.selection import Selection
+from napari_sam2.ui.session_memo import document_of
 from napari_sam2.ui.status_line import StatusLine
+from napari_sam2.ui.timeline_panel import TimelinePanel
+from napari_sam2.ui.tool_bindings import ToolKeys
 from napari_sam2.ui.track_panel import TrackPanel
 
 if TYPE_CHECKING:
     import napari.viewer
+    from napari.layers import Image
 
-SCROLL_BAR_WIDTH = 16
-
-FIRST_STEPS = "Choose the movie, make a points layer, and click on a cell."
+FIRST_STEPS = "Choose the movie, switch on the SAM 2 tool (W), and click on a cell."
+STRIP_NAME = "SAM 2 timeline"
 
 
 class TrackerDock(QWidget):
@@ -68,166 +76,162 @@ class TrackerDock(QWidget):
         super().__init__()
         self._viewer = viewer
         self._connections = Connections()
-        self._create()
-        self._lay_out()
-        self._connect()
         self._folders: dict[Hashable, Path] = {}
         self._request_key: Hashable = None
+        self._create()
+        self._lay_out()
+        connect_parts(self)
+        self._connect()
+        things = (
+            self.marks,
+            self.tool,
+            self.keys,
+            self._connections,
+            self.masklets,
+            self.conductor,
+            self.files,
+        )
+        self.destroyed.connect(lambda _gone=None: _close_all(things))
         self._on_input_changed()
-        self._show_object()
+        self._on_current(self.selection.current)
+        self.model_panel.ask_for_state()
+        self.conductor.live_repair = self.track_panel.live_repair
         self.status.say(FIRST_STEPS)
 
     def _create(self) -> None:
         viewer, connections = self._viewer, self._connections
+        self.preferences = read_preferences()
         self.input_panel = InputPanel(viewer, connections)
-        self.model_panel = ModelPanel()
+        self.model_panel = ModelPanel(self.preferences)
         self.prompt_panel = PromptPanel(viewer, connections)
         self.prompt_panel.show_polarity_colors(POSITIVE_COLOR, NEGATIVE_COLOR)
+        self.object_panel = ObjectPanel()
+        self.track_panel = TrackPanel(self.preferences)
         self.output_panel = OutputPanel()
-        self.track_panel = TrackPanel()
+        self.timeline_panel = TimelinePanel()
+        self.plots_panel = PlotsPanel()
         self.status = StatusLine(viewer)
-        self.watch = ClickWatch(self)
         self.masklets = MaskletLayer(viewer, self)
-        self.conductor = Conductor(self)
+        self.conductor = Conductor(self._request, self)
+        self.conductor.document_of = self._document
+        self.selection = Selection(self)
+        self.frame_cursor = Cursor(viewer, self._movie, connections, self)
+        self.keys = ToolKeys(self)
+        self.tool = LabelsTool(viewer, self.keys, self)
+        self.marks = PromptMarks(viewer, self.keys, self)
+        self.verbs = KeyVerbs(
+            self.keys, self.conductor, self.selection, self.frame_cursor
+        )
+        self.files = ModelFiles(self.model_panel, self.status.complain, self)
 
     def _lay_out(self) -> None:
-        content = QWidget()
-        column = QVBoxLayout(content)
-        for panel in (
-            self.input_panel,
-            self.model_panel,
-            self.prompt_panel,
-            self.track_panel,
-            self.output_panel,
-        ):
-            column.addWidget(panel)
-        column.addStretch(1)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QScrollArea.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(content)
-        area.setMinimumWidth(content.minimumSizeHint().width() + SCROLL_BAR_WIDTH)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(self.status)
-        outer.addWidget(area)
-        self.status.setContentsMargins(12, 6, 8, 0)
+        self.prompt_panel.set_tool(self.tool.action)
+        sections = (
+            section(self.input_panel, is_open=True),
+            section(self.model_panel, is_open=False),
+            section(self.prompt_panel, is_open=True),
+            section(self.object_panel, is_open=True),
+            section(self.track_panel, is_open=True),
+            section(self.output_panel, is_open=True),
+        )
+        lay_out_column(self, self.status, sections)
+        self.strip = TimeStrip(self.timeline_panel, self.plots_panel)
+        self._viewer.window.add_dock_widget(
+            self.strip, name=STRIP_NAME, area="bottom", tabify=False
+        )
 
     def _connect(self) -> None:
+        """Connect what has slots of the dock itself."""
         self.input_panel.input_changed.connect(self._on_input_changed)
+        self.input_panel.picture_requested.connect(self.conductor.picture)
         self.model_panel.model_changed.connect(self._on_input_changed)
         self.output_panel.folder_changed.connect(self._on_folder_changed)
-        prompts = self.prompt_panel
-        prompts.new_points_requested.connect(self._on_new_points_requested)
-        prompts.points_changed.connect(self._on_points_changed)
-        prompts.object_changed.connect(self._show_object)
-        prompts.polarity_changed.connect(self._show_object)
-        prompts.new_object_requested.connect(self._on_new_object_requested)
-        self.watch.clicks_changed.connect(self._on_clicks_changed)
-        self.watch.new_object_requested.connect(self._on_new_object_requested)
-        self.watch.flip_requested.connect(self._on_flip_requested)
+        self.frame_cursor.moved.connect(self._on_moved)
+        self.prompt_panel.new_points_requested.connect(self._on_new_points_requested)
+        self.prompt_panel.points_changed.connect(self._on_points_changed)
+        self.prompt_panel.polarity_changed.connect(self._show_next_click)
+        self.selection.current_changed.connect(self._on_current)
         self.track_panel.track_requested.connect(self._on_track_requested)
         self.track_panel.cancel_requested.connect(self._on_cancel_requested)
-        self.masklets.painted.connect(self._on_painted)
         conductor = self.conductor
+        conductor.book_changed.connect(self._on_book_changed)
         conductor.happened.connect(self._on_event)
-        conductor.failed.connect(self.status.complain)
+        conductor.failed.connect(self._on_failed)
         conductor.answered.connect(self._on_answered)
         conductor.tracked.connect(self._on_tracked)
-        conductor.told.connect(self.status.say)
-        # When the dock goes, Qt deletes the widgets; the rest is let go of here. The
-        # callback must not hold the dock itself.
-        closing = (self._connections, self.watch, self.masklets, self.conductor)
-        self.destroyed.connect(partial(_close_all, closing))
+        conductor.returned.connect(self._on_returned)
+        conductor.runs.started.connect(self._on_started)
+        self.masklets.painted.connect(self._on_painted)
 
-    # --- What the person asks for
+    # --- What the panels ask
 
     def _on_new_points_requested(self) -> None:
         try:
-            axes = self.input_panel.axes()
-            points = add_points_layer(self._viewer, self.input_panel.layer, axes)
+            points = self.marks.add_points()
         except NapariSam2Error as error:
             self.status.complain(error)
             return
         self.prompt_panel.points_combo.choose(points)
-        # Objects of another points layer keep their masklets.
-        self._on_new_object_requested()
         self.status.say("Click on a cell. N begins the next object.")
 
     def _on_points_changed(self) -> None:
         points = self.prompt_panel.points
-        self.conductor.forget_clicks()
-        self.watch.watch(points)
         if points is None:
             return
-        adopt_points_layer(points)
-        self._show_object()
         try:
-            self.conductor.prepare(self._request())
+            self.marks.use_points(points)
         except NapariSam2Error as error:
             self.status.complain(error)
         else:
-            self._on_clicks_changed()
-
-    def _on_clicks_changed(self) -> None:
-        try:
-            clicks, request = self._read_clicks(), self._request()
-        except NapariSam2Error as error:
-            self.status.complain(error)
-            return
-        if clicks.complaint():
-            self.status.say(clicks.complaint())
-        self.conductor.update_clicks(request, clicks)
-
-    def _on_new_object_requested(self) -> None:
-        self.prompt_panel.set_polarity(True)
-        self.prompt_panel.object_spin.setValue(self.conductor.next_object)
-
-    def _on_flip_requested(self) -> None:
-        positive = flip_last_click(self.prompt_panel.points)
-        if positive is not None:
-            self.prompt_panel.set_polarity(positive)
+            self._show_next_click()
 
     def _on_track_requested(self, direction: str) -> None:
-        try:
-            clicks, request = self._read_clicks(), self._request()
-            objects = clicks.objects()
-            if not objects:
-                raise InputError("There is nothing to track: click on a cell first")
-        except NapariSam2Error as error:
-            self.status.complain(error)
+        order = self._order(Direction(direction))
+        if not any(thing.prompts for thing in self.conductor.book.objects):
+            self.status.complain(
+                InputError("There is nothing to track: click on a cell first")
+            )
             return
-        self._set_tracking(True)
-        self.conductor.track(request, objects, Direction(direction))
+        self.conductor.track(order)
 
     def _on_cancel_requested(self) -> None:
-        self.conductor.cancel()
+        self.conductor.stop()
         self.status.say("Stopping after this frame …")
+
+    def _on_painted(self, *stroke: Any) -> None:
+        if stroke:
+            self.conductor.stroke(*stroke)
 
     def _on_input_changed(self) -> None:
         """Go to the masklets of another movie or model, or to a new folder for them."""
         self._request_key = self._choices()
         layer = self.input_panel.layer
-        if layer is not None:
-            if self._request_key not in self._folders:
-                self._folders[self._request_key] = free_folder(str(layer.name))
-            self.output_panel.show_folder(self._folders[self._request_key])
+        if layer is None or self._request_key is None:
+            return
+        if self._request_key not in self._folders:
+            self._folders[self._request_key] = free_folder(str(layer.name))
+        self.output_panel.show_folder(self._folders[self._request_key])
         self._turn_to_masklets()
 
     def _on_folder_changed(self) -> None:
         self._folders[self._request_key] = self.output_panel.folder
         self._turn_to_masklets()
 
-    def _on_painted(self) -> None:
-        try:
-            request = self._request()
-        except NapariSam2Error as error:
-            self.status.complain(error)
-        else:
-            self.conductor.reopen_masklets(request)
+    def _on_moved(self, frame_index: int) -> None:
+        self.conductor.warm(frame_index)
+        self.track_panel.show_frame(frame_index)
+        self.timeline_panel.show_frame(frame_index)
+        self.plots_panel.show_frame(frame_index)
 
-    # --- What the worker says
+    # --- What the conductor says
+
+    def _on_book_changed(self, book: BookState) -> None:
+        self.selection.keep_within(book)
+        for view in (self.object_panel, self.timeline_panel, self.plots_panel):
+            view.show_state(book)
+        self.model_panel.show_objects(len(book.objects))
+        self.tool.show_book(book)
+        self.marks.show_book(book)
 
     def _on_event(self, event: object) -> None:
         match event:
@@ -239,12 +243,27 @@ class TrackerDock(QWidget):
                     f"{Path(name).name} is ready on the {where} ({precision})"
                 )
             case StoreReady():
-                self.masklets.show(event)
-                self.masklets.set_tracking(self.conductor.is_tracking)
-            case FrameChanged(frame_index):
-                self.masklets.show_change(frame_index)
+                self._on_store_ready(event)
+            case FrameChanged() | FramesChanged():
+                self._on_labels(event)
             case FrameDone():
                 self._on_frame_done(event)
+            case Pictured(_, picture):
+                self.input_panel.show_picture(picture)
+
+    def _on_labels(self, event: FrameChanged | FramesChanged) -> None:
+        if isinstance(event, FrameChanged):
+            self.masklets.show_change(event.frame_index)
+            return
+        for frame_index in event.frames:
+            self.masklets.show_change(frame_index)
+
+    def _on_store_ready(self, event: StoreReady) -> None:
+        self.masklets.show(event)
+        self.masklets.set_tracking(self.conductor.is_tracking)
+        if self.masklets.layer is not None:
+            self.tool.attach(self.masklets.layer, event.request.image.axes)
+            self.marks.bring_to_front()
 
     def _on_frame_done(self, done: FrameDone) -> None:
         self.track_panel.show_progress(done.position, done.total)
@@ -252,20 +271,22 @@ class TrackerDock(QWidget):
             return
         if self.track_panel.follows:
             self.masklets.go_to(done.frame_index)
-        self.masklets.show_change(done.frame_index)
         self.status.say(f"Tracking: frame {done.frame_index} is written.")
 
-    def _on_answered(self, ticket: Ticket) -> None:
-        if self.conductor.is_tracking:
+    def _on_answered(self, edit: Edit) -> None:
+        changed = changes(edit.before, edit.after)
+        if self.conductor.is_tracking or not (changed.prompted or changed.cleared):
             return
-        ids = ", ".join(str(prompt.object_id) for prompt in ticket.prompts)
-        text = (
-            f"Frame {ticket.frame_index}: object {ids} is there. "
-            "Click again to correct it, N for the next one, or Track."
+        ids = ", ".join(map(str, sorted(changed.prompted)))
+        self.status.say(
+            f"Object {ids} is there. Click again to correct it, N for the next one, "
+            "or Track."
             if ids
-            else f"Frame {ticket.frame_index}: taken out."
+            else "Taken out."
         )
-        self.status.say(f"{text} {self.conductor.clicks.complaint()}")
+
+    def _on_started(self) -> None:
+        self._set_tracking(True)
 
     def _on_tracked(self, is_done: bool, was_cancelled: bool) -> None:
         self._set_tracking(False)
@@ -278,14 +299,42 @@ class TrackerDock(QWidget):
                 "click has changed."
             )
 
+    def _on_returned(self, text: str, is_redo: bool) -> None:
+        self.status.say(f"{'Redone' if is_redo else 'Undone'}: {text}.")
+
+    def _on_failed(self, error: Exception) -> None:
+        self.status.complain(error)
+        self.model_panel.show_problem(problem_of(error, self.model_panel.model))
+
     # --- Steps
 
+    def _movie(self) -> tuple[Image | None, int | None]:
+        return self.input_panel.layer, self.input_panel.frame_axis
+
     def _request(self) -> Request:
+        choice = self.model_panel.choice
         return Request(
             self.input_panel.image_input(),
-            self.model_panel.model,
+            choice.model,
             self.output_panel.folder,
+            choice.device,
+            choice.precision,
+            choice.object_batch(max(1, len(self.conductor.book.objects))),
         )
+
+    def _order(self, direction: Direction) -> Order:
+        frames = self.track_panel.frames
+        return Order(
+            direction,
+            (frames.first, frames.stop - 1),
+            self.track_panel.merge,
+            self.frame_cursor.frame_index,
+        )
+
+    def _document(self, book: BookState) -> SessionDocument:
+        place = self.frame_cursor.frame_index, self.selection.current
+        live_repair = self.conductor.live_repair
+        return document_of(self._request(), book, place, live_repair=live_repair)
 
     def _choices(self) -> Hashable:
         """Return what decides which masklets are shown, besides their folder."""
@@ -294,31 +343,35 @@ class TrackerDock(QWidget):
         except NapariSam2Error:
             return None
 
-    def _read_clicks(self) -> Clicks:
-        points, layer = self.prompt_panel.points, self.input_panel.layer
-        if points is None or layer is None:
-            return NO_CLICKS
-        return read_points_layer(points, layer, self.input_panel.axes())
-
     def _turn_to_masklets(self) -> None:
-        """Show the clicks in the masklets of what is chosen now."""
-        if self.prompt_panel.points is None or self._request_key is None:
-            return
+        """Go on with the session of what is chosen now."""
+        layer = self.input_panel.layer
         try:
-            clicks = self._read_clicks()
+            request, axes = self._request(), self.input_panel.axes()
         except NapariSam2Error as error:
             self.status.complain(error)
-        else:
-            self.conductor.turn_to(self._request(), clicks)
+            return
+        if layer is None:
+            return
+        self.object_panel.show_movie(axes.frame_count)
+        self.timeline_panel.show_movie(axes.frame_count)
+        self.track_panel.show_frame_count(axes.frame_count)
+        self.plots_panel.show_movie(axes.frame_count, request.image.calibration)
+        self.tool.attach(layer, axes)
+        self.marks.show_on(layer, axes)
+        self.conductor.turn_to(request)
+        self.conductor.warm(self.frame_cursor.frame_index)
 
-    def _show_object(self, _changed: object = None) -> None:
-        """Prepare the points layer for the next click; show the object's colour."""
-        prompts = self.prompt_panel
-        prompts.show_object_color(object_color(prompts.object_id).tolist())
-        if prompts.points is not None:
-            set_next_click(
-                prompts.points, prompts.object_id, positive=prompts.is_positive
-            )
+    def _on_current(self, object_id: int) -> None:
+        self.prompt_panel.show_object(object_id)
+        self.prompt_panel.show_object_color(object_color(object_id).tolist())
+        self.tool.show_selected(object_id)
+        self._show_next_click()
+
+    def _show_next_click(self, _changed: object = None) -> None:
+        self.marks.show_selected(
+            self.selection.current, is_positive=self.prompt_panel.is_positive
+        )
 
     def _set_tracking(self, tracking: bool) -> None:
         for panel in (self.input_panel, self.model_panel, self.output_panel):
@@ -327,9 +380,6 @@ class TrackerDock(QWidget):
         self.masklets.set_tracking(tracking)
 
 
-def _close_all(
-    things: tuple[Connections, ClickWatch, MaskletLayer, Conductor],
-    _destroyed: object = None,
-) -> None:
+def _close_all(things: tuple[Any, ...]) -> None:
     for thing in things:
         thing.close()

@@ -1,17 +1,31 @@
-"""Jobs for the one worker thread: which runs next, and what it says.
+"""Jobs for the one worker thread: which takes the next step, and what it says.
 
-No Qt here. A short job runs to its end; a job that gives way, such as tracking, lets
-short ones run between two of its steps, so that a click is answered while masks stream.
+No Qt here. Every job is a generator. Between two steps the most urgent job goes on, so
+that a click is answered while masks stream in, and embeddings are prepared only while
+nothing else is to be done.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Generator, Hashable, Iterator
 from dataclasses import dataclass, field
+from enum import IntEnum
 from threading import Event, Lock
 
 from napari_sam2.errors import NapariSam2Error
+
+
+class Priority(IntEnum):
+    """How urgent a job is; between two steps of a job, more urgent ones are run."""
+
+    CLICK = 0
+    """Somebody waits for it: clicks, strokes, hovering, undo, frames to be shown."""
+    EDIT = 1
+    """Changes of many frames, saving."""
+    TRACK = 2
+    """Tracking and repairing."""
+    WARM = 3
+    """What may never be needed."""
 
 
 @dataclass(eq=False, slots=True)
@@ -31,8 +45,8 @@ class Job:
         Told, last of all, whether the job came to its end by itself.
     key
         A waiting job of an equal key is replaced by a newer one.
-    gives_way
-        Whether other jobs may run between two steps.
+    priority
+        Which jobs may run between two steps of this one.
     """
 
     steps: Callable[[], Iterator[object]]
@@ -40,17 +54,31 @@ class Job:
     fail: Callable[[Exception], None]
     finish: Callable[[bool], None] = lambda _done: None
     key: Hashable = None
-    gives_way: bool = False
+    priority: Priority = Priority.CLICK
     _cancelled: Event = field(default_factory=Event)
+    _paused: Event = field(default_factory=Event)
 
     def cancel(self) -> None:
         """Stop the job after the current step."""
         self._cancelled.set()
 
+    def pause(self) -> None:
+        """Make no further step until `resume`; see `Worker.wake`."""
+        self._paused.set()
+
+    def resume(self) -> None:
+        """Take further steps again."""
+        self._paused.clear()
+
     @property
     def is_cancelled(self) -> bool:
         """Whether somebody cancelled it."""
         return self._cancelled.is_set()
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether it waits for `resume`; a cancelled job does not wait."""
+        return self._paused.is_set() and not self._cancelled.is_set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,61 +108,19 @@ class Finish:
 Report = Delivery | Failure | Finish
 
 
-class WaitingJobs:
-    """Jobs that have not begun; may be used by both threads."""
-
-    def __init__(self) -> None:
-        self._jobs: deque[Job] = deque()
-        self._lock = Lock()
-        self._is_closed = False
-
-    def __len__(self) -> int:
-        with self._lock:
-            return len(self._jobs)
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether no job will begin any more."""
-        return self._is_closed
-
-    def __contains__(self, job: Job) -> bool:
-        with self._lock:
-            return job in self._jobs
-
-    def add(self, job: Job) -> None:
-        """Put a job at the end, or in the place of a waiting one of the same key."""
-        with self._lock:
-            if self._is_closed:
-                return
-            keys = [one.key for one in self._jobs]
-            if job.key is not None and job.key in keys:
-                self._jobs[keys.index(job.key)] = job
-            else:
-                self._jobs.append(job)
-
-    def take(self, *, may_give_way: bool) -> Job | None:
-        """Take the next job: short ones first; a long one only if it may be begun."""
-        with self._lock:
-            for job in self._jobs:
-                if not job.gives_way:
-                    self._jobs.remove(job)
-                    return job
-            return self._jobs.popleft() if self._jobs and may_give_way else None
-
-    def close(self) -> None:
-        """Forget all jobs, also those to come."""
-        with self._lock:
-            self._is_closed = True
-            self._jobs.clear()
-
-
-@dataclass(slots=True)
-class _Running:
-    """A job that has begun."""
+@dataclass(eq=False, slots=True)
+class _Turn:
+    """A job in the queue; its steps are made when it takes the first one."""
 
     job: Job
-    items: Iterator[object]
+    items: Iterator[object] | None = None
     is_over: bool = False
+
+    @property
+    def urgency(self) -> tuple[bool, int, bool]:
+        """What comes first is smallest: cancelled jobs tidy up before all others."""
+        has_begun = self.items is not None
+        return not self.job.is_cancelled, self.job.priority, not has_begun
 
     def step(self) -> Report:
         """Run to the next item, the end, or an error."""
@@ -143,6 +129,8 @@ class _Running:
                 self.is_over = True
                 self.close()
                 return Finish(self.job, is_done=False)
+            if self.items is None:
+                self.items = self.job.steps()
             return Delivery(self.job, next(self.items))
         except StopIteration:
             self.is_over = True
@@ -159,24 +147,89 @@ class _Running:
             self.items.close()
 
 
-def run_jobs(waiting: WaitingJobs) -> Generator[Report, None, None]:
-    """Run jobs until none is left; the body of the worker."""
-    background: _Running | None = None
-    try:
-        while not waiting.is_closed:
-            job = waiting.take(may_give_way=background is None)
-            if job is not None and not job.gives_way:
-                running = _Running(job, job.steps())
-                while not running.is_over:
-                    yield running.step()
-                continue
-            if job is not None:
-                background = _Running(job, job.steps())
-            if background is None:
+class JobQueue:
+    """Jobs that wait, and jobs that have begun; may be used by both threads."""
+
+    def __init__(self) -> None:
+        self._turns: list[_Turn] = []
+        self._lock = Lock()
+        self._is_closed = False
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether no job will go on any more."""
+        return self._is_closed
+
+    @property
+    def has_work(self) -> bool:
+        """Whether a job could take a step, or must tidy up."""
+        with self._lock:
+            if self._is_closed:
+                return any(turn.items is not None for turn in self._turns)
+            return any(not turn.job.is_paused for turn in self._turns)
+
+    def __contains__(self, job: Job) -> bool:
+        with self._lock:
+            return any(turn.job is job for turn in self._turns)
+
+    def add(self, job: Job) -> None:
+        """Put a job at the end, or in the place of a waiting one of the same key."""
+        with self._lock:
+            if self._is_closed:
                 return
-            yield background.step()
-            if background.is_over:
-                background = None
+            for turn in self._turns:
+                if (
+                    turn.items is None
+                    and job.key is not None
+                    and turn.job.key == job.key
+                ):
+                    turn.job = job
+                    return
+            self._turns.append(_Turn(job))
+
+    def take(self) -> _Turn | None:
+        """Return whose turn it is; None if nothing can go on."""
+        with self._lock:
+            ready = [turn for turn in self._turns if not turn.job.is_paused]
+            if self._is_closed or not ready:
+                return None
+            return min(ready, key=lambda turn: turn.urgency)
+
+    def drop(self, over: _Turn) -> None:
+        """Forget a job that is over."""
+        with self._lock:
+            self._turns.remove(over)
+
+    def forget_begun(self) -> None:
+        """Forget the jobs that have begun, after a bug ended the thread."""
+        with self._lock:
+            self._turns = [turn for turn in self._turns if turn.items is None]
+
+    def close(self) -> None:
+        """Let no job go on; those that have begun tidy up in `run_jobs`."""
+        with self._lock:
+            self._is_closed = True
+            self._turns = [turn for turn in self._turns if turn.items is not None]
+
+    def tidy_up(self) -> None:
+        """End the jobs that have begun, after `close`."""
+        with self._lock:
+            turns, self._turns = self._turns, []
+        for turn in turns:
+            turn.close()
+
+
+def run_jobs(queue: JobQueue) -> Generator[Report, None, None]:
+    """Run jobs until none can go on; the body of the worker.
+
+    Paused jobs stay in the queue, and go on in the next run.
+    """
+    try:
+        while (turn := queue.take()) is not None:
+            report = turn.step()
+            if turn.is_over:
+                queue.drop(turn)
+            yield report
     finally:
-        if background is not None:
-            background.close()
+        if queue.is_closed:
+            queue.tidy_up()

@@ -1,11 +1,11 @@
-"""Panel: which points are clicks, for which object, and of which polarity."""
+"""Panel: what the next click is about, and where prompts come from."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtGui import QColor, QIcon, QPixmap
+from qtpy.QtGui import QAction, QColor, QIcon, QPixmap
 from qtpy.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
@@ -13,6 +13,7 @@ from qtpy.QtWidgets import (
     QPushButton,
     QSizePolicy,
     QSpinBox,
+    QToolButton,
     QWidget,
 )
 
@@ -31,7 +32,7 @@ SWATCH = 14
 
 
 class PromptPanel(Panel):
-    """Asks for the points layer, the object, and what the next click means.
+    """Asks for the object that is clicked on, and for what the next click means.
 
     Parameters
     ----------
@@ -47,11 +48,28 @@ class PromptPanel(Panel):
     object_changed = Signal(int)
     polarity_changed = Signal(bool)
     new_object_requested = Signal()
+    undo_requested = Signal()
+    redo_requested = Signal()
 
     def __init__(self, viewer: Viewer, connections: Connections) -> None:
         super().__init__("Clicks")
-        # --- Widgets
-        self.points_combo = LayerCombo(viewer, _is_points, connections, "none yet")
+        self._create(viewer, connections)
+        self._lay_out()
+        self.points_combo.layer_changed.connect(self.points_changed)
+        self.new_points_button.clicked.connect(self.new_points_requested)
+        self.new_object_button.clicked.connect(self.new_object_requested)
+        self.object_spin.valueChanged.connect(self.object_changed)
+        self.positive_button.toggled.connect(self.polarity_changed)
+        self.undo_button.clicked.connect(self.undo_requested)
+        self.redo_button.clicked.connect(self.redo_requested)
+
+    def _create(self, viewer: Viewer, connections: Connections) -> None:
+        self.tool_button = QToolButton()
+        self.tool_button.setSizePolicy(
+            QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed
+        )
+        self.points_combo = LayerCombo(viewer, _is_points, connections, "our own")
+        self.points_combo.setToolTip("A layer of points that are clicks")
         self.new_points_button = QPushButton("New points layer")
         self.new_points_button.setToolTip(
             "Make a layer for clicks and choose its tool for adding points"
@@ -75,20 +93,21 @@ class PromptPanel(Panel):
             button.setCheckable(True)
             self._polarity.addButton(button)
         self.positive_button.setChecked(True)
-        # --- Layout
-        self.add_row("Points", self.points_combo)
-        self.add_row("", self.new_points_button)
+        self.undo_button = QPushButton("Undo")
+        self.undo_button.setToolTip("Take the last step back, whatever it was (Ctrl+Z)")
+        self.redo_button = QPushButton("Redo")
+        self.redo_button.setToolTip("Do the step again (Ctrl+Shift+Z)")
+
+    def _lay_out(self) -> None:
+        self.form.addRow(self.tool_button)
         self.add_row(
             "Object",
             _row(self.object_swatch, self.object_spin, self.new_object_button),
         )
         self.add_row("Click is", _row(self.positive_button, self.negative_button))
-        # --- Connections
-        self.points_combo.layer_changed.connect(self.points_changed)
-        self.new_points_button.clicked.connect(self.new_points_requested)
-        self.new_object_button.clicked.connect(self.new_object_requested)
-        self.object_spin.valueChanged.connect(self.object_changed)
-        self.positive_button.toggled.connect(self.polarity_changed)
+        self.add_row("Points", self.points_combo)
+        self.add_row("", self.new_points_button)
+        self.add_row("", _row(self.undo_button, self.redo_button))
 
     @property
     def points(self) -> Any:
@@ -104,6 +123,14 @@ class PromptPanel(Panel):
     def is_positive(self) -> bool:
         """Whether the next click is inside the object."""
         return bool(self.positive_button.isChecked())
+
+    def set_tool(self, action: QAction) -> None:
+        """Show the button of the tool on the picture."""
+        self.tool_button.setDefaultAction(action)
+
+    def show_object(self, object_id: int) -> None:
+        """Show which object the next click is about."""
+        self.object_spin.setValue(object_id)
 
     def set_polarity(self, positive: bool) -> None:
         """Choose what the next click means."""

@@ -5,48 +5,46 @@ from __future__ import annotations
 from napari.qt.threading import GeneratorWorker, create_worker
 from qtpy.QtCore import QObject, Signal
 
-from napari_sam2.ui.jobs import Delivery, Failure, Finish, Job, WaitingJobs, run_jobs
+from napari_sam2.ui.jobs import Delivery, Failure, Finish, Job, JobQueue, run_jobs
 
 
 class Worker(QObject):
-    """Runs jobs one at a time and brings what they say into the main thread.
+    """Runs jobs step by step and brings what they say into the main thread.
 
-    napari's workers do the running: one lives as long as there are jobs.
+    napari's workers do the running: one lives as long as a job can go on.
     """
 
     became_idle = Signal()
-    """Nothing runs or waits any more."""
+    """Nothing can go on any more: all is done, or paused."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._waiting = WaitingJobs()
+        self._queue = JobQueue()
         self._running: GeneratorWorker | None = None
         self._begun: set[Job] = set()
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing runs or waits."""
-        return self._running is None and len(self._waiting) == 0
+        """Whether nothing runs, and nothing waits that could."""
+        return self._running is None and not self._queue.has_work
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether no job goes on any more."""
+        return self._queue.is_closed
 
     def submit(self, job: Job) -> None:
         """Run a job as soon as it is its turn."""
-        self._waiting.add(job)
-        self._start()
+        self._queue.add(job)
+        self.wake()
 
-    def close(self) -> None:
-        """End what runs after its current step; let nothing else begin.
-
-        Does not wait: the thread tidies up by itself, and napari waits for it when it
-        quits.
-        """
-        self._waiting.close()
-
-    def _start(self) -> None:
-        if self._running is not None or len(self._waiting) == 0:
+    def wake(self) -> None:
+        """Go on with jobs that were resumed, or cancelled while they paused."""
+        if self._running is not None or not self._queue.has_work:
             return
         self._running = create_worker(
             run_jobs,
-            self._waiting,
+            self._queue,
             _start_thread=False,
             _connect={
                 "yielded": self._on_report,
@@ -56,8 +54,17 @@ class Worker(QObject):
         )
         self._running.start()
 
+    def close(self) -> None:
+        """End what runs after its current step; let nothing else begin.
+
+        Does not wait: the thread tidies up by itself, and napari waits for it when it
+        quits.
+        """
+        self._queue.close()
+        self.wake()
+
     def _on_report(self, report: object) -> None:
-        if self._waiting.is_closed:
+        if self._queue.is_closed:
             return
         if isinstance(report, Delivery):
             self._begun.add(report.job)
@@ -75,11 +82,12 @@ class Worker(QObject):
 
     def _on_errored(self, error: Exception) -> None:
         """End what had begun; napari shows this bug with its traceback."""
+        self._queue.forget_begun()
         for job in tuple(self._begun):
             self._end(job, error)
 
     def _on_finished(self) -> None:
         self._running = None
-        self._start()
+        self.wake()
         if self._running is None:
             self.became_idle.emit()

@@ -1,0 +1,279 @@
+"""The book of the masklets that are shown, and the jobs that follow from its edits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator
+from functools import partial
+from typing import Any
+
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_sam2.errors import InputError, NapariSam2Error
+from napari_sam2.io.session_document import SessionDocument
+from napari_sam2.session.book_changes import changes
+from napari_sam2.session.prompt_book import Edit, PromptBook
+from napari_sam2.session.scores import ScoreTables
+from napari_sam2.session.state import BookState
+from napari_sam2.ui.engine import (
+    BookReturned,
+    Event,
+    FrameChanged,
+    Hovered,
+    Request,
+    Scored,
+    ScoresRead,
+    TrackingEngine,
+)
+from napari_sam2.ui.jobs import Job, Priority
+from napari_sam2.ui.owed_masks import OwedMasks, Ticket
+from napari_sam2.ui.sittings import Sitting, Sittings
+from napari_sam2.ui.worker import Worker
+
+SCORES_MS = 200
+"""Five times a second the views hear of new scores."""
+
+SAVE_MS = 300
+"""A session is saved when nothing was edited for so many milliseconds."""
+
+UNDOING = "One moment: the last step is still being undone"
+
+Follow = Callable[[Request, Edit, Ticket], Iterator[Event]]
+"""What the worker does after an edit."""
+
+
+class BookDesk(QObject):
+    """Edits the book, and lets the worker do what follows.
+
+    All signals are emitted in the main thread.
+
+    Parameters
+    ----------
+    request_of
+        Returns what the panels say now; raises `InputError` if they cannot.
+    parent
+        The dock.
+    """
+
+    happened = Signal(object)
+    """An `Event` of the engine."""
+    failed = Signal(object)
+    """The error that ended a job, or that an edit was refused with."""
+    book_changed = Signal(object)
+    """The `BookState` is another one, of the same or of other masklets."""
+    frame_changed = Signal(int)
+    """The labels of a frame are new."""
+    scores_changed = Signal(object)
+    """`ScoreTables`, at most five times a second."""
+    hovered = Signal(int, int, object)
+    """Frame, object, and the ``(Y, X)`` bool mask that a click would give, or None."""
+    answered = Signal(object)
+    """What an `Edit` asked for is there, and no later edit is about its frames."""
+    returned = Signal(str, bool)
+    """A step was undone, or (True) done again: its text."""
+    told = Signal(str)
+    """How a long step goes, in words."""
+
+    def __init__(self, request_of: Callable[[], Request], parent: QObject) -> None:
+        super().__init__(parent)
+        self._request_of = request_of
+        self.worker = Worker(self)
+        self.engine = TrackingEngine(self.told.emit)
+        self.shown_frame = 0
+        self.document_of: Callable[[BookState], SessionDocument] | None = None
+        self._sittings = Sittings()
+        self._sitting: Sitting | None = None
+        self._owed = OwedMasks()
+        self._turning = 0
+        self._scores_due = self._timer(SCORES_MS, self._tell_scores)
+        self._save_due = self._timer(SAVE_MS, self.save)
+
+    # --- What there is
+
+    @property
+    def book(self) -> BookState:
+        """What people said about the masklets that are shown."""
+        return BookState() if self._sitting is None else self._sitting.book.state
+
+    @property
+    def tables(self) -> ScoreTables | None:
+        """Scores of these masklets."""
+        return None if self._sitting is None else self._sitting.tables
+
+    def turn_to(self, request: Request) -> None:
+        """Go on with the masklets of another movie, model or folder.
+
+        Those of a movie alike take over the prompts.
+        """
+        sitting = self._sittings.of(request, self._sitting)
+        if sitting is self._sitting:
+            return
+        self._sit_down(sitting)
+        if sitting.is_new and sitting.book.state.objects:
+            edit = Edit("take over prompts", BookState(), sitting.book.state)
+            self._follow(request, edit)
+        sitting.is_new = False
+        self._submit(partial(self.engine.show, request), key="show")
+
+    def save(self) -> None:
+        """Save the session, in the worker."""
+        request = self._asked(is_quiet=True)
+        if request is not None and self.document_of is not None:
+            document = self.document_of(self.book)
+            steps = partial(self.engine.save, request, document)
+            self._submit(steps, key="save", priority=Priority.EDIT)
+
+    # --- Edits
+
+    def _edit(
+        self,
+        verb: Callable[[PromptBook], Edit | None],
+        steps: Follow | None = None,
+    ) -> Edit | None:
+        """Edit the book, and let the worker follow; say why if it cannot be done."""
+        try:
+            request = self._request_of()
+            if self._turning:
+                raise InputError(UNDOING)
+            sitting = self._sitting
+            if sitting is None or sitting.request.masklets_key != request.masklets_key:
+                self.turn_to(request)
+                sitting = self._sittings.of(request, None)
+            edit = verb(sitting.book)
+        except NapariSam2Error as error:
+            self.failed.emit(error)
+            return None
+        if edit is not None:
+            self._on_book_changed()
+            self._follow(request, edit, steps)
+        return edit
+
+    def _follow(
+        self,
+        request: Request,
+        edit: Edit,
+        steps: Follow | None = None,
+    ) -> None:
+        ticket = self._owed.note(_asked_frames(edit))
+        make = steps or self._applied
+        self._submit(
+            partial(make, request, edit, ticket),
+            finish=partial(self._on_answered, edit, ticket),
+        )
+        self._save_due.start()
+
+    def _applied(self, request: Request, edit: Edit, ticket: Ticket) -> Iterator[Event]:
+        is_wanted = partial(self._owed.is_wanted, ticket)
+        return self.engine.apply(request, edit, is_wanted, self.shown_frame)
+
+    def _on_answered(self, edit: Edit, ticket: Ticket, is_done: bool) -> None:
+        if not is_done or not self._owed.is_current(ticket):
+            return
+        self.answered.emit(edit)
+
+    def _turn(
+        self, verb: Callable[[Request], Iterator[Event]], *, is_redo: bool
+    ) -> None:
+        request = self._asked()
+        if request is None:
+            return
+        self._turning += 1
+
+        def on_event(event: Event) -> None:
+            if isinstance(event, BookReturned) and self._sitting is not None:
+                self._sitting.book.replace(event.state)
+                self._on_book_changed()
+                self.returned.emit(event.text, is_redo)
+            self._on_event(event)
+
+        def on_finished(_is_done: bool) -> None:
+            self._turning -= 1
+            self._save_due.start()
+
+        self._submit(partial(verb, request), on_event, on_finished)
+
+    # --- Steps
+
+    def _asked(self, *, is_quiet: bool = False) -> Request | None:
+        try:
+            return self._request_of()
+        except NapariSam2Error as error:
+            if not is_quiet:
+                self.failed.emit(error)
+            return None
+
+    def _sit_down(self, sitting: Sitting) -> None:
+        self._sitting = sitting
+        self._on_book_changed()
+        self._tell_scores()
+
+    def _submit(
+        self,
+        steps: Callable[[], Iterator[Event]],
+        deliver: Callable[[Any], None] | None = None,
+        finish: Callable[[bool], None] = lambda _is_done: None,
+        *,
+        key: Hashable = None,
+        priority: Priority = Priority.CLICK,
+    ) -> None:
+        job = Job(
+            steps,
+            deliver or self._on_event,
+            self.failed.emit,
+            finish,
+            key,
+            priority,
+        )
+        self.worker.submit(job)
+
+    def _on_event(self, event: object) -> None:
+        match event:
+            case Scored() | ScoresRead():
+                self._on_scores(event)
+            case Hovered(frame_index, object_id, mask):
+                self.hovered.emit(frame_index, object_id, mask)
+            case FrameChanged(frame_index):
+                self.happened.emit(event)
+                self.frame_changed.emit(frame_index)
+            case _:
+                self.happened.emit(event)
+
+    def _on_scores(self, event: Scored | ScoresRead) -> None:
+        sitting = self._sitting
+        if sitting is not None:
+            if isinstance(event, ScoresRead):
+                sitting.tables = event.tables
+            else:
+                sitting.tables = sitting.tables.with_frame(event.row)
+            self._scores_soon()
+
+    def _on_book_changed(self) -> None:
+        self.book_changed.emit(self.book)
+
+    def _scores_soon(self) -> None:
+        if not self._scores_due.isActive():
+            self._scores_due.start()
+
+    def _tell_scores(self) -> None:
+        if self._sitting is not None:
+            ids = [one.object_id for one in self.book.objects]
+            self._sitting.tables = self._sitting.tables.with_objects(ids)
+            self.scores_changed.emit(self._sitting.tables)
+
+    def _timer(self, interval: int, slot: Callable[[], None]) -> QTimer:
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.setInterval(interval)
+        timer.timeout.connect(slot)
+        return timer
+
+
+def _asked_frames(edit: Edit) -> list[int]:
+    """Return the frames that an edit says something else about."""
+    changed = changes(edit.before, edit.after)
+    return sorted(
+        {
+            frame
+            for frames in (*changed.prompted.values(), *changed.cleared.values())
+            for frame in frames
+        }
+    )

@@ -1,0 +1,44 @@
+"""Everything that the window asks of the network and the disk.
+
+Nothing of napari or Qt: each verb is a generator that runs in the worker thread, one
+step at a time, and yields what the window must know. torch is imported when the first
+verb needs it.
+"""
+
+from napari_sam2.ui.engine.engine import TrackingEngine
+from napari_sam2.ui.engine.events import (
+    BookReturned,
+    Event,
+    FrameChanged,
+    FramesChanged,
+    Hovered,
+    ModelReady,
+    Pictured,
+    Request,
+    Said,
+    Scored,
+    ScoresRead,
+    StoreReady,
+    Together,
+    Warmed,
+)
+from napari_sam2.ui.engine.runs import Order
+
+__all__ = [
+    "BookReturned",
+    "Event",
+    "FrameChanged",
+    "FramesChanged",
+    "Hovered",
+    "ModelReady",
+    "Order",
+    "Pictured",
+    "Request",
+    "Said",
+    "Scored",
+    "ScoresRead",
+    "StoreReady",
+    "Together",
+    "TrackingEngine",
+    "Warmed",
+]

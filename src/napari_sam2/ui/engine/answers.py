@@ -1,0 +1,137 @@
+"""Answers to prompts: the masks of one frame, before and between propagations.
+
+Runs in the worker. An object that is prompted for the first time is answered from the
+prompt alone. Where it has anchors on other frames, a prompt is a correction: it starts
+from the mask that the person sees there, and from the memory of the two anchors that
+bound the frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_sam2.interfaces import FrameSource, StoredAnchor
+from napari_sam2.prompts import FramePrompt
+from napari_sam2.ui.engine.loading import few_threads
+from napari_sam2.ui.point_prompts import Place
+
+if TYPE_CHECKING:
+    from napari_sam2.tracking.predictor import StreamingPredictor
+    from napari_sam2.tracking.step_result import StepResult
+
+
+class Answers:
+    """Answers prompts on any frame, in any order.
+
+    Parameters
+    ----------
+    predictor
+        Kept between answers, with its embeddings.
+    """
+
+    def __init__(self, predictor: StreamingPredictor) -> None:
+        self.predictor = predictor
+        self._remembered: dict[Place, StoredAnchor] = {}
+
+    def answer(
+        self,
+        source: FrameSource,
+        prompts: Sequence[FramePrompt],
+        anchors: Mapping[Place, StoredAnchor],
+        seen: Mapping[int, np.ndarray],
+    ) -> StepResult:
+        """Return the masks of the prompted objects of a frame; remember nothing.
+
+        Parameters
+        ----------
+        source
+            The movie.
+        prompts
+            All of one frame, one per object.
+        anchors
+            Of these objects, on any frame.
+        seen
+            By object: ``(h, w)`` float32 logits of the mask that is corrected.
+        """
+        frame_index = prompts[0].frame_index
+        frame = source.read(frame_index)
+        corrected = [
+            prompt.object_id
+            for prompt in prompts
+            if prompt.mask is None
+            and self._recall(source, prompt.object_id, frame_index, anchors)
+            and self._can_be_corrected(prompt.object_id, frame_index, anchors, seen)
+        ]
+        self._see(frame_index, frame, corrected, seen)
+        with few_threads(self.predictor):
+            step = self.predictor.preview(frame_index, frame, prompts)
+        if corrected:
+            self.predictor.forget_recent(corrected)
+        return step
+
+    def forget(self, places: Iterable[Place]) -> None:
+        """Forget anchors that are no longer there, or not the same."""
+        for place in places:
+            if self._remembered.pop(place, None) is not None:
+                self.predictor.remove_anchor(*place)
+
+    def forget_all(self) -> None:
+        """Forget all anchors; embeddings stay."""
+        self.forget(tuple(self._remembered))
+
+    def _recall(
+        self,
+        source: FrameSource,
+        object_id: int,
+        frame_index: int,
+        anchors: Mapping[Place, StoredAnchor],
+    ) -> bool:
+        """Bring the anchors that bound a frame into memory; say if there are any."""
+        frames = [frame for one, frame in anchors if one == object_id]
+        bounds = [
+            *sorted(frame for frame in frames if frame < frame_index)[-1:],
+            *sorted(frame for frame in frames if frame > frame_index)[:1],
+        ]
+        for bound in bounds:
+            place = (object_id, bound)
+            if self._remembered.get(place) is not anchors[place]:
+                self.predictor.replay(bound, source.read(bound), anchors[place])
+                self._remembered[place] = anchors[place]
+        return bool(bounds)
+
+    def _can_be_corrected(
+        self,
+        object_id: int,
+        frame_index: int,
+        anchors: Mapping[Place, StoredAnchor],
+        seen: Mapping[int, np.ndarray],
+    ) -> bool:
+        """Whether there is a mask to correct, or one can be tracked to the frame.
+
+        Where the person sees nothing, there is nothing to be corrected.
+        """
+        if object_id in seen:
+            return bool((seen[object_id] > 0).any())
+        return any(one == object_id and at < frame_index for one, at in anchors)
+
+    def _see(
+        self,
+        frame_index: int,
+        frame: np.ndarray,
+        corrected: Sequence[int],
+        seen: Mapping[int, np.ndarray],
+    ) -> None:
+        """Let the predictor take what the person sees for what it tracked."""
+        unseen = [one for one in corrected if one not in seen]
+        if unseen:
+            self.predictor.step(frame_index, frame, objects=unseen)
+        known = [one for one in corrected if one in seen]
+        if known:
+            from napari_sam2.tracking.memory_bank import LastTracked
+
+            logits = np.stack([seen[one] for one in known]).astype(np.float32)
+            last = LastTracked(frame_index, reverse=False)
+            self.predictor.bank.assume_tracked(known, last, logits)

@@ -1,0 +1,295 @@
+"""What stays open between the verbs: the model, the movie, the masklets."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_sam2.errors import OutputError
+from napari_sam2.interfaces import StoredAnchor
+from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
+from napari_sam2.prompts import FramePrompt
+from napari_sam2.session.plan import Plan
+from napari_sam2.session.prompt_book import Edit
+from napari_sam2.session.staleness import is_same_prompt
+from napari_sam2.session.state import BookState
+from napari_sam2.ui.engine.answers import Answers
+from napari_sam2.ui.engine.events import Event, ModelReady, Request, Said, StoreReady
+from napari_sam2.ui.engine.kept_frames import KeptFrames
+from napari_sam2.ui.engine.loading import (
+    Loaded,
+    load,
+    logits_shape,
+    predictor_for,
+    provenance,
+)
+from napari_sam2.ui.image_input import ImageInput
+from napari_sam2.ui.point_prompts import Place
+
+if TYPE_CHECKING:
+    from napari_sam2.tracking.predictor import StreamingPredictor
+
+FRAME_BYTES = 2**27
+"""Frames that were read lately and are kept."""
+
+EMBEDDING_BYTES = 2**28
+"""Embeddings that are kept on the model's device: 15 frames of SAM 2.1, hundreds of
+nano."""
+
+KEPT_ANSWERS = 20
+"""Answers at one place that an undo finds without the disk."""
+
+
+@dataclass(slots=True)
+class Movie:
+    """An open movie, and who answers prompts on it.
+
+    Attributes
+    ----------
+    image, source
+        The movie, and its frames.
+    device, precision
+        What was asked for.
+    predictor, answers
+        Nobody else uses them.
+    """
+
+    image: ImageInput
+    source: KeptFrames
+    device: str
+    precision: str
+    predictor: StreamingPredictor
+    answers: Answers
+
+
+@dataclass(slots=True, eq=False)
+class Masklets:
+    """An open label store, and what is known of its anchors.
+
+    Attributes
+    ----------
+    store
+        The masklets.
+    said, anchors
+        By place: the prompt that was answered there, and the answer.
+    seen
+        By place: the mask that a person saw before the first prompt there.
+    past
+        By place: earlier prompts with their answers, for undo.
+    pending
+        Edits whose answers were dropped because the next one was there already.
+    interrupted
+        The plan of a run that was stopped; the same plan goes on where it was.
+    """
+
+    store: OmeZarrLabelStore
+    said: dict[Place, FramePrompt] = field(default_factory=dict)
+    anchors: dict[Place, StoredAnchor] = field(default_factory=dict)
+    seen: dict[Place, np.ndarray] = field(default_factory=dict)
+    past: dict[Place, deque[tuple[FramePrompt, StoredAnchor]]] = field(
+        default_factory=dict
+    )
+    pending: list[Edit] = field(default_factory=list)
+    interrupted: Plan | None = None
+
+    def note(self, prompt: FramePrompt, anchor: StoredAnchor) -> None:
+        """Take note of an answer."""
+        place = (prompt.object_id, prompt.frame_index)
+        self.said[place], self.anchors[place] = prompt, anchor
+        self.past.setdefault(place, deque(maxlen=KEPT_ANSWERS)).append((prompt, anchor))
+
+    def forget(self, place: Place) -> None:
+        """Take note that nothing is said at a place."""
+        self.said.pop(place, None)
+        self.anchors.pop(place, None)
+        self.seen.pop(place, None)
+
+    def adopt(self, book: BookState) -> None:
+        """Go on with another book, whose prompts were answered before, or on disk."""
+        said = {
+            (thing.object_id, prompt.frame_index): prompt
+            for thing in book.objects
+            for prompt in thing.prompts
+        }
+        unknown = []
+        for place in [place for place in self.said if place not in said]:
+            self.forget(place)
+        for place, prompt in said.items():
+            if not is_same_prompt(self.said.get(place), prompt):
+                known = self._answered_before(place, prompt)
+                if known is None:
+                    unknown.append(place)
+                else:
+                    self.said[place], self.anchors[place] = prompt, known
+        if unknown:
+            for anchor in self.store.read_anchors():
+                place = (anchor.object_id, anchor.frame_index)
+                if place in unknown:
+                    self.note(said[place], anchor)
+
+    def _answered_before(
+        self, place: Place, prompt: FramePrompt
+    ) -> StoredAnchor | None:
+        for before, anchor in reversed(self.past.get(place, ())):
+            if is_same_prompt(before, prompt):
+                return anchor
+        return None
+
+
+class Desk:
+    """Opens what a request names, once.
+
+    Parameters
+    ----------
+    tell
+        Told in words how a download goes, from the worker thread.
+    """
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+        self.loaded: Loaded | None = None
+        self._movie: Movie | None = None
+        self._masklets: dict[Hashable, Masklets] = {}
+        self._shown: Hashable = None
+        self._answered: Hashable = None
+
+    @property
+    def prepared(self) -> tuple[Loaded, Movie]:
+        """What `prepare` prepared."""
+        if self.loaded is None or self._movie is None:
+            raise RuntimeError("prepare comes first")
+        return self.loaded, self._movie
+
+    def has_movie(self, request: Request) -> bool:
+        """Whether the request's movie and model are ready for an answer."""
+        movie, loaded = self._movie, self.loaded
+        return (
+            movie is not None
+            and loaded is not None
+            and loaded.name == request.model
+            and movie.image == request.image
+        )
+
+    def masklets(self, request: Request) -> Masklets | None:
+        """Return the masklets of a request, if they were opened."""
+        return self._masklets.get(request.masklets_key)
+
+    def opened(self, request: Request) -> Masklets:
+        """Return the masklets of a request, after `open_masklets`."""
+        masklets = self.masklets(request)
+        if masklets is None:
+            raise RuntimeError("open_masklets comes first")
+        return masklets
+
+    def forget_answers(self) -> None:
+        """Forget which anchors the answers remember; embeddings stay."""
+        if self._movie is not None:
+            self._movie.answers.forget_all()
+
+    def prepare(self, request: Request) -> Iterator[Event]:
+        """Load the model and open the movie.
+
+        Raises
+        ------
+        InputError, ModelError
+            If one of them cannot be used.
+        """
+        loaded = self.loaded
+        if loaded is None or loaded.name != request.model:
+            yield Said(f"Loading the model {Path(request.model).name} …")
+            self._movie = None
+            self.loaded = loaded = load(request.model, self._on_download)
+        if not self._is_open(request):
+            self._movie = movie = self._open_movie(loaded, request)
+            predictor = movie.predictor
+            yield ModelReady(
+                request.model, str(predictor.device), predictor.precision.name
+            )
+        elif self._movie is not None and self._movie.image != request.image:
+            self._movie.image = request.image
+            self._movie.source = _frames(request)
+
+    def open_masklets(self, request: Request) -> Iterator[Event]:
+        """Create the masklets, once; say so whenever they are others than before.
+
+        Raises
+        ------
+        OutputError
+            If the folder holds masklets of another session.
+        """
+        key = request.masklets_key
+        if key not in self._masklets:
+            self._masklets[key] = Masklets(self._create_store(request))
+        yield from self.show(request)
+        if key != self._answered:
+            self._answered = key
+            self.forget_answers()
+
+    def show(self, request: Request) -> Iterator[Event]:
+        """Say where masklets are that are open, unless they are shown already."""
+        masklets = self.masklets(request)
+        if masklets is not None and self._shown != request.masklets_key:
+            self._shown = request.masklets_key
+            yield StoreReady(request, masklets.store.array)
+
+    def adopt(self, request: Request, store: OmeZarrLabelStore) -> Masklets:
+        """Take a store that was opened from disk for the request's masklets."""
+        masklets = Masklets(store)
+        self._masklets[request.masklets_key] = masklets
+        self._shown = None
+        return masklets
+
+    def _is_open(self, request: Request) -> bool:
+        movie = self._movie
+        return movie is not None and (
+            movie.image.movie_key == request.image.movie_key
+            and movie.device == request.device
+            and movie.precision == request.precision
+        )
+
+    def _open_movie(self, loaded: Loaded, request: Request) -> Movie:
+        from napari_sam2.tracking.embedding_cache import EmbeddingCache
+
+        source = _frames(request)
+        predictor = predictor_for(loaded, request, source)
+        predictor.network.embeddings = EmbeddingCache(max_bytes=EMBEDDING_BYTES)
+        self._answered = None
+        return Movie(
+            request.image,
+            source,
+            request.device,
+            request.precision,
+            predictor,
+            Answers(predictor),
+        )
+
+    def _create_store(self, request: Request) -> OmeZarrLabelStore:
+        loaded, movie = self.prepared
+        if OmeZarrLabelStore.exists(request.folder):
+            raise OutputError(
+                f"{request.folder} holds masklets already: choose another folder, or "
+                "open it to go on with them"
+            )
+        source, predictor = movie.source, movie.predictor
+        return OmeZarrLabelStore.create(
+            request.folder,
+            frame_count=source.frame_count,
+            frame_shape=source.frame_shape,
+            logits_shape=logits_shape(predictor),
+            objects=(),
+            provenance=provenance(loaded, predictor, source, ()),
+            calibration=source.calibration,
+        )
+
+    def _on_download(self, done: int, total: int | None) -> None:
+        share = f" of {total / 1e6:.0f}" if total else ""
+        self._tell(f"Downloading the model: {done / 1e6:.0f}{share} MB …")
+
+
+def _frames(request: Request) -> KeptFrames:
+    return KeptFrames(request.image.open(), FRAME_BYTES)

@@ -1,0 +1,157 @@
+"""What follows from an edit of the book: frames are answered, objects taken out.
+
+Runs in the worker. What somebody looks at comes first, and is shown before it is
+written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import numpy as np
+
+from napari_sam2.interfaces import FrameResult
+from napari_sam2.session.book_changes import changes
+from napari_sam2.session.frame_set import FrameSet
+from napari_sam2.session.prompt_book import Edit
+from napari_sam2.session.state import BookState
+from napari_sam2.ui.engine.desk import Desk
+from napari_sam2.ui.engine.events import Event, FramesChanged, Request
+from napari_sam2.ui.engine.frame_masks import NO_RUN, frames_of
+from napari_sam2.ui.engine.frame_work import FrameWork, events_of
+from napari_sam2.ui.engine.steps import Steps
+
+MANY_FRAMES = 16
+"""More changed frames than these are not sent one by one."""
+
+
+class Edits:
+    """Makes masklets follow from the book.
+
+    Parameters
+    ----------
+    desk
+        What is open.
+    steps
+        Where edits are recorded.
+    """
+
+    def __init__(self, desk: Desk, steps: Steps) -> None:
+        self._desk = desk
+        self._steps = steps
+
+    def apply(
+        self,
+        request: Request,
+        edit: Edit,
+        is_wanted: Callable[[int], bool],
+        shown_frame: int,
+    ) -> Iterator[Event]:
+        """Record an edit and do what follows from it; see `TrackingEngine.apply`."""
+        if self._desk.masklets(request) is None and not _has_prompts(edit.after):
+            self._steps.record_early(request, edit)
+            return
+        yield from self._desk.prepare(request)
+        yield from self._desk.open_masklets(request)
+        frames = nearest_first(_asked_frames(edit), shown_frame)
+        wanted = [frame for frame in frames if is_wanted(frame)]
+        masklets = self._desk.opened(request)
+        if frames and not wanted:
+            masklets.pending.append(edit)
+            return
+        work = FrameWork(masklets, self._desk.prepared[1], edit.after)
+        yield from self._answer(request, work, edit, wanted)
+        left = work.left_over(edit)
+        results = (
+            work.without(frame, left[frame])
+            for frame in nearest_first(left, shown_frame)
+        )
+        yield from self._write_all(request, work, results)
+        masklets.store.commit(NO_RUN, None)
+
+    def merge(
+        self, request: Request, edit: Edit, pair: tuple[int, int], shown_frame: int
+    ) -> Iterator[Event]:
+        """Record a merge; see `TrackingEngine.merge`."""
+        masklets = self._desk.masklets(request)
+        if masklets is None:
+            self._steps.record_early(request, edit)
+            return
+        yield from self._desk.prepare(request)
+        self._steps.record(request, edit)
+        kept, gone = pair
+        work = FrameWork(masklets, self._desk.prepared[1], edit.after)
+        work.take_over(kept, gone)
+        frames = nearest_first(frames_of(masklets.store, [gone]), shown_frame)
+        results = (work.merged(frame, kept, gone) for frame in frames)
+        yield from self._write_all(request, work, results)
+        masklets.store.commit(NO_RUN, None)
+
+    def resolve(self, request: Request, book: BookState) -> Iterator[Event]:
+        """Answer all prompts of a book that have no answer yet."""
+        work = FrameWork(self._desk.opened(request), self._desk.prepared[1], book)
+        for frame in work.unanswered():
+            yield from self._answer_frame(request, work, frame)
+
+    def _answer(
+        self, request: Request, work: FrameWork, edit: Edit, frames: Sequence[int]
+    ) -> Iterator[Event]:
+        """Answer frames; the first answer is shown before anything is written."""
+        answer = work.answer(frames[0]) if frames else None
+        if answer is not None:
+            yield from events_of(answer.result, self._dtype(request))
+        self._steps.record(request, edit)
+        if answer is not None:
+            work.write_answer(answer)
+        for frame in frames:
+            yield from self._answer_frame(request, work, frame)
+
+    def _answer_frame(
+        self, request: Request, work: FrameWork, frame: int
+    ) -> Iterator[Event]:
+        """Answer what has no answer on a frame, clear what has no prompt any more."""
+        silenced = work.silenced(frame)
+        if silenced is not None:
+            work.write(silenced)
+            yield from events_of(silenced, self._dtype(request))
+        answer = work.answer(frame)
+        if answer is not None:
+            work.write_answer(answer)
+            yield from events_of(answer.result, self._dtype(request))
+
+    def _write_all(
+        self, request: Request, work: FrameWork, results: Iterable[FrameResult]
+    ) -> Iterator[Event]:
+        """Write frames; of many, only the first are sent with their labels."""
+        later: list[int] = []
+        for number, result in enumerate(results):
+            work.write(result)
+            if number < MANY_FRAMES:
+                yield from events_of(result, self._dtype(request))
+            else:
+                later.append(result.frame_index)
+                _, scored = events_of(result, self._dtype(request))
+                yield scored
+        if later:
+            yield FramesChanged(FrameSet.of(later))
+
+    def _dtype(self, request: Request) -> np.dtype:
+        return np.dtype(self._desk.opened(request).store.array.dtype)
+
+
+def nearest_first(frames: Iterable[int], shown_frame: int) -> list[int]:
+    """Return frames by their distance from the one that is shown."""
+    return sorted(frames, key=lambda frame: (abs(frame - shown_frame), frame))
+
+
+def _has_prompts(book: BookState) -> bool:
+    return any(thing.prompts for thing in book.objects)
+
+
+def _asked_frames(edit: Edit) -> set[int]:
+    changed = changes(edit.before, edit.after)
+    return {
+        frame
+        for frames in (*changed.prompted.values(), *changed.cleared.values())
+        for frame in frames
+    }

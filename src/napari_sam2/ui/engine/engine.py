@@ -1,0 +1,213 @@
+"""The verbs of the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
+from napari_sam2.io.session_document import SessionDocument
+from napari_sam2.prompts import FramePrompt
+from napari_sam2.session.frame_set import FrameSet
+from napari_sam2.session.prompt_book import Edit
+from napari_sam2.session.state import BookState
+from napari_sam2.tracking.postprocess import label_image
+from napari_sam2.ui.engine.desk import Desk
+from napari_sam2.ui.engine.edits import Edits
+from napari_sam2.ui.engine.events import (
+    Event,
+    FrameChanged,
+    Hovered,
+    Pictured,
+    Request,
+    Warmed,
+)
+from napari_sam2.ui.engine.frame_work import FrameWork
+from napari_sam2.ui.engine.loading import embed
+from napari_sam2.ui.engine.runs import Order, Runs
+from napari_sam2.ui.engine.steps import Steps
+from napari_sam2.ui.image_input_merged import small_picture
+
+WARM_REACH = 16
+"""Frames on each side of the cursor whose embeddings are prepared, if they fit."""
+
+
+class TrackingEngine:
+    """Answers prompts and tracks, for one dock.
+
+    Each verb is a generator of `Event`; what is written is durable when it has ended.
+
+    Parameters
+    ----------
+    tell
+        Told in words how a download goes, from the worker thread.
+    """
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._desk = Desk(tell)
+        self._steps = Steps(self._desk)
+        self._edits = Edits(self._desk, self._steps)
+        self._runs = Runs(self._desk, self._steps)
+
+    def store_of(self, request: Request) -> OmeZarrLabelStore | None:
+        """Return the masklets of a request, if they were opened."""
+        masklets = self._desk.masklets(request)
+        return None if masklets is None else masklets.store
+
+    # --- Before the first prompt
+
+    def prepare(self, request: Request) -> Iterator[Event]:
+        """Load the model and open the movie, so that the first click is answered soon.
+
+        Raises
+        ------
+        InputError, ModelError
+            If one of them cannot be used.
+        """
+        yield from self._desk.prepare(request)
+
+    def warm(
+        self, request: Request, frame_index: int, is_wanted: Callable[[], bool]
+    ) -> Iterator[Event]:
+        """Prepare the embeddings of frames around one, the nearest first.
+
+        Parameters
+        ----------
+        request
+            What the panels say.
+        frame_index
+            What the person looks at.
+        is_wanted
+            False as soon as they look at another frame.
+        """
+        if not self._desk.has_movie(request):
+            return
+        movie = self._desk.prepared[1]
+        count, embeddings = movie.source.frame_count, movie.predictor.network.embeddings
+        for done, frame in enumerate(_outwards(frame_index, count, WARM_REACH)):
+            fitting = embeddings.fitting()
+            if not is_wanted() or (fitting is not None and done >= fitting):
+                return
+            embed(movie.predictor, frame, movie.source.read(frame))
+            yield Warmed(frame)
+
+    def picture(self, request: Request, frame_index: int) -> Iterator[Event]:
+        """Show a frame as the model sees it, made small."""
+        yield Pictured(frame_index, small_picture(request.image.open(), frame_index))
+
+    # --- Prompts and objects
+
+    def apply(
+        self,
+        request: Request,
+        edit: Edit,
+        is_wanted: Callable[[int], bool],
+        shown_frame: int,
+    ) -> Iterator[Event]:
+        """Record an edit of the book, and let the masklets follow from it.
+
+        Prompted frames are answered, the shown one first, and shown before they are
+        written. What was removed is taken out of all frames.
+
+        Parameters
+        ----------
+        request
+            What the panels say.
+        edit
+            Of the book.
+        is_wanted
+            False for a frame that a later edit is about: it is answered there.
+        shown_frame
+            What the person looks at.
+        """
+        yield from self._edits.apply(request, edit, is_wanted, shown_frame)
+
+    def merge(
+        self, request: Request, edit: Edit, pair: tuple[int, int], shown_frame: int
+    ) -> Iterator[Event]:
+        """Record that an object took over another, and give it the other's masks.
+
+        Parameters
+        ----------
+        request, edit, shown_frame
+            As for `apply`.
+        pair
+            Ids of the object that stays and of the one that goes.
+        """
+        yield from self._edits.merge(request, edit, pair, shown_frame)
+
+    def hover(
+        self,
+        request: Request,
+        book: BookState,
+        prompt: FramePrompt,
+        is_wanted: Callable[[], bool],
+    ) -> Iterator[Event]:
+        """Show what a prompt would give; nothing is written or remembered."""
+        if not is_wanted() or not self._desk.has_movie(request):
+            return
+        movie, masklets = self._desk.prepared[1], self._desk.masklets(request)
+        if masklets is None:
+            step = movie.answers.answer(movie.source, (prompt,), {}, {})
+            logits = step.logits
+        else:
+            work = FrameWork(masklets, movie, book)
+            logits = work.preview(prompt)[None]
+        mask = label_image([1], logits, movie.source.frame_shape, np.uint8) > 0
+        yield Hovered(prompt.frame_index, prompt.object_id, mask)
+
+    # --- Tracking
+
+    def track(self, request: Request, book: BookState, order: Order) -> Iterator[Event]:
+        """Track objects through the movie; goes on where an equal run was stopped.
+
+        Closing the generator keeps what was written.
+
+        Raises
+        ------
+        InputError
+            If nothing is prompted.
+        """
+        yield from self._desk.prepare(request)
+        yield from self._desk.open_masklets(request)
+        yield from self._edits.resolve(request, book)
+        yield from self._runs.run(request, book, order)
+
+    # --- The session
+
+    def undo(self, request: Request) -> Iterator[Event]:
+        """Take the last step back."""
+        yield from self._steps.undo(request)
+
+    def redo(self, request: Request) -> Iterator[Event]:
+        """Do the step again that was undone last."""
+        yield from self._steps.redo(request)
+
+    def save(self, request: Request, document: SessionDocument) -> Iterator[Event]:
+        """Save the session, if there are masklets to save it with."""
+        store = self.store_of(request)
+        if store is not None:
+            store.history.renew_after(document.book)
+            store.save_session(document)
+        yield from ()
+
+    def show(self, request: Request) -> Iterator[Event]:
+        """Say where masklets are that were opened before."""
+        yield from self._desk.show(request)
+
+    def read_frames(self, request: Request, frames: Sequence[int]) -> Iterator[Event]:
+        """Read labels that somebody wants to see."""
+        store = self.store_of(request)
+        if store is None:
+            return
+        for frame_index in FrameSet.of(frames):
+            yield FrameChanged(frame_index, store.read_labels(frame_index))
+
+
+def _outwards(centre: int, count: int, reach: int) -> Iterator[int]:
+    """Yield frames around one: itself, the next, the one before, and so on."""
+    for distance in range(reach + 1):
+        for frame in sorted({centre + distance, centre - distance}, reverse=True):
+            if 0 <= frame < count:
+                yield frame

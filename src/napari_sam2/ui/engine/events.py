@@ -1,0 +1,172 @@
+"""What is asked of the engine, and what it says. Values only; they cross threads."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_sam2.session.frame_set import FrameSet
+from napari_sam2.session.scores import ScoreRow, ScoreTables
+from napari_sam2.session.session import FrameDone
+from napari_sam2.session.state import BookState
+from napari_sam2.ui.image_input import ImageInput
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the panels of the dock say at the moment of an action.
+
+    Attributes
+    ----------
+    image
+        The movie.
+    model
+        Name or path of the model.
+    folder
+        OME-Zarr that masklets go into.
+    device, precision
+        Where the model runs, in which numbers; ``"auto"`` or one of torch's.
+    object_batch
+        At most so many objects at once; None leaves it to the free memory.
+    """
+
+    image: ImageInput
+    model: str
+    folder: Path
+    device: str = "auto"
+    precision: str = "auto"
+    object_batch: int | None = None
+
+    @property
+    def masklets_key(self) -> Hashable:
+        """Which masklets it is about; another contrast makes no other ones."""
+        return self.image.movie_key, self.model, self.folder
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What goes on, in words."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReady:
+    """The model is loaded: its name, where it runs, in which numbers."""
+
+    name: str
+    device: str
+    precision: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoreReady:
+    """Masklets are there to be shown: ``(T, Y, X)`` labels on disk."""
+
+    request: Request
+    array: Any
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameChanged:
+    """The labels of a frame are new.
+
+    Attributes
+    ----------
+    frame_index
+        The frame.
+    labels
+        ``(Y, X)`` of all its objects; nobody changes them any more.
+    """
+
+    frame_index: int
+    labels: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class FramesChanged:
+    """The labels of many frames are new; who wants to see them reads them."""
+
+    frames: FrameSet
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scored:
+    """Scores and measurements of some objects on a frame are new."""
+
+    row: ScoreRow
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScoresRead:
+    """Scores and measurements of all frames were read."""
+
+    tables: ScoreTables
+
+
+@dataclass(frozen=True, slots=True)
+class Warmed:
+    """The embedding of a frame is ready."""
+
+    frame_index: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hovered:
+    """What a click would give, which was not made.
+
+    Attributes
+    ----------
+    frame_index, object_id
+        Where, for which object.
+    mask
+        ``(Y, X)`` bool.
+    """
+
+    frame_index: int
+    object_id: int
+    mask: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pictured:
+    """A frame as the model sees it: ``(Y, X, 3)`` uint8."""
+
+    frame_index: int
+    picture: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BookReturned:
+    """A step was undone, or done again: the book has this state now."""
+
+    text: str
+    state: BookState
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Together:
+    """Events that are told together: between them nothing is stopped or put first."""
+
+    events: tuple[FrameChanged | Scored | FrameDone, ...]
+
+
+Event = (
+    Said
+    | ModelReady
+    | StoreReady
+    | FrameChanged
+    | FramesChanged
+    | Scored
+    | ScoresRead
+    | Warmed
+    | Hovered
+    | BookReturned
+    | Pictured
+    | FrameDone
+    | Together
+)

@@ -1,0 +1,226 @@
+"""Work on single frames of open masklets, for one state of the book."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from napari_sam2.interfaces import FrameResult, StoredAnchor
+from napari_sam2.prompts import FramePrompt
+from napari_sam2.session.frame_set import FrameSet
+from napari_sam2.session.prompt_book import Edit
+from napari_sam2.session.scores import ScoreRow
+from napari_sam2.session.staleness import is_same_prompt, vanished
+from napari_sam2.session.state import BookState
+from napari_sam2.ui.engine.desk import Masklets, Movie
+from napari_sam2.ui.engine.events import FrameChanged, Scored
+from napari_sam2.ui.engine.frame_masks import FrameMasks, frames_of
+from napari_sam2.ui.point_prompts import Place
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """The answer to the prompts of a frame.
+
+    Attributes
+    ----------
+    result
+        The frame, as it is to be written.
+    prompts, anchors
+        What was answered, and what the person sees, by object.
+    """
+
+    result: FrameResult
+    prompts: tuple[FramePrompt, ...]
+    anchors: tuple[StoredAnchor, ...]
+
+
+class FrameWork:
+    """Answers, clears and writes frames.
+
+    Parameters
+    ----------
+    masklets, movie
+        Where.
+    book
+        What people said.
+    """
+
+    def __init__(self, masklets: Masklets, movie: Movie, book: BookState) -> None:
+        self._masklets, self._movie, self._book = masklets, movie, book
+        self._masks = FrameMasks(masklets.store, book)
+
+    # --- Prompts
+
+    def unanswered(self) -> list[int]:
+        """Return the frames that have prompts without answers, ascending."""
+        return sorted(
+            {
+                prompt.frame_index
+                for thing in self._book.objects
+                for prompt in thing.prompts
+                if self._is_unanswered(prompt)
+            }
+        )
+
+    def answer(self, frame_index: int) -> Answer | None:
+        """Answer the prompts of a frame that have no answer yet; write nothing."""
+        prompts = tuple(
+            prompt
+            for thing in self._book.objects
+            if (prompt := thing.prompt_at(frame_index)) is not None
+            and self._is_unanswered(prompt)
+        )
+        if not prompts:
+            return None
+        movie, places = self._movie, [(one.object_id, frame_index) for one in prompts]
+        seen = self._seen_before(frame_index, places)
+        for place, logits in seen.items():
+            self._masklets.seen.setdefault(place, logits)
+        movie.answers.forget(places)
+        others = {
+            place: anchor
+            for place, anchor in self._masklets.anchors.items()
+            if place not in places
+        }
+        step = movie.answers.answer(
+            movie.source, prompts, others, {one: it for (one, _), it in seen.items()}
+        )
+        return Answer(self._masks.with_step(step), prompts, step.anchors)
+
+    def preview(self, prompt: FramePrompt) -> np.ndarray:
+        """Return the ``(h, w)`` logits that a prompt would give; write nothing."""
+        movie, place = self._movie, (prompt.object_id, prompt.frame_index)
+        seen = self._seen_before(prompt.frame_index, [place])
+        others = {at: it for at, it in self._masklets.anchors.items() if at != place}
+        step = movie.answers.answer(
+            movie.source, (prompt,), others, {one: it for (one, _), it in seen.items()}
+        )
+        logits: np.ndarray = step.logits[0]
+        return logits
+
+    def _is_unanswered(self, prompt: FramePrompt) -> bool:
+        place = (prompt.object_id, prompt.frame_index)
+        return not is_same_prompt(self._masklets.said.get(place), prompt)
+
+    def _seen_before(
+        self, frame_index: int, places: Sequence[Place]
+    ) -> dict[Place, np.ndarray]:
+        """Return the masks that were there before the first prompt at each place."""
+        masklets = self._masklets
+        seen = {at: masklets.seen[at] for at in places if at in masklets.seen}
+        unknown = {one for one, at in places if (one, at) not in masklets.said}
+        if unknown & set(masklets.store.object_ids):
+            ids, logits = masklets.store.read_logits(frame_index)
+            for one, mask in zip(ids, logits, strict=True):
+                if one in unknown:
+                    seen.setdefault((one, frame_index), mask)
+        return seen
+
+    # --- What is taken out, or put back
+
+    def silenced(self, frame_index: int) -> FrameResult | None:
+        """Return a frame without the answers to prompts that were taken back.
+
+        What was seen there before comes back, until the gap is tracked again.
+        """
+        gone = [
+            one
+            for one, at in self._masklets.said
+            if at == frame_index
+            and one in self._book
+            and self._book[one].prompt_at(at) is None
+        ]
+        if not gone:
+            return None
+        seen = {one: self._masklets.seen.get((one, frame_index)) for one in gone}
+        absent = self._masks.absent_logits()
+        self._movie.answers.forget((one, frame_index) for one in gone)
+        for one in gone:
+            self._masklets.forget((one, frame_index))
+        return self._masks.with_logits(
+            frame_index, {one: absent if it is None else it for one, it in seen.items()}
+        )
+
+    def left_over(self, edit: Edit) -> dict[int, tuple[int, ...]]:
+        """Return objects by frame whose masks an edit leaves without reason."""
+        store = self._masklets.store
+        removed = [
+            one.object_id
+            for one in edit.before.objects
+            if one.object_id not in self._book
+        ]
+        gone = dict(vanished(edit.before, edit.after, store.frame_count))
+        everywhere = FrameSet.between(0, store.frame_count - 1)
+        gone |= dict.fromkeys(removed, everywhere)
+        gone = {one: frames for one, frames in gone.items() if one in store.object_ids}
+        if not gone:
+            return {}
+        for place in [at for at in self._masklets.said if at[0] in removed]:
+            self._movie.answers.forget([place])
+            self._masklets.forget(place)
+        found = frames_of(store, list(gone))
+        left = {
+            frame: tuple(one for one in ids if frame in gone[one])
+            for frame, ids in found.items()
+        }
+        return {frame: ids for frame, ids in left.items() if ids}
+
+    def without(self, frame_index: int, object_ids: Sequence[int]) -> FrameResult:
+        """Return a frame on which some objects are absent."""
+        return self._masks.without(frame_index, object_ids)
+
+    # --- One object takes over another
+
+    def take_over(self, kept: int, gone: int) -> None:
+        """Let the answers to an object's prompts be those of another one."""
+        masklets = self._masklets
+        for place in [at for at in masklets.said if at[0] == gone]:
+            frame, anchor = place[1], masklets.anchors[place]
+            prompt = self._book[kept].prompt_at(frame)
+            if prompt is not None and (kept, frame) not in masklets.said:
+                moved = replace(anchor, object_id=kept)
+                masklets.note(prompt, moved)
+                masklets.store.write_anchor(moved)
+            self._movie.answers.forget([place])
+            masklets.forget(place)
+
+    def merged(self, frame_index: int, kept: int, gone: int) -> FrameResult:
+        """Return a frame on which an object has the masks of two."""
+        ids, logits = self._masklets.store.read_logits(frame_index)
+        masks = dict(zip(ids, logits, strict=True))
+        absent = self._masks.absent_logits()
+        both = np.maximum(masks.get(kept, absent), masks.get(gone, absent))
+        is_settled = frame_index in self._book[kept].locked or (
+            self._book[kept].prompt_at(frame_index) is not None and kept in masks
+        )
+        return self._masks.with_logits(
+            frame_index, {gone: absent} if is_settled else {kept: both, gone: absent}
+        )
+
+    # --- Writing
+
+    def write_answer(self, answer: Answer) -> None:
+        """Write a frame with the answers on it."""
+        self.write(answer.result)
+        for prompt in answer.prompts:
+            for anchor in answer.anchors:
+                if anchor.object_id == prompt.object_id:
+                    self._masklets.note(prompt, anchor)
+                    self._masklets.store.write_anchor(anchor)
+
+    def write(self, result: FrameResult) -> None:
+        """Write a frame; objects that are new to the store get room."""
+        store = self._masklets.store
+        if not set(result.object_ids) <= set(store.object_ids):
+            store.add_objects(thing.as_prompted() for thing in self._book.objects)
+        store.write(result)
+
+
+def events_of(result: FrameResult, dtype: np.dtype) -> Iterator[FrameChanged | Scored]:
+    """Say what a frame looks like now, and what its objects measure."""
+    labels = result.labels.astype(dtype, copy=False)
+    yield FrameChanged(result.frame_index, labels)
+    yield Scored(ScoreRow.of(result))

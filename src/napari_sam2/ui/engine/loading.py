@@ -1,0 +1,134 @@
+"""Loading the model; what made the masklets. torch is imported when it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari_sam2 import __version__
+from napari_sam2.errors import ModelError
+from napari_sam2.interfaces import FrameSource
+from napari_sam2.io.prompt_json import document_of
+from napari_sam2.io.provenance import Provenance
+from napari_sam2.prompts import PromptedObject
+from napari_sam2.session.plan import Direction, MergePolicy
+from napari_sam2.ui.engine.events import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+
+    from napari_sam2.model.sam2 import Sam2
+    from napari_sam2.tracking.predictor import StreamingPredictor
+
+SMALL_IMAGE = 512
+"""Up to this input size one mask is decoded faster on one thread than on several: what
+each would do is less than what they wait for each other, above all while the window
+paints beside them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A model, and what it was loaded from."""
+
+    name: str
+    model: Sam2
+    sha256: str
+
+
+def load(name: str, progress: Callable[[int, int | None], None]) -> Loaded:
+    """Load a model; torch comes with it.
+
+    Raises
+    ------
+    ModelError
+        If the model, or torch, cannot be used.
+    """
+    try:
+        from napari_sam2.model.checkpoint import load_model, weights_sha256
+    except (ImportError, RuntimeError) as error:
+        # A torchvision of another build than torch fails with a RuntimeError.
+        raise ModelError(
+            f"torch cannot be used ({error}): install a matched pair with "
+            "pip install --upgrade --force-reinstall torch torchvision"
+        ) from error
+    return Loaded(name, load_model(name, progress=progress), weights_sha256(name))
+
+
+def predictor_for(
+    loaded: Loaded, request: Request, source: FrameSource
+) -> StreamingPredictor:
+    """Return a fresh predictor for a movie."""
+    from napari_sam2.tracking.predictor import StreamingPredictor
+
+    return StreamingPredictor(
+        loaded.model,
+        frame_shape=source.frame_shape,
+        frame_count=source.frame_count,
+        device=request.device,
+        precision=request.precision,
+        object_batch=request.object_batch,
+    )
+
+
+def logits_shape(predictor: StreamingPredictor) -> tuple[int, int]:
+    """Return ``(h, w)`` of the logits of a mask."""
+    from napari_sam2.model.config import LOGIT_STRIDE
+
+    side = predictor.network.geometry.image_size // LOGIT_STRIDE
+    return side, side
+
+
+def embed(predictor: StreamingPredictor, frame_index: int, frame: np.ndarray) -> None:
+    """Prepare the embedding of a ``(Y, X, 3)`` uint8 frame."""
+    import torch
+
+    with torch.inference_mode():
+        predictor.network.embed(frame_index, frame)
+
+
+@contextmanager
+def few_threads(predictor: StreamingPredictor) -> Iterator[None]:
+    """Let torch work on one thread, where that answers a single click sooner."""
+    import torch
+
+    threads = torch.get_num_threads()
+    is_small = predictor.network.geometry.image_size <= SMALL_IMAGE
+    if predictor.device.type != "cpu" or not is_small or threads == 1:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def provenance(
+    loaded: Loaded,
+    predictor: StreamingPredictor,
+    source: FrameSource,
+    objects: Sequence[PromptedObject],
+    settings: tuple[Direction, MergePolicy] = (Direction.BOTH, MergePolicy.KEEP),
+) -> Provenance:
+    """Return what makes the masklets from now on."""
+    import torch
+
+    direction, merge = settings
+    return Provenance(
+        model=loaded.name,
+        weights_sha256=loaded.sha256,
+        image_size=predictor.network.geometry.image_size,
+        device=str(predictor.device),
+        precision=predictor.precision.name,
+        threads=torch.get_num_threads(),
+        prompts=document_of(objects, "masks")[0].model_dump(
+            mode="json", exclude_none=True
+        ),
+        frames=dict(source.provenance),
+        settings={"direction": str(direction), "merge": str(merge)},
+        plugin_version=__version__,
+    )

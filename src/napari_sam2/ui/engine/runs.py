@@ -1,0 +1,242 @@
+"""Runs of the tracker: what was asked, what is left to do, what came of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from napari_sam2.errors import InputError
+from napari_sam2.interfaces import FrameResult
+from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
+from napari_sam2.io.prefetch import PrefetchingFrameSource
+from napari_sam2.prompts import PromptedObject
+from napari_sam2.session.frame_set import NO_FRAMES, FrameSet
+from napari_sam2.session.plan import (
+    AROUND_A_FRAME,
+    Direction,
+    FrameRange,
+    MergePolicy,
+    Plan,
+    timelines,
+)
+from napari_sam2.session.prompt_book import Edit
+from napari_sam2.session.session import FrameDone, Session
+from napari_sam2.session.state import BookState
+from napari_sam2.session.sweeps import sweeps
+from napari_sam2.ui.engine.desk import Desk, Masklets
+from napari_sam2.ui.engine.events import (
+    Event,
+    FrameChanged,
+    Request,
+    Said,
+    Scored,
+    Together,
+)
+from napari_sam2.ui.engine.frame_work import events_of
+from napari_sam2.ui.engine.loading import predictor_for, provenance
+from napari_sam2.ui.engine.steps import Steps
+
+NOTHING_TO_REPAIR = "Nothing to repair: all masks follow from the prompts."
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What somebody wants to be tracked.
+
+    Attributes
+    ----------
+    direction
+        Where to go from the anchors.
+    frames
+        First and last frame that may be written; None for all.
+    merge
+        What happens to labels of others.
+    start
+        The frame that is looked at; `NEXT_ANCHOR` and `ONE_FRAME` are about it.
+    is_repair
+        Only what was tracked before is tracked again, where it is stale.
+    """
+
+    direction: Direction = Direction.BOTH
+    frames: tuple[int, int] | None = None
+    merge: MergePolicy = MergePolicy.KEEP
+    start: int = 0
+    is_repair: bool = False
+
+    @property
+    def text(self) -> str:
+        """What the undo menu calls it."""
+        if self.is_repair:
+            return "repair"
+        return f"track {self.direction.replace('_', ' ')}"
+
+
+class LastWritten:
+    """A label store that remembers which frame was written last.
+
+    Parameters
+    ----------
+    store
+        The one that writes.
+    """
+
+    def __init__(self, store: OmeZarrLabelStore) -> None:
+        self._store = store
+        self.result: FrameResult | None = None
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
+
+    def write(self, result: FrameResult) -> None:
+        """Store a frame, and remember it."""
+        self._store.write(result)
+        self.result = result
+
+
+class Runs:
+    """Tracks what the book says.
+
+    Parameters
+    ----------
+    desk
+        What is open.
+    steps
+        Where runs are recorded.
+    """
+
+    def __init__(self, desk: Desk, steps: Steps) -> None:
+        self._desk = desk
+        self._steps = steps
+
+    def run(self, request: Request, book: BookState, order: Order) -> Iterator[Event]:
+        """Track, or repair; everything that is prompted was answered before."""
+        masklets = self._desk.opened(request)
+        plan = self._plan(masklets, request, book, order)
+        if plan is None:
+            yield Said(NOTHING_TO_REPAIR)
+            return
+        masklets.interrupted = plan
+        edit = Edit(order.text, book, book)
+        self._steps.record(request, edit)
+        left = {thing.object_id: thing.stale for thing in book.objects}
+        position = masklets.store.history.position
+        with closing(self._propagate(request, book, plan)) as events:
+            for done, shown in events:
+                if done.written:
+                    here = FrameSet.of([done.frame_index])
+                    for one in done.object_ids:
+                        left[one] = left.get(one, NO_FRAMES) - here
+                yield Together((*shown, done))
+                if masklets.store.history.position != position:
+                    # Somebody did something else meanwhile: what follows is ours again.
+                    self._steps.record(request, edit)
+                    position = masklets.store.history.position
+        masklets.interrupted = None
+        if not any(left.values()):
+            masklets.store.finish()
+
+    def _propagate(
+        self, request: Request, book: BookState, plan: Plan
+    ) -> Generator[tuple[FrameDone, Iterable[FrameChanged | Scored]], None, None]:
+        """Yield what was done on each frame, and what it looks like if it is new."""
+        loaded, _ = self._desk.prepared
+        masklets, objects = self._desk.opened(request), _prompted(book)
+        source = request.image.open()
+        predictor = predictor_for(loaded, request, source)
+        settings = (plan.direction, plan.merge)
+        made_by = provenance(loaded, predictor, source, objects, settings)
+        store = LastWritten(masklets.store)
+        with closing(PrefetchingFrameSource(source)) as ahead:
+            masklets.store.add_objects(objects)
+            masklets.store.renew_provenance(made_by)
+            session = Session(
+                ahead,
+                store,  # type: ignore[arg-type]
+                predictor,
+                objects,
+                anchors=tuple(masklets.anchors.values()),
+                has_foreign_labels=True,
+            )
+            with closing(session.propagate(plan)) as steps:
+                for done in steps:
+                    dtype = masklets.store.array.dtype
+                    result = store.result if done.written else None
+                    yield done, () if result is None else events_of(result, dtype)
+
+    def _plan(
+        self, masklets: Masklets, request: Request, book: BookState, order: Order
+    ) -> Plan | None:
+        """Return what is to be done; a run that was stopped goes on where it was."""
+        objects = _prompted(book)
+        if not objects:
+            raise InputError("There is nothing to track: click on a cell first")
+        frame_count = masklets.store.frame_count
+        first, last = order.frames or (0, frame_count - 1)
+        plan = Plan(
+            frames=FrameRange(max(0, first), min(last + 1, frame_count)),
+            direction=order.direction,
+            merge=order.merge,
+            locks={one.object_id: one.locked for one in book.objects if one.locked},
+            start=order.start if order.direction in AROUND_A_FRAME else None,
+        )
+        if order.is_repair:
+            only = _owed(masklets.store, book)
+            return replace(plan, only=only) if only else None
+        if order.direction in AROUND_A_FRAME:
+            return plan
+        before = masklets.interrupted
+        if before is not None:
+            again = _keyed(replace(plan, only=before.only), request, book)
+            recorded = masklets.store.read_progress()
+            if recorded is not None and recorded[0].plan_key == again.key:
+                return again
+        stale = {one.object_id: one.stale for one in book.objects if one.stale}
+        fresh = replace(plan, only=stale)
+        if not sweeps(timelines(objects, frame_count), fresh):
+            fresh = plan  # all of it follows already: somebody wants it once more
+        return _keyed(fresh, request, book)
+
+
+def _prompted(book: BookState) -> tuple[PromptedObject, ...]:
+    return tuple(thing.as_prompted() for thing in book.objects if thing.prompts)
+
+
+def _owed(store: OmeZarrLabelStore, book: BookState) -> Mapping[int, FrameSet]:
+    """Return the stale frames that were tracked before, by object."""
+    area = store.read_score_table("area")
+    owed = {}
+    for column, object_id in enumerate(store.object_ids):
+        if object_id in book:
+            computed = FrameSet.of(np.flatnonzero(area[:, column] >= 0).tolist())
+            if due := book[object_id].stale & computed:
+                owed[object_id] = due
+    return owed
+
+
+def _keyed(plan: Plan, request: Request, book: BookState) -> Plan:
+    """Give a plan its key: a hash of all that decides what it does."""
+    prompts = [
+        (one.object_id, id(prompt)) for one in book.objects for prompt in one.prompts
+    ]
+    facts = {
+        "frames": (plan.frames.first, plan.frames.stop),
+        "settings": (str(plan.direction), str(plan.merge)),
+        "locks": {one: runs.runs for one, runs in _sets(plan.locks).items()},
+        "only": None
+        if plan.only is None
+        else {one: runs.runs for one, runs in plan.only.items()},
+        "image": repr(request.image),
+        "model": (request.model, request.device, request.precision),
+        "prompts": prompts,
+    }
+    text = json.dumps(facts, sort_keys=True, default=str)
+    return replace(plan, key=hashlib.sha256(text.encode()).hexdigest())
+
+
+def _sets(locks: Mapping[int, object]) -> Mapping[int, FrameSet]:
+    return {one: it for one, it in locks.items() if isinstance(it, FrameSet)}

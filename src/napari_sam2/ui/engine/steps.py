@@ -1,0 +1,72 @@
+"""The steps of the history, and who they belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+
+from napari_sam2.session.frame_set import FrameSet
+from napari_sam2.session.prompt_book import Edit
+from napari_sam2.ui.engine.desk import Desk
+from napari_sam2.ui.engine.early_steps import EarlySteps
+from napari_sam2.ui.engine.events import BookReturned, Event, FramesChanged, Request
+
+
+class Steps:
+    """Records steps where the masklets are, or in memory before there are any.
+
+    Parameters
+    ----------
+    desk
+        What is open.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._early: dict[Hashable, EarlySteps] = {}
+
+    def record_early(self, request: Request, edit: Edit) -> None:
+        """Record an edit of a book that has no prompts, and no masklets."""
+        self._early_steps(request).add(edit)
+
+    def record(self, request: Request, edit: Edit) -> None:
+        """Open the step of an edit: what is written from now on belongs to it.
+
+        Edits that were passed over are part of it: nobody saw an answer to them.
+        """
+        masklets = self._desk.opened(request)
+        for early in self._early_steps(request).hand_over():
+            masklets.store.history.begin(early.text, early.before, early.after)
+        passed, masklets.pending = masklets.pending, []
+        before = passed[0].before if passed else edit.before
+        masklets.store.history.begin(edit.text, before, edit.after)
+
+    def undo(self, request: Request) -> Iterator[Event]:
+        """Take the last step back."""
+        yield from self._turn(request, is_redo=False)
+
+    def redo(self, request: Request) -> Iterator[Event]:
+        """Do the step again that was undone last."""
+        yield from self._turn(request, is_redo=True)
+
+    def _turn(self, request: Request, *, is_redo: bool) -> Iterator[Event]:
+        masklets = self._desk.masklets(request)
+        if masklets is None:
+            early = self._early_steps(request)
+            edit = early.redo() if is_redo else early.undo()
+            if edit is not None:
+                yield BookReturned(edit.text, edit.after if is_redo else edit.before)
+            return
+        history = masklets.store.history
+        returned = history.redo() if is_redo else history.undo()
+        if returned is None:
+            return
+        masklets.pending.clear()
+        masklets.interrupted = None
+        masklets.adopt(returned.state)
+        self._desk.forget_answers()
+        yield BookReturned(returned.text, returned.state)
+        if returned.frames:
+            yield FramesChanged(FrameSet.of(returned.frames))
+
+    def _early_steps(self, request: Request) -> EarlySteps:
+        return self._early.setdefault(request.masklets_key, EarlySteps())

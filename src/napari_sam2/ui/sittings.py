@@ -1,0 +1,130 @@
+"""Books and scores of all masklets that the window has shown. Nothing of Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, replace
+
+from napari_sam2.session.frame_set import NO_FRAMES, FrameSet
+from napari_sam2.session.prompt_book import PromptBook
+from napari_sam2.session.scores import ScoreTables
+from napari_sam2.session.staleness import with_stale_frames
+from napari_sam2.session.state import BookState
+from napari_sam2.ui.engine import Request
+
+
+@dataclass(slots=True, eq=False)
+class Sitting:
+    """What is known of one set of masklets.
+
+    Attributes
+    ----------
+    request
+        What the panels said when it began.
+    book, tables
+        What people said; scores and measurements so far.
+    is_new
+        Nothing of it was told to the engine.
+    """
+
+    request: Request
+    book: PromptBook
+    tables: ScoreTables
+    is_new: bool = True
+
+    @property
+    def frame_count(self) -> int:
+        """Length of the movie."""
+        return self.book.frame_count
+
+
+class Sittings:
+    """Finds the sitting of a request, or begins it."""
+
+    def __init__(self) -> None:
+        self._known: dict[Hashable, Sitting] = {}
+
+    def of(self, request: Request, before: Sitting | None) -> Sitting:
+        """Return the sitting of a request.
+
+        A new one takes over the prompts of the one before, if the picture has the same
+        shape: another channel, another model, another folder.
+        """
+        key = request.masklets_key
+        if key not in self._known:
+            count = request.image.axes.frame_count
+            state = BookState()
+            if before is not None and _is_alike(before.request, request):
+                state = taken_over(before.book.state, count)
+            self.put(request, state)
+        return self._known[key]
+
+    def put(self, request: Request, state: BookState) -> Sitting:
+        """Begin a sitting with a book, instead of one that may be known."""
+        count = request.image.axes.frame_count
+        tables = ScoreTables.empty([], count)
+        sitting = Sitting(request, PromptBook(count, state), tables)
+        self._known[request.masklets_key] = sitting
+        return sitting
+
+
+class TrackedFrames:
+    """Collects what a run has done until somebody tells the book.
+
+    Parameters
+    ----------
+    book
+        What the run follows.
+    """
+
+    def __init__(self, book: BookState) -> None:
+        self._prompts = {one.object_id: one.prompts for one in book.objects}
+        self._frames: dict[int, set[int]] = {}
+
+    def is_about(self, object_ids: Iterable[int]) -> bool:
+        """Whether any of the objects is tracked."""
+        return any(self._prompts.get(one) for one in object_ids)
+
+    def note(self, frame_index: int, object_ids: Iterable[int]) -> None:
+        """Take note of a frame that was written."""
+        for one in object_ids:
+            self._frames.setdefault(one, set()).add(frame_index)
+
+    def hand_over(self, book: PromptBook) -> bool:
+        """Tell a book; objects that were prompted meanwhile stay as they are.
+
+        Returns
+        -------
+        bool
+            Whether anything changed; the book is not heard to change.
+        """
+        before, frames = book.state, self._frames
+        self._frames = {}
+        with book.changed.blocked():
+            for one, done in frames.items():
+                if one in book.state and _same(self._prompts[one], book.state, one):
+                    book.mark_tracked(one, FrameSet.of(done))
+        return book.state is not before
+
+
+def taken_over(book: BookState, frame_count: int) -> BookState:
+    """Return the objects and prompts of a book; nothing of them is tracked yet."""
+    fresh = BookState(
+        tuple(
+            replace(one, locked=NO_FRAMES, reviewed=NO_FRAMES, waiting=NO_FRAMES)
+            for one in book.objects
+        )
+    )
+    return with_stale_frames(BookState(), fresh, frame_count)
+
+
+def _same(prompts: object, book: BookState, object_id: int) -> bool:
+    return book[object_id].prompts is prompts
+
+
+def _is_alike(one: Request, other: Request) -> bool:
+    first, second = one.image.axes, other.image.axes
+    return (first.frame_count, first.frame_shape) == (
+        second.frame_count,
+        second.frame_shape,
+    )
