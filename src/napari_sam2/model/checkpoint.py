@@ -172,9 +172,32 @@ def save_model(
         CONFIG_NOTE: model.config.name,
         IMAGE_SIZE_NOTE: str(model.config.image_size),
     }
+    _replace_file(path, state, metadata)
+
+
+def save_notes(path: Path, notes: Mapping[str, str]) -> None:
+    """Add to the metadata of a safetensors file; its weights stay bit for bit.
+
+    Raises
+    ------
+    ModelError
+        If the file is no safetensors file or broken.
+    OutputError
+        If it cannot be written.
+    """
+    if path.suffix != SAFETENSORS_SUFFIX:
+        raise ModelError(f"{path}: only .safetensors files carry notes")
+    tensors, own = _read_file(path)
+    _replace_file(path, tensors, {**own, **notes})
+
+
+def _replace_file(
+    path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]
+) -> None:
+    """Write a safetensors file in one step."""
     unfinished = path.with_name(path.name + ".part")
     try:
-        save_file(state, unfinished, metadata)
+        save_file(tensors, unfinished, metadata)
         unfinished.replace(path)
     except (OSError, SafetensorError) as error:
         raise OutputError(f"cannot write {path}: {error}") from error
