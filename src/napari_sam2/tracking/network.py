@@ -45,6 +45,8 @@ class Network:
         Device and numbers of the matrix products.
     hole_area
         Holes up to so many low-resolution pixels are filled.
+    lent
+        Embeddings that somebody else keeps; they are used and never changed.
     """
 
     def __init__(
@@ -53,13 +55,17 @@ class Network:
         geometry: FrameGeometry,
         precision: Precision,
         hole_area: int,
+        lent: EmbeddingCache | None = None,
     ) -> None:
         self.model, self.geometry = model, geometry
         self.precision, self.hole_area = precision, hole_area
-        self.embeddings = EmbeddingCache(CACHED_FRAMES)
+        self.embeddings, self._lent = EmbeddingCache(CACHED_FRAMES), lent
 
     def embed(self, frame_index: int, frame: np.ndarray) -> ImageEmbedding:
         """Embed a ``(Y, X, 3)`` uint8 frame, once however often it is shown."""
+        known = None if self._lent is None else self._lent.find(frame_index, frame)
+        if known is not None:
+            return known
 
         def compute() -> ImageEmbedding:
             image = self.geometry.frame_tensor(frame)

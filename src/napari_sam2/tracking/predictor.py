@@ -27,6 +27,7 @@ from napari_sam2.tracking.batching import (
     Kind,
     prompted_batches,
 )
+from napari_sam2.tracking.embedding_cache import EmbeddingCache
 from napari_sam2.tracking.memory_bank import Anchor, LastTracked, MemoryBank, to_host
 from napari_sam2.tracking.network import Network
 from napari_sam2.tracking.object_bytes import bytes_per_object
@@ -64,6 +65,9 @@ class StreamingPredictor:
     image_size
         Side of the model's square input, a multiple of 32; None for the size that the
         weights were trained for.
+    embeddings
+        Those that another predictor of the same model, input size and precision keeps:
+        frames that it has seen need not be embedded again. They are not changed.
 
     Raises
     ------
@@ -83,6 +87,7 @@ class StreamingPredictor:
         fill_holes: int = 8,
         object_batch: int | None = None,
         image_size: int | None = None,
+        embeddings: EmbeddingCache | None = None,
     ) -> None:
         size = model.config.image_size if image_size is None else image_size
         if size < SIZE_STEP or size % SIZE_STEP:
@@ -92,7 +97,7 @@ class StreamingPredictor:
         height, width = frame_shape
         geometry = FrameGeometry((int(height), int(width)), size)
         model = model.to(self.device).eval()
-        self.network = Network(model, geometry, self.precision, fill_holes)
+        self.network = Network(model, geometry, self.precision, fill_holes, embeddings)
         self.bank = MemoryBank(
             model.config,
             size,
