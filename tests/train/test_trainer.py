@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from napari_sam2.errors import InputError, ModelError
+from napari_sam2.model.checkpoint import load_model, save_model
 from napari_sam2.train.batches import collate, make_batch
 from napari_sam2.train.clips import make_clip
 from napari_sam2.train.config import (
@@ -21,6 +22,7 @@ from napari_sam2.train.config import (
     read_config,
 )
 from napari_sam2.train.examples import Corpus, prepare
+from napari_sam2.train.export import export_weights
 from napari_sam2.train.losses import PRESETS, LossWeights
 from napari_sam2.train.motion import CropStyle
 from napari_sam2.train.passes import run_batch
@@ -139,6 +141,32 @@ def test_the_average_follows_the_model(corpus, tmp_path):
     moved = average.state_dict()[key]
     assert not torch.equal(moved, fresh)
     assert not torch.equal(moved, state["model"][key])
+
+
+def test_low_rank_corrections_are_exported_as_an_ordinary_model(corpus, tmp_path):
+    config = replace(CONFIG, stages=(replace(STILL, steps=1, warmup=0),), lora_rank=2)
+    config = replace(config, save_memory=True, layer_decay=0.9, ema_decay=0.0)
+    train(config, corpus, tmp_path)
+    export_weights(config, tmp_path, tmp_path / "toy.safetensors")
+    found = load_model(tmp_path / "toy.safetensors").state_dict()
+    before = start(CONFIG).model.state_dict()
+    assert found.keys() == before.keys()
+    changed = {
+        name
+        for name in before
+        if not torch.allclose(found[name], before[name], atol=1e-3)
+    }
+    assert changed
+    assert all("proj" in name or "qkv" in name for name in changed)
+
+
+def test_weights_of_another_model_are_no_base(tmp_path):
+    save_model(start(CONFIG).model, tmp_path / "toy.safetensors")
+    config = replace(CONFIG, base=str(tmp_path / "toy.safetensors"))
+    same = start(config).model.state_dict()["memory_attention.norm.weight"]
+    assert torch.equal(same, start(CONFIG).model.memory_attention.norm.weight)
+    with pytest.raises(ModelError, match="toy"):
+        start(replace(config, model="nano"))
 
 
 def test_validation_and_log_are_written(corpus, tmp_path, monkeypatch):

@@ -25,7 +25,6 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from napari_sam2.session.session import FrameDone
-    from napari_sam2.train.trainer import TrainingProgress
 
 CANCELLED = 130
 
@@ -76,23 +75,6 @@ def follow(
                 frames.close()
                 typer.echo(f"napari-sam2: cancelled; {on_cancel}", err=True)
                 raise typer.Exit(CANCELLED)
-
-
-@contextmanager
-def training_progress() -> Iterator[Callable[[TrainingProgress], None]]:
-    """Show training steps; yields the function that is told of each."""
-    with _step_progress() as progress:
-        task = progress.add_task("training", total=None)
-
-        def on_progress(done: TrainingProgress) -> None:
-            progress.update(
-                task,
-                completed=done.step,
-                total=done.total,
-                description=done.stage,
-            )
-
-        yield on_progress
 
 
 @contextmanager

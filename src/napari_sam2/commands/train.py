@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from napari_sam2.errors import OutputError
+
+if TYPE_CHECKING:
+    from napari_sam2.train.trainer import TrainingProgress
 
 
 def train(
@@ -20,7 +27,6 @@ def train(
     ] = False,
 ) -> None:
     """Train a model as a recipe says."""
-    from napari_sam2.commands.progress import training_progress
     from napari_sam2.train.run import run_training
 
     with training_progress() as on_progress:
@@ -52,6 +58,45 @@ def train_split(
         f"{len(split.held_out)} of {len(split.names)} images held out, "
         f"{groups} clusters in all"
     )
+
+
+@contextmanager
+def training_progress() -> Iterator[Callable[[TrainingProgress], None]]:
+    """Show steps, loss and the time left; yields the function that is told of each."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[loss]}"),
+        TextColumn("{task.fields[left]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("training", total=None, loss="", left="")
+
+        def on_progress(done: TrainingProgress) -> None:
+            progress.update(
+                task,
+                completed=done.step,
+                total=done.total,
+                description=done.stage,
+                loss=f"loss {done.values['loss']:.3f}",
+                left=time_left(done.seconds_left),
+            )
+
+        yield on_progress
+
+
+def time_left(seconds: float) -> str:
+    """Return words for a time that is only an estimate: two numbers at most."""
+    minutes = round(seconds / 60)
+    if minutes < 2:
+        return f"about {max(1, round(seconds))} s left"
+    if minutes < 120:
+        return f"about {minutes} min left"
+    hours = round(minutes / 60)
+    if hours < 48:
+        return f"about {minutes // 60} h {minutes % 60} min left"
+    return f"about {hours // 24} d {hours % 24} h left"
 
 
 def _write(path: Path, text: str) -> None:

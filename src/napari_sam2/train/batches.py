@@ -52,6 +52,22 @@ class Batch:
         """All prompted frames with their prompts."""
         return {0: self.groups, **self.later}
 
+    def to(self, device: torch.device) -> Batch:
+        """Return the batch with its tensors on a device."""
+        if device.type == "cpu":
+            return self
+        return replace(
+            self,
+            frames=self.frames.to(device),
+            clip_of_row=self.clip_of_row.to(device),
+            masks=self.masks.to(device),
+            groups=tuple(group.to(device) for group in self.groups),
+            later={
+                frame: tuple(group.to(device) for group in groups)
+                for frame, groups in self.later.items()
+            },
+        )
+
 
 def make_batch(
     corpus: Corpus, stage: Stage, random: np.random.Generator, *, still: bool

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
 from napari_sam2.errors import InputError
+from napari_sam2.model.config import CONFIGS
 from napari_sam2.train.losses import PRESETS, LossWeights
 
 Schedule = Literal["constant", "linear", "cosine"]
@@ -196,6 +197,21 @@ class TrainConfig:
         Weights of the losses: a preset of `napari_sam2.train.losses`, changed.
     precision
         ``"fp32"`` or ``"bf16"`` (autocast).
+    base
+        Weights to start from: a model's name or a file, relative to the recipe if it
+        has a slash; empty for random ones.
+    freeze
+        ``"nothing"``, ``"trunk"``, or ``"all_but_decoder"``.
+    lora_rank
+        Rank of the corrections of attention that alone are trained; 0 trains the
+        weights themselves.
+    trunk_rate, layer_decay
+        Learning rate of the image encoder in parts of the rate; the rate of each block
+        of the trunk in parts of the one above.
+    save_memory
+        Compute trunk and memory attention twice instead of keeping what lies between.
+    device
+        ``"cpu"``, ``"cuda"``, or any of torch's.
     threads
         torch threads; 0 leaves torch's own choice.
     checkpoint_every, validate_every
@@ -214,10 +230,23 @@ class TrainConfig:
     clip_norm: float = 1.0
     ema_decay: float = 0.998
     precision: Literal["fp32", "bf16"] = "fp32"
+    base: str = ""
+    freeze: Literal["nothing", "trunk", "all_but_decoder"] = "nothing"
+    lora_rank: int = 0
+    trunk_rate: float = 1.0
+    layer_decay: float = 1.0
+    save_memory: bool = False
+    device: str = "cpu"
     threads: int = 0
     checkpoint_every: int = 200
     validate_every: int = 500
     initialisation: Literal["local", "default"] = "local"
+
+    def __post_init__(self) -> None:
+        known = ("nothing", "trunk", "all_but_decoder")
+        _check_choice("recipe", "freeze", self.freeze, known)
+        _check_choice("recipe", "precision", self.precision, ("fp32", "bf16"))
+        _check_choice("recipe", "model", self.model, tuple(CONFIGS))
 
     @property
     def total_steps(self) -> int:
@@ -249,6 +278,8 @@ def read_config(path: Path) -> TrainConfig:
     if not stages or not sources:
         raise InputError(f"{path}: needs at least one [[stages]] and one [[sources]]")
     losses = _losses(path, table.pop("losses", {}))
+    if "/" in table.get("base", ""):
+        table["base"] = str(path.parent / table["base"])
     return _build(
         path,
         TrainConfig,

@@ -11,6 +11,7 @@ import torch
 from napari_sam2.model.checkpoint import save_model
 from napari_sam2.train.checkpoint import load_state
 from napari_sam2.train.config import TrainConfig
+from napari_sam2.train.low_rank import merged
 from napari_sam2.train.trainer import CHECKPOINT, start
 
 
@@ -51,5 +52,7 @@ def export_weights(
         "trained_on": ", ".join(source.name for source in config.sources),
         "napari_sam2": version("napari-sam2"),
     }
-    save_model(state.average, path, dtype=torch.float16, notes={**own, **(notes or {})})
+    save_model(
+        merged(state.average), path, dtype=torch.float16, notes={**own, **(notes or {})}
+    )
     return state.step

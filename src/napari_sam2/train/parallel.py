@@ -1,8 +1,8 @@
 """Several processes that train one model: equal weights, different crops.
 
-On a busy machine two processes of one thread are far faster than one process of two
-threads, whose every operation waits for the slower thread. Started by ``torchrun``,
-which sets ``RANK`` and ``WORLD_SIZE``; alone otherwise.
+Started by ``torchrun``, which sets ``RANK`` and ``WORLD_SIZE``; alone otherwise. On a
+GPU each process has its own; on a busy CPU two processes of one thread are far faster
+than one of two threads, whose every operation waits for the slower thread.
 """
 
 from __future__ import annotations
@@ -13,6 +13,13 @@ from contextlib import contextmanager
 
 import torch
 from torch import distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from napari_sam2.model.sam2 import Sam2
+from napari_sam2.train.batches import Batch
+from napari_sam2.train.dense import DenseHead
+from napari_sam2.train.losses import LossWeights
+from napari_sam2.train.passes import Scores, run_batch
 
 
 @contextmanager
@@ -21,7 +28,7 @@ def workers() -> Iterator[int]:
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield 0
         return
-    distributed.init_process_group("gloo")
+    distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
     try:
         yield distributed.get_rank()
     finally:
@@ -33,21 +40,41 @@ def rank() -> int:
     return distributed.get_rank() if distributed.is_initialized() else 0
 
 
-def average_gradients(model: nn.Module) -> None:
-    """Give all processes the mean gradient, in one exchange.
+def own_device(wanted: str) -> torch.device:
+    """Return the device of this process; ``"cuda"`` is another GPU for each."""
+    if wanted == "cuda" and distributed.is_initialized():
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    return torch.device(wanted)
+
+
+class TrainingPass(nn.Module):
+    """Model and head as one module, whose forward is a whole batch.
+
+    Parameters
+    ----------
+    model, head
+        What is trained.
+    """
+
+    def __init__(self, model: Sam2, head: DenseHead) -> None:
+        super().__init__()
+        self.model, self.head = model, head
+        self.scores: Scores | None = None
+
+    def forward(self, batch: Batch, weights: LossWeights) -> torch.Tensor:
+        """Return the loss; `scores` has the rest."""
+        head = self.head if weights.dense > 0 else None
+        self.scores = run_batch(self.model, batch, weights, head)
+        return self.scores.loss
+
+
+def shared(training_pass: TrainingPass) -> nn.Module:
+    """Return the pass so that a backward gives all processes the mean gradient.
 
     A parameter that one process did not use counts as zero there.
     """
     if not distributed.is_initialized():
-        return
-    used = [p for p in model.parameters() if p.requires_grad]
-    for parameter in used:
-        if parameter.grad is None:
-            parameter.grad = torch.zeros_like(parameter)
-    gradients = [p.grad for p in used if p.grad is not None]
-    joined = torch.cat([gradient.flatten() for gradient in gradients])
-    distributed.all_reduce(joined)
-    joined /= distributed.get_world_size()
-    parts = torch.split(joined, [gradient.numel() for gradient in gradients])
-    for gradient, part in zip(gradients, parts, strict=True):
-        gradient.copy_(part.view_as(gradient))
+        return training_pass
+    return DistributedDataParallel(
+        training_pass, find_unused_parameters=True, broadcast_buffers=False
+    )

@@ -52,7 +52,9 @@ def run_batch(
     embedding = model.embed(batch.frames.flatten(0, 1))
     if head is not None:
         every = batch.labels.reshape(-1, *batch.labels.shape[2:])
-        tally.dense = dense_loss(head(embedding), dense_targets(every))
+        tally.dense = dense_loss(
+            head(embedding), dense_targets(every).to(batch.frames.device)
+        )
     stride = 1 if weights.full_size else 4
     clip = _Clip(model, batch, embedding, soft_targets(batch.masks, stride), tally)
     for frame in batch.anchors:
@@ -151,7 +153,7 @@ class _Clip:
         return decoded
 
     def _unanswered(self, frame: int) -> torch.Tensor:
-        rows = torch.arange(self.memory.rows)
+        rows = torch.arange(self.memory.rows, device=self.batch.masks.device)
         done: Sequence[torch.Tensor] = [r for r, _ in self.answered.get(frame, ())]
         if done:
             rows = rows[~torch.isin(rows, torch.cat(list(done)))]

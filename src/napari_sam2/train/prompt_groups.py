@@ -38,6 +38,18 @@ class PromptGroup:
     rows: torch.Tensor
     prompts: PromptTensors | None
 
+    def to(self, device: torch.device) -> PromptGroup:
+        """Return the group with its tensors on a device."""
+        prompts = self.prompts
+        if prompts is not None:
+            logits = prompts.mask_logits
+            prompts = PromptTensors(
+                prompts.points.to(device),
+                prompts.labels.to(device),
+                None if logits is None else logits.to(device),
+            )
+        return PromptGroup(self.kind, self.rows.to(device), prompts)
+
 
 def draw_groups(
     masks: torch.Tensor,

@@ -12,17 +12,27 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.parallel import DistributedDataParallel
 
+from napari_sam2.errors import ModelError
+from napari_sam2.model.checkpoint import load_model
 from napari_sam2.model.config import CONFIGS
 from napari_sam2.model.sam2 import Sam2
-from napari_sam2.train.batches import make_batch
+from napari_sam2.train.batches import Batch, make_batch
 from napari_sam2.train.checkpoint import TrainingState, load_state, save_state
 from napari_sam2.train.config import Stage, TrainConfig
 from napari_sam2.train.dense import DenseHead
 from napari_sam2.train.examples import Corpus
 from napari_sam2.train.initialise import initialise_local
-from napari_sam2.train.parallel import average_gradients, rank
-from napari_sam2.train.passes import run_batch
+from napari_sam2.train.low_rank import add_low_rank
+from napari_sam2.train.optimisation import (
+    freeze,
+    parameter_groups,
+    save_memory,
+    set_rate,
+)
+from napari_sam2.train.parallel import TrainingPass, own_device, rank, shared
+from napari_sam2.train.stage_clock import StageClock, is_still
 from napari_sam2.train.validation import validate
 
 CHECKPOINT = "last.pt"
@@ -44,7 +54,9 @@ class TrainingProgress:
     values
         Loss and scores of the step.
     seconds_per_step
-        Mean since the run was started or resumed.
+        Of the latest steps of this stage and kind.
+    seconds_left
+        Until the end of the run, see `napari_sam2.train.stage_clock`.
     """
 
     step: int
@@ -52,6 +64,7 @@ class TrainingProgress:
     stage: str
     values: Mapping[str, float]
     seconds_per_step: float
+    seconds_left: float
 
 
 def train(
@@ -90,17 +103,26 @@ def train(
     if resume:
         load_state(folder / CHECKPOINT, state)
     recorder = _Recorder(config, folder, held_out or {}, resume) if not rank() else None
-    began, first = time.monotonic(), state.step
+    training_pass = shared(TrainingPass(state.model, state.head))
+    clock = StageClock(config)
     while state.step < config.total_steps:
-        stage, stage_step = locate(config, state.step)
-        values = train_step(config, state, data, stage, stage_step)
+        stage, _ = locate(config, state.step)
+        began = time.monotonic()
+        values = train_step(config, state, data, training_pass)
+        stepped = time.monotonic() - began
         if recorder:
             recorder.record(state, stage, values)
+        clock.note(state.step - 1, stepped, time.monotonic() - began)
         if on_progress:
-            seconds = (time.monotonic() - began) / (state.step - first)
-            total = config.total_steps
             on_progress(
-                TrainingProgress(state.step, total, stage.name, values, seconds)
+                TrainingProgress(
+                    step=state.step,
+                    total=config.total_steps,
+                    stage=stage.name,
+                    values=values,
+                    seconds_per_step=clock.seconds_per_step(state.step - 1),
+                    seconds_left=clock.seconds_left(state.step),
+                )
             )
     return state.average
 
@@ -142,34 +164,40 @@ class _Recorder:
 def start(config: TrainConfig) -> TrainingState:
     """Build the model, its average and the optimiser at step 0."""
     torch.manual_seed(config.seed)
-    model = Sam2(CONFIGS[config.model])
-    if config.initialisation == "local":
-        initialise_local(model)
-    model.train()
+    model = _first_weights(config)
+    if config.lora_rank:
+        add_low_rank(model, config.lora_rank)
+    freeze(model, config.freeze)
+    device = own_device(config.device)
+    model.to(device).train()
     average = copy.deepcopy(model).eval().requires_grad_(False)
-    head = DenseHead(CONFIGS[config.model])
-    groups = parameter_groups(model, config.weight_decay)
+    if config.save_memory:
+        save_memory(model)
+    head = DenseHead(CONFIGS[config.model]).to(device)
+    groups = parameter_groups(
+        model,
+        config.weight_decay,
+        trunk_rate=config.trunk_rate,
+        layer_decay=config.layer_decay,
+    )
     groups.append({"params": list(head.parameters()), "weight_decay": 0.0})
     optimizer = torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.98))
     return TrainingState(model, average, head, optimizer)
 
 
-def parameter_groups(model: nn.Module, decay: float) -> list[dict[str, object]]:
-    """Split parameters: matrices and kernels decay, biases, norms and tokens do not."""
-    embeddings = {
-        id(module.weight)
-        for module in model.modules()
-        if isinstance(module, nn.Embedding)
-    }
-    heavy: list[nn.Parameter] = []
-    light: list[nn.Parameter] = []
-    for parameter in model.parameters():
-        is_light = parameter.ndim < 2 or id(parameter) in embeddings
-        (light if is_light else heavy).append(parameter)
-    return [
-        {"params": heavy, "weight_decay": decay},
-        {"params": light, "weight_decay": 0.0},
-    ]
+def _first_weights(config: TrainConfig) -> Sam2:
+    if config.base:
+        model = load_model(config.base).requires_grad_(True)
+        if model.config.name != config.model:
+            raise ModelError(
+                f"{config.base}: weights of {model.config.name}, but the recipe trains "
+                f"{config.model}"
+            )
+        return model
+    model = Sam2(CONFIGS[config.model])
+    if config.initialisation == "local":
+        initialise_local(model)
+    return model
 
 
 def locate(config: TrainConfig, step: int) -> tuple[Stage, int]:
@@ -185,32 +213,56 @@ def train_step(
     config: TrainConfig,
     state: TrainingState,
     data: Corpus,
-    stage: Stage,
-    stage_step: int,
+    training_pass: nn.Module | None = None,
 ) -> Mapping[str, float]:
-    """Do one optimiser step; return loss, scores, rate and gradient norm."""
-    random = np.random.default_rng((config.seed, state.step, rank()))
-    still = stage.frames == 1 or (
-        stage.image_every > 0 and stage_step % stage.image_every == 0
-    )
-    # The size is equal in all processes, so that none waits long for another.
-    shared = np.random.default_rng((config.seed, state.step, 2**20))
-    size = int(shared.choice((stage.size, *stage.other_sizes)))
-    batch = make_batch(data, stage.at_size(size), random, still=still)
-    for group in state.optimizer.param_groups:
-        group["lr"] = stage.rate(stage_step)
-    with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bf16"):
-        head = state.head if stage.dense > 0 else None
+    """Do one optimiser step; return loss, scores, rate and gradient norm.
+
+    Parameters
+    ----------
+    config, state, data
+        Of the run.
+    training_pass
+        Model and head as `napari_sam2.train.parallel.shared` gives them; made anew if
+        None.
+    """
+    stage, stage_step = locate(config, state.step)
+    if training_pass is None:
+        training_pass = TrainingPass(state.model, state.head)
+    batch = _draw_batch(config, state.step, data)
+    set_rate(state.optimizer, stage.rate(stage_step))
+    device = own_device(config.device)
+    half = config.precision == "bf16"
+    with torch.autocast(device.type, torch.bfloat16, enabled=half):
         weights = replace(config.losses, dense=stage.dense)
-        scores = run_batch(state.model, batch, weights, head)
+        loss = training_pass(batch.to(device), weights)
     state.optimizer.zero_grad(set_to_none=True)
-    torch.autograd.backward(scores.loss)
-    average_gradients(nn.ModuleList([state.model, state.head]))
-    norm = nn.utils.clip_grad_norm_(state.model.parameters(), config.clip_norm)
+    torch.autograd.backward(loss)
+    trained = [p for p in state.model.parameters() if p.requires_grad]
+    norm = nn.utils.clip_grad_norm_(trained, config.clip_norm)
     state.optimizer.step()
     state.step += 1
     _follow(state, config.ema_decay)
-    return {"rate": stage.rate(stage_step), "norm": float(norm), **scores.values}
+    values = {"rate": stage.rate(stage_step), "norm": float(norm)}
+    return values | _values_of(training_pass)
+
+
+def _values_of(training_pass: nn.Module) -> dict[str, float]:
+    if isinstance(training_pass, DistributedDataParallel):
+        training_pass = training_pass.module
+    if not isinstance(training_pass, TrainingPass) or training_pass.scores is None:
+        raise TypeError("a training pass that has not run has no scores")
+    return dict(training_pass.scores.values)
+
+
+def _draw_batch(config: TrainConfig, step: int, data: Corpus) -> Batch:
+    """Draw the batch of a step of this process."""
+    stage, stage_step = locate(config, step)
+    random = np.random.default_rng((config.seed, step, rank()))
+    still = is_still(stage, stage_step)
+    # The size is equal in all processes, so that none waits long for another.
+    together = np.random.default_rng((config.seed, step, 2**20))
+    size = int(together.choice((stage.size, *stage.other_sizes)))
+    return make_batch(data, stage.at_size(size), random, still=still)
 
 
 @torch.no_grad()

@@ -1,0 +1,126 @@
+"""What is trained, how fast, and with how much memory."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import partial
+from typing import Any, Literal
+
+import torch
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+from napari_sam2.model.sam2 import Sam2
+
+Freeze = Literal["nothing", "trunk", "all_but_decoder"]
+
+BLOCK = re.compile(r"(.*\b|^)blocks\.\d+$")
+
+DECODER = ("prompt_encoder.", "mask_decoder.")
+
+
+def freeze(model: Sam2, what: Freeze) -> None:
+    """Stop parameters from learning.
+
+    ``"trunk"`` keeps the image trunk as it is; ``"all_but_decoder"`` trains the prompt
+    encoder and the mask decoder alone.
+    """
+    for name, parameter in model.named_parameters():
+        if what == "trunk":
+            fixed = name.startswith("image_encoder.trunk.")
+        else:
+            fixed = what == "all_but_decoder" and not name.startswith(DECODER)
+        if fixed:
+            parameter.requires_grad_(False)
+
+
+def parameter_groups(
+    model: nn.Module,
+    decay: float,
+    *,
+    trunk_rate: float = 1.0,
+    layer_decay: float = 1.0,
+) -> list[dict[str, Any]]:
+    """Group parameters by weight decay and learning rate.
+
+    Matrices and kernels decay; biases, norms and tokens do not.
+
+    Parameters
+    ----------
+    model
+        A `Sam2`, or anything else for which ``trunk_rate`` and ``layer_decay`` are 1.
+    decay
+        Weight decay.
+    trunk_rate
+        Learning rate of the image encoder, in parts of the other rate.
+    layer_decay
+        From each block of the trunk to the one below, the rate is multiplied by this.
+
+    Returns
+    -------
+    list
+        Groups for torch; ``"scale"`` multiplies the learning rate. Of fixed parameters
+        there are none.
+    """
+    scales = _scales(model, trunk_rate, layer_decay)
+    embeddings = {
+        id(module.weight)
+        for module in model.modules()
+        if isinstance(module, nn.Embedding)
+    }
+    # With equal rates these are two groups, heavy and light, as in older checkpoints.
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {
+        (1.0, False): [],
+        (1.0, True): [],
+    }
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            is_light = parameter.ndim < 2 or id(parameter) in embeddings
+            groups.setdefault((scales.get(name, 1.0), is_light), []).append(parameter)
+    return [
+        {"params": found, "weight_decay": 0.0 if is_light else decay, "scale": scale}
+        for (scale, is_light), found in groups.items()
+    ]
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Set the learning rate of all groups, each times its scale."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group.get("scale", 1.0)
+
+
+def _scales(
+    model: nn.Module, trunk_rate: float, layer_decay: float
+) -> dict[str, float]:
+    """Return parameter → scale of the rate, for the image encoder."""
+    prefix = "image_encoder."
+    scales = {
+        name: trunk_rate for name, _ in model.named_parameters() if prefix in name
+    }
+    blocks = [name for name, _ in model.named_modules() if BLOCK.match(name)]
+    depth = 0
+    for name in scales:
+        if ".trunk." not in name or name.rsplit(".", 1)[-1].startswith("pos_embed"):
+            continue
+        inside = [
+            i for i, block in enumerate(blocks, 1) if name.startswith(f"{block}.")
+        ]
+        # What lies between two blocks belongs to the lower one.
+        depth = inside[0] if inside else depth
+        scales[name] = trunk_rate * layer_decay ** (len(blocks) + 1 - depth)
+    return scales
+
+
+def save_memory(model: Sam2) -> None:
+    """Let trunk blocks and memory attention compute again instead of remembering.
+
+    Results are the same; a step takes about a third longer and needs far less memory.
+    """
+    trunk = model.image_encoder.trunk
+    blocks: Iterable[nn.Module] = [
+        *(module for name, module in trunk.named_modules() if BLOCK.match(name)),
+        *model.memory_attention.layers,
+    ]
+    for block in blocks:
+        block.forward = partial(checkpoint, block.forward, use_reentrant=False)
