@@ -1,0 +1,265 @@
+"""Label images of a movie in memory, filled by the worker, painted on by napari.
+
+Nothing of napari, Qt or files. A frame that is not there reads as background and is
+asked for; whoever reads files brings it later. Frames are kept compressed (a tenth of
+a millisecond for 512², two for 2048²), so that hundreds fit where one fitted before.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from threading import RLock
+from typing import Any
+
+import numpy as np
+from numcodecs import Zstd
+
+MAX_BYTES = 256_000_000
+ASK_AGAIN_S = 3.0
+"""A frame that did not come for so long is asked for again when it is looked at."""
+
+KEEPER_IS_GONE = (
+    "Open the SAM 2 Tracker and this session in it: it keeps what is painted"
+)
+
+Key = tuple[int | slice, Any, Any]
+Read = Callable[[int], np.ndarray]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stroke:
+    """What was painted on one frame: ``(Y, X)`` labels before and after it."""
+
+    frame_index: int
+    before: np.ndarray
+    after: np.ndarray
+
+
+class LiveLabels:
+    """An array ``(T, Y, X)`` of labels whose frames come and go.
+
+    May be read from any thread; all else belongs to the main thread.
+
+    Parameters
+    ----------
+    shape
+        ``(T, Y, X)``.
+    dtype
+        Of the labels.
+    max_bytes
+        Memory for frames nobody paints on. The ones used least go first.
+
+    Attributes
+    ----------
+    notify
+        Called, in any thread, when the first of some frames is missed; `take_wanted`
+        names them.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, int, int],
+        dtype: np.typing.DTypeLike,
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
+        self.shape = shape
+        self.dtype: np.dtype = np.dtype(dtype)
+        self.ndim = len(shape)
+        self.notify: Callable[[], None] | None = None
+        self._max_bytes = max_bytes
+        self._codec = Zstd(level=1)
+        self._packed: OrderedDict[int, bytes] = OrderedDict()
+        self._size = 0
+        self._unpacked: tuple[int, np.ndarray] | None = None
+        self._painted: dict[int, Stroke] = {}
+        self._wanted: list[int] = []
+        self._asked: dict[int, float] = {}
+        self._dropped: set[int] = set()
+        self._refused: set[int] = set()
+        self._read: Read | None = None
+        self._lock = RLock()
+
+    # --- As an array
+
+    def __getitem__(self, key: Key) -> np.ndarray:
+        """Return a copy of a part: a frame or a slice of frames, any rows, columns."""
+        frame, rows, columns = key
+        if not isinstance(frame, slice):
+            return np.array(self._look(self._checked(frame))[rows, columns])
+        frames = range(*frame.indices(self.shape[0]))
+        with self._lock:
+            # Volumes that do not fit would ask for the same frames for ever.
+            self.ask(one for one in frames if one not in self._dropped)
+            parts = [self._look(one, ask=False)[rows, columns] for one in frames]
+        if parts:
+            return np.stack(parts)
+        empty = np.empty(self.shape[1:], self.dtype)[rows, columns]
+        return np.empty((0, *empty.shape), self.dtype)
+
+    def __setitem__(self, key: tuple[int, Any, Any], labels: Any) -> None:
+        """Paint on a frame; one that is not there yet stays as it is.
+
+        Raises
+        ------
+        RuntimeError
+            If nobody is there who keeps what is painted.
+        """
+        frame, rows, columns = key
+        frame_index = self._checked(frame)
+        if self._read is not None:
+            raise RuntimeError(KEEPER_IS_GONE)
+        with self._lock:
+            stroke = self._painted.get(frame_index)
+            if stroke is None:
+                if frame_index not in self._packed:
+                    self._refused.add(frame_index)
+                    self.ask([frame_index])
+                    return
+                before = self._look(frame_index)
+                stroke = Stroke(frame_index, before, before.copy())
+                self._painted[frame_index] = stroke
+            stroke.after[rows, columns] = labels
+
+    # --- What comes and goes
+
+    def is_loaded(self, frame_index: int) -> bool:
+        """Whether a frame is as it is on disk, or painted on."""
+        with self._lock:
+            return frame_index in self._packed or frame_index in self._painted
+
+    def put(self, frame_index: int, labels: np.ndarray) -> bool:
+        """Take a frame; return False if somebody paints on it just now.
+
+        It is not needed then: the frame comes again when the stroke is stored.
+        """
+        with self._lock:
+            self._asked.pop(frame_index, None)
+            stroke = self._painted.get(frame_index)
+            if stroke is not None:
+                if not np.array_equal(stroke.before, stroke.after):
+                    return False
+                del self._painted[frame_index]
+            self._keep(frame_index, labels)
+            return True
+
+    def forget(self, frames: Iterable[int] | None = None) -> None:
+        """Let frames be asked for anew; all frames if none are named."""
+        with self._lock:
+            for one in list(self._packed) if frames is None else frames:
+                self._size -= len(self._packed.pop(one, b""))
+                self._asked.pop(one, None)
+                self._dropped.discard(one)
+                if self._unpacked is not None and self._unpacked[0] == one:
+                    self._unpacked = None
+            if frames is None:
+                self._asked.clear()
+                self._dropped.clear()
+
+    def ask(self, frames: Iterable[int]) -> None:
+        """Ask for those frames that are missing, unless that was done just now."""
+        now = time.monotonic()
+        with self._lock:
+            missed = [
+                one
+                for one in frames
+                if 0 <= one < self.shape[0]
+                and not self.is_loaded(one)
+                and now - self._asked.get(one, -ASK_AGAIN_S) >= ASK_AGAIN_S
+            ]
+            self._asked.update(dict.fromkeys(missed, now))
+            is_first = bool(missed) and not self._wanted
+            self._wanted.extend(missed)
+            notify = self.notify
+        if is_first and notify is not None:
+            notify()
+
+    def take_wanted(self) -> list[int]:
+        """Return the frames asked for since the last call, in the order of asking."""
+        with self._lock:
+            wanted, self._wanted = self._wanted, []
+        return wanted
+
+    def leave_to(self, read: Read | None) -> None:
+        """Say who reads frames when nobody brings them any more; painting ends.
+
+        Parameters
+        ----------
+        read
+            Returns the ``(Y, X)`` labels of a frame; None takes it back.
+        """
+        with self._lock:
+            self._read = read
+            self.notify = None
+
+    # --- Strokes
+
+    @property
+    def is_painted(self) -> bool:
+        """Whether there are strokes that nobody took."""
+        return bool(self._painted)
+
+    def take_strokes(self) -> list[Stroke]:
+        """Return what was painted since the last call, of frames that have changed."""
+        with self._lock:
+            strokes = list(self._painted.values())
+            self._painted.clear()
+            for stroke in strokes:
+                self._keep(stroke.frame_index, stroke.after)
+        return [one for one in strokes if not np.array_equal(one.before, one.after)]
+
+    def take_refused(self) -> set[int]:
+        """Return frames that could not be painted on, since the last call."""
+        with self._lock:
+            refused, self._refused = self._refused, set()
+        return refused
+
+    # --- Steps
+
+    def _checked(self, frame: int) -> int:
+        count = self.shape[0]
+        if not -count <= frame < count:
+            raise IndexError(f"frame {frame} is not one of {count}")
+        return int(frame) % count
+
+    def _look(self, frame_index: int, *, ask: bool = True) -> np.ndarray:
+        """Return a frame, which the caller may not change."""
+        with self._lock:
+            stroke = self._painted.get(frame_index)
+            if stroke is not None:
+                return stroke.after
+            if self._unpacked is not None and self._unpacked[0] == frame_index:
+                self._packed.move_to_end(frame_index)
+                return self._unpacked[1]
+            if frame_index in self._packed:
+                return self._unpack(frame_index)
+            if self._read is not None:
+                self._keep(frame_index, self._read(frame_index))
+                return self._unpack(frame_index)
+            if ask:
+                self.ask([frame_index])
+            return np.zeros(self.shape[1:], self.dtype)
+
+    def _unpack(self, frame_index: int) -> np.ndarray:
+        self._packed.move_to_end(frame_index)
+        raw = self._codec.decode(self._packed[frame_index])
+        labels: np.ndarray = np.frombuffer(raw, self.dtype).reshape(self.shape[1:])
+        self._unpacked = frame_index, labels
+        return labels
+
+    def _keep(self, frame_index: int, labels: np.ndarray) -> None:
+        fitting = np.ascontiguousarray(labels, self.dtype)
+        if fitting.shape != self.shape[1:]:
+            raise ValueError(f"labels are {fitting.shape}, frames {self.shape[1:]}")
+        self.forget([frame_index])
+        packed = bytes(self._codec.encode(fitting))
+        self._packed[frame_index] = packed
+        self._size += len(packed)
+        while self._size > self._max_bytes and len(self._packed) > 1:
+            gone, freed = self._packed.popitem(last=False)
+            self._size -= len(freed)
+            self._dropped.add(gone)
+            if self._unpacked is not None and self._unpacked[0] == gone:
+                self._unpacked = None
