@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -27,6 +28,8 @@ from napari_sam2.train.losses import PRESETS, LossWeights
 from napari_sam2.train.motion import CropStyle
 from napari_sam2.train.passes import run_batch
 from napari_sam2.train.trainer import CHECKPOINT, LOG, locate, start, train
+
+RECIPES = sorted((Path(__file__).parents[2] / "docs" / "recipes").glob("*.toml"))
 
 STILL = Stage(
     "image",
@@ -241,6 +244,14 @@ def test_recipes_are_read(tmp_path):
     assert config.sources[0].name == "cells"
     assert config.total_steps == 10
     assert config.losses == PRESETS["paper"]
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_the_recipes_in_the_repository_can_be_read(path):
+    config = read_config(path)
+    assert config.model in path.stem.replace("-", "_")
+    wanted = "nano" if config.model == "nano" else "paper"
+    assert config.losses == PRESETS[wanted]
 
 
 def test_losses_are_a_preset_that_can_be_changed(tmp_path):

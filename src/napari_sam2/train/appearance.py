@@ -9,6 +9,10 @@ from torch.nn import functional
 IMAGE_MEAN = (0.485, 0.456, 0.406)
 IMAGE_STD = (0.229, 0.224, 0.225)
 
+MIXING = 0.1
+SHOT_NOISE = 0.15
+"""Shares of the clips whose channels are mixed, and that have few photons."""
+
 
 def vary(
     frames: torch.Tensor, random: np.random.Generator, *, invert: float = 0.2
@@ -32,6 +36,8 @@ def vary(
     count, _, size, _ = frames.shape
     if random.random() < invert:
         frames = 1.0 - frames
+    if random.random() < MIXING:
+        frames = mix_channels(frames, random)
     if random.random() < 0.7:
         frames = frames.clamp(1e-4, 1).pow(float(np.exp(random.normal(0, 0.3))))
     if random.random() < 0.2:
@@ -45,7 +51,25 @@ def vary(
         frames = blur(frames, random.uniform(0.4, 1.6))
     if random.random() < 0.5:
         frames = add_noise(frames, random.uniform(0.0, 0.05), random)
+    if random.random() < SHOT_NOISE:
+        frames = add_shot_noise(frames, random)
     return frames.clamp(0, 1)
+
+
+def mix_channels(frames: torch.Tensor, random: np.random.Generator) -> torch.Tensor:
+    """Return frames whose channels are weighted means of the old ones."""
+    weights = random.dirichlet(np.ones(3), size=3)
+    mixture = torch.from_numpy(weights).float()
+    mixed: torch.Tensor = torch.einsum("dc,tcyx->tdyx", mixture, frames)
+    return mixed
+
+
+def add_shot_noise(frames: torch.Tensor, random: np.random.Generator) -> torch.Tensor:
+    """Return frames as counted photons: bright pixels are noisier than dark ones."""
+    photons = float(np.exp(random.uniform(np.log(40), np.log(1000))))
+    grey = frames.mean(dim=1, keepdim=True).clamp(0, 1)
+    counted = random.poisson(grey.numpy() * photons) / photons
+    return frames + torch.from_numpy(counted).float() - grey
 
 
 def illumination(size: int, random: np.random.Generator) -> torch.Tensor:
