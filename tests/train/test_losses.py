@@ -118,3 +118,10 @@ def test_logits_grow_to_the_size_of_their_targets():
     )
     same = torch.zeros(1, 3, 2, 2)
     assert at_target_size(same, QUARTER) is same
+
+
+def test_absence_may_weigh_more():
+    weights = LossWeights(presence=1.0, absent=3.0)
+    logits, score = torch.zeros(1, 1, 2, 2), torch.zeros(1)
+    loss = prompt_losses(logits, torch.ones(1, 1), score, torch.zeros(1, 2, 2), weights)
+    assert loss.item() == pytest.approx(3 * math.log(2))

@@ -27,6 +27,8 @@ class LossWeights:
         ``"focal"`` (α = 0.25, γ = 2) or ``"cross-entropy"``, mean over pixels.
     pixel, dice, iou, presence
         Weights of pixel loss, dice loss, predicted IoU (L1) and presence.
+    absent
+        Factor of the presence loss where the object is absent, which is the rarer case.
     every
         Share that the mean over all masks gets, besides the best of them.
     second
@@ -42,6 +44,7 @@ class LossWeights:
     dice: float = 1.0
     iou: float = 1.0
     presence: float = 1.0
+    absent: float = 1.0
     every: float = 0.0
     second: float = 0.0
     full_size: bool = True
@@ -144,6 +147,7 @@ def prompt_losses(
     presence = functional.binary_cross_entropy_with_logits(
         object_score, present.float(), reduction="none"
     )
+    presence = torch.where(present, presence, weights.absent * presence)
     return torch.where(present, total, 0.0) + weights.presence * presence
 
 
