@@ -107,12 +107,19 @@ def test_frames_used_least_go_first_and_volumes_do_not_ask_for_ever():
     assert live.take_wanted() == [1]
 
 
-def test_forgotten_frames_are_asked_for_again(live):
+def test_forgotten_frames_are_asked_for_again_and_seen_until_they_come(live):
     for frame in (1, 2):
         live.put(frame, FRAME)
     live.forget([1])
-    assert not live[1, ALL, ALL].any()
+    np.testing.assert_array_equal(live[1, ALL, ALL], FRAME)
     assert live.take_wanted() == [1]
+    live[1, 0, 0] = 5
+    assert live.take_refused() == {1}
+    live.put(1, FRAME + 1)
+    np.testing.assert_array_equal(live[1, ALL, ALL], FRAME + 1)
+    live[1, 0, 0] = 5
+    assert live.is_painted
+    live.take_strokes()
     live.forget()
     live.ask(range(-2, 9))
     assert live.take_wanted() == [0, 1, 2, 3, 4]

@@ -78,6 +78,7 @@ class LiveLabels:
         self._wanted: list[int] = []
         self._asked: dict[int, float] = {}
         self._dropped: set[int] = set()
+        self._outdated: set[int] = set()
         self._refused: set[int] = set()
         self._read: Read | None = None
         self._lock = RLock()
@@ -114,7 +115,7 @@ class LiveLabels:
         with self._lock:
             stroke = self._painted.get(frame_index)
             if stroke is None:
-                if frame_index not in self._packed:
+                if not self.is_loaded(frame_index):
                     self._refused.add(frame_index)
                     self.ask([frame_index])
                     return
@@ -128,7 +129,8 @@ class LiveLabels:
     def is_loaded(self, frame_index: int) -> bool:
         """Whether a frame is as it is on disk, or painted on."""
         with self._lock:
-            return frame_index in self._packed or frame_index in self._painted
+            is_kept = frame_index in self._packed and frame_index not in self._outdated
+            return is_kept or frame_index in self._painted
 
     def put(self, frame_index: int, labels: np.ndarray) -> bool:
         """Take a frame; return False if somebody paints on it just now.
@@ -146,17 +148,16 @@ class LiveLabels:
             return True
 
     def forget(self, frames: Iterable[int] | None = None) -> None:
-        """Let frames be asked for anew; all frames if none are named."""
+        """Let frames be asked for anew; all frames if none are named.
+
+        Until they come they are seen as they were, and not to be painted on.
+        """
         with self._lock:
-            for one in list(self._packed) if frames is None else frames:
-                self._size -= len(self._packed.pop(one, b""))
+            outdated = range(self.shape[0]) if frames is None else frames
+            for one in outdated:
+                self._outdated.add(one)
                 self._asked.pop(one, None)
                 self._dropped.discard(one)
-                if self._unpacked is not None and self._unpacked[0] == one:
-                    self._unpacked = None
-            if frames is None:
-                self._asked.clear()
-                self._dropped.clear()
 
     def ask(self, frames: Iterable[int]) -> None:
         """Ask for those frames that are missing, unless that was done just now."""
@@ -164,7 +165,7 @@ class LiveLabels:
         with self._lock:
             missed = [
                 one
-                for one in frames
+                for one in dict.fromkeys(frames)
                 if 0 <= one < self.shape[0]
                 and not self.is_loaded(one)
                 and now - self._asked.get(one, -ASK_AGAIN_S) >= ASK_AGAIN_S
@@ -230,20 +231,19 @@ class LiveLabels:
             stroke = self._painted.get(frame_index)
             if stroke is not None:
                 return stroke.after
-            if self._unpacked is not None and self._unpacked[0] == frame_index:
-                self._packed.move_to_end(frame_index)
-                return self._unpacked[1]
+            if not self.is_loaded(frame_index):
+                if self._read is not None:
+                    self._keep(frame_index, self._read(frame_index))
+                elif ask:
+                    self.ask([frame_index])
             if frame_index in self._packed:
                 return self._unpack(frame_index)
-            if self._read is not None:
-                self._keep(frame_index, self._read(frame_index))
-                return self._unpack(frame_index)
-            if ask:
-                self.ask([frame_index])
             return np.zeros(self.shape[1:], self.dtype)
 
     def _unpack(self, frame_index: int) -> np.ndarray:
         self._packed.move_to_end(frame_index)
+        if self._unpacked is not None and self._unpacked[0] == frame_index:
+            return self._unpacked[1]
         raw = self._codec.decode(self._packed[frame_index])
         labels: np.ndarray = np.frombuffer(raw, self.dtype).reshape(self.shape[1:])
         self._unpacked = frame_index, labels
@@ -253,13 +253,13 @@ class LiveLabels:
         fitting = np.ascontiguousarray(labels, self.dtype)
         if fitting.shape != self.shape[1:]:
             raise ValueError(f"labels are {fitting.shape}, frames {self.shape[1:]}")
-        self.forget([frame_index])
-        packed = bytes(self._codec.encode(fitting))
-        self._packed[frame_index] = packed
+        self._unpacked = None
+        self._outdated.discard(frame_index)
+        self._dropped.discard(frame_index)
+        self._size -= len(self._packed.pop(frame_index, b""))
+        self._packed[frame_index] = packed = bytes(self._codec.encode(fitting))
         self._size += len(packed)
         while self._size > self._max_bytes and len(self._packed) > 1:
             gone, freed = self._packed.popitem(last=False)
             self._size -= len(freed)
             self._dropped.add(gone)
-            if self._unpacked is not None and self._unpacked[0] == gone:
-                self._unpacked = None

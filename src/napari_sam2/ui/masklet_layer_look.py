@@ -1,0 +1,81 @@
+"""How masklets look in their layer: colours, what is hidden, what the status says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from napari.utils.colormaps import DirectLabelColormap
+
+from napari_sam2.session.scores import ScoreTables
+from napari_sam2.session.state import BookState
+from napari_sam2.ui.points_layer import object_color, object_colors
+
+TRANSPARENT = (0.0, 0.0, 0.0, 0.0)
+
+
+def colormap_for(book: BookState) -> Any:
+    """Return the colours of all objects; hidden ones are not seen.
+
+    As long as nothing is hidden it is the map that clicks and swatches share, which
+    knows a colour for every id.
+    """
+    if not hidden_and_not(book):
+        return object_colors()
+    colors: dict[int | None, Any] = {None: TRANSPARENT, 0: TRANSPARENT}
+    for thing in book.objects:
+        one = thing.object_id
+        colors[one] = TRANSPARENT if thing.is_hidden else object_color(one)
+    return DirectLabelColormap(color_dict=colors)
+
+
+def hidden_and_not(book: BookState) -> tuple[tuple[int, bool], ...]:
+    """Return what decides the colours: nothing, or who is hidden and who is not."""
+    shown = tuple((thing.object_id, thing.is_hidden) for thing in book.objects)
+    return shown if any(is_hidden for _, is_hidden in shown) else ()
+
+
+def features_for(
+    book: BookState, tables: ScoreTables | None, frame_index: int | None
+) -> dict[str, list[Any]]:
+    """Return what the status bar and the tooltip say about each object.
+
+    Parameters
+    ----------
+    book
+        All objects.
+    tables, frame_index
+        How far the masks of a frame are trusted; None if that is not known.
+
+    Returns
+    -------
+    A table by column; ``index`` is the label. Empty for a book without objects.
+    """
+    if not book.objects:
+        return {}
+    ids = [thing.object_id for thing in book.objects]
+    table: dict[str, list[Any]] = {
+        "index": ids,
+        "name": [thing.name or f"object {thing.object_id}" for thing in book.objects],
+    }
+    parents = [thing.parent for thing in book.objects]
+    if any(parent is not None for parent in parents):
+        table["parent"] = parents
+    if tables is not None and frame_index in range(tables.frame_count):
+        row = tables.trust()[frame_index]
+        columns = [tables.columns.get(one) for one in ids]
+        trust = [np.nan if one is None else float(row[one]) for one in columns]
+        table["trust"] = [round(one, 2) for one in trust]
+    return table
+
+
+def looks_alike(one: BookState, other: BookState) -> bool:
+    """Whether two books show the same objects in the same way."""
+    return _shown(one) == _shown(other)
+
+
+def _shown(book: BookState) -> list[tuple[int, str, int | None, bool]]:
+    return [
+        (thing.object_id, thing.name, thing.parent, thing.is_hidden)
+        for thing in book.objects
+    ]

@@ -1,0 +1,43 @@
+"""Which session on disk a labels layer shows: the mark in its metadata."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Labels
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+KEY = "napari-sam2"
+
+
+def session_metadata(folder: Path, name: str) -> dict[str, Any]:
+    """Return the metadata of a layer that shows the masklets of a session.
+
+    Parameters
+    ----------
+    folder
+        The OME-Zarr.
+    name
+        Label group in it.
+    """
+    return {KEY: {"folder": str(Path(folder).absolute()), "name": name}}
+
+
+def session_of(layer: Any) -> tuple[Path, str] | None:
+    """Return folder and name of the session that a layer shows; None if it does not."""
+    mark = layer.metadata.get(KEY) if isinstance(layer, Labels) else None
+    if not isinstance(mark, dict) or not {"folder", "name"} <= mark.keys():
+        return None
+    return Path(mark["folder"]), str(mark["name"])
+
+
+def layer_of_session(viewer: Viewer, folder: Path, name: str) -> Labels | None:
+    """Return the layer in a viewer that shows a session; None if none does."""
+    wanted = Path(folder).absolute(), name
+    for layer in viewer.layers:
+        if session_of(layer) == wanted:
+            return layer
+    return None
