@@ -1,0 +1,121 @@
+"""The models that a person made here by fine-tuning: one folder, a card beside each.
+
+They lie in the folder ``own`` of the cache. Nothing here needs torch; only the head of
+a file is read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_sam2.errors import InputError, ModelError
+from napari_sam2.model.download import cache_folder
+from napari_sam2.model.notes import read_notes
+from napari_sam2.model.registry import REGISTRY
+
+FOLDER = "own"
+SUFFIX, CARD_SUFFIX = ".safetensors", ".md"
+
+BASE_NOTE = "base"
+BASE_SHA256_NOTE = "base_sha256"
+BEFORE_NOTE, AFTER_NOTE = "held_out_before", "held_out_after"
+DATE_NOTE = "date"
+"""Keys of a file's metadata that say where a fine-tuned model comes from."""
+
+LONGEST_NAME = 60
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class OwnModel:
+    """A fine-tuned model of this user.
+
+    Attributes
+    ----------
+    name
+        What the person called it.
+    path
+        Its file, which goes wherever a model is asked for.
+    base
+        Name of the model that it was made from; empty if unknown.
+    summary
+        Its card in one line.
+    """
+
+    name: str
+    path: Path
+    base: str
+    summary: str
+
+    @property
+    def card(self) -> str:
+        """The card that was written with it; the summary if it is gone."""
+        try:
+            return self.path.with_suffix(CARD_SUFFIX).read_text(encoding="utf-8")
+        except OSError:
+            return self.summary
+
+
+def own_folder() -> Path:
+    """Return the folder of own models; it need not exist."""
+    return cache_folder() / FOLDER
+
+
+def own_models() -> list[OwnModel]:
+    """Return all own models by name; a file that is broken says so in its summary."""
+    found = sorted(own_folder().glob(f"*{SUFFIX}"), key=lambda path: path.stem.lower())
+    return [_described(path) for path in found]
+
+
+def own_model_path(name: str) -> Path:
+    """Return where an own model of this name lies, or would lie.
+
+    Raises
+    ------
+    InputError
+        If no model can be called so: letters, digits, ``.``, ``_``, ``-`` are allowed,
+        the names of published models are not.
+    """
+    if not _NAME.fullmatch(name) or len(name) > LONGEST_NAME or name.endswith("."):
+        raise InputError(
+            f"model name {name!r}: use letters, digits, '-' and '_', such as my-cells"
+        )
+    known = {one.lower() for entry in REGISTRY.values() for one in _names(entry.file)}
+    if name.lower() in known | {one.lower() for one in REGISTRY}:
+        raise InputError(
+            f"model name {name!r} is that of a published model: choose another"
+        )
+    return own_folder() / f"{name}{SUFFIX}"
+
+
+def free_name(wanted: str) -> str:
+    """Return a name that no own model has: the wanted one, or with a number."""
+    name, number = wanted, 2
+    while own_model_path(name).exists():
+        name, number = f"{wanted}-{number}", number + 1
+    return name
+
+
+def _names(file: str) -> tuple[str, str]:
+    return file, Path(file).stem
+
+
+def _described(path: Path) -> OwnModel:
+    try:
+        notes = read_notes(path)
+    except ModelError as error:
+        return OwnModel(path.stem, path, "", str(error))
+    return OwnModel(path.stem, path, notes.get(BASE_NOTE, ""), _summary(notes))
+
+
+def _summary(notes: Mapping[str, str]) -> str:
+    text = f"Fine-tuned from {notes.get(BASE_NOTE, 'an unknown model')}"
+    if DATE_NOTE in notes:
+        text += f" on {notes[DATE_NOTE]}"
+    if BEFORE_NOTE in notes and AFTER_NOTE in notes:
+        before, after = notes[BEFORE_NOTE], notes[AFTER_NOTE]
+        text += f": J on held-out frames {before} → {after}"
+    return f"{text}."
