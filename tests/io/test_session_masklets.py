@@ -66,6 +66,7 @@ def store(tmp_path):
     for frame in range(FRAMES - 1):  # the last one was not tracked
         logits = np.zeros((2, 8, 8), np.float32)
         store.write(FrameResult(frame, labels_of(frame), IDS, logits, scores))
+    store.finish()
     document = store.read_session()
     first, second = document.book.objects
     locked = replace(first, locked=FrameSet.of([1]), reviewed=FrameSet.of([1, 3]))

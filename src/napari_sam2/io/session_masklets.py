@@ -96,7 +96,7 @@ def read_vouched(session: MaskletSession, *, max_side: int = 0) -> VouchedMaskle
     """
     store = OmeZarrLabelStore.open(session.folder, session.name, "r")
     document = store.read_session()
-    trusted = trusted_frames(document, store.whole_frames, session.objects)
+    trusted = trusted_frames(document, tracked_frames(store), session.objects)
     frames = FrameSet.of(frame for kept in trusted.values() for frame in kept)
     if not frames:
         raise InputError(
@@ -129,8 +129,18 @@ def read_vouched(session: MaskletSession, *, max_side: int = 0) -> VouchedMaskle
     )
 
 
+def tracked_frames(store: OmeZarrLabelStore) -> dict[int, FrameSet]:
+    """Return object → frames that it was followed to."""
+    known = ~np.isnan(store.read_score_table("object_score"))
+    known &= store.whole_frames[:, None]
+    columns = zip(store.object_ids, known.T, strict=True)
+    return {one: FrameSet.of(np.flatnonzero(at).tolist()) for one, at in columns}
+
+
 def trusted_frames(
-    document: SessionDocument, whole: np.ndarray, objects: Sequence[int] | None
+    document: SessionDocument,
+    tracked: Mapping[int, FrameSet],
+    objects: Sequence[int] | None,
 ) -> dict[int, FrameSet]:
     """Return object → frames on which its mask is taken as true.
 
@@ -138,8 +148,8 @@ def trusted_frames(
     ----------
     document
         The session.
-    whole
-        ``(T,)`` bool: frames that were tracked.
+    tracked
+        Object → frames that it was followed to.
     objects
         See `MaskletSession`.
 
@@ -152,14 +162,14 @@ def trusted_frames(
     if objects is None:
         found = {one.object_id: one.locked | one.reviewed for one in book.objects}
         return {one: frames for one, frames in found.items() if frames}
-    tracked = FrameSet.of(np.flatnonzero(whole).tolist())
     chosen = {}
     for one in objects:
         if one not in book:
             known = ", ".join(str(thing.object_id) for thing in book.objects)
             raise InputError(f"there is no object {one}: the session has {known}")
         state = book[one]
-        chosen[one] = (state.locked | state.reviewed) or (tracked - state.stale)
+        followed = tracked.get(one, FrameSet()) - state.stale
+        chosen[one] = (state.locked | state.reviewed) or followed
     return chosen
 
 
