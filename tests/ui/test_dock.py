@@ -22,6 +22,8 @@ from napari_sam2.session.state import BookState
 from napari_sam2.ui.engine import BookReturned, FrameChanged, TrackingEngine
 from napari_sam2.ui.jobs import Priority
 
+PATIENCE = 60_000
+
 OPEN_THE_DOCK = """
 import sys, napari, numpy as np
 viewer = napari.Viewer(show=False)
@@ -397,6 +399,30 @@ def test_what_was_tracked_is_no_longer_stale_unless_it_was_corrected(dock_with_m
     assert 7 in dock.conductor.book[2].stale
 
 
+def test_a_session_is_opened_in_another_window(open_dock, answered):
+    _, dock = open_dock()
+    dock.conductor.set_prompt(FramePrompt(1, 2, (PointPrompt(30, 40),)))
+    answered(dock)
+    dock.conductor.rename(1, "mother")
+    dock.conductor.lock(1, FrameSet.of([5]))
+    dock.conductor.save()
+    answered(dock)
+    labels, folder = np.array(dock.masklets.layer.data[2]), dock.output_panel.folder
+    dock.conductor.worker.close()
+    viewer, other = open_dock()
+    other.conductor.open_session(folder)
+    answered(other)
+    assert other.output_panel.folder == folder
+    (thing,) = other.conductor.book.objects
+    assert (thing.name, thing.anchors, 5 in thing.locked) == ("mother", (2,), True)
+    viewer.dims.set_current_step(0, 2)
+    answered(other)
+    np.testing.assert_array_equal(other.masklets.layer.data[2], labels)
+    other.conductor.undo()
+    answered(other)
+    assert not other.conductor.book[1].locked
+
+
 def test_closing_the_dock_leaves_no_trace(open_dock, answered, qtbot):
     viewer, dock = open_dock()
     dock.prompt_panel.new_points_button.click()
@@ -410,7 +436,7 @@ def test_closing_the_dock_leaves_no_trace(open_dock, answered, qtbot):
         viewer.window.remove_dock_widget(dock)
         dock.deleteLater()
     assert queue.is_closed
-    assert not queue.has_work
+    qtbot.waitUntil(lambda: not queue.has_work, timeout=PATIENCE)
     assert not points.keymap
     # None of these reaches the dock any more.
     points.add((0, 50, 60))

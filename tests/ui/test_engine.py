@@ -1,7 +1,9 @@
 """The engine without a window: a toy network, a real label store."""
 
 import itertools
+import shutil
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from tests.ui.engine_steps import Table, click, done_frames, movie_input
 
 from napari_sam2.errors import InputError, ModelError, OutputError
 from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
+from napari_sam2.io.session_document import SessionDocument
 from napari_sam2.prompts import FramePrompt, MaskPrompt
 from napari_sam2.session.frame_set import FrameSet
 from napari_sam2.session.plan import Direction
@@ -23,6 +26,7 @@ from napari_sam2.ui.engine import (
     Request,
     Said,
     Scored,
+    ScoresRead,
     StoreReady,
     TrackingEngine,
     Warmed,
@@ -377,3 +381,47 @@ def test_a_run_goes_on_in_another_thread_after_a_pause(table):
     thread.start()
     thread.join(60)
     assert max(done_frames(rest)) == 11
+
+
+# --- Sessions
+
+
+def reopened(table):
+    """Somebody who opens a copy of the folder, with another engine."""
+    folder = table.request.folder.with_name("copy.zarr")
+    shutil.copytree(table.request.folder, folder)
+    other = Table(replace(table.request, folder=folder), table.book.frame_count)
+    (read,) = other.engine.read_session(folder)
+    other.book.replace(read.document.book)
+    events = list(other.engine.adopt(other.request, read.document.book))
+    return other, read, events
+
+
+def test_a_session_is_reopened_with_everything_and_goes_on(table):
+    table.say(click(1, 0, (30, 40)), click(2, 0, (70, 90)))
+    table.track()
+    table.follow(table.book.lock(2, FrameSet.of([3])))
+    table.follow(table.book.rename(1, "mother"))
+    document = SessionDocument(book=table.book.state, frame_index=7)
+    list(table.engine.save(table.request, document))
+    labels = [table.labels(frame) for frame in range(12)]
+    other, read, events = reopened(table)
+    assert read.document.frame_index == 7
+    assert read.shape == (12, 96, 112)
+    assert read.document.book[1].name == "mother"
+    assert 3 in read.document.book[2].locked
+    assert not any(thing.stale for thing in read.document.book.objects)
+    (ready,) = of_kind(StoreReady, events)
+    (scores,) = of_kind(ScoresRead, events)
+    np.testing.assert_array_equal(
+        scores.tables.area[5], [(labels[5] == 1).sum(), (labels[5] == 2).sum()]
+    )
+    np.testing.assert_array_equal(ready.array[5], labels[5])
+    # A repair replays the stored anchors: it gives what it would have given before.
+    for one in (table, other):
+        one.say(click(1, 6, (50, 60)))
+        one.track(is_repair=True)
+    np.testing.assert_array_equal(other.labels(9), table.labels(9))
+    other.turn(other.engine.undo)
+    other.turn(other.engine.undo)
+    np.testing.assert_array_equal(other.labels(9), labels[9])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
@@ -113,6 +114,17 @@ class BookDesk(QObject):
             self._follow(request, edit)
         sitting.is_new = False
         self._submit(partial(self.engine.show, request), key="show")
+
+    def open_session(self, folder: Path) -> None:
+        """Look for a session in a folder; `happened` brings a `SessionRead`."""
+        self._submit(partial(self.engine.read_session, folder))
+
+    def go_on_with(self, request: Request, book: BookState) -> None:
+        """Go on with the session that was read from the request's folder."""
+        sitting = self._sittings.put(request, book)
+        sitting.is_new = False
+        self._sit_down(sitting)
+        self._submit(partial(self.engine.adopt, request, book))
 
     def save(self) -> None:
         """Save the session, in the worker."""

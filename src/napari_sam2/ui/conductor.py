@@ -6,22 +6,22 @@ Knows the book, the engine and the worker; no panels and no layers.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
-from napari_sam2.errors import InputError
 from napari_sam2.prompts import FramePrompt
 from napari_sam2.session.frame_set import FrameSet
 from napari_sam2.session.prompt_book import Edit, PromptBook
 from napari_sam2.ui.book_desk import BookDesk
+from napari_sam2.ui.book_verbs import flipped, in_one_step, taken_in
 from napari_sam2.ui.drawn_prompts import drawn_prompts
 from napari_sam2.ui.engine import Event, Order, Request
 from napari_sam2.ui.jobs import Priority
 from napari_sam2.ui.owed_masks import Ticket
 from napari_sam2.ui.point_prompts import Place
+from napari_sam2.ui.prompt_intake import Intake
 from napari_sam2.ui.run_control import RunControl
 from napari_sam2.ui.sittings import Sitting
 
@@ -170,6 +170,10 @@ class Conductor(BookDesk):
         self._remember(prompts)
         self._edit(lambda book: book.set_prompts(prompts, text))
 
+    def take_in(self, intake: Intake) -> None:
+        """Take objects in from elsewhere, in one step."""
+        self._edit(lambda book: taken_in(book, intake))
+
     def clear_prompt(self, object_id: int, frame_index: int) -> None:
         """Take back what was said about an object on a frame."""
         self._edit(lambda book: book.clear_prompt(object_id, frame_index))
@@ -194,7 +198,7 @@ class Conductor(BookDesk):
         """Turn the click that was made last round: inside, or outside."""
         if self._last_said is not None:
             object_id, frame_index = self._last_said
-            self._edit(lambda book: _flipped(book, object_id, frame_index))
+            self._edit(lambda book: flipped(book, object_id, frame_index))
 
     def stroke(self, frame_index: int, before: np.ndarray, after: np.ndarray) -> None:
         """Say that a frame is as somebody drew it: ``(Y, X)`` labels."""
@@ -353,37 +357,3 @@ class Conductor(BookDesk):
             # It repairs what was stale before; afterwards it begins anew.
             self.runs.stop()
             self._repair_due.start()
-
-
-def in_one_step(
-    book: PromptBook, text: str, verbs: Callable[[PromptBook], None]
-) -> Edit | None:
-    """Let several verbs be one step of the history: all of them, or none.
-
-    Raises
-    ------
-    InputError
-        If one of the verbs cannot be done.
-    """
-    before = book.state
-    with book.changed.blocked():
-        try:
-            verbs(book)
-        except InputError:
-            book.replace(before)
-            raise
-    return None if book.state is before else Edit(text, before, book.state)
-
-
-def _flipped(book: PromptBook, object_id: int, frame_index: int) -> Edit | None:
-    """Turn the last point of an object on a frame round."""
-    said = (
-        book.state[object_id].prompt_at(frame_index)
-        if object_id in book.state
-        else None
-    )
-    if said is None or not said.points:
-        return None
-    last = said.points[-1]
-    points = (*said.points[:-1], replace(last, positive=not last.positive))
-    return book.set_prompt(replace(said, points=points))

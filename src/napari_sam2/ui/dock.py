@@ -7,13 +7,13 @@ lets the engine do the rest in the worker; here the one is connected to the othe
 from __future__ import annotations
 
 from collections.abc import Hashable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QWidget
 
 from napari_sam2.errors import InputError, NapariSam2Error
-from napari_sam2.io.session_document import SessionDocument
 from napari_sam2.session.book_changes import changes
 from napari_sam2.session.plan import Direction
 from napari_sam2.session.prompt_book import Edit
@@ -32,6 +32,7 @@ from napari_sam2.ui.engine import (
     Pictured,
     Request,
     Said,
+    SessionRead,
     StoreReady,
 )
 from napari_sam2.ui.input_panel import InputPanel
@@ -48,16 +49,18 @@ from napari_sam2.ui.points_layer import NEGATIVE_COLOR, POSITIVE_COLOR, object_c
 from napari_sam2.ui.preferences import read_preferences
 from napari_sam2.ui.prompt_marks import PromptMarks
 from napari_sam2.ui.prompt_panel import PromptPanel
+from napari_sam2.ui.prompt_sources import PromptSources
+from napari_sam2.ui.prompt_taking import PromptTaking
 from napari_sam2.ui.selection import Selection
-from napari_sam2.ui.session_memo import document_of
-from napari_sam2.ui.status_line import StatusLine
+from napari_sam2.ui.session_opening import document_of, open_session
+from napari_sam2.ui.status_line import StatusLine, answer_text
 from napari_sam2.ui.timeline_panel import TimelinePanel
 from napari_sam2.ui.tool_bindings import ToolKeys
 from napari_sam2.ui.track_panel import TrackPanel
 
 if TYPE_CHECKING:
     import napari.viewer
-    from napari.layers import Image
+    from napari.layers import Image, Labels
 
 FIRST_STEPS = "Choose the movie, switch on the SAM 2 tool (W), and click on a cell."
 STRIP_NAME = "SAM 2 timeline"
@@ -98,6 +101,11 @@ class TrackerDock(QWidget):
         self.conductor.live_repair = self.track_panel.live_repair
         self.status.say(FIRST_STEPS)
 
+    @property
+    def viewer(self) -> napari.viewer.Viewer:
+        """The viewer that the dock belongs to."""
+        return self._viewer
+
     def _create(self) -> None:
         viewer, connections = self._viewer, self._connections
         self.preferences = read_preferences()
@@ -105,6 +113,7 @@ class TrackerDock(QWidget):
         self.model_panel = ModelPanel(self.preferences)
         self.prompt_panel = PromptPanel(viewer, connections)
         self.prompt_panel.show_polarity_colors(POSITIVE_COLOR, NEGATIVE_COLOR)
+        self.prompt_sources = PromptSources(viewer, connections)
         self.object_panel = ObjectPanel()
         self.track_panel = TrackPanel(self.preferences)
         self.output_panel = OutputPanel()
@@ -112,8 +121,8 @@ class TrackerDock(QWidget):
         self.plots_panel = PlotsPanel()
         self.status = StatusLine(viewer)
         self.masklets = MaskletLayer(viewer, self)
-        self.conductor = Conductor(self._request, self)
-        self.conductor.document_of = self._document
+        self.conductor = Conductor(self.request, self)
+        self.conductor.document_of = partial(document_of, self)
         self.selection = Selection(self)
         self.frame_cursor = Cursor(viewer, self._movie, connections, self)
         self.keys = ToolKeys(self)
@@ -122,6 +131,7 @@ class TrackerDock(QWidget):
         self.verbs = KeyVerbs(
             self.keys, self.conductor, self.selection, self.frame_cursor
         )
+        self.taking = PromptTaking(self)
         self.files = ModelFiles(self.model_panel, self.status.complain, self)
 
     def _lay_out(self) -> None:
@@ -130,6 +140,7 @@ class TrackerDock(QWidget):
             section(self.input_panel, is_open=True),
             section(self.model_panel, is_open=False),
             section(self.prompt_panel, is_open=True),
+            section(self.prompt_sources, is_open=False),
             section(self.object_panel, is_open=True),
             section(self.track_panel, is_open=True),
             section(self.output_panel, is_open=True),
@@ -146,6 +157,7 @@ class TrackerDock(QWidget):
         self.input_panel.picture_requested.connect(self.conductor.picture)
         self.model_panel.model_changed.connect(self._on_input_changed)
         self.output_panel.folder_changed.connect(self._on_folder_changed)
+        self.output_panel.open_requested.connect(self.conductor.open_session)
         self.frame_cursor.moved.connect(self._on_moved)
         self.prompt_panel.new_points_requested.connect(self._on_new_points_requested)
         self.prompt_panel.points_changed.connect(self._on_points_changed)
@@ -160,8 +172,8 @@ class TrackerDock(QWidget):
         conductor.answered.connect(self._on_answered)
         conductor.tracked.connect(self._on_tracked)
         conductor.returned.connect(self._on_returned)
-        conductor.runs.started.connect(self._on_started)
-        self.masklets.painted.connect(self._on_painted)
+        conductor.runs.started.connect(partial(self._set_tracking, True))
+        self.masklets.layer_added.connect(self._on_layer_added)
 
     # --- What the panels ask
 
@@ -175,11 +187,9 @@ class TrackerDock(QWidget):
         self.status.say("Click on a cell. N begins the next object.")
 
     def _on_points_changed(self) -> None:
-        points = self.prompt_panel.points
-        if points is None:
-            return
         try:
-            self.marks.use_points(points)
+            if self.prompt_panel.points is not None:
+                self.marks.use_points(self.prompt_panel.points)
         except NapariSam2Error as error:
             self.status.complain(error)
         else:
@@ -198,12 +208,8 @@ class TrackerDock(QWidget):
         self.conductor.stop()
         self.status.say("Stopping after this frame …")
 
-    def _on_painted(self, *stroke: Any) -> None:
-        if stroke:
-            self.conductor.stroke(*stroke)
-
     def _on_input_changed(self) -> None:
-        """Go to the masklets of another movie or model, or to a new folder for them."""
+        """Go to the masklets of another movie or model."""
         self._request_key = self._choices()
         layer = self.input_panel.layer
         if layer is None or self._request_key is None:
@@ -230,6 +236,7 @@ class TrackerDock(QWidget):
         for view in (self.object_panel, self.timeline_panel, self.plots_panel):
             view.show_state(book)
         self.model_panel.show_objects(len(book.objects))
+        self.masklets.show_book(book)
         self.tool.show_book(book)
         self.marks.show_book(book)
 
@@ -250,20 +257,24 @@ class TrackerDock(QWidget):
                 self._on_frame_done(event)
             case Pictured(_, picture):
                 self.input_panel.show_picture(picture)
+            case SessionRead():
+                open_session(self, event)
 
     def _on_labels(self, event: FrameChanged | FramesChanged) -> None:
         if isinstance(event, FrameChanged):
-            self.masklets.show_change(event.frame_index)
-            return
-        for frame_index in event.frames:
-            self.masklets.show_change(frame_index)
+            self.masklets.show_frame(event.frame_index, event.labels)
+        else:
+            self.masklets.forget_frames(event.frames)
 
     def _on_store_ready(self, event: StoreReady) -> None:
         self.masklets.show(event)
         self.masklets.set_tracking(self.conductor.is_tracking)
         if self.masklets.layer is not None:
-            self.tool.attach(self.masklets.layer, event.request.image.axes)
-            self.marks.bring_to_front()
+            self._on_layer_added(self.masklets.layer)
+
+    def _on_layer_added(self, layer: Labels) -> None:
+        self.tool.attach(layer, self.input_panel.axes())
+        self.marks.bring_to_front()
 
     def _on_frame_done(self, done: FrameDone) -> None:
         self.track_panel.show_progress(done.position, done.total)
@@ -277,16 +288,7 @@ class TrackerDock(QWidget):
         changed = changes(edit.before, edit.after)
         if self.conductor.is_tracking or not (changed.prompted or changed.cleared):
             return
-        ids = ", ".join(map(str, sorted(changed.prompted)))
-        self.status.say(
-            f"Object {ids} is there. Click again to correct it, N for the next one, "
-            "or Track."
-            if ids
-            else "Taken out."
-        )
-
-    def _on_started(self) -> None:
-        self._set_tracking(True)
+        self.status.say(answer_text(sorted(changed.prompted)))
 
     def _on_tracked(self, is_done: bool, was_cancelled: bool) -> None:
         self._set_tracking(False)
@@ -311,7 +313,14 @@ class TrackerDock(QWidget):
     def _movie(self) -> tuple[Image | None, int | None]:
         return self.input_panel.layer, self.input_panel.frame_axis
 
-    def _request(self) -> Request:
+    def request(self) -> Request:
+        """Return what the panels say now.
+
+        Raises
+        ------
+        InputError
+            If there is no movie.
+        """
         choice = self.model_panel.choice
         return Request(
             self.input_panel.image_input(),
@@ -331,11 +340,6 @@ class TrackerDock(QWidget):
             self.frame_cursor.frame_index,
         )
 
-    def _document(self, book: BookState) -> SessionDocument:
-        place = self.frame_cursor.frame_index, self.selection.current
-        live_repair = self.conductor.live_repair
-        return document_of(self._request(), book, place, live_repair=live_repair)
-
     def _choices(self) -> Hashable:
         """Return what decides which masklets are shown, besides their folder."""
         try:
@@ -343,14 +347,26 @@ class TrackerDock(QWidget):
         except NapariSam2Error:
             return None
 
+    def use_folder(self, folder: Path) -> None:
+        """Let the masklets of what is chosen now lie in a folder; tell nobody."""
+        self._request_key = self._choices()
+        self._folders[self._request_key] = folder
+        self.output_panel.show_folder(folder)
+
     def _turn_to_masklets(self) -> None:
         """Go on with the session of what is chosen now."""
-        layer = self.input_panel.layer
         try:
-            request, axes = self._request(), self.input_panel.axes()
+            request = self.request()
         except NapariSam2Error as error:
             self.status.complain(error)
             return
+        self.show_movie(request)
+        self.conductor.turn_to(request)
+        self.conductor.warm(self.frame_cursor.frame_index)
+
+    def show_movie(self, request: Request) -> None:
+        """Let all views be about a movie."""
+        layer, axes = self.input_panel.layer, request.image.axes
         if layer is None:
             return
         self.object_panel.show_movie(axes.frame_count)
@@ -359,8 +375,6 @@ class TrackerDock(QWidget):
         self.plots_panel.show_movie(axes.frame_count, request.image.calibration)
         self.tool.attach(layer, axes)
         self.marks.show_on(layer, axes)
-        self.conductor.turn_to(request)
-        self.conductor.warm(self.frame_cursor.frame_index)
 
     def _on_current(self, object_id: int) -> None:
         self.prompt_panel.show_object(object_id)

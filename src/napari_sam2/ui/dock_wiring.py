@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_sam2.ui.key_sheet import KeySheet
+
 if TYPE_CHECKING:
     from napari_sam2.ui.dock import TrackerDock
 
@@ -14,6 +16,8 @@ def connect_parts(dock: TrackerDock) -> None:
     _connect_tracking(dock)
     _connect_objects(dock)
     _connect_time(dock)
+    sheet = KeySheet(dock)
+    dock.keys.key_sheet_requested.connect(sheet.show)
 
 
 def _connect_prompts(dock: TrackerDock) -> None:
@@ -33,6 +37,10 @@ def _connect_prompts(dock: TrackerDock) -> None:
     verbs.polarity_reset.connect(lambda: prompts.set_polarity(True))
     verbs.told.connect(dock.status.say)
     conductor.hovered.connect(tool.show_hover)
+    dock.masklets.stroke_finished.connect(conductor.stroke)
+    dock.masklets.frames_wanted.connect(conductor.read_frames)
+    dock.masklets.told.connect(dock.status.say)
+    conductor.scores_changed.connect(dock.masklets.show_scores)
 
 
 def _connect_tracking(dock: TrackerDock) -> None:

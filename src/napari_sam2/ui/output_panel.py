@@ -24,6 +24,8 @@ class OutputPanel(Panel):
 
     folder_changed = Signal()
     """The person chose another folder."""
+    open_requested = Signal(object)
+    """Go on with the session in this folder, a `Path`."""
 
     def __init__(self) -> None:
         super().__init__("Masklets (OME-Zarr)")
@@ -35,6 +37,12 @@ class OutputPanel(Panel):
         row.addWidget(self.edit)
         row.addWidget(self.browse_button)
         self.add_row("Folder", row)
+        self.open_button = QPushButton("Open a session …")
+        self.open_button.setToolTip(
+            "Go on with masklets that were saved: objects, clicks, locks and undo"
+        )
+        self.add_row("", self.open_button)
+        self.open_button.clicked.connect(self._open)
         self.edit.editingFinished.connect(self._on_edited)
         self.browse_button.clicked.connect(self._browse)
         self._shown = ""
@@ -54,6 +62,7 @@ class OutputPanel(Panel):
         """Let nothing be changed while something is tracked."""
         self.edit.setDisabled(frozen)
         self.browse_button.setDisabled(frozen)
+        self.open_button.setDisabled(frozen)
 
     def _browse(self) -> None:
         chosen, _ = QFileDialog.getSaveFileName(
@@ -62,6 +71,13 @@ class OutputPanel(Panel):
         if chosen:
             self.edit.setText(chosen)
             self._on_edited()
+
+    def _open(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(
+            self, "Session to go on with", str(self.folder.parent)
+        )
+        if chosen:
+            self.open_requested.emit(Path(chosen))
 
     def _on_edited(self) -> None:
         if self.edit.text() != self._shown:

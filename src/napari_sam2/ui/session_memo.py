@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from napari_sam2.io.session_document import (
     InputMapping,
     ModelChoice,
@@ -9,10 +11,16 @@ from napari_sam2.io.session_document import (
 )
 from napari_sam2.session.state import BookState
 from napari_sam2.ui.engine import Request
+from napari_sam2.ui.input_saved import save_input
 
 
 def document_of(
-    request: Request, book: BookState, place: tuple[int, int], *, live_repair: bool
+    request: Request,
+    book: BookState,
+    place: tuple[int, int],
+    names: dict[Hashable, str],
+    *,
+    live_repair: bool,
 ) -> SessionDocument:
     """Return a session as it is saved.
 
@@ -24,6 +32,8 @@ def document_of(
         What people said.
     place
         The frame that is shown, and the current object.
+    names
+        Of all layers, by their ids.
     live_repair
         Whether corrections are followed at once.
     """
@@ -47,4 +57,5 @@ def document_of(
         frame_index=frame_index,
         selected=object_id if object_id in book else None,
         live_repair=live_repair,
+        settings={"input": save_input(image, names)},
     )

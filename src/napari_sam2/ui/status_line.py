@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from napari.utils.notifications import notification_manager, show_error
@@ -47,3 +48,14 @@ class StatusLine(QLabel):
         color = get_theme(self._viewer.theme).error.as_hex()
         self.setStyleSheet(f"QLabel {{ color: {color}; }}")
         self.setText(f"⚠ {text}")
+
+
+def answer_text(object_ids: Sequence[int]) -> str:
+    """Say that the masks of objects are there, or that some were taken out."""
+    if not object_ids:
+        return "Taken out."
+    which = ", ".join(map(str, object_ids))
+    return (
+        f"Object {which} is there. Click again to correct it, N for the next one, "
+        "or Track."
+    )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
 from napari_sam2.io.session_document import SessionDocument
 from napari_sam2.prompts import FramePrompt
-from napari_sam2.session.frame_set import FrameSet
 from napari_sam2.session.prompt_book import Edit
 from napari_sam2.session.state import BookState
 from napari_sam2.tracking.postprocess import label_image
@@ -25,6 +25,7 @@ from napari_sam2.ui.engine.events import (
 )
 from napari_sam2.ui.engine.frame_work import FrameWork
 from napari_sam2.ui.engine.loading import embed
+from napari_sam2.ui.engine.reopening import Reopening
 from napari_sam2.ui.engine.runs import Order, Runs
 from napari_sam2.ui.engine.steps import Steps
 from napari_sam2.ui.image_input_merged import small_picture
@@ -49,6 +50,7 @@ class TrackingEngine:
         self._steps = Steps(self._desk)
         self._edits = Edits(self._desk, self._steps)
         self._runs = Runs(self._desk, self._steps)
+        self._reopening = Reopening(self._desk)
 
     def store_of(self, request: Request) -> OmeZarrLabelStore | None:
         """Return the masklets of a request, if they were opened."""
@@ -184,6 +186,14 @@ class TrackingEngine:
         """Do the step again that was undone last."""
         yield from self._steps.redo(request)
 
+    def read_session(self, folder: Path) -> Iterator[Event]:
+        """Say what session is in a folder; `adopt` goes on with it."""
+        yield from self._reopening.read(folder)
+
+    def adopt(self, request: Request, book: BookState) -> Iterator[Event]:
+        """Go on with the session that was read from the request's folder."""
+        yield from self._reopening.adopt(request, book)
+
     def save(self, request: Request, document: SessionDocument) -> Iterator[Event]:
         """Save the session, if there are masklets to save it with."""
         store = self.store_of(request)
@@ -201,7 +211,7 @@ class TrackingEngine:
         store = self.store_of(request)
         if store is None:
             return
-        for frame_index in FrameSet.of(frames):
+        for frame_index in frames:
             yield FrameChanged(frame_index, store.read_labels(frame_index))
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from napari_sam2.interfaces import Calibration
+from napari_sam2.io.session_document import SessionDocument
 from napari_sam2.session.frame_set import FrameSet
 from napari_sam2.session.scores import ScoreRow, ScoreTables
 from napari_sam2.session.session import FrameDone
@@ -149,6 +151,27 @@ class BookReturned:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class SessionRead:
+    """A session was found in a folder.
+
+    Attributes
+    ----------
+    folder, document
+        Where, and what is in it.
+    calibration, shape
+        Of its masklets, ``(T, Y, X)``.
+    image
+        ``(T, Y, X)`` movie that lies in the same folder, or None.
+    """
+
+    folder: Path
+    document: SessionDocument
+    calibration: Calibration
+    shape: tuple[int, ...]
+    image: Any
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Together:
     """Events that are told together: between them nothing is stopped or put first."""
 
@@ -163,6 +186,7 @@ Event = (
     | FramesChanged
     | Scored
     | ScoresRead
+    | SessionRead
     | Warmed
     | Hovered
     | BookReturned

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from napari_sam2.model.sam2 import Sam2
+    from napari_sam2.tracking.embedding_cache import EmbeddingCache
     from napari_sam2.tracking.predictor import StreamingPredictor
 
 SMALL_IMAGE = 512
@@ -59,9 +60,12 @@ def load(name: str, progress: Callable[[int, int | None], None]) -> Loaded:
 
 
 def predictor_for(
-    loaded: Loaded, request: Request, source: FrameSource
+    loaded: Loaded,
+    request: Request,
+    source: FrameSource,
+    embeddings: EmbeddingCache | None = None,
 ) -> StreamingPredictor:
-    """Return a fresh predictor for a movie."""
+    """Return a fresh predictor for a movie; it may borrow embeddings of another."""
     from napari_sam2.tracking.predictor import StreamingPredictor
 
     return StreamingPredictor(
@@ -71,6 +75,7 @@ def predictor_for(
         device=request.device,
         precision=request.precision,
         object_batch=request.object_batch,
+        embeddings=embeddings,
     )
 
 

@@ -144,10 +144,11 @@ class Runs:
         self, request: Request, book: BookState, plan: Plan
     ) -> Generator[tuple[FrameDone, Iterable[FrameChanged | Scored]], None, None]:
         """Yield what was done on each frame, and what it looks like if it is new."""
-        loaded, _ = self._desk.prepared
+        loaded, movie = self._desk.prepared
         masklets, objects = self._desk.opened(request), _prompted(book)
         source = request.image.open()
-        predictor = predictor_for(loaded, request, source)
+        known = movie.predictor.network.embeddings
+        predictor = predictor_for(loaded, request, source, known)
         settings = (plan.direction, plan.merge)
         made_by = provenance(loaded, predictor, source, objects, settings)
         store = LastWritten(masklets.store)

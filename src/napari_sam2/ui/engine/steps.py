@@ -8,7 +8,14 @@ from napari_sam2.session.frame_set import FrameSet
 from napari_sam2.session.prompt_book import Edit
 from napari_sam2.ui.engine.desk import Desk
 from napari_sam2.ui.engine.early_steps import EarlySteps
-from napari_sam2.ui.engine.events import BookReturned, Event, FramesChanged, Request
+from napari_sam2.ui.engine.events import (
+    BookReturned,
+    Event,
+    FramesChanged,
+    Request,
+    ScoresRead,
+)
+from napari_sam2.ui.engine.score_reading import tables_of
 
 
 class Steps:
@@ -67,6 +74,7 @@ class Steps:
         yield BookReturned(returned.text, returned.state)
         if returned.frames:
             yield FramesChanged(FrameSet.of(returned.frames))
+            yield ScoresRead(tables_of(masklets.store))
 
     def _early_steps(self, request: Request) -> EarlySteps:
         return self._early.setdefault(request.masklets_key, EarlySteps())

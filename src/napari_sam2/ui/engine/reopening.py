@@ -1,0 +1,59 @@
+"""Opening a session that was saved: its store, its book, its scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import zarr
+
+from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
+from napari_sam2.session.state import BookState
+from napari_sam2.ui.engine.desk import Desk
+from napari_sam2.ui.engine.events import Event, Request, ScoresRead, SessionRead
+from napari_sam2.ui.engine.score_reading import tables_of
+
+
+class Reopening:
+    """Brings sessions back.
+
+    Parameters
+    ----------
+    desk
+        What is open.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._opened: dict[Path, OmeZarrLabelStore] = {}
+
+    def read(self, folder: Path) -> Iterator[Event]:
+        """Open a folder and say what session is in it.
+
+        Raises
+        ------
+        OutputError
+            If there is none, or it is damaged.
+        """
+        store = OmeZarrLabelStore.open(folder)
+        self._opened[folder] = store
+        document = store.read_session()
+        shape, image = tuple(store.array.shape), _image_of(store)
+        yield SessionRead(folder, document, store.calibration, shape, image)
+
+    def adopt(self, request: Request, book: BookState) -> Iterator[Event]:
+        """Go on with the session that was read last from the request's folder."""
+        store = self._opened.pop(request.folder)
+        masklets = self._desk.adopt(request, store)
+        masklets.adopt(book)
+        yield from self._desk.show(request)
+        yield ScoresRead(tables_of(store))
+
+
+def _image_of(store: OmeZarrLabelStore) -> Any:
+    """Return the movie that lies in the same folder, ``(T, Y, X)``, if one does."""
+    node = zarr.open_group(store.path, mode="r").get("0")
+    if isinstance(node, zarr.Array) and node.shape == store.array.shape:
+        return node
+    return None
