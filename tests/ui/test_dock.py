@@ -399,6 +399,30 @@ def test_what_was_tracked_is_no_longer_stale_unless_it_was_corrected(dock_with_m
     assert 7 in dock.conductor.book[2].stale
 
 
+def test_a_stroke_is_an_anchor_and_one_undo(open_dock, answered, qtbot):
+    _, dock = open_dock()
+    dock.conductor.set_prompt(FramePrompt(1, 0, (PointPrompt(30, 40),)))
+    answered(dock)
+    layer = dock.masklets.layer
+    before = np.array(layer.data[0])
+    layer.selected_label, layer.brush_size = 5, 9
+    with layer.block_history():
+        layer.paint((0, 70, 90), 5)
+    answered(dock)
+    (new,) = [one for one in dock.conductor.book.objects if one.object_id == 5]
+    np.testing.assert_array_equal(new.prompts[0].mask.mask, layer.data[0] == 5)
+    on_disk = zarr.open_array(dock.output_panel.folder / "labels/masklets/0", mode="r")
+    np.testing.assert_array_equal(on_disk[0], layer.data[0])
+    dock.conductor.undo()
+    answered(dock)
+    # Frames that are new on disk are read again when they are looked at.
+    qtbot.waitUntil(lambda: np.array_equal(layer.data[0], before), timeout=PATIENCE)
+    assert [one.object_id for one in dock.conductor.book.objects] == [1]
+    dock.conductor.redo()
+    answered(dock)
+    qtbot.waitUntil(lambda: bool((layer.data[0] == 5).any()), timeout=PATIENCE)
+
+
 def test_a_session_is_opened_in_another_window(open_dock, answered):
     _, dock = open_dock()
     dock.conductor.set_prompt(FramePrompt(1, 2, (PointPrompt(30, 40),)))
