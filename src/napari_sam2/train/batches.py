@@ -90,7 +90,13 @@ def make_batch(
     crops = stage.image_crops if in_clips else stage.crops
     objects = stage.image_objects if in_clips else stage.objects
     style = CropStyle(
-        frames, stage.size, stage.diameter, stage.motion, stage.absence, stage.reverse
+        frames,
+        stage.size,
+        stage.diameter,
+        stage.motion,
+        stage.absence,
+        stage.reverse,
+        stage.division,
     )
     clips = [make_clip(corpus, style, objects, random) for _ in range(crops)]
     batch = collate(clips, stage.prompts, random)

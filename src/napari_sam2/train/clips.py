@@ -9,6 +9,7 @@ import torch
 
 from napari_sam2.train.absence import SMALLEST_SIGHT, Scene, make_absent
 from napari_sam2.train.appearance import normalise, vary
+from napari_sam2.train.division import divide
 from napari_sam2.train.examples import UNKNOWN, Corpus, Example
 from napari_sam2.train.motion import (
     CropStyle,
@@ -67,6 +68,10 @@ def make_clip(
         ids = choose_objects(labels[0], objects, random)
         if len(ids):
             break
+    if style.frames > 1 and style.division > 0:
+        scene = Scene(frames, labels).copy()
+        _divide_some(scene, ids, style.division, random)
+        frames, labels = scene.frames, scene.labels
     if style.frames > 1 and style.absence > 0:
         scene = Scene(frames, labels)
         elsewhere = _elsewhere(corpus, example, ids, style.size, random)
@@ -76,6 +81,16 @@ def make_clip(
     if not example.is_complete:
         labels = np.where(labels == 0, UNKNOWN, labels)
     return Clip(frames, labels, visible_masks(labels, ids))
+
+
+def _divide_some(
+    scene: Scene, ids: np.ndarray, division: float, random: np.random.Generator
+) -> None:
+    """Let some objects divide, in place, after the frame where they are prompted."""
+    for object_id in np.unique(ids):
+        if random.random() < division:
+            first = int(random.integers(1, len(scene.labels)))
+            divide(scene, int(object_id), first, random)
 
 
 def disturb(

@@ -71,6 +71,8 @@ class Stage:
         Probability that an object of a clip vanishes or is covered on some frames.
     reverse
         Probability that a clip runs backwards.
+    division
+        Probability that an object of a clip divides: it is absent from then on.
     anchors
         Up to so many frames of a clip are prompted at first: the first, and others.
     corrections, correction_clicks, correcting
@@ -100,6 +102,7 @@ class Stage:
     motion: float = 1.0
     absence: float = 0.3
     reverse: float = 0.5
+    division: float = 0.0
     anchors: int = 1
     corrections: int = 0
     correction_clicks: int = 7

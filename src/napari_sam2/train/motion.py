@@ -27,6 +27,8 @@ class CropStyle:
         Probability that a followed object vanishes or is covered on some frames.
     reverse
         Probability that a clip runs backwards.
+    division
+        Probability that a followed object divides.
     """
 
     frames: int
@@ -35,6 +37,7 @@ class CropStyle:
     motion: float = 1.0
     absence: float = 0.0
     reverse: float = 0.0
+    division: float = 0.0
 
 
 def sampling_grid(

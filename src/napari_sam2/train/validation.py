@@ -146,6 +146,7 @@ def _clips(
         objects=CLIP_OBJECTS,
         prompts=PromptMix(click=1, box=1, coarse=0, mask=1, nothing=0),
         absence=ABSENCE,
+        division=0.0,
         anchors=1,
         corrections=0,
     )
