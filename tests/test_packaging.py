@@ -97,6 +97,16 @@ def test_the_source_archive_carries_real_files(distributions):
     assert {"LICENSE", "README.md", "pyproject.toml"} <= files.keys()
 
 
+def test_icons_are_in_the_wheel_and_in_the_source_archive(wheel, distributions):
+    folder = "napari_sam2/ui/icons/"
+    icons = {path.name for path in (ROOT / "src" / folder).glob("*.svg")}
+    assert "play.svg" in icons
+    assert {folder + name for name in icons} <= set(wheel.namelist())
+    with tarfile.open(distributions[1]) as archive:
+        files = {name.partition("/")[2] for name in archive.getnames()}
+    assert {f"src/{folder}{name}" for name in icons} <= files
+
+
 def test_the_wheel_is_typed(wheel):
     assert "napari_sam2/py.typed" in wheel.namelist()
 

@@ -26,6 +26,15 @@ def test_samples_are_lazy_movies_with_their_truth(sample, preset):
     assert movie.frame(0).min() <= low < high <= movie.frame(0).max()
 
 
+def test_movie_and_truth_have_one_scale_in_minutes_and_micrometers():
+    (_, shown, _), (_, hidden, _) = sample_data.bacteria()
+    for key in ("axis_labels", "scale", "units"):
+        assert shown[key] == hidden[key]
+    assert shown["scale"] == (2.0, 0.065, 0.065)
+    assert shown["units"] == ("minute", "micrometer", "micrometer")
+    assert shown["axis_labels"] == ("t", "y", "x")
+
+
 def test_the_truth_is_hidden_at_first():
     _, (_, shown, _) = sample_data.nuclei()
     assert shown["visible"] is False

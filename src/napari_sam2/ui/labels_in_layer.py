@@ -43,6 +43,11 @@ class LabelsInLayer:
         self.size = math.prod(axes.shape)
         self._is_off_plane = False
 
+    @property
+    def axes(self) -> LayerAxes:
+        """The layer's dimensions."""
+        return self._axes
+
     def __getitem__(self, key: Any) -> np.ndarray:
         """Return the part that integers and slices, or integer arrays, name."""
         if _is_list_of_points(key):

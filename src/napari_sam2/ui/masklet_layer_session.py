@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,12 @@ def session_metadata(folder: Path, name: str) -> dict[str, Any]:
 
 def session_of(layer: Any) -> tuple[Path, str] | None:
     """Return folder and name of the session that a layer shows; None if it does not."""
-    mark = layer.metadata.get(KEY) if isinstance(layer, Labels) else None
+    return marked_session(layer.metadata) if isinstance(layer, Labels) else None
+
+
+def marked_session(metadata: Mapping[str, Any]) -> tuple[Path, str] | None:
+    """Return folder and name of the session in a layer's metadata."""
+    mark = metadata.get(KEY)
     if not isinstance(mark, dict) or not {"folder", "name"} <= mark.keys():
         return None
     return Path(mark["folder"]), str(mark["name"])

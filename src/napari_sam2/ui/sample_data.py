@@ -15,37 +15,52 @@ from napari_sam2.synthetic import PRESETS, SimulatedMovie
 LayerData = tuple[Any, dict[str, Any], str]
 
 AXES = ("t", "y", "x")
+UNITS = ("minute", "micrometer", "micrometer")
 SHOWN_PERCENTILES = (0.1, 99.9)
 
 
 def nuclei() -> list[LayerData]:
     """Fluorescent nuclei that move, divide and leave."""
-    return _sample("nuclei", "Dividing nuclei")
+    return _sample("nuclei", "Dividing nuclei", (10.0, 0.5))
 
 
 def phase_contrast() -> list[LayerData]:
     """Spread cells in phase contrast."""
-    return _sample("phase", "Cells in phase contrast")
+    return _sample("phase", "Cells in phase contrast", (5.0, 0.65))
 
 
 def bacteria() -> list[LayerData]:
     """Growing and dividing rods."""
-    return _sample("bacteria", "Growing bacteria")
+    return _sample("bacteria", "Growing bacteria", (2.0, 0.065))
 
 
-def _sample(preset: str, title: str) -> list[LayerData]:
+def _sample(
+    preset: str, title: str, calibration: tuple[float, float]
+) -> list[LayerData]:
+    """Return the movie and its truth.
+
+    Parameters
+    ----------
+    preset, title
+        Which movie, and what people call it.
+    calibration
+        Minutes from frame to frame, micrometres from pixel to pixel.
+    """
     movie = SimulatedMovie(PRESETS[preset])
     limits = np.percentile(movie.frame(0), SHOWN_PERCENTILES)
     frames = _lazy(movie, movie.frame, movie.dtype)
     truth = _lazy(movie, movie.labels, np.dtype(np.uint16))
+    minutes, micrometers = calibration
+    placed = {
+        "axis_labels": AXES,
+        "scale": (minutes, micrometers, micrometers),
+        "units": UNITS,
+    }
     shown = {"contrast_limits": limits.tolist(), "colormap": "gray"}
+    hidden = {"name": f"{title} (truth)", "visible": False}
     return [
-        (frames, {"name": title, "axis_labels": AXES, **shown}, "image"),
-        (
-            truth,
-            {"name": f"{title} (truth)", "axis_labels": AXES, "visible": False},
-            "labels",
-        ),
+        (frames, {"name": title, **placed, **shown}, "image"),
+        (truth, {**hidden, **placed}, "labels"),
     ]
 
 
