@@ -1,8 +1,10 @@
-"""Make the pictures of the user guide anew.
+"""Make the pictures of the documentation anew, by doing what the tutorial says.
 
 ``python tools/with_display.py python docs/make_screenshots.py`` opens the sample movies
-in a real viewer, clicks on cells, tracks them, and saves the windows to
-``docs/images``. Settings and masklets of the person who runs it are not touched.
+in a real viewer, clicks, draws, presses keys, tracks, corrects and undoes as
+``docs/tutorial.md`` tells, and saves the windows to ``docs/images``. It stops where the
+program does not do what the tutorial promises. Settings and masklets of the person who
+runs it are not touched.
 """
 
 from __future__ import annotations
@@ -19,16 +21,20 @@ from PIL import Image
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
+    from qtpy.QtWidgets import QWidget
 
     from napari_sam2.ui.dock import TrackerDock
 
 IMAGES = Path(__file__).parent / "images"
-WINDOW = (1180, 780)
-CELLS = 6
-"""Cells that are clicked on in each sample movie."""
+WINDOW = (1260, 980)
+CELLS = 5
+"""Nuclei that are clicked on in a sample movie."""
+
+COLORS = 128
+"""Colours of a picture: it stays small, and nobody sees the difference."""
 
 PATIENCE = 600.0
-MOMENT = 0.5
+MOMENT = 0.6
 """Seconds that a window takes to be drawn."""
 
 
@@ -37,75 +43,243 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         os.environ["NAPARI_CONFIG"] = str(Path(home) / "settings.yaml")
         os.environ["HOME"] = os.environ["USERPROFILE"] = home
-        picture_nuclei()
+        os.environ["XDG_CONFIG_HOME"] = os.environ["XDG_DATA_HOME"] = home
+        follow_the_tutorial()
         picture_phase_contrast()
 
 
-def picture_nuclei() -> None:
-    """Clicks on a sample movie, and masklets while they are tracked."""
-    viewer, dock = open_sample("nuclei", "dark")
-    click_on_cells(viewer, dock)
-    save(viewer, "viewer-clicks.png")
-    dock.track_panel.track_button.click()
-    process_events(PATIENCE, lambda: dock.track_panel.bar.value() > half_full(dock))
-    viewer.dims.set_current_step(0, 20)
+def follow_the_tutorial() -> None:
+    """Do all steps of the tutorial."""
+    me = Person("nuclei", "dark")
+    dock = me.dock
+    me.save("tutorial-open.png")
+    # --- Click, preview, next nucleus
+    dock.prompt_panel.tool_button.click()
+    assert dock.tool.is_on
+    cells = me.largest_cells()
+    me.click(*cells[0])
+    me.rest()
+    assert me.labels(0).any(), "the first click has no mask"
+    me.save("tutorial-click.png")
+    me.push("N")
+    me.preview(*cells[1])
+    me.save("tutorial-preview.png")
+    me.let_go_of_shift()
+    for number, cell in enumerate(cells[1:]):
+        if number:
+            me.push("N")
+        me.click(*cell)
+        me.rest()
+    assert set(np.unique(me.labels(0))) == {0, *range(1, CELLS + 1)}
+    me.save("tutorial-clicks.png")
+    # --- Track
+    me.push("G")
+    bar = dock.track_panel.bar
+    process_events(PATIENCE, lambda: 0 < bar.maximum() / 2 < bar.value())
+    me.go_to(20)
+    me.save("tutorial-tracking.png")
+    me.rest()
+    assert me.labels(-1).any(), "the last frame has no mask"
+    # --- What is doubtful
+    me.push("J")
+    me.rest()
+    me.save("tutorial-doubtful.png")
+    repair(me)
+    save_widget(dock.input_panel, "panel-movie.png")
+    save_widget(dock.object_panel, "panel-objects.png")
+    save_widget(dock.track_panel, "panel-track.png")
+    save_widget(dock.strip, "panel-time.png")
+    me.push("Q")
     process_events(MOMENT)
-    save(viewer, "viewer-tracking.png")
-    wait_for(dock)
-    viewer.close()
+    save_widget(key_sheet(), "keys.png")
+    me.close()
+
+
+def repair(me: Person) -> None:
+    """Correct an object on a frame, see its gaps repaired, undo and redo."""
+    dock = me.dock
+    me.go_to(40)
+    object_id = dock.selection.current
+    before = np.array(me.labels(40))
+    y, x = me.somewhere_in(object_id, 40)
+    me.drag((y - 12, x - 12), (y + 12, x + 12))
+    me.rest()
+    corrected = np.array(me.labels(40))
+    assert not np.array_equal(before, corrected), "the box changed nothing"
+    me.save("tutorial-corrected.png")
+    for _ in range(1 + dock.track_panel.live_repair):
+        me.push("Z", "Control")
+        me.rest()
+    np.testing.assert_array_equal(me.labels(40), before)
+    me.push("Z", "Control", "Shift")
+    me.rest()
+    np.testing.assert_array_equal(me.labels(40), corrected)
+    me.push("K")
+    me.push("U")
+    me.rest()
+    assert 40 in dock.conductor.book[object_id].locked
 
 
 def picture_phase_contrast() -> None:
     """Finished masklets on another sample movie, in the light theme."""
-    viewer, dock = open_sample("phase_contrast", "light")
-    click_on_cells(viewer, dock)
-    dock.track_panel.track_button.click()
-    wait_for(dock)
-    viewer.dims.set_current_step(0, 30)
-    process_events(MOMENT)
-    save(viewer, "viewer-done.png")
-    viewer.close()
-
-
-def open_sample(name: str, theme: str) -> tuple[Viewer, TrackerDock]:
-    """Open a sample movie on its first frame, and the dock beside it."""
-    import napari
-
-    viewer = napari.Viewer()
-    viewer.theme = theme
-    viewer.window.resize(*WINDOW)
-    viewer.open_sample("napari-sam2", name)
-    _, dock = viewer.window.add_plugin_dock_widget("napari-sam2", "SAM 2 Tracker")
-    viewer.dims.set_current_step(0, 0)
-    process_events(MOMENT)
-    return viewer, dock
-
-
-def click_on_cells(viewer: Viewer, dock: TrackerDock) -> None:
-    """Click into the middle of the largest cells, each an object of its own."""
-    truth = np.asarray(viewer.layers[1].data[0])
-    ids, areas = np.unique(truth, return_counts=True)
-    largest = ids[1:][np.argsort(-areas[1:])][:CELLS]
-    dock.prompt_panel.new_points_button.click()
-    for number, cell in enumerate(largest):
+    me = Person("phase_contrast", "light")
+    me.dock.prompt_panel.tool_button.click()
+    for number, cell in enumerate(me.largest_cells()):
         if number:
-            dock.prompt_panel.new_object_button.click()
-        inside = np.argwhere(truth == cell)
-        from_middle = np.abs(inside - inside.mean(axis=0)).sum(axis=1)
-        dock.prompt_panel.points.add((0, *inside[from_middle.argmin()]))
-        wait_for(dock)
+            me.push("N")
+        me.click(*cell)
+        me.rest()
+    me.push("G")
+    me.rest()
+    me.go_to(30)
+    me.save("light.png")
+    me.close()
 
 
-def half_full(dock: TrackerDock) -> float:
-    """Return where the progress bar is half full."""
-    return max(dock.track_panel.bar.maximum() / 2, 1)
+class Person:
+    """Somebody at a viewer with a sample movie: mouse, keys, and eyes.
+
+    Parameters
+    ----------
+    sample
+        Which movie.
+    theme
+        Of napari.
+    """
+
+    def __init__(self, sample: str, theme: str) -> None:
+        import napari
+        from qtpy.QtWidgets import QApplication
+
+        viewer = napari.Viewer()
+        viewer.theme = theme
+        viewer.window.resize(*WINDOW)
+        viewer.open_sample("napari-sam2", sample)
+        _, dock = viewer.window.add_plugin_dock_widget("napari-sam2", "SAM 2 Tracker")
+        self.viewer: Viewer = viewer
+        self.dock: TrackerDock = dock
+        self.canvas: QWidget = next(
+            widget
+            for widget in QApplication.allWidgets()
+            if "CanvasBackend" in type(widget).__name__ and widget.isVisible()
+        )
+        process_events(MOMENT)
+        self.go_to(0)
+        viewer.reset_view()
+        process_events(MOMENT)
+
+    # --- Eyes
+
+    def largest_cells(self) -> list[tuple[float, float]]:
+        """Return ``(y, x)`` well inside of the largest cells of frame 0."""
+        truth = np.asarray(self.viewer.layers[1].data[0])
+        ids, areas = np.unique(truth, return_counts=True)
+        chosen = ids[1:][np.argsort(-areas[1:])][:CELLS]
+        return [_middle(truth == one) for one in chosen]
+
+    def labels(self, frame_index: int) -> np.ndarray:
+        """Return ``(Y, X)`` masks that are shown on a frame."""
+        layer = self.dock.masklets.layer
+        assert layer is not None
+        return np.asarray(layer.data[frame_index])
+
+    def somewhere_in(self, object_id: int, frame_index: int) -> tuple[float, float]:
+        """Return ``(y, x)`` well inside of an object."""
+        return _middle(self.labels(frame_index) == object_id)
+
+    # --- Hands
+
+    def click(self, y: float, x: float) -> None:
+        """Click on a place of the picture."""
+        from qtpy.QtCore import Qt
+        from qtpy.QtTest import QTest
+
+        QTest.mouseMove(self.canvas, self._spot(y, x))
+        process_events(0.05)
+        QTest.mouseClick(self.canvas, Qt.MouseButton.LeftButton, pos=self._spot(y, x))
+
+    def drag(self, first: tuple[float, float], last: tuple[float, float]) -> None:
+        """Drag from one place to another."""
+        from qtpy.QtCore import Qt
+        from qtpy.QtTest import QTest
+
+        button = Qt.MouseButton.LeftButton
+        QTest.mousePress(self.canvas, button, pos=self._spot(*first))
+        QTest.mouseMove(self.canvas, self._spot(*last))
+        process_events(0.05)
+        QTest.mouseRelease(self.canvas, button, pos=self._spot(*last))
+
+    def preview(self, y: float, x: float) -> None:
+        """Hold Shift over a place until the preview is there."""
+        from qtpy.QtCore import Qt
+        from qtpy.QtTest import QTest
+
+        QTest.mouseMove(self.canvas, self._spot(y, x))
+        process_events(0.2)
+        QTest.keyPress(self.canvas, Qt.Key.Key_Shift)
+        process_events(3 * MOMENT)
+
+    def let_go_of_shift(self) -> None:
+        """End a preview."""
+        from qtpy.QtCore import Qt
+        from qtpy.QtTest import QTest
+
+        QTest.keyRelease(self.canvas, Qt.Key.Key_Shift)
+        process_events(MOMENT)
+
+    def push(self, key: str, *held: str) -> None:
+        """Press a key above the picture."""
+        from qtpy.QtCore import Qt
+        from qtpy.QtTest import QTest
+
+        modifiers = Qt.KeyboardModifier.NoModifier
+        for name in held:
+            modifiers |= getattr(Qt.KeyboardModifier, f"{name}Modifier")
+        QTest.keyClick(self.canvas, getattr(Qt.Key, f"Key_{key}"), modifiers)
+        process_events(0.1)
+
+    def go_to(self, frame_index: int) -> None:
+        """Move the slider."""
+        self.viewer.dims.set_current_step(0, frame_index)
+        process_events(MOMENT)
+
+    def rest(self) -> None:
+        """Wait until clicks are answered, gaps repaired and tracking is done."""
+        # Live repair begins a moment after the last correction.
+        for _ in range(2):
+            process_events(2 * MOMENT)
+            process_events(PATIENCE, lambda: self.dock.conductor.worker.is_idle)
+        process_events(MOMENT)
+
+    def save(self, name: str) -> None:
+        """Save the whole window."""
+        save_pixels(self.viewer.screenshot(canvas_only=False, flash=False), name)
+
+    def close(self) -> None:
+        """Close the window."""
+        self.viewer.close()
+        process_events(MOMENT)
+
+    def _spot(self, y: float, x: float):  # type: ignore[no-untyped-def]
+        """Return the pixel of the canvas under which a place lies."""
+        from qtpy.QtCore import QPoint
+
+        _, y, x = self.viewer.layers[0].data_to_world((0, y, x))
+        (_, middle_y, middle_x), zoom = (
+            self.viewer.camera.center,
+            self.viewer.camera.zoom,
+        )
+        across = self.canvas.width() / 2 + (x - middle_x) * zoom
+        down = self.canvas.height() / 2 + (y - middle_y) * zoom
+        return QPoint(round(across), round(down))
 
 
-def wait_for(dock: TrackerDock) -> None:
-    """Wait until clicks are answered and tracking is done."""
-    process_events(MOMENT)
-    process_events(PATIENCE, lambda: dock.conductor.worker.is_idle)
-    process_events(MOMENT)
+def _middle(mask: np.ndarray) -> tuple[float, float]:
+    """Return the pixel ``(y, x)`` of a mask that is nearest to its middle."""
+    inside = np.argwhere(mask)
+    from_middle = np.abs(inside - inside.mean(axis=0)).sum(axis=1)
+    y, x = inside[from_middle.argmin()]
+    return float(y), float(x)
 
 
 def process_events(seconds: float, is_done: Callable[[], bool] = lambda: False) -> None:
@@ -118,11 +292,39 @@ def process_events(seconds: float, is_done: Callable[[], bool] = lambda: False) 
         time.sleep(0.01)
 
 
-def save(viewer: Viewer, name: str) -> None:
-    """Save the whole window as a PNG."""
-    pixels = viewer.screenshot(canvas_only=False, flash=False)
+def key_sheet() -> QWidget:
+    """Return the sheet of keys that is open."""
+    from qtpy.QtWidgets import QApplication
+
+    from napari_sam2.ui.key_sheet import KeySheet
+
+    return next(
+        one
+        for one in QApplication.topLevelWidgets()
+        if isinstance(one, KeySheet) and one.isVisible()
+    )
+
+
+def save_widget(widget: QWidget, name: str) -> None:
+    """Save a part of the window."""
+    from qtpy.QtGui import QImage
+
+    image = widget.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
+    rows, stride = image.height(), image.bytesPerLine()
+    memory = image.constBits()
+    if hasattr(memory, "setsize"):
+        memory.setsize(rows * stride)
+    flat = np.frombuffer(memory, np.uint8).reshape(rows, stride)
+    save_pixels(flat[:, : 3 * image.width()].reshape(rows, -1, 3), name)
+
+
+def save_pixels(pixels: np.ndarray, name: str) -> None:
+    """Save ``(Y, X, colours)`` as a small PNG."""
     IMAGES.mkdir(exist_ok=True)
-    Image.fromarray(pixels[..., :3]).save(IMAGES / name, optimize=True)
+    picture = Image.fromarray(np.ascontiguousarray(pixels[..., :3]))
+    picture.quantize(COLORS, dither=Image.Dither.NONE).save(
+        IMAGES / name, optimize=True
+    )
 
 
 if __name__ == "__main__":

@@ -132,8 +132,12 @@ def test_the_line_follows_and_leads(panel, qtbot):
 def test_plots_come_and_go(panel, qtbot):
     with qtbot.waitExposed(panel):
         panel.show()
+    assert panel.grid._shown == (Quantity.AREA, Quantity.TRUST)
     panel.buttons[Quantity.TRUST].click()
     panel.buttons[Quantity.AREA].click()
+    assert panel.grid._shown == ()
+    panel.buttons[Quantity.INTENSITY].click()
+    panel.buttons[Quantity.DISPLACEMENT].click()
     assert panel.grid._shown == (Quantity.INTENSITY, Quantity.DISPLACEMENT)
     panel.buttons[Quantity.TRUST].click()
     assert panel.grid._shown[-1] is Quantity.TRUST

@@ -94,7 +94,7 @@ class PlotGrid(QWidget):
             self._color(plot, text)
             style = {"color": text.name(), "font-size": LABEL_SIZE}
             plot.setLabel("left", curves.labels[quantity], **style)
-            if quantity is self._shown[-1]:
+            if self._shown[-1:] == (quantity,):
                 plot.setLabel("bottom", curves.time_label, **style)
             items = self._items(plot, len(curves.colors))
             for column, item in enumerate(items):

@@ -36,6 +36,9 @@ PAUSE = 250
 MOST_OBJECTS = 20
 """Objects in the plots; more could not be told apart."""
 
+AT_FIRST = (Quantity.AREA, Quantity.TRUST)
+"""Plotted at first: more would leave little of the window to the picture."""
+
 NOTHING = "Choose objects in the table, the timeline or the viewer to plot them."
 
 
@@ -224,6 +227,6 @@ class PlotsPanel(Panel):
 def _toggle(quantity: Quantity) -> QPushButton:
     button = QPushButton(quantity.capitalize())
     button.setCheckable(True)
-    button.setChecked(True)
+    button.setChecked(quantity in AT_FIRST)
     button.setToolTip(f"Plot the {quantity}")
     return button

@@ -13,7 +13,6 @@ from qtpy.QtWidgets import (
     QPushButton,
     QSizePolicy,
     QSpinBox,
-    QToolButton,
     QWidget,
 )
 
@@ -21,6 +20,8 @@ from napari_sam2.ui.connections import Connections
 from napari_sam2.ui.layer_combo import LayerCombo
 from napari_sam2.ui.panel import Panel
 from napari_sam2.ui.point_prompts import MAX_OBJECT_ID
+from napari_sam2.ui.tool_bindings import shown_key
+from napari_sam2.ui.tool_keys import key_named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,10 +65,8 @@ class PromptPanel(Panel):
         self.redo_button.clicked.connect(self.redo_requested)
 
     def _create(self, viewer: Viewer, connections: Connections) -> None:
-        self.tool_button = QToolButton()
-        self.tool_button.setSizePolicy(
-            QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed
-        )
+        self.tool_button = QPushButton()
+        self.tool_button.setCheckable(True)
         self.points_combo = LayerCombo(viewer, _is_points, connections, "our own")
         self.points_combo.setToolTip("A layer of points that are clicks")
         self.new_points_button = QPushButton("New points layer")
@@ -126,7 +125,16 @@ class PromptPanel(Panel):
 
     def set_tool(self, action: QAction) -> None:
         """Show the button of the tool on the picture."""
-        self.tool_button.setDefaultAction(action)
+        key = shown_key(key_named("toggle").keys[0])
+        button = self.tool_button
+        button.setText(f"{action.text()} ({key})")
+        button.setIcon(action.icon())
+        button.setToolTip(action.toolTip())
+        button.setChecked(action.isChecked())
+        button.clicked.connect(action.trigger)
+        # Where the tool cannot be switched on, its button stays off too.
+        action.changed.connect(lambda: button.setChecked(action.isChecked()))
+        button.clicked.connect(lambda: button.setChecked(action.isChecked()))
 
     def show_object(self, object_id: int) -> None:
         """Show which object the next click is about."""
