@@ -59,7 +59,7 @@ class AnchorArrays:
     def remove(self, columns: Sequence[int], frames: Collection[int]) -> None:
         """Forget the anchors of some objects on some frames."""
         scores = array_at(self._group, "object_score")
-        for first in range(0, scores.shape[0], BLOCK):
+        for first in sorted({frame // BLOCK * BLOCK for frame in frames}):
             block = np.array(scores[first : first + BLOCK])
             there = np.argwhere(~np.isnan(block[:, columns]))
             gone = [(row, columns[n]) for row, n in there if first + row in frames]

@@ -18,13 +18,14 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 import zarr
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from napari_sam2.errors import OutputError
 from napari_sam2.io.book_json import BookWriter, ObjectChange
+from napari_sam2.io.history_ledger import Ledger, Step
 from napari_sam2.io.kept_chunks import KeptChunks, Side, parse_chunk_key
 from napari_sam2.io.zarr_nodes import (
     PARTIAL,
@@ -80,53 +81,6 @@ class Journaled(Protocol):
         """Go on from what is on disk now, with this book."""
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-
-
-class _Ledger(_Document):
-    """Which steps there are.
-
-    Attributes
-    ----------
-    done
-        Numbers of steps that hold, ascending.
-    undone
-        Numbers of steps that were taken back, the last one last.
-    next_number
-        Never given out before.
-    texts
-        What each of them did.
-    restoring
-        Step whose chunks are being put in place, and which of its sides.
-    """
-
-    done: list[int] = []
-    undone: list[int] = []
-    next_number: int = 1
-    texts: dict[int, str] = {}
-    restoring: tuple[int, Literal["before", "after"]] | None = None
-
-    def after_restoring(self) -> _Ledger:
-        """Return the ledger once the step that is being restored is in place."""
-        if self.restoring is None:
-            return self
-        number, side = self.restoring
-        done = [one for one in self.done if one != number]
-        undone = [one for one in self.undone if one != number]
-        if side == "before":
-            undone.append(number)
-        else:
-            done.append(number)
-        return self.model_copy(
-            update={"done": done, "undone": undone, "restoring": None}
-        )
-
-
-class _Step(_Document):
-    changes: list[ObjectChange]
-
-
 class History:
     """The steps of a label group.
 
@@ -172,6 +126,11 @@ class History:
         """Number of the last step that holds; 0 before the first."""
         return self._ledger.done[-1] if self._ledger.done else 0
 
+    @property
+    def book(self) -> BookState:
+        """The book as the worker knows it: at the end of the last step."""
+        return self._owner.read_book() if self._after is None else self._after
+
     def begin(self, text: str, before: BookState, after: BookState) -> None:
         """Open a step: what is written from now on belongs to it.
 
@@ -191,20 +150,19 @@ class History:
             If the disk refuses.
         """
         with self._owner.writing("record a step"):
+            self._end_restoring()
             self.renew_after(before)
             self._close()
             self._owner.settle()
             ledger = self._ledger
             number = ledger.next_number
-            step = _Step.model_construct(changes=self._books.changes(before, after))
+            step = Step.model_construct(changes=self._books.changes(before, after))
             self._group().create_group(
                 str(number), attributes={STEP: step.model_dump_json()}, overwrite=True
             )
             texts = {one: ledger.texts[one] for one in ledger.done} | {number: text}
             self._record(
-                _Ledger(
-                    done=[*ledger.done, number], next_number=number + 1, texts=texts
-                )
+                Ledger(done=[*ledger.done, number], next_number=number + 1, texts=texts)
             )
             self._remove(ledger.undone)
             self._open = self._chunks(number)
@@ -214,11 +172,12 @@ class History:
         """Say what the book is like at the end of the open step."""
         if self._open is None or self._before is None or book is self._after:
             return
-        changes = self._books.changes(self._before, book)
-        if changes != self._changes:
-            group = group_at(self._group(), str(self.position))
-            step = _Step.model_construct(changes=changes)
-            replace_attributes(group, {STEP: step.model_dump_json()})
+        with self._owner.writing("record a step"):
+            changes = self._books.changes(self._before, book)
+            if changes != self._changes:
+                group = group_at(self._group(), str(self.position))
+                step = Step.model_construct(changes=changes)
+                replace_attributes(group, {STEP: step.model_dump_json()})
         self._after, self._changes = book, changes
 
     def cover(self) -> None:
@@ -227,8 +186,7 @@ class History:
         Undoing a step below would otherwise mix what it knows with what it does not.
         """
         if self._open is None and (self._ledger.done or self._ledger.undone):
-            book = self._owner.read_book()
-            self.begin(ELSEWHERE, book, book)
+            self.begin(ELSEWHERE, self.book, self.book)
 
     def preserve(self, key: str) -> None:
         """Keep the chunk of a key below the label group that is about to change."""
@@ -248,6 +206,9 @@ class History:
         OutputError
             If the disk refuses; the next opening of the store ends the undo.
         """
+        ended = self._ended("before")
+        if ended is not None:
+            return ended
         done = self._ledger.done
         return self._restore(done[-1], "before", current) if done else None
 
@@ -264,6 +225,9 @@ class History:
         OutputError
             If the disk refuses; the next opening of the store ends the redo.
         """
+        ended = self._ended("after")
+        if ended is not None:
+            return ended
         undone = self._ledger.undone
         return self._restore(undone[-1], "after", current) if undone else None
 
@@ -323,29 +287,44 @@ class History:
         with self._owner.writing("undo" if side == "before" else "redo"):
             if current is not None:
                 self.renew_after(current)
-            book = current or self._current_book()
+            self._after = current or self.book
             self._close()
             self._owner.settle()
-            step, chunks = self._step(number), self._chunks(number)
-            frames = chunks.frames()
-            if frames:
+            chunks = self._chunks(number)
+            if chunks.frames():
                 self._owner.unfinish()
             if side == "before":
                 chunks.keep_after()
             self._record(self._ledger.model_copy(update={"restoring": (number, side)}))
-            chunks.restore(side)
-            turn = self._books.undone if side == "before" else self._books.redone
-            book = turn(book, step.changes)
-            self._record(self._ledger.after_restoring())
-            self._after = book
-            self._owner.adopt(book)
-            return Returned(self._ledger.texts[number], book, frames)
+            return self._put_in_place(number, side)
+
+    def _ended(self, side: Side) -> Returned | None:
+        """End what the disk refused; return it if that is what is asked for now."""
+        restoring = self._ledger.restoring
+        with self._owner.writing("undo"):
+            ended = self._end_restoring()
+        return ended if restoring is not None and restoring[1] == side else None
+
+    def _end_restoring(self) -> Returned | None:
+        """End an undo or a redo that the disk refused in the middle, if there is one.
+
+        What was kept of both sides is whole; keeping a half restored one would not be.
+        """
+        restoring = self._ledger.restoring
+        return None if restoring is None else self._put_in_place(*restoring)
+
+    def _put_in_place(self, number: int, side: Side) -> Returned:
+        step, chunks = self._step(number), self._chunks(number)
+        chunks.restore(side)
+        turn = self._books.undone if side == "before" else self._books.redone
+        book = turn(self.book, step.changes)
+        self._record(self._ledger.after_restoring())
+        self._after = book
+        self._owner.adopt(book)
+        return Returned(self._ledger.texts[number], book, chunks.frames())
 
     def _chunks(self, number: int) -> KeptChunks:
         return KeptChunks(self._folder, self._path(number))
-
-    def _current_book(self) -> BookState:
-        return self._owner.read_book() if self._after is None else self._after
 
     def _close(self) -> None:
         self._open = None
@@ -357,23 +336,23 @@ class History:
     def _path(self, number: int) -> Path:
         return self._folder / self._run.basename / HISTORY / str(number)
 
-    def _read_ledger(self) -> _Ledger:
+    def _read_ledger(self) -> Ledger:
         node = self._run.get(HISTORY)
         if not isinstance(node, zarr.Group):
-            return _Ledger()
+            return Ledger()
         try:
-            return _Ledger.model_validate_json(attributes_of(node).get(LEDGER, "{}"))
+            return Ledger.model_validate_json(attributes_of(node).get(LEDGER, "{}"))
         except ValidationError as error:
             raise self._damaged(error) from error
 
-    def _record(self, ledger: _Ledger) -> None:
+    def _record(self, ledger: Ledger) -> None:
         replace_attributes(self._group(), {LEDGER: ledger.model_dump_json()})
         self._ledger = ledger
 
-    def _step(self, number: int) -> _Step:
+    def _step(self, number: int) -> Step:
         group = group_at(self._group(), str(number))
         try:
-            return _Step.model_validate_json(attributes_of(group)[STEP])
+            return Step.model_validate_json(attributes_of(group)[STEP])
         except (KeyError, ValidationError) as error:
             raise self._damaged(error) from error
 
