@@ -102,7 +102,7 @@ class TrackedFrames:
         self._frames = {}
         with book.changed.blocked():
             for one, done in frames.items():
-                if one in book.state and _same(self._prompts[one], book.state, one):
+                if one in book.state and _same(self._prompts.get(one), book.state, one):
                     book.mark_tracked(one, FrameSet.of(done))
         return book.state is not before
 

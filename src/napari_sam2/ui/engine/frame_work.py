@@ -138,6 +138,7 @@ class FrameWork:
         seen = {one: self._masklets.seen.get((one, frame_index)) for one in gone}
         absent = self._masks.absent_logits()
         self._movie.answers.forget((one, frame_index) for one in gone)
+        self._masklets.store.remove_anchors(gone, [frame_index])
         for one in gone:
             self._masklets.forget((one, frame_index))
         return self._masks.with_logits(
@@ -160,6 +161,7 @@ class FrameWork:
             return {}
         for place in [at for at in self._masklets.said if at[0] in removed]:
             self._movie.answers.forget([place])
+            store.remove_anchors([place[0]], [place[1]])
             self._masklets.forget(place)
         found = frames_of(store, list(gone))
         left = {
@@ -177,6 +179,7 @@ class FrameWork:
     def take_over(self, kept: int, gone: int) -> None:
         """Let the answers to an object's prompts be those of another one."""
         masklets = self._masklets
+        self._make_room([kept])
         for place in [at for at in masklets.said if at[0] == gone]:
             frame, anchor = place[1], masklets.anchors[place]
             prompt = self._book[kept].prompt_at(frame)
@@ -185,6 +188,7 @@ class FrameWork:
                 masklets.note(prompt, moved)
                 masklets.store.write_anchor(moved)
             self._movie.answers.forget([place])
+            masklets.store.remove_anchors([gone], [frame])
             masklets.forget(place)
 
     def merged(self, frame_index: int, kept: int, gone: int) -> FrameResult:
@@ -204,6 +208,9 @@ class FrameWork:
 
     def write_answer(self, answer: Answer) -> None:
         """Write a frame with the answers on it."""
+        # A process that is killed here must not leave the anchor of an earlier prompt.
+        ids = [prompt.object_id for prompt in answer.prompts]
+        self._masklets.store.remove_anchors(ids, [answer.result.frame_index])
         self.write(answer.result)
         for prompt in answer.prompts:
             for anchor in answer.anchors:
@@ -213,10 +220,13 @@ class FrameWork:
 
     def write(self, result: FrameResult) -> None:
         """Write a frame; objects that are new to the store get room."""
+        self._make_room(result.object_ids)
+        self._masklets.store.write(result)
+
+    def _make_room(self, object_ids: Sequence[int]) -> None:
         store = self._masklets.store
-        if not set(result.object_ids) <= set(store.object_ids):
+        if not set(object_ids) <= set(store.object_ids):
             store.add_objects(thing.as_prompted() for thing in self._book.objects)
-        store.write(result)
 
 
 def events_of(result: FrameResult, dtype: np.dtype) -> Iterator[FrameChanged | Scored]:

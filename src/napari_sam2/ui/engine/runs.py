@@ -15,7 +15,7 @@ from napari_sam2.interfaces import FrameResult
 from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
 from napari_sam2.io.prefetch import PrefetchingFrameSource
 from napari_sam2.prompts import PromptedObject
-from napari_sam2.session.frame_set import NO_FRAMES, FrameSet
+from napari_sam2.session.frame_set import FrameSet
 from napari_sam2.session.plan import (
     AROUND_A_FRAME,
     Direction,
@@ -26,6 +26,7 @@ from napari_sam2.session.plan import (
 )
 from napari_sam2.session.prompt_book import Edit
 from napari_sam2.session.session import FrameDone, Session
+from napari_sam2.session.staleness import is_same_prompt, lives
 from napari_sam2.session.state import BookState
 from napari_sam2.session.sweeps import sweeps
 from napari_sam2.ui.engine.desk import Desk, Masklets
@@ -98,6 +99,26 @@ class LastWritten:
         self.result = result
 
 
+class Written:
+    """Frames that a run has written since the last step of the history."""
+
+    def __init__(self) -> None:
+        self._frames: dict[int, set[int]] = {}
+
+    def note(self, done: FrameDone) -> None:
+        """Take note of a frame."""
+        for one in done.object_ids:
+            self._frames.setdefault(one, set()).add(done.frame_index)
+
+    def marked(self, book: BookState) -> BookState:
+        """Return a book in which these frames are not stale."""
+        return book.with_objects(
+            replace(thing, stale=thing.stale - FrameSet.of(self._frames[one]))
+            for one in self._frames
+            if one in book and (thing := book[one]).stale
+        )
+
+
 class Runs:
     """Tracks what the book says.
 
@@ -114,31 +135,56 @@ class Runs:
         self._steps = steps
 
     def run(self, request: Request, book: BookState, order: Order) -> Iterator[Event]:
-        """Track, or repair; everything that is prompted was answered before."""
+        """Track, or repair; everything that is prompted was answered before.
+
+        Where prompts or locks of its objects change meanwhile, it is planned anew.
+        """
         masklets = self._desk.opened(request)
+        history = masklets.store.history
         plan = self._plan(masklets, request, book, order)
         if plan is None:
             yield Said(NOTHING_TO_REPAIR)
             return
-        masklets.interrupted = plan
-        edit = Edit(order.text, book, book)
-        self._steps.record(request, edit)
-        left = {thing.object_id: thing.stale for thing in book.objects}
-        position = masklets.store.history.position
-        with closing(self._propagate(request, book, plan)) as events:
-            for done, shown in events:
-                if done.written:
-                    here = FrameSet.of([done.frame_index])
-                    for one in done.object_ids:
-                        left[one] = left.get(one, NO_FRAMES) - here
-                yield Together((*shown, done))
-                if masklets.store.history.position != position:
-                    # Somebody did something else meanwhile: what follows is ours again.
-                    self._steps.record(request, edit)
-                    position = masklets.store.history.position
-        masklets.interrupted = None
-        if not any(left.values()):
+        self._steps.record(request, Edit(order.text, book, book))
+        while plan is not None:
+            masklets.interrupted = plan
+            yield from self._follow(request, book, plan, order.text)
+            masklets.interrupted = None
+            planned, book = book, history.book
+            if _holds(planned, book, masklets.store.frame_count):
+                break
+            plan = self._plan(masklets, request, book, order, is_rest=True)
+            if plan is not None:
+                history.begin(order.text, book, book)
+        if not any(thing.stale for thing in history.book.objects):
             masklets.store.finish()
+
+    def _follow(
+        self, request: Request, book: BookState, plan: Plan, text: str
+    ) -> Iterator[Event]:
+        """Run a plan to its end, or until it does not hold any more."""
+        history = self._desk.opened(request).store.history
+        position, written = history.position, Written()
+        try:
+            with closing(self._propagate(request, book, plan)) as events:
+                for done, shown in events:
+                    if done.written:
+                        written.note(done)
+                    yield Together((*shown, done))
+                    if history.position == position:
+                        continue
+                    # Somebody did something else meanwhile.
+                    present, written = history.book, Written()
+                    if not _holds(book, present, self._frame_count(request)):
+                        break
+                    history.begin(text, present, present)  # what follows is ours again
+                    position = history.position
+        finally:
+            if history.position == position:
+                history.renew_after(written.marked(history.book))
+
+    def _frame_count(self, request: Request) -> int:
+        return self._desk.opened(request).store.frame_count
 
     def _propagate(
         self, request: Request, book: BookState, plan: Plan
@@ -170,7 +216,13 @@ class Runs:
                     yield done, () if result is None else events_of(result, dtype)
 
     def _plan(
-        self, masklets: Masklets, request: Request, book: BookState, order: Order
+        self,
+        masklets: Masklets,
+        request: Request,
+        book: BookState,
+        order: Order,
+        *,
+        is_rest: bool = False,
     ) -> Plan | None:
         """Return what is to be done; a run that was stopped goes on where it was."""
         objects = _prompted(book)
@@ -199,8 +251,22 @@ class Runs:
         stale = {one.object_id: one.stale for one in book.objects if one.stale}
         fresh = replace(plan, only=stale)
         if not sweeps(timelines(objects, frame_count), fresh):
+            if is_rest:
+                return None
             fresh = plan  # all of it follows already: somebody wants it once more
         return _keyed(fresh, request, book)
+
+
+def _holds(planned: BookState, present: BookState, frame_count: int) -> bool:
+    """Whether what a plan was made of is still so: lives, prompts and locks."""
+    old, new = lives(planned, frame_count), lives(present, frame_count)
+    return all(
+        new.get(one.object_id) == old[one.object_id]
+        and all(map(is_same_prompt, present[one.object_id].prompts, one.prompts))
+        and present[one.object_id].locked == one.locked
+        for one in planned.objects
+        if one.prompts
+    )
 
 
 def _prompted(book: BookState) -> tuple[PromptedObject, ...]:
