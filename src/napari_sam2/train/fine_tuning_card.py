@@ -49,8 +49,8 @@ The last quarter of these frames was never trained on; the scores are from there
 ## How
 
 {steps} steps in {minutes:.1f} minutes, seed {seed}, highest learning rate {rate:g},
-{learns}; {rehearsal:.0%} of the crops were simulated movies. The file lies {blend:.0%}
-of the way from the base to the trained weights. Base: SHA-256 {sha256}.
+{learns}; {rehearsal:.0%} of the steps were on simulated movies. The file lies
+{blend:.0%} of the way from the base to the trained weights. Base: SHA-256 {sha256}.
 
 What is told of the masks' trust was fitted to the base, not to this model.
 """

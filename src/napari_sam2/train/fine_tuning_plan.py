@@ -15,6 +15,9 @@ SMALL_WIDTH = 128
 """Networks up to this width are trained whole, wider ones by corrections (LoRA)."""
 
 LARGEST_CROP = 512
+LARGEST_SIDE = 1024
+"""Larger frames are shrunk before they teach: they all stay in memory."""
+
 SIZE_STEP = 32
 LOW_RANK = 8
 ENDLESS = 10**9
@@ -52,7 +55,7 @@ class FineTuneSettings:
     trunk_rate
         Learning rate of the image encoder in parts of that.
     rehearsal
-        Share of the crops that show simulated movies.
+        Share of the steps that are about simulated movies.
     pull
         Part of the way back to the base that weights are pulled in a step.
     """
@@ -63,7 +66,7 @@ class FineTuneSettings:
     seed: int = 0
     device: str = "auto"
     learns: Learns = "auto"
-    learning_rate: float = 2e-4
+    learning_rate: float = 1e-4
     trunk_rate: float = 0.3
     rehearsal: float = 0.5
     pull: float = 0.002
@@ -134,3 +137,8 @@ def crop_size(image_size: int) -> int:
     """Return the side of crops: the model's input, but not too much for a step."""
     size = min(image_size, LARGEST_CROP)
     return max(SIZE_STEP, size // SIZE_STEP * SIZE_STEP)
+
+
+def rehearsal_diameter(size: int) -> tuple[float, float]:
+    """Return the range of diameters of simulated cells, in pixels of the crop."""
+    return 0.09 * size, 0.42 * size

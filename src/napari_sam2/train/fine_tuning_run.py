@@ -21,6 +21,7 @@ from napari_sam2.train.fine_tuning_plan import (
     SIMULATED_SEED,
     FineTuneSettings,
     plan_training,
+    rehearsal_diameter,
 )
 from napari_sam2.train.fine_tuning_score import as_taught, held_out_score
 from napari_sam2.train.low_rank import merged
@@ -30,6 +31,9 @@ from napari_sam2.train.trainer import start, train_step
 
 WARM_UP, LAST_RATE = 0.05, 0.05
 """Part of the run in which the learning rate rises; what is left of it at the end."""
+
+REHEARSING = 2**21
+"""Keeps the random numbers of this choice apart from those of crops."""
 
 PATIENCE, FALL = 4, 0.03
 """Ends if so many scores in a row are no better, and the last is worse by this."""
@@ -67,8 +71,7 @@ class FineTuneRun:
         self.model = model.to(device)
         own = [one for part in taught for one in examples_of(part)]
         rehearsed = simulated_examples(SIMULATED_MOVIES, SIMULATED_SEED)
-        share = settings.rehearsal
-        self.corpus = Corpus((own, rehearsed), (1.0 - share, share))
+        self.own, self.rehearsed = Corpus((own,), (1.0,)), Corpus((rehearsed,), (1.0,))
         checked = simulated_examples(CHECKED_MOVIES, CHECKED_SEED)
         self.checked = [as_taught(one, CHECKED_FRAMES) for one in checked]
         # Denormal numbers, which attention makes many of, cost tenfold on CPUs.
@@ -112,9 +115,15 @@ class FineTuneRun:
         """Do a step when this part of the run is done; return its loss."""
         (stage,) = self.config.stages
         share = rate_share(done)
-        rate = self.settings.learning_rate * share
-        config = replace(self.config, stages=(replace(stage, learning_rate=rate),))
-        values = train_step(config, self.state, self.corpus, self.training_pass)
+        stage = replace(stage, learning_rate=self.settings.learning_rate * share)
+        corpus = self.own
+        random = np.random.default_rng((self.settings.seed, self.step, REHEARSING))
+        if random.random() < self.settings.rehearsal:
+            # Of every size: else the sizes of the own cells would crowd out others.
+            stage = replace(stage, diameter=rehearsal_diameter(stage.size))
+            corpus = self.rehearsed
+        config = replace(self.config, stages=(stage,))
+        values = train_step(config, self.state, corpus, self.training_pass)
         self._pull(self.settings.pull * share)
         return float(values["loss"])
 

@@ -12,6 +12,7 @@ from napari_sam2.ui.device_choice import Device, found_devices
 from napari_sam2.ui.jobs import Job
 from napari_sam2.ui.model_panel import ModelPanel
 from napari_sam2.ui.model_view import ModelState, look_up_model, problem_of
+from napari_sam2.ui.train_jobs import ModelsListed, list_models
 from napari_sam2.ui.worker import Worker
 
 
@@ -42,6 +43,7 @@ class ModelFiles(QObject):
         panel.download_requested.connect(self._on_download_requested)
         panel.cancel_requested.connect(self._on_cancel_requested)
         panel.devices_requested.connect(self._on_devices_requested)
+        panel.own_models_requested.connect(self._on_own_models_requested)
 
     @property
     def is_idle(self) -> bool:
@@ -60,6 +62,9 @@ class ModelFiles(QObject):
 
     def _on_devices_requested(self) -> None:
         self._ask(_devices, self._panel.model)
+
+    def _on_own_models_requested(self) -> None:
+        self._ask(list_models, self._panel.model)
 
     def _on_download_requested(self, name: str) -> None:
         self._download = self._ask(
@@ -94,6 +99,8 @@ class ModelFiles(QObject):
             self._panel.show_model_state(item)
         elif isinstance(item, DownloadStep):
             self._panel.show_download(item)
+        elif isinstance(item, ModelsListed):
+            self._panel.show_own_models(item.models)
         elif isinstance(item, tuple):
             self._panel.show_devices(item)
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
-    QComboBox,
     QFileDialog,
     QHBoxLayout,
     QProgressBar,
@@ -16,9 +15,11 @@ from qtpy.QtWidgets import (
 )
 
 from napari_sam2.model.download import DownloadStep
+from napari_sam2.model.own_models import OwnModel
 from napari_sam2.model.registry import DEFAULT_MODEL, REGISTRY
 from napari_sam2.ui.device_choice import Device
-from napari_sam2.ui.model_device_rows import DeviceRows, narrow
+from napari_sam2.ui.model_combo import ModelCombo
+from napari_sam2.ui.model_device_rows import DeviceRows
 from napari_sam2.ui.model_problem import ProblemBox
 from napari_sam2.ui.model_view import (
     ModelChoice,
@@ -26,7 +27,6 @@ from napari_sam2.ui.model_view import (
     Problem,
     budget_text,
     download_text,
-    model_title,
 )
 from napari_sam2.ui.pace import Pace
 from napari_sam2.ui.panel import Note, Panel
@@ -59,6 +59,8 @@ class ModelPanel(Panel):
     """Compare the hash of this model's file; answer with `show_model_state`."""
     cancel_requested = Signal()
     """Stop the download."""
+    own_models_requested = Signal()
+    """Which own models are there? Answer with `show_own_models`."""
     devices_requested = Signal()
     """What can torch use? Answer with `show_devices`."""
 
@@ -83,16 +85,12 @@ class ModelPanel(Panel):
         WheelGuard(self)
 
     def _create(self) -> None:
-        self.combo = QComboBox()
-        narrow(self.combo)
+        self.combo = ModelCombo()
         self.combo.setToolTip(
             "nano comes with the plugin and is fast without a graphics card; the "
             "SAM 2.1 models are downloaded once, and want one"
         )
         self.combo.setAccessibleName("Network")
-        for entry in REGISTRY.values():
-            if entry.is_bundled or entry.name.startswith("sam2.1"):
-                self.combo.addItem(model_title(entry), entry.name)
         self.combo.addItem(OWN_FILE, None)
         self.combo.setCurrentIndex(self.combo.findData(DEFAULT_MODEL))
         self.state = Note()
@@ -128,6 +126,7 @@ class ModelPanel(Panel):
 
     def _connect(self) -> None:
         self.combo.activated.connect(self._on_activated)
+        self.combo.about_to_open.connect(self.own_models_requested)
         self.devices.changed.connect(self._on_devices_changed)
         self.devices.devices_requested.connect(self.devices_requested)
         self.file_button.clicked.connect(self._on_file_button)
@@ -190,6 +189,10 @@ class ModelPanel(Panel):
         self._is_here = state.is_here
         self.show_state(state.sentence)
         self._show_file_button()
+
+    def show_own_models(self, models: Sequence[OwnModel]) -> None:
+        """List the models that the person made by fine-tuning."""
+        self.combo.show_own_models(models)
 
     def show_objects(self, count: int) -> None:
         """Say how many objects there are: the memory is shared among them."""

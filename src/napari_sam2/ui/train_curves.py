@@ -1,0 +1,105 @@
+"""Curves of a training: loss, and the score on frames that it never saw."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyqtgraph
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QPalette
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+AXIS_WIDTH = 44
+PLOT_HEIGHT = 92
+TIME_HEIGHT = 24
+LABEL_SIZE = "8pt"
+SMOOTH = 0.9
+"""Part of the old value in the running mean of the loss, which jumps."""
+
+
+class TrainCurves(QWidget):
+    """Two plots over the steps: held-out J with that of the base, and the loss."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._canvas = pyqtgraph.GraphicsLayoutWidget()
+        self._canvas.ci.setContentsMargins(0, 4, 6, 0)
+        self._canvas.ci.setSpacing(2)
+        self._canvas.setFixedHeight(2 * PLOT_HEIGHT + TIME_HEIGHT)
+        self._score_plot = self._add_plot(0, "Held-out J")
+        self._loss_plot = self._add_plot(1, "Loss")
+        self._loss_plot.setXLink(self._score_plot)
+        self._base = pyqtgraph.InfiniteLine(angle=0)
+        self._score = self._score_plot.plot(symbol="o", symbolSize=5)
+        self._loss = self._loss_plot.plot()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self._canvas)
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self.scores: list[tuple[int, float]] = []
+        self.losses: list[tuple[int, float]] = []
+        if self._base.scene() is not None:
+            self._score_plot.removeItem(self._base)
+        self._draw()
+
+    def add(self, step: int, loss: float | None, held_out: float | None) -> None:
+        """Add what is known of a step; the first score is that of the base."""
+        if loss is not None:
+            last = self.losses[-1][1] if self.losses else loss
+            self.losses.append((step, SMOOTH * last + (1 - SMOOTH) * loss))
+        if held_out is not None:
+            if not self.scores:
+                self._base.setValue(held_out)
+                self._score_plot.addItem(self._base)
+            self.scores.append((step, held_out))
+        self._draw()
+
+    def show_palette(self, palette: QPalette) -> None:
+        """Draw in the colours of a window with this palette."""
+        text = palette.color(QPalette.ColorRole.Text)
+        curve = palette.color(QPalette.ColorRole.Highlight)
+        if (
+            abs(
+                curve.lightnessF() - palette.color(QPalette.ColorRole.Base).lightnessF()
+            )
+            < 0.25
+        ):
+            curve = text
+        self._canvas.setBackground(palette.color(QPalette.ColorRole.Base))
+        for plot in (self._score_plot, self._loss_plot):
+            for side in ("left", "bottom"):
+                axis = plot.getAxis(side)
+                axis.setPen(pyqtgraph.mkPen(text, width=1))
+                axis.setTextPen(text)
+                axis.setLabel(
+                    axis.labelText, **{"color": text.name(), "font-size": LABEL_SIZE}
+                )
+        self._score.setPen(pyqtgraph.mkPen(curve, width=2))
+        self._score.setSymbolBrush(curve)
+        self._score.setSymbolPen(curve)
+        self._loss.setPen(pyqtgraph.mkPen(curve, width=1))
+        faint = text
+        faint.setAlphaF(0.6)
+        self._base.setPen(pyqtgraph.mkPen(faint, width=1, style=Qt.PenStyle.DashLine))
+
+    def _add_plot(self, row: int, label: str) -> Any:
+        plot = self._canvas.addPlot(row=row, col=0, enableMenu=False)
+        plot.hideButtons()
+        plot.setMouseEnabled(x=False, y=False)
+        plot.showGrid(x=True, y=True, alpha=0.15)
+        plot.getAxis("left").setWidth(AXIS_WIDTH)
+        plot.getAxis("left").enableAutoSIPrefix(False)
+        plot.getAxis("bottom").enableAutoSIPrefix(False)
+        plot.setLabel("left", label)
+        if row:
+            plot.setLabel("bottom", "Step")
+        return plot
+
+    def _draw(self) -> None:
+        for item, values in ((self._score, self.scores), (self._loss, self.losses)):
+            pairs = np.array(values, dtype=float).reshape(-1, 2)
+            item.setData(pairs[:, 0], pairs[:, 1])
