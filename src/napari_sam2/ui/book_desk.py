@@ -13,6 +13,7 @@ from napari_sam2.errors import InputError, NapariSam2Error
 from napari_sam2.io.session_document import SessionDocument
 from napari_sam2.session.book_changes import changes
 from napari_sam2.session.prompt_book import Edit, PromptBook
+from napari_sam2.session.score_trust import TrustFunction, neighbour_trust
 from napari_sam2.session.scores import ScoreTables
 from napari_sam2.session.state import BookState
 from napari_sam2.ui.engine import (
@@ -20,6 +21,7 @@ from napari_sam2.ui.engine import (
     Event,
     FrameChanged,
     Hovered,
+    ModelReady,
     Request,
     Scored,
     ScoresRead,
@@ -84,6 +86,7 @@ class BookDesk(QObject):
         self._sittings = Sittings()
         self._sitting: Sitting | None = None
         self._owed = OwedMasks()
+        self._trust: dict[str, TrustFunction] = {}  # by the name of the model
         self._turning = 0
         self._scores_due = self._timer(SCORES_MS, self._tell_scores)
         self._save_due = self._timer(SAVE_MS, self.save)
@@ -241,6 +244,10 @@ class BookDesk(QObject):
         match event:
             case Scored() | ScoresRead():
                 self._on_scores(event)
+            case ModelReady(name, trust=trust):
+                self._trust[name] = trust or neighbour_trust
+                self._scores_soon()
+                self.happened.emit(event)
             case Hovered(frame_index, object_id, mask):
                 self.hovered.emit(frame_index, object_id, mask)
             case FrameChanged(frame_index):
@@ -266,10 +273,15 @@ class BookDesk(QObject):
             self._scores_due.start()
 
     def _tell_scores(self) -> None:
-        if self._sitting is not None:
+        sitting = self._sitting
+        if sitting is not None:
             ids = [one.object_id for one in self.book.objects]
-            self._sitting.tables = self._sitting.tables.with_objects(ids)
-            self.scores_changed.emit(self._sitting.tables)
+            tables = sitting.tables.with_objects(ids)
+            trust = self._trust.get(sitting.request.model, neighbour_trust)
+            if tables.trust_function is not trust:
+                tables = tables.with_trust(trust)
+            sitting.tables = tables
+            self.scores_changed.emit(tables)
 
     def _timer(self, interval: int, slot: Callable[[], None]) -> QTimer:
         timer = QTimer(self)

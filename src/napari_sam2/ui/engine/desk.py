@@ -207,9 +207,8 @@ class Desk:
         if not self._is_open(request):
             self._movie = movie = self._open_movie(loaded, request)
             predictor = movie.predictor
-            yield ModelReady(
-                request.model, str(predictor.device), predictor.precision.name
-            )
+            device, precision = str(predictor.device), predictor.precision.name
+            yield ModelReady(request.model, device, precision, loaded.trust)
         elif self._movie is not None and self._movie.image != request.image:
             self._movie.image = request.image
             self._movie.source = _frames(request)

@@ -15,6 +15,7 @@ from napari_sam2.session.frame_set import FrameSet
 from napari_sam2.session.scores import ScoreRow, ScoreTables
 from napari_sam2.session.session import FrameDone
 from napari_sam2.session.state import BookState
+from napari_sam2.session.trust import TrustModel
 from napari_sam2.ui.image_input import ImageInput
 
 
@@ -58,11 +59,21 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class ModelReady:
-    """The model is loaded: its name, where it runs, in which numbers."""
+    """The model is loaded.
+
+    Attributes
+    ----------
+    name, device, precision
+        What it is called, where it runs, in which numbers.
+    trust
+        How likely its masks are right, fitted on movies with known truth; None if it
+        came without.
+    """
 
     name: str
     device: str
     precision: str
+    trust: TrustModel | None = None
 
 
 @dataclass(frozen=True, slots=True)

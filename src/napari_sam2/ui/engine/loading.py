@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_sam2 import __version__
@@ -12,8 +13,11 @@ from napari_sam2.errors import ModelError
 from napari_sam2.interfaces import FrameSource
 from napari_sam2.io.prompt_json import document_of
 from napari_sam2.io.provenance import Provenance
+from napari_sam2.model.download import file_sha256
+from napari_sam2.model.notes import TRUST_NOTE, read_notes
 from napari_sam2.prompts import PromptedObject
 from napari_sam2.session.plan import Direction, MergePolicy
+from napari_sam2.session.trust import TrustModel
 from napari_sam2.ui.engine.events import Request
 
 if TYPE_CHECKING:
@@ -38,6 +42,7 @@ class Loaded:
     name: str
     model: Sam2
     sha256: str
+    trust: TrustModel | None = None
 
 
 def load(name: str, progress: Callable[[int, int | None], None]) -> Loaded:
@@ -49,14 +54,21 @@ def load(name: str, progress: Callable[[int, int | None], None]) -> Loaded:
         If the model, or torch, cannot be used.
     """
     try:
-        from napari_sam2.model.checkpoint import load_model, weights_sha256
+        from napari_sam2.model.checkpoint import load_model, weights_path
     except (ImportError, RuntimeError) as error:
         # A torchvision of another build than torch fails with a RuntimeError.
         raise ModelError(
             f"torch cannot be used ({error}): install a matched pair with "
             "pip install --upgrade --force-reinstall torch torchvision"
         ) from error
-    return Loaded(name, load_model(name, progress=progress), weights_sha256(name))
+    model, path = load_model(name, progress=progress), weights_path(name)
+    return Loaded(name, model, file_sha256(path), trust_of(path))
+
+
+def trust_of(path: Path) -> TrustModel | None:
+    """Return what a model's file says of how far its masks may be trusted."""
+    note = read_notes(path).get(TRUST_NOTE)
+    return None if note is None else TrustModel.from_json(note)
 
 
 def predictor_for(
