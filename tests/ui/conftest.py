@@ -7,8 +7,10 @@ import os
 import numpy as np
 import pytest
 from qtpy.QtCore import QThreadPool
+from tests.ui.engine_steps import Table, movie_input
 
 from napari_sam2.synthetic import MovieConfig, SimulatedMovie
+from napari_sam2.ui.engine import Request
 
 FRAMES = 12
 TRAINED_MODEL = os.environ.get("NAPARI_SAM2_TEST_MODEL", "nano")
@@ -110,3 +112,16 @@ def answered(qtbot):
         qtbot.waitUntil(lambda: dock.conductor.worker.is_idle, timeout=PATIENCE)
 
     return wait
+
+
+@pytest.fixture
+def request_for(stack, toy, tmp_path):
+    def make(folder="masklets.zarr", limits=(100.0, 3000.0), array=stack, model=toy):
+        return Request(movie_input(array, limits), model, tmp_path / folder)
+
+    return make
+
+
+@pytest.fixture
+def table(request_for, stack):
+    return Table(request_for(), len(stack))

@@ -86,3 +86,8 @@ def flat(events):
 def done_frames(events):
     """Frames that were written, in order."""
     return [e.frame_index for e in events if isinstance(e, FrameDone) and e.written]
+
+
+def of_kind(kind, events):
+    """Events of a kind."""
+    return [event for event in events if isinstance(event, kind)]

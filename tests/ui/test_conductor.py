@@ -1,0 +1,150 @@
+"""What the window asks of the worker: real dock, an engine that only remembers."""
+
+from pathlib import Path
+from unittest.mock import MagicMock, create_autospec
+
+import numpy as np
+import pytest
+
+from napari_sam2.errors import InputError
+from napari_sam2.prompts import FramePrompt, PointPrompt
+from napari_sam2.session.frame_set import FrameSet
+from napari_sam2.session.plan import Direction
+from napari_sam2.session.session import FrameDone
+from napari_sam2.session.state import BookState
+from napari_sam2.ui.engine import BookReturned, FrameChanged, TrackingEngine
+from napari_sam2.ui.jobs import Priority
+
+
+@pytest.fixture
+def dock_with_mocks(open_dock):
+    """A dock whose engine and worker only remember what they were asked."""
+    _, dock = open_dock()
+    dock.conductor.engine = create_autospec(TrackingEngine, instance=True)
+    dock.conductor.worker.submit = MagicMock()
+    dock.conductor.set_prompt(FramePrompt(1, 2, (PointPrompt(10, 20),)))
+    return dock
+
+
+def submitted(dock):
+    return [call.args[0] for call in dock.conductor.worker.submit.call_args_list]
+
+
+def test_panels_ask_the_engine_for_what_they_show(dock_with_mocks):
+    dock = dock_with_mocks
+    for job in submitted(dock):
+        job.steps()
+    request, edit, is_wanted, shown_frame = dock.conductor.engine.apply.call_args.args
+    assert [one.anchors for one in edit.after.objects] == [(2,)]
+    assert shown_frame == dock.frame_cursor.frame_index
+    assert request.image.mapping.limits == ((100.0, 3000.0),)
+    assert request.folder == Path.home() / "napari-sam2" / "movie-1.zarr"
+    assert is_wanted(2)
+    dock.conductor.set_prompt(FramePrompt(1, 2, (PointPrompt(12, 22),)))
+    assert not is_wanted(2)  # somebody clicked again
+    index = dock.track_panel.direction_combo.findData(Direction.BACKWARD)
+    dock.track_panel.direction_combo.setCurrentIndex(index)
+    dock.track_panel.track_button.click()
+    (run,) = [job for job in submitted(dock) if job.priority is Priority.TRACK]
+    run.steps()
+    _, book, order = dock.conductor.engine.track.call_args.args
+    assert [one.object_id for one in book.objects] == [1]
+    assert order.direction is Direction.BACKWARD
+
+
+def test_another_movie_has_a_session_of_its_own(dock_with_mocks, stack):
+    dock = dock_with_mocks
+    first, book = dock.output_panel.folder, dock.conductor.book
+    dock._viewer.add_image(stack + 1, name="channel 2", axis_labels=("t", "y", "x"))
+    dock.conductor.worker.submit.reset_mock()
+    dock.input_panel.layer_combo.choose(dock._viewer.layers["channel 2"])
+    assert dock.output_panel.folder.name == "channel-2-1.zarr"
+    # The picture is as large: the prompts are taken over, and asked for.
+    assert dock.conductor.book is not book
+    assert [one.anchors for one in dock.conductor.book.objects] == [(2,)]
+    submitted(dock)[0].steps()
+    assert dock.conductor.engine.apply.call_args.args[1].text == "take over prompts"
+    dock.conductor.worker.submit.reset_mock()
+    dock.input_panel.layer_combo.choose(dock._viewer.layers["movie"])
+    assert dock.output_panel.folder == first
+    assert dock.conductor.book is book
+    assert "show" in [job.key for job in submitted(dock)]
+    dock._viewer.add_image(stack[:, :40], name="small", axis_labels=("t", "y", "x"))
+    dock.input_panel.layer_combo.choose(dock._viewer.layers["small"])
+    assert dock.conductor.book.objects == ()
+
+
+def test_an_unexpected_error_leaves_nothing_hanging(dock_with_mocks):
+    dock = dock_with_mocks
+    dock.track_panel.track_button.click()
+    assert dock.track_panel.is_tracking
+    (job,) = [one for one in submitted(dock) if one.priority is Priority.TRACK]
+    job.fail(InputError("the disk is full"))
+    job.finish(False)
+    assert "the disk is full" in dock.status.text()
+    assert not dock.track_panel.is_tracking
+    job.deliver(FrameChanged(0, np.zeros((96, 112), np.uint16)))  # late, and harmless
+
+
+def test_edits_are_refused_while_a_step_is_being_undone(dock_with_mocks):
+    dock = dock_with_mocks
+    before = dock.conductor.book
+    dock.conductor.undo()
+    dock.conductor.set_prompt(FramePrompt(3, 0, (PointPrompt(1, 1),)))
+    assert dock.conductor.book is before
+    assert "One moment" in dock.status.text()
+    job = submitted(dock)[-1]
+    job.deliver(BookReturned("click", BookState()))
+    job.finish(True)
+    assert dock.conductor.book.objects == ()
+    dock.conductor.set_prompt(FramePrompt(3, 0, (PointPrompt(1, 1),)))
+    assert [one.object_id for one in dock.conductor.book.objects] == [3]
+
+
+def test_late_previews_are_dropped(dock_with_mocks):
+    dock = dock_with_mocks
+    dock.conductor.hover(0, FramePrompt(2, 0, (PointPrompt(5, 5),)))
+    submitted(dock)[-1].steps()
+    *_, is_wanted = dock.conductor.engine.hover.call_args.args
+    assert is_wanted()
+    dock.conductor.hover(0, FramePrompt(2, 0, (PointPrompt(6, 6),)))
+    assert not is_wanted()
+
+
+def test_a_refused_stroke_is_taken_back(dock_with_mocks):
+    dock = dock_with_mocks
+    dock.conductor.lock(1, FrameSet.of([4]))
+    before = np.zeros((96, 112), np.uint16)
+    after = before.copy()
+    after[3:6, 3:6] = 1
+    book = dock.conductor.book
+    dock.conductor.stroke(4, before, after)
+    assert dock.conductor.book is book
+    assert "locked" in dock.status.text()
+    submitted(dock)[-1].steps()
+    dock.conductor.engine.read_frames.assert_called_once()
+    dock.conductor.stroke(5, before, after)
+    assert dock.conductor.book[1].anchors == (2, 5)
+
+
+def test_removing_what_is_tracked_stops_the_run(dock_with_mocks):
+    dock = dock_with_mocks
+    dock.track_panel.track_button.click()
+    (run,) = [job for job in submitted(dock) if job.priority is Priority.TRACK]
+    dock.conductor.set_prompt(FramePrompt(2, 0, (PointPrompt(5, 5),)))
+    dock.conductor.remove_objects([2])
+    assert not run.is_cancelled
+    dock.conductor.remove_objects([1])
+    assert run.is_cancelled
+
+
+def test_what_was_tracked_is_no_longer_stale_unless_it_was_corrected(dock_with_mocks):
+    dock = dock_with_mocks
+    dock.conductor.set_prompt(FramePrompt(2, 0, (PointPrompt(5, 5),)))
+    dock.track_panel.track_button.click()
+    (run,) = [job for job in submitted(dock) if job.priority is Priority.TRACK]
+    run.deliver(FrameDone(7, (1, 2), True, 1, 20))
+    dock.conductor.set_prompt(FramePrompt(2, 0, (PointPrompt(6, 6),)))
+    run.finish(True)
+    assert 7 not in dock.conductor.book[1].stale
+    assert 7 in dock.conductor.book[2].stale
