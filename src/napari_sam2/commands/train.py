@@ -27,8 +27,11 @@ def train(
     ] = False,
 ) -> None:
     """Train a model as a recipe says."""
+    from napari_sam2.train import tensorboard
     from napari_sam2.train.run import run_training
 
+    if not tensorboard.is_installed():
+        typer.echo("TensorBoard is off: package tensorboard is not installed", err=True)
     with training_progress() as on_progress:
         run_training(config, folder=out, resume=resume, on_progress=on_progress)
     typer.echo(str(out))

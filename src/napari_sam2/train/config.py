@@ -211,6 +211,9 @@ class TrainConfig:
     trunk_rate, layer_decay
         Learning rate of the image encoder in parts of the rate; the rate of each block
         of the trunk in parts of the one above.
+    drop_path, dropout
+        Probabilities that branches of the trunk are skipped (it grows from 0 at the
+        first block), and that numbers which the memory attention adds are zeroed.
     save_memory
         Compute trunk and memory attention twice instead of keeping what lies between.
     device
@@ -238,6 +241,8 @@ class TrainConfig:
     lora_rank: int = 0
     trunk_rate: float = 1.0
     layer_decay: float = 1.0
+    drop_path: float = 0.0
+    dropout: float = 0.0
     save_memory: bool = False
     device: str = "cpu"
     threads: int = 0
@@ -250,6 +255,9 @@ class TrainConfig:
         _check_choice("recipe", "freeze", self.freeze, known)
         _check_choice("recipe", "precision", self.precision, ("fp32", "bf16"))
         _check_choice("recipe", "model", self.model, tuple(CONFIGS))
+        for name in ("drop_path", "dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise InputError(f"recipe: {name} is a probability: 0 or more, below 1")
 
     @property
     def total_steps(self) -> int:

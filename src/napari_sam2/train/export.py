@@ -12,7 +12,8 @@ from napari_sam2.model.checkpoint import save_model
 from napari_sam2.train.checkpoint import load_state
 from napari_sam2.train.config import TrainConfig
 from napari_sam2.train.low_rank import merged
-from napari_sam2.train.trainer import CHECKPOINT, start
+from napari_sam2.train.recorder import CHECKPOINT
+from napari_sam2.train.trainer import start
 
 
 def export_weights(

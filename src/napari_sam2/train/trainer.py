@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import csv
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -19,7 +18,7 @@ from napari_sam2.model.checkpoint import load_model
 from napari_sam2.model.config import CONFIGS
 from napari_sam2.model.sam2 import Sam2
 from napari_sam2.train.batches import Batch, make_batch
-from napari_sam2.train.checkpoint import TrainingState, load_state, save_state
+from napari_sam2.train.checkpoint import TrainingState, load_state
 from napari_sam2.train.config import Stage, TrainConfig
 from napari_sam2.train.dense import DenseHead
 from napari_sam2.train.examples import Corpus
@@ -32,13 +31,9 @@ from napari_sam2.train.optimisation import (
     set_rate,
 )
 from napari_sam2.train.parallel import TrainingPass, own_device, rank, shared
+from napari_sam2.train.recorder import CHECKPOINT, Recorder
+from napari_sam2.train.regularisation import regularise, seed_step
 from napari_sam2.train.stage_clock import StageClock, is_still
-from napari_sam2.train.validation import validate
-
-CHECKPOINT = "last.pt"
-LOG = "log.csv"
-VALIDATION_LOG = "validation.csv"
-LOG_EVERY = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +80,9 @@ def train(
     data
         Examples to train on.
     folder
-        Gets ``last.pt``, ``log.csv`` and ``validation.csv``.
+        Gets ``last.pt``, ``log.csv`` and ``validation.csv``; at each validation
+        ``curves.svg`` and pictures in ``examples``; where it is installed, events for
+        TensorBoard.
     held_out
         Examples never trained on, by name; validated every ``validate_every`` steps.
     resume
@@ -102,7 +99,7 @@ def train(
     state = start(config)
     if resume:
         load_state(folder / CHECKPOINT, state)
-    recorder = _Recorder(config, folder, held_out or {}, resume) if not rank() else None
+    recorder = None if rank() else Recorder(config, folder, held_out or {}, state.step)
     training_pass = shared(TrainingPass(state.model, state.head))
     clock = StageClock(config)
     while state.step < config.total_steps:
@@ -124,41 +121,9 @@ def train(
                     seconds_left=clock.seconds_left(state.step),
                 )
             )
+    if recorder:
+        recorder.close()
     return state.average
-
-
-class _Recorder:
-    """Writes logs, validation scores and checkpoints of a run when they are due."""
-
-    def __init__(
-        self,
-        config: TrainConfig,
-        folder: Path,
-        held_out: Mapping[str, Corpus],
-        resume: bool,
-    ) -> None:
-        self.config = config
-        self.checkpoint = folder / CHECKPOINT
-        self.held_out = held_out
-        self.log = _CsvLog(folder / LOG, resume=resume)
-        self.validation_log = _CsvLog(folder / VALIDATION_LOG, resume=resume)
-
-    def record(
-        self, state: TrainingState, stage: Stage, values: Mapping[str, float]
-    ) -> None:
-        """Write what is due after a step."""
-        if self._is_due(state.step, LOG_EVERY):
-            self.log.write({"step": state.step, "stage": stage.name, **values})
-        if self._is_due(state.step, self.config.validate_every):
-            for name, corpus in self.held_out.items():
-                scores = validate(state.average, corpus, stage)
-                row = {"step": state.step, "data": name, **scores}
-                self.validation_log.write(row)
-        if self._is_due(state.step, self.config.checkpoint_every):
-            save_state(self.checkpoint, state)
-
-    def _is_due(self, step: int, every: int) -> bool:
-        return step == self.config.total_steps or step % every == 0
 
 
 def start(config: TrainConfig) -> TrainingState:
@@ -171,6 +136,8 @@ def start(config: TrainConfig) -> TrainingState:
     device = own_device(config.device)
     model.to(device).train()
     average = copy.deepcopy(model).eval().requires_grad_(False)
+    # After the copy: the average is never trained.
+    regularise(model, config.drop_path, config.dropout)
     if config.save_memory:
         save_memory(model)
     head = DenseHead(CONFIGS[config.model]).to(device)
@@ -230,6 +197,8 @@ def train_step(
         training_pass = TrainingPass(state.model, state.head)
     batch = _draw_batch(config, state.step, data)
     set_rate(state.optimizer, stage.rate(stage_step))
+    if config.drop_path or config.dropout:
+        seed_step(config.seed, state.step, rank())
     device = own_device(config.device)
     half = config.precision == "bf16"
     with torch.autocast(device.type, torch.bfloat16, enabled=half):
@@ -273,21 +242,3 @@ def _follow(state: TrainingState, decay: float) -> None:
     current = [*state.model.parameters(), *state.model.buffers()]
     for kept, new in zip(average, current, strict=True):
         kept.lerp_(new.detach(), weight)
-
-
-class _CsvLog:
-    """Rows with changing columns: one line ``step, name, value`` per value."""
-
-    def __init__(self, path: Path, *, resume: bool) -> None:
-        self.path = path
-        if not (resume and path.exists()):
-            with path.open("w", newline="") as file:
-                csv.writer(file).writerow(["step", "group", "name", "value"])
-
-    def write(self, row: dict[str, object]) -> None:
-        """Append a row; its first two entries are step and group."""
-        (_, step), (_, group), *values = row.items()
-        with self.path.open("a", newline="") as file:
-            writer = csv.writer(file)
-            for name, value in values:
-                writer.writerow([step, group, name, f"{value:.6g}"])
