@@ -16,6 +16,7 @@ import typer
 
 from napari_sam2 import __version__
 from napari_sam2.commands import models, movies, train
+from napari_sam2.commands.fine_tune import fine_tune
 from napari_sam2.commands.track import track
 from napari_sam2.errors import NapariSam2Error
 
@@ -33,6 +34,7 @@ app.command()(movies.evaluate)
 app.command()(movies.demo)
 app.command()(train.train)
 app.command()(train.train_split)
+app.command()(fine_tune)
 
 
 def _show_version(value: bool) -> None:

@@ -24,6 +24,7 @@ from napari_sam2.errors import ModelError, OutputError
 from napari_sam2.model.config import CONFIGS, Sam2Config
 from napari_sam2.model.download import ProgressCallback, download, file_sha256
 from napari_sam2.model.official_keys import has_official_keys, rename_key
+from napari_sam2.model.own_models import own_folder
 from napari_sam2.model.registry import find
 from napari_sam2.model.sam2 import Sam2
 
@@ -112,8 +113,9 @@ def weights_path(
     Parameters
     ----------
     name_or_path
-        The path of a ``.pt``, ``.pth`` or ``.safetensors`` file, or a name of the
-        registry, whose file is fetched if it is not on this machine yet.
+        The path of a ``.pt``, ``.pth`` or ``.safetensors`` file, the name of an own
+        model, or a name of the registry, whose file is fetched if it is not on this
+        machine yet.
     progress
         Told of a download's progress, in bytes.
 
@@ -130,6 +132,9 @@ def weights_path(
         raise ModelError(f"{path}: give a .pt, .pth or .safetensors file")
     if is_file_name and len(path.parts) > 1:
         raise ModelError(f"{path}: there is no such file; check the path")
+    own = own_folder() / f"{name_or_path}{SAFETENSORS_SUFFIX}"
+    if len(path.parts) == 1 and own.is_file():
+        return own
     return download(find(str(name_or_path)).name, progress=progress)
 
 
