@@ -21,6 +21,7 @@ from PIL import Image
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
+    from qtpy.QtCore import QPoint
     from qtpy.QtWidgets import QWidget
 
     from napari_sam2.ui.dock import TrackerDock
@@ -30,7 +31,7 @@ WINDOW = (1260, 980)
 CELLS = 5
 """Nuclei that are clicked on in a sample movie."""
 
-COLORS = 128
+COLORS = 256
 """Colours of a picture: it stays small, and nobody sees the difference."""
 
 PATIENCE = 600.0
@@ -53,25 +54,7 @@ def follow_the_tutorial() -> None:
     me = Person("nuclei", "dark")
     dock = me.dock
     me.save("tutorial-open.png")
-    # --- Click, preview, next nucleus
-    dock.prompt_panel.tool_button.click()
-    assert dock.tool.is_on
-    cells = me.largest_cells()
-    me.click(*cells[0])
-    me.rest()
-    assert me.labels(0).any(), "the first click has no mask"
-    me.save("tutorial-click.png")
-    me.push("N")
-    me.preview(*cells[1])
-    me.save("tutorial-preview.png")
-    me.let_go_of_shift()
-    for number, cell in enumerate(cells[1:]):
-        if number:
-            me.push("N")
-        me.click(*cell)
-        me.rest()
-    assert set(np.unique(me.labels(0))) == {0, *range(1, CELLS + 1)}
-    me.save("tutorial-clicks.png")
+    click_on_nuclei(me)
     # --- Track
     me.push("G")
     bar = dock.track_panel.bar
@@ -92,7 +75,31 @@ def follow_the_tutorial() -> None:
     me.push("Q")
     process_events(MOMENT)
     save_widget(key_sheet(), "keys.png")
-    me.close()
+    key_sheet().close()
+    go_on_tomorrow(me)
+
+
+def click_on_nuclei(me: Person) -> None:
+    """Click, look at a preview, and click on the others."""
+    dock = me.dock
+    dock.prompt_panel.tool_button.click()
+    assert dock.tool.is_on
+    cells = me.largest_cells()
+    me.click(*cells[0])
+    me.rest()
+    assert me.labels(0).any(), "the first click has no mask"
+    me.save("tutorial-click.png")
+    me.push("N")
+    me.preview(*cells[1])
+    me.save("tutorial-preview.png")
+    me.let_go_of_shift()
+    for number, cell in enumerate(cells[1:]):
+        if number:
+            me.push("N")
+        me.click(*cell)
+        me.rest()
+    assert set(np.unique(me.labels(0))) == {0, *range(1, CELLS + 1)}
+    me.save("tutorial-clicks.png")
 
 
 def repair(me: Person) -> None:
@@ -118,6 +125,25 @@ def repair(me: Person) -> None:
     me.push("U")
     me.rest()
     assert 40 in dock.conductor.book[object_id].locked
+
+
+def go_on_tomorrow(me: Person) -> None:
+    """Close napari, and go on with the session in another one."""
+    dock = me.dock
+    folder, last = dock.output_panel.folder, np.array(me.labels(59))
+    said = [
+        (one.object_id, one.anchors, one.locked) for one in dock.conductor.book.objects
+    ]
+    me.close()
+    me = Person("nuclei", "dark")
+    me.dock.output_panel.open_requested.emit(folder)
+    me.rest()
+    me.go_to(59)
+    me.rest()
+    np.testing.assert_array_equal(me.labels(59), last)
+    book = me.dock.conductor.book
+    assert said == [(one.object_id, one.anchors, one.locked) for one in book.objects]
+    me.close()
 
 
 def picture_phase_contrast() -> None:
@@ -260,7 +286,7 @@ class Person:
         self.viewer.close()
         process_events(MOMENT)
 
-    def _spot(self, y: float, x: float):  # type: ignore[no-untyped-def]
+    def _spot(self, y: float, x: float) -> QPoint:
         """Return the pixel of the canvas under which a place lies."""
         from qtpy.QtCore import QPoint
 
@@ -322,7 +348,7 @@ def save_pixels(pixels: np.ndarray, name: str) -> None:
     """Save ``(Y, X, colours)`` as a small PNG."""
     IMAGES.mkdir(exist_ok=True)
     picture = Image.fromarray(np.ascontiguousarray(pixels[..., :3]))
-    picture.quantize(COLORS, dither=Image.Dither.NONE).save(
+    picture.quantize(COLORS, kmeans=1, dither=Image.Dither.NONE).save(
         IMAGES / name, optimize=True
     )
 

@@ -49,5 +49,5 @@ def test_folders_are_named_after_the_layer_and_never_taken(tmp_path):
     assert first == tmp_path / "napari-sam2" / "Cells-C2-10x-1.zarr"
     first.mkdir(parents=True)
     assert free_folder("Cells: C2 / 10x").name == "Cells-C2-10x-2.zarr"
-    assert free_folder("///").name == "movie-1.zarr"
+    assert free_folder("///", tmp_path / "mine") == tmp_path / "mine/movie-1.zarr"
     assert short_path(Path("/data/x.zarr")) == str(Path("/data/x.zarr"))

@@ -93,18 +93,20 @@ def short_path(path: Path) -> str:
     return str(Path("~") / path.relative_to(home))
 
 
-def free_folder(layer_name: str) -> Path:
-    """Return a folder below the home folder that does not exist yet.
+def free_folder(layer_name: str, below: Path | None = None) -> Path:
+    """Return a folder that does not exist yet.
 
     Parameters
     ----------
     layer_name
         Name of the image layer; letters that no system forbids are kept.
+    below
+        Where it is to lie; else in a folder of ours in the home folder.
     """
     kept = "".join(one if one.isalnum() or one in "-_" else "-" for one in layer_name)
     name = "-".join(part for part in kept.split("-") if part) or "movie"
-    home = Path.home() / HOME_FOLDER
+    below = Path.home() / HOME_FOLDER if below is None else below
     number = 1
-    while (home / f"{name}-{number}{SUFFIX}").exists():
+    while (below / f"{name}-{number}{SUFFIX}").exists():
         number += 1
-    return home / f"{name}-{number}{SUFFIX}"
+    return below / f"{name}-{number}{SUFFIX}"
