@@ -274,6 +274,15 @@ def test_a_layer_that_was_opened_from_disk_is_taken_over(bench, qtbot):
     np.testing.assert_array_equal(one.shown(), one.truth)
 
 
+def test_a_layer_from_disk_gives_way_on_a_movie_of_more_dimensions(bench):
+    one = bench((3, FRAMES, HEIGHT, WIDTH), ("z", "t", "y", "x"))
+    one.viewer.layers.remove(one.layer.name)
+    mark = session_metadata(one.ready.request.folder, "masklets")
+    one.viewer.add_labels(np.zeros((FRAMES, 5, 5), int), name="read", metadata=mark)
+    one.masklets.show(one.ready)
+    assert [layer.name for layer in one.viewer.layers] == ["movie", "movie masklets"]
+
+
 @pytest.mark.usefixtures("slicing")
 def test_nothing_is_read_or_written_in_the_main_thread(bench, qtbot, monkeypatch):
     threads = []

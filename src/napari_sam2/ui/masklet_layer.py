@@ -237,7 +237,11 @@ class MaskletLayer(QObject):
         request = ready.request
         labels = LabelsInLayer(self._live[request.masklets_key], request.image.axes)
         layer = layer_of_session(self._viewer, request.folder, DEFAULT_NAME)
-        if layer is None or layer.data.shape != labels.shape:
+        if layer is not None and layer.data.shape != labels.shape:
+            # Opened from disk as (t, y, x), for a movie of more dimensions.
+            self._viewer.layers.remove(layer)
+            layer = None
+        if layer is None:
             layer = self._new_layer(labels, ready, image)
         else:
             layer.data = labels
