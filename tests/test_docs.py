@@ -1,0 +1,57 @@
+"""What the documentation names is there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from napari_sam2.ui.tool_keys import GESTURES, KEYS
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("docs/*.md"), ROOT / "README.md"])
+WINDOWS = {"Control": "Ctrl", "PageUp": "PgUp", "PageDown": "PgDown", "Delete": "Del"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_files(page):
+    links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text("utf-8"))
+    missing = {
+        link
+        for link in links
+        if "://" not in link and not (page.parent / link).exists()
+    }
+    assert not missing
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_tests_that_are_named_exist(page):
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page.read_text("utf-8"))
+    missing = [
+        f"{path}::{name}"
+        for path, name in named
+        if not (ROOT / path).is_file()
+        or f"def {name}(" not in (ROOT / path).read_text("utf-8")
+    ]
+    assert not missing
+
+
+def test_every_complaint_is_answered():
+    text = (ROOT / "docs/what-users-ask-for.md").read_text("utf-8")
+    rows = re.findall(r"^\| (\d+) \|.*\| \*\*(.+?)\*\* \|", text, re.MULTILINE)
+    assert [int(number) for number, _ in rows] == list(range(1, 26))
+    assert {answer for _, answer in rows} <= {"done", "partly", "not done", "not shown"}
+
+
+def test_the_guide_has_all_keys_and_gestures():
+    text = (ROOT / "docs/user-guide.md").read_text("utf-8")
+    rows = {tuple(re.split(r" \| ", line.strip("| "))) for line in text.splitlines()}
+    for key in KEYS:
+        assert (" or ".join(f"`{_shown(one)}`" for one in key.keys), key.title) in rows
+    for gesture in GESTURES:
+        motion = gesture.motion.format(Control="Ctrl+", Shift="Shift+", Alt="Alt+")
+        assert (motion, gesture.title) in rows
+
+
+def _shown(key):
+    *held, last = key.split("-")
+    return "+".join(WINDOWS.get(one, one) for one in (*held, last))
