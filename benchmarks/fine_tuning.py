@@ -8,7 +8,7 @@ of these frames are held out for choosing the result. It is then measured on the
 frames after those, which nothing has seen, for the three masklets and for the other
 cells: J from one click and from masks, see `napari_sam2.train.fine_tuning_score`.
 What was lost is measured on the validation split of
-``docs/recipes/held-out-*.txt`` (IoU from a click, three clicks, a box, in the mean), or,
+``docs/recipes/held-out-*.txt`` (mean IoU from a click, three clicks and a box), or,
 without the data, on simulated movies of other seeds.
 
 Prints a line for each seed and the means. Aims: +0.10, and at most 0.02 lost.
