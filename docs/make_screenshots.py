@@ -291,10 +291,8 @@ class Person:
         from qtpy.QtCore import QPoint
 
         _, y, x = self.viewer.layers[0].data_to_world((0, y, x))
-        (_, middle_y, middle_x), zoom = (
-            self.viewer.camera.center,
-            self.viewer.camera.zoom,
-        )
+        camera = self.viewer.scene.camera
+        (_, middle_y, middle_x), zoom = camera.center, camera.zoom
         across = self.canvas.width() / 2 + (x - middle_x) * zoom
         down = self.canvas.height() / 2 + (y - middle_y) * zoom
         return QPoint(round(across), round(down))
