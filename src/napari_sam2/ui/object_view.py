@@ -34,7 +34,7 @@ WIDTHS = {
     Column.ID: 34,
     Column.PARENT: 48,
     Column.PROMPTS: 26,
-    Column.FRAMES: 76,
+    Column.FRAMES: 60,
     Column.TRUST: 46,
     Column.REVIEW: 48,
 }
