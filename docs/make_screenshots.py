@@ -70,7 +70,6 @@ def follow_the_tutorial() -> None:
     repair(me)
     save_widget(dock.input_panel, "panel-movie.png")
     save_widget(dock.object_panel, "panel-objects.png")
-    save_widget(dock.track_panel, "panel-track.png")
     save_widget(dock.strip, "panel-time.png")
     me.push("Q")
     process_events(MOMENT)
@@ -118,9 +117,17 @@ def repair(me: Person) -> None:
         me.push("Z", "Control")
         me.rest()
     np.testing.assert_array_equal(me.labels(40), before)
-    me.push("Z", "Control", "Shift")
-    me.rest()
+    for _ in range(1 + dock.track_panel.live_repair):
+        me.push("Z", "Control", "Shift")
+        me.rest()
     np.testing.assert_array_equal(me.labels(40), corrected)
+    save_widget(dock.track_panel, "panel-track.png")
+    me.go_to(20)
+    dock.track_panel.compare_button.click()
+    me.rest()
+    save_widget(dock.track_panel, "panel-compare.png")
+    dock.track_panel.compare_row.stay_button.click()
+    me.go_to(40)
     me.push("K")
     me.push("U")
     me.rest()
@@ -130,13 +137,16 @@ def repair(me: Person) -> None:
 def go_on_tomorrow(me: Person) -> None:
     """Close napari, and go on with the session in another one."""
     dock = me.dock
-    folder, last = dock.output_panel.folder, np.array(me.labels(59))
+    last = np.array(me.labels(59))
     said = [
         (one.object_id, one.anchors, one.locked) for one in dock.conductor.book.objects
     ]
     me.close()
     me = Person("nuclei", "dark")
-    me.dock.output_panel.open_requested.emit(folder)
+    menu = me.dock.output_panel.recent.menu()
+    menu.aboutToShow.emit()
+    me.rest()
+    menu.actions()[0].trigger()
     me.rest()
     me.go_to(59)
     me.rest()
