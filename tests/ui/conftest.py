@@ -83,12 +83,13 @@ def open_dock(make_napari_viewer_proxy, qtbot, stack, toy):
 
     docks = []
 
-    def opened(image=stack, model=toy, **options):
+    def opened(image=stack, model=toy, before_dock=lambda _viewer: None, **options):
         viewer = make_napari_viewer_proxy()
         if image is not None:
             options.setdefault("axis_labels", ("t", "y", "x"))
             options.setdefault("contrast_limits", (100, 3000))
             viewer.add_image(image, name="movie", **options)
+        before_dock(viewer)
         dock = TrackerDock(viewer)
         docks.append(dock)
         viewer.window.add_dock_widget(dock, name="SAM 2 Tracker")

@@ -125,9 +125,31 @@ def tracks_of(
     """
     chosen = range(store.frame_count) if frames is None else frames
     images = ((frame, store.read_labels(frame)) for frame in chosen)
+    parents = {one.object_id: one.parent for one in store.objects}
+    return table_of(store, track_rows(images), parents)
+
+
+def table_of(
+    store: OmeZarrLabelStore,
+    rows: Iterable[np.ndarray],
+    parents: Mapping[int, int | None],
+) -> TrackTable:
+    """Add the scores of a store to rows that were measured in its frames.
+
+    Parameters
+    ----------
+    store
+        The masklets.
+    rows, parents
+        As for `track_table`.
+
+    Raises
+    ------
+    OutputError
+        If the store cannot be read.
+    """
     scores: dict[str, np.ndarray] = {
         name: store.read_score_table(name) for name in TABLES
     }
     scores["mean_intensity"] = store.read_measurements("mean_intensity")
-    parents = {one.object_id: one.parent for one in store.objects}
-    return track_table(track_rows(images), parents, scores, store.object_ids)
+    return track_table(rows, parents, scores, store.object_ids)

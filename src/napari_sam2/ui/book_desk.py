@@ -103,6 +103,10 @@ class BookDesk(QObject):
         """Scores of these masklets."""
         return None if self._sitting is None else self._sitting.tables
 
+    def knows(self, folder: Path) -> bool:
+        """Whether masklets in a folder have been shown already."""
+        return self._sittings.lie_in(folder)
+
     def turn_to(self, request: Request) -> None:
         """Go on with the masklets of another movie, model or folder.
 

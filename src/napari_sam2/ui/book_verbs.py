@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from napari_sam2.errors import InputError
+from napari_sam2.session.frame_set import FrameSet
+from napari_sam2.session.plan import Direction
 from napari_sam2.session.prompt_book import Edit, PromptBook
 from napari_sam2.ui.prompt_intake import Intake
 
@@ -40,6 +42,16 @@ def flipped(book: PromptBook, object_id: int, frame_index: int) -> Edit | None:
     last = said.points[-1]
     points = (*said.points[:-1], replace(last, positive=not last.positive))
     return book.set_prompt(replace(said, points=points))
+
+
+def kept_direction(
+    book: PromptBook, object_id: int, frames: FrameSet, way: Direction
+) -> Edit:
+    """Let one way through a gap be what an object's masks there follow from."""
+    before = book.state
+    with book.changed.blocked():
+        book.mark_tracked(object_id, frames)
+    return Edit(f"keep {way} of object {object_id}", before, book.state)
 
 
 def taken_in(book: PromptBook, intake: Intake) -> Edit | None:

@@ -13,11 +13,13 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_sam2.prompts import FramePrompt
 from napari_sam2.session.frame_set import FrameSet
+from napari_sam2.session.plan import Direction
 from napari_sam2.session.prompt_book import Edit, PromptBook
 from napari_sam2.ui.book_desk import BookDesk
-from napari_sam2.ui.book_verbs import flipped, in_one_step, taken_in
+from napari_sam2.ui.book_verbs import flipped, in_one_step, kept_direction, taken_in
 from napari_sam2.ui.drawn_prompts import drawn_prompts
-from napari_sam2.ui.engine import Event, Order, Request
+from napari_sam2.ui.engine import DirectionsCompared, Event, Order, Request
+from napari_sam2.ui.engine.engine import WARM_REACH
 from napari_sam2.ui.jobs import Priority
 from napari_sam2.ui.owed_masks import Ticket
 from napari_sam2.ui.point_prompts import Place
@@ -56,6 +58,7 @@ class Conductor(BookDesk):
         self.runs.book_renewed.connect(self._on_book_changed)
         self.answered.connect(self._repair_soon)
         self.live_repair = False
+        self.warm_radius = WARM_REACH
         self._hovering = self._warming = 0
         self._last_said: Place | None = None
         self._warm_due = self._timer(WARM_MS, self._warm)
@@ -251,6 +254,17 @@ class Conductor(BookDesk):
         """Let tracking go on."""
         self.runs.resume()
 
+    def keep_direction(self, found: DirectionsCompared, way: Direction) -> None:
+        """Let one way of a comparison be what is written in its gap."""
+        frames = FrameSet.of(found.agreement)
+
+        def steps(request: Request, edit: Edit, _ticket: Ticket) -> Iterator[Event]:
+            return self.engine.keep_direction(request, edit, way)
+
+        self._edit(
+            lambda book: kept_direction(book, found.object_id, frames, way), steps
+        )
+
     # --- Looking
 
     def picture(self, frame_index: int) -> None:
@@ -283,6 +297,11 @@ class Conductor(BookDesk):
         self.shown_frame = frame_index
         self._warming += 1
         self._warm_due.start()
+
+    def look_again(self) -> None:
+        """Prepare the frames anew: the model sees another picture of them."""
+        self._hovering += 1  # what was hovered over is no answer to the new picture
+        self.warm(self.shown_frame)
 
     def read_frames(self, frames: Sequence[int]) -> None:
         """Read labels that somebody wants to see."""
@@ -345,6 +364,7 @@ class Conductor(BookDesk):
             request,
             self.shown_frame,
             lambda: number == self._warming,
+            self.warm_radius,
         )
         self._submit(steps, key="warm", priority=Priority.WARM)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 
@@ -31,3 +31,9 @@ class Connections:
         for emitter, callback in self._made:
             emitter.disconnect(callback)
         self._made.clear()
+
+
+def close_all(things: Iterable[Any]) -> None:
+    """Close what the dock is made of, in order."""
+    for thing in things:
+        thing.close()

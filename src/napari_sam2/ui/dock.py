@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QWidget
 
@@ -19,8 +19,9 @@ from napari_sam2.session.plan import Direction
 from napari_sam2.session.prompt_book import Edit
 from napari_sam2.session.session import FrameDone
 from napari_sam2.session.state import BookState
+from napari_sam2.ui.comparing import DirectionComparing
 from napari_sam2.ui.conductor import Conductor
-from napari_sam2.ui.connections import Connections
+from napari_sam2.ui.connections import Connections, close_all
 from napari_sam2.ui.cursor import Cursor
 from napari_sam2.ui.dock_layout import TimeStrip, lay_out_column, section
 from napari_sam2.ui.dock_wiring import connect_parts
@@ -35,6 +36,7 @@ from napari_sam2.ui.engine import (
     SessionRead,
     StoreReady,
 )
+from napari_sam2.ui.folders import short_path
 from napari_sam2.ui.input_panel import InputPanel
 from napari_sam2.ui.key_verbs import KeyVerbs
 from napari_sam2.ui.labels_tool import LabelsTool
@@ -43,7 +45,7 @@ from napari_sam2.ui.model_files import ModelFiles
 from napari_sam2.ui.model_panel import ModelPanel
 from napari_sam2.ui.model_view import problem_of
 from napari_sam2.ui.object_panel import ObjectPanel
-from napari_sam2.ui.output_panel import OutputPanel, free_folder, short_path
+from napari_sam2.ui.output_panel import OutputPanel, free_folder
 from napari_sam2.ui.plots_panel import PlotsPanel
 from napari_sam2.ui.points_layer import NEGATIVE_COLOR, POSITIVE_COLOR, object_color
 from napari_sam2.ui.preferences import read_preferences
@@ -52,6 +54,7 @@ from napari_sam2.ui.prompt_panel import PromptPanel
 from napari_sam2.ui.prompt_sources import PromptSources
 from napari_sam2.ui.prompt_taking import PromptTaking
 from napari_sam2.ui.selection import Selection
+from napari_sam2.ui.session_finding import SessionFinding
 from napari_sam2.ui.session_opening import document_of, open_session
 from napari_sam2.ui.status_line import StatusLine, answer_text
 from napari_sam2.ui.timeline_panel import TimelinePanel
@@ -86,6 +89,7 @@ class TrackerDock(QWidget):
         connect_parts(self)
         self._connect()
         things = (
+            self.comparing,
             self.marks,
             self.tool,
             self.keys,
@@ -94,11 +98,11 @@ class TrackerDock(QWidget):
             self.conductor,
             self.files,
         )
-        self.destroyed.connect(lambda _gone=None: _close_all(things))
+        self.destroyed.connect(lambda _gone=None: close_all(things))
         self._on_input_changed()
+        self.finding.look_around()
         self._on_current(self.selection.current)
         self.model_panel.ask_for_state()
-        self.conductor.live_repair = self.track_panel.live_repair
         self.status.say(FIRST_STEPS)
 
     @property
@@ -109,7 +113,7 @@ class TrackerDock(QWidget):
     def _create(self) -> None:
         viewer, connections = self._viewer, self._connections
         self.preferences = read_preferences()
-        self.input_panel = InputPanel(viewer, connections)
+        self.input_panel = InputPanel(viewer, connections, self.preferences)
         self.model_panel = ModelPanel(self.preferences)
         self.prompt_panel = PromptPanel(viewer, connections)
         self.prompt_panel.show_polarity_colors(POSITIVE_COLOR, NEGATIVE_COLOR)
@@ -132,6 +136,8 @@ class TrackerDock(QWidget):
             self.keys, self.conductor, self.selection, self.frame_cursor
         )
         self.taking = PromptTaking(self)
+        self.comparing = DirectionComparing(self)
+        self.finding = SessionFinding(self, connections)
         self.files = ModelFiles(self.model_panel, self.status.complain, self)
 
     def _lay_out(self) -> None:
@@ -154,10 +160,8 @@ class TrackerDock(QWidget):
     def _connect(self) -> None:
         """Connect what has slots of the dock itself."""
         self.input_panel.input_changed.connect(self._on_input_changed)
-        self.input_panel.picture_requested.connect(self.conductor.picture)
         self.model_panel.model_changed.connect(self._on_input_changed)
         self.output_panel.folder_changed.connect(self._on_folder_changed)
-        self.output_panel.open_requested.connect(self.conductor.open_session)
         self.frame_cursor.moved.connect(self._on_moved)
         self.prompt_panel.new_points_requested.connect(self._on_new_points_requested)
         self.prompt_panel.points_changed.connect(self._on_points_changed)
@@ -215,7 +219,8 @@ class TrackerDock(QWidget):
         if layer is None or self._request_key is None:
             return
         if self._request_key not in self._folders:
-            self._folders[self._request_key] = free_folder(str(layer.name))
+            below = self.preferences.session_folder
+            self._folders[self._request_key] = free_folder(str(layer.name), below)
         self.output_panel.show_folder(self._folders[self._request_key])
         self._turn_to_masklets()
 
@@ -392,8 +397,3 @@ class TrackerDock(QWidget):
             panel.set_frozen(tracking)
         self.track_panel.set_tracking(tracking)
         self.masklets.set_tracking(tracking)
-
-
-def _close_all(things: tuple[Any, ...]) -> None:
-    for thing in things:
-        thing.close()

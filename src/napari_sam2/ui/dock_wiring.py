@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari.utils.notifications import show_info
+
+from napari_sam2.ui.file_requests import FileRequests
 from napari_sam2.ui.key_sheet import KeySheet
 
 if TYPE_CHECKING:
@@ -16,6 +19,10 @@ def connect_parts(dock: TrackerDock) -> None:
     _connect_tracking(dock)
     _connect_objects(dock)
     _connect_time(dock)
+    dock.input_panel.picture_requested.connect(dock.conductor.picture)
+    dock.input_panel.look_changed.connect(dock.conductor.look_again)
+    dock.output_panel.open_requested.connect(dock.conductor.open_session)
+    FileRequests(dock)  # lives as long as the dock
     sheet = KeySheet(dock)
     dock.keys.key_sheet_requested.connect(sheet.show)
 
@@ -50,6 +57,9 @@ def _connect_tracking(dock: TrackerDock) -> None:
     track.live_repair_changed.connect(conductor.set_live_repair)
     track.range_changed.connect(dock.timeline_panel.show_range)
     track.long_run_ended.connect(dock.status.say)
+    track.long_run_ended.connect(show_info)
+    conductor.live_repair = track.live_repair
+    conductor.warm_radius = dock.preferences.warm_radius
     dock.verbs.track_toggled.connect(track.toggle)
     conductor.told.connect(dock.status.say)
     conductor.paused.connect(track.show_paused)

@@ -7,7 +7,10 @@ from pathlib import Path
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QPushButton
 
+from napari_sam2.ui.folders import short_path
+from napari_sam2.ui.icons import icon
 from napari_sam2.ui.panel import Panel
+from napari_sam2.ui.recent_list import RecentList
 
 HOME_FOLDER = "napari-sam2"
 SUFFIX = ".zarr"
@@ -26,6 +29,8 @@ class OutputPanel(Panel):
     """The person chose another folder."""
     open_requested = Signal(object)
     """Go on with the session in this folder, a `Path`."""
+    tracks_requested = Signal()
+    """Show the masklets as a Tracks layer."""
 
     def __init__(self) -> None:
         super().__init__("Masklets (OME-Zarr)")
@@ -37,12 +42,15 @@ class OutputPanel(Panel):
         row.addWidget(self.edit)
         row.addWidget(self.browse_button)
         self.add_row("Folder", row)
-        self.open_button = QPushButton("Open a session …")
-        self.open_button.setToolTip(
-            "Go on with masklets that were saved: objects, clicks, locks and undo"
-        )
-        self.add_row("", self.open_button)
-        self.open_button.clicked.connect(self._open)
+        self.recent = RecentList()
+        self.recent.open_requested.connect(self.open_requested)
+        self.tracks_button = QPushButton(icon("tracks"), "Tracks layer")
+        self.tracks_button.setToolTip("Show where all objects went as napari tracks")
+        self.tracks_button.clicked.connect(self.tracks_requested)
+        below = QHBoxLayout()
+        below.addWidget(self.recent)
+        below.addWidget(self.tracks_button)
+        self.add_row("", below)
         self.edit.editingFinished.connect(self._on_edited)
         self.browse_button.clicked.connect(self._browse)
         self._shown = ""
@@ -62,7 +70,7 @@ class OutputPanel(Panel):
         """Let nothing be changed while something is tracked."""
         self.edit.setDisabled(frozen)
         self.browse_button.setDisabled(frozen)
-        self.open_button.setDisabled(frozen)
+        self.recent.setDisabled(frozen)
 
     def _browse(self) -> None:
         chosen, _ = QFileDialog.getSaveFileName(
@@ -72,25 +80,10 @@ class OutputPanel(Panel):
             self.edit.setText(chosen)
             self._on_edited()
 
-    def _open(self) -> None:
-        chosen = QFileDialog.getExistingDirectory(
-            self, "Session to go on with", str(self.folder.parent)
-        )
-        if chosen:
-            self.open_requested.emit(Path(chosen))
-
     def _on_edited(self) -> None:
         if self.edit.text() != self._shown:
             self._shown = self.edit.text()
             self.folder_changed.emit()
-
-
-def short_path(path: Path) -> str:
-    """Return a path as text, with ``~`` for the home folder."""
-    home = Path.home()
-    if not path.is_relative_to(home):
-        return str(path)
-    return str(Path("~") / path.relative_to(home))
 
 
 def free_folder(layer_name: str, below: Path | None = None) -> Path:

@@ -10,8 +10,8 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QMenu, QToolButton, QWidget
 
 from napari_sam2.io.recent import RecentSession
+from napari_sam2.ui.folders import short_path
 from napari_sam2.ui.icons import icon
-from napari_sam2.ui.output_panel import short_path
 
 NOTHING = "No session was open lately"
 OPEN = "Open the folder of a session …"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from napari_sam2.session.frame_set import NO_FRAMES, FrameSet
 from napari_sam2.session.prompt_book import PromptBook
@@ -43,6 +44,13 @@ class Sittings:
 
     def __init__(self) -> None:
         self._known: dict[Hashable, Sitting] = {}
+
+    def lie_in(self, folder: Path) -> bool:
+        """Whether one of them has its masklets in a folder."""
+        wanted = folder.absolute()
+        return any(
+            one.request.folder.absolute() == wanted for one in self._known.values()
+        )
 
     def of(self, request: Request, before: Sitting | None) -> Sitting:
         """Return the sitting of a request.

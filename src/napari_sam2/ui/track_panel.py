@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_sam2.session.plan import Direction, FrameRange, MergePolicy
+from napari_sam2.ui.compare_row import CompareRow
 from napari_sam2.ui.model_device_rows import narrow
 from napari_sam2.ui.pace import Pace, clock_text, pace_text
 from napari_sam2.ui.panel import Note, Panel
@@ -114,6 +115,7 @@ class TrackPanel(Panel):
             "Track the gap at the frame shown forward and backward, show where the two "
             "disagree, and choose one; nothing is written before"
         )
+        self.compare_row = CompareRow()
         self.bar = QProgressBar()
         self.pace = Note()
 
@@ -131,6 +133,7 @@ class TrackPanel(Panel):
         self.form.addRow(self.bar)
         self.form.addRow(self.pace)
         self.form.addRow(self.compare_button)
+        self.form.addRow(self.compare_row)
 
     def _connect(self) -> None:
         self.direction_combo.currentIndexChanged.connect(self._show_direction)

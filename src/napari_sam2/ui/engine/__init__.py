@@ -7,7 +7,11 @@ verb needs it.
 
 from napari_sam2.ui.engine.engine import TrackingEngine
 from napari_sam2.ui.engine.events import (
+    ONLY_BACKWARD,
+    ONLY_FORWARD,
     BookReturned,
+    Compared,
+    DirectionsCompared,
     Event,
     FrameChanged,
     FramesChanged,
@@ -21,12 +25,17 @@ from napari_sam2.ui.engine.events import (
     SessionRead,
     StoreReady,
     Together,
+    TracksMade,
     Warmed,
 )
-from napari_sam2.ui.engine.runs import Order
+from napari_sam2.ui.engine.runs import Order, holds
 
 __all__ = [
+    "ONLY_BACKWARD",
+    "ONLY_FORWARD",
     "BookReturned",
+    "Compared",
+    "DirectionsCompared",
     "Event",
     "FrameChanged",
     "FramesChanged",
@@ -42,5 +51,7 @@ __all__ = [
     "StoreReady",
     "Together",
     "TrackingEngine",
+    "TracksMade",
     "Warmed",
+    "holds",
 ]

@@ -166,14 +166,12 @@ class Desk:
         return self.loaded, self._movie
 
     def has_movie(self, request: Request) -> bool:
-        """Whether the request's movie and model are ready for an answer."""
-        movie, loaded = self._movie, self.loaded
-        return (
-            movie is not None
-            and loaded is not None
-            and loaded.name == request.model
-            and movie.image == request.image
-        )
+        """Whether the request's movie and model are ready, and seen as it says."""
+        loaded = self.loaded
+        if loaded is None or loaded.name != request.model or not self._is_open(request):
+            return False
+        self._look(request)
+        return True
 
     def masklets(self, request: Request) -> Masklets | None:
         """Return the masklets of a request, if they were opened."""
@@ -209,9 +207,8 @@ class Desk:
             predictor = movie.predictor
             device, precision = str(predictor.device), predictor.precision.name
             yield ModelReady(request.model, device, precision, loaded.trust)
-        elif self._movie is not None and self._movie.image != request.image:
-            self._movie.image = request.image
-            self._movie.source = _frames(request)
+        else:
+            self._look(request)
 
     def open_masklets(self, request: Request) -> Iterator[Event]:
         """Create the masklets, once; say so whenever they are others than before.
@@ -250,6 +247,12 @@ class Desk:
             and movie.device == request.device
             and movie.precision == request.precision
         )
+
+    def _look(self, request: Request) -> None:
+        """See the open movie with the contrast of a request."""
+        movie = self._movie
+        if movie is not None and movie.image != request.image:
+            movie.image, movie.source = request.image, _frames(request)
 
     def _open_movie(self, loaded: Loaded, request: Request) -> Movie:
         from napari_sam2.tracking.embedding_cache import EmbeddingCache

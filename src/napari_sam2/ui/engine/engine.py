@@ -7,12 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_sam2.errors import InputError
 from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
 from napari_sam2.io.session_document import SessionDocument
+from napari_sam2.io.tracks import table_of, track_rows
 from napari_sam2.prompts import FramePrompt
+from napari_sam2.session.plan import Direction
 from napari_sam2.session.prompt_book import Edit
 from napari_sam2.session.state import BookState
 from napari_sam2.tracking.postprocess import label_image
+from napari_sam2.ui.engine.comparing import Comparing
 from napari_sam2.ui.engine.desk import Desk
 from napari_sam2.ui.engine.edits import Edits
 from napari_sam2.ui.engine.events import (
@@ -21,6 +25,8 @@ from napari_sam2.ui.engine.events import (
     Hovered,
     Pictured,
     Request,
+    Said,
+    TracksMade,
     Warmed,
 )
 from napari_sam2.ui.engine.frame_work import FrameWork
@@ -32,6 +38,9 @@ from napari_sam2.ui.image_input_merged import small_picture
 
 WARM_REACH = 16
 """Frames on each side of the cursor whose embeddings are prepared, if they fit."""
+
+TOLD_EVERY = 10
+"""Between so many frames that are measured, more urgent things are done."""
 
 
 class TrackingEngine:
@@ -50,6 +59,7 @@ class TrackingEngine:
         self._steps = Steps(self._desk)
         self._edits = Edits(self._desk, self._steps)
         self._runs = Runs(self._desk, self._steps)
+        self._comparing = Comparing(self._desk, self._steps)
         self._reopening = Reopening(self._desk)
 
     def store_of(self, request: Request) -> OmeZarrLabelStore | None:
@@ -70,7 +80,11 @@ class TrackingEngine:
         yield from self._desk.prepare(request)
 
     def warm(
-        self, request: Request, frame_index: int, is_wanted: Callable[[], bool]
+        self,
+        request: Request,
+        frame_index: int,
+        is_wanted: Callable[[], bool],
+        reach: int = WARM_REACH,
     ) -> Iterator[Event]:
         """Prepare the embeddings of frames around one, the nearest first.
 
@@ -82,12 +96,14 @@ class TrackingEngine:
             What the person looks at.
         is_wanted
             False as soon as they look at another frame.
+        reach
+            How many frames on each side, if they fit.
         """
         if not self._desk.has_movie(request):
             return
         movie = self._desk.prepared[1]
         count, embeddings = movie.source.frame_count, movie.predictor.network.embeddings
-        for done, frame in enumerate(_outwards(frame_index, count, WARM_REACH)):
+        for done, frame in enumerate(_outwards(frame_index, count, reach)):
             fitting = embeddings.fitting()
             if not is_wanted() or (fitting is not None and done >= fitting):
                 return
@@ -175,6 +191,58 @@ class TrackingEngine:
         yield from self._desk.open_masklets(request)
         yield from self._edits.resolve(request, book)
         yield from self._runs.run(request, book, order)
+
+    def compare(
+        self, request: Request, book: BookState, object_id: int, frame_index: int
+    ) -> Iterator[Event]:
+        """Track the gap around a frame both ways; write nothing.
+
+        Raises
+        ------
+        InputError
+            If the object has no two prompts around the frame.
+        """
+        yield from self._desk.prepare(request)
+        yield from self._desk.open_masklets(request)
+        yield from self._edits.resolve(request, book)
+        yield from self._comparing.run(request, book, (object_id, frame_index))
+
+    def keep_direction(
+        self, request: Request, edit: Edit, way: Direction
+    ) -> Iterator[Event]:
+        """Write the masks of one way of the last comparison, as a step of its own.
+
+        Raises
+        ------
+        InputError
+            If there is no comparison.
+        """
+        yield from self._comparing.keep(request, edit, way)
+
+    def forget_comparison(self) -> Iterator[Event]:
+        """Let go of the last comparison."""
+        self._comparing.forget()
+        yield from ()
+
+    def tracks(self, request: Request, book: BookState) -> Iterator[Event]:
+        """Measure where all objects went, frame by frame.
+
+        Raises
+        ------
+        InputError
+            If there are no masklets.
+        """
+        store = self.store_of(request)
+        if store is None:
+            raise InputError("There are no masks to make tracks of: click on a cell")
+        rows: list[np.ndarray] = []
+        for frame_index in range(store.frame_count):
+            rows.extend(track_rows([(frame_index, store.read_labels(frame_index))]))
+            if frame_index % TOLD_EVERY == 0:
+                share = f"frame {frame_index} of {store.frame_count}"
+                yield Said(f"Measuring tracks: {share} …")
+        parents = {one.object_id: one.parent for one in book.objects}
+        yield TracksMade(table_of(store, rows, parents))
 
     # --- The session
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,16 @@ import numpy as np
 
 from napari_sam2.interfaces import Calibration
 from napari_sam2.io.session_document import SessionDocument
+from napari_sam2.io.tracks import TrackTable
 from napari_sam2.session.frame_set import FrameSet
 from napari_sam2.session.scores import ScoreRow, ScoreTables
 from napari_sam2.session.session import FrameDone
 from napari_sam2.session.state import BookState
 from napari_sam2.session.trust import TrustModel
 from napari_sam2.ui.image_input import ImageInput
+
+ONLY_FORWARD, ONLY_BACKWARD = 1, 2
+"""Pixels that one way alone gives to the object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +187,52 @@ class SessionRead:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Compared:
+    """A frame was tracked forward, or backward, to be compared.
+
+    Attributes
+    ----------
+    frame_index
+        The frame.
+    position, total
+        How many steps are done, of how many.
+    difference
+        ``(Y, X)`` uint8: `ONLY_FORWARD`, `ONLY_BACKWARD`, 0 elsewhere. None as long as
+        one of the two masks is not known.
+    """
+
+    frame_index: int
+    position: int
+    total: int
+    difference: np.ndarray | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DirectionsCompared:
+    """A gap was tracked both ways; one of them can be kept.
+
+    Attributes
+    ----------
+    request, book, object_id
+        Whose gap, and what the two ways follow from.
+    agreement
+        J of the two masks by frame of the gap.
+    """
+
+    request: Request
+    book: BookState
+    object_id: int
+    agreement: Mapping[int, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TracksMade:
+    """Where all objects went."""
+
+    table: TrackTable
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Together:
     """Events that are told together: between them nothing is stopped or put first."""
 
@@ -203,5 +253,8 @@ Event = (
     | BookReturned
     | Pictured
     | FrameDone
+    | Compared
+    | DirectionsCompared
+    | TracksMade
     | Together
 )

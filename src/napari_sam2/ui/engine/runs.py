@@ -151,7 +151,7 @@ class Runs:
             yield from self._follow(request, book, plan, order.text)
             masklets.interrupted = None
             planned, book = book, history.book
-            if _holds(planned, book, masklets.store.frame_count):
+            if holds(planned, book, masklets.store.frame_count):
                 break
             plan = self._plan(masklets, request, book, order, is_rest=True)
             if plan is not None:
@@ -175,7 +175,7 @@ class Runs:
                         continue
                     # Somebody did something else meanwhile.
                     present, written = history.book, Written()
-                    if not _holds(book, present, self._frame_count(request)):
+                    if not holds(book, present, self._frame_count(request)):
                         break
                     history.begin(text, present, present)  # what follows is ours again
                     position = history.position
@@ -191,7 +191,7 @@ class Runs:
     ) -> Generator[tuple[FrameDone, Iterable[FrameChanged | Scored]], None, None]:
         """Yield what was done on each frame, and what it looks like if it is new."""
         loaded, movie = self._desk.prepared
-        masklets, objects = self._desk.opened(request), _prompted(book)
+        masklets, objects = self._desk.opened(request), prompted(book)
         source = request.image.open()
         known = movie.predictor.network.embeddings
         predictor = predictor_for(loaded, request, source, known)
@@ -225,7 +225,7 @@ class Runs:
         is_rest: bool = False,
     ) -> Plan | None:
         """Return what is to be done; a run that was stopped goes on where it was."""
-        objects = _prompted(book)
+        objects = prompted(book)
         if not objects:
             raise InputError("There is nothing to track: click on a cell first")
         frame_count = masklets.store.frame_count
@@ -257,7 +257,7 @@ class Runs:
         return _keyed(fresh, request, book)
 
 
-def _holds(planned: BookState, present: BookState, frame_count: int) -> bool:
+def holds(planned: BookState, present: BookState, frame_count: int) -> bool:
     """Whether what a plan was made of is still so: lives, prompts and locks."""
     old, new = lives(planned, frame_count), lives(present, frame_count)
     return all(
@@ -269,7 +269,8 @@ def _holds(planned: BookState, present: BookState, frame_count: int) -> bool:
     )
 
 
-def _prompted(book: BookState) -> tuple[PromptedObject, ...]:
+def prompted(book: BookState) -> tuple[PromptedObject, ...]:
+    """Return the objects that something is said about."""
     return tuple(thing.as_prompted() for thing in book.objects if thing.prompts)
 
 

@@ -1,0 +1,106 @@
+"""Both ways through a gap, for somebody who chooses between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from napari_sam2.errors import InputError
+from napari_sam2.session.compare import Comparison
+from napari_sam2.session.plan import Direction
+from napari_sam2.session.prompt_book import Edit
+from napari_sam2.session.session import Session
+from napari_sam2.session.state import BookState
+from napari_sam2.tracking.postprocess import label_image
+from napari_sam2.ui.engine.desk import Desk
+from napari_sam2.ui.engine.events import (
+    ONLY_BACKWARD,
+    ONLY_FORWARD,
+    Compared,
+    DirectionsCompared,
+    Event,
+    Request,
+)
+from napari_sam2.ui.engine.frame_work import events_of
+from napari_sam2.ui.engine.loading import predictor_for
+from napari_sam2.ui.engine.runs import LastWritten, prompted
+from napari_sam2.ui.engine.steps import Steps
+
+NOT_THERE = "There is no comparison to keep: compare the directions once more"
+
+
+class Comparing:
+    """Compares the ways through one gap at a time.
+
+    Parameters
+    ----------
+    desk
+        What is open.
+    steps
+        Where it is recorded that a way was kept.
+    """
+
+    def __init__(self, desk: Desk, steps: Steps) -> None:
+        self._desk = desk
+        self._steps = steps
+        self._found: tuple[Request, Comparison, LastWritten] | None = None
+
+    def run(
+        self, request: Request, book: BookState, place: tuple[int, int]
+    ) -> Iterator[Event]:
+        """Track a gap both ways; see `TrackingEngine.compare`."""
+        self._found = None
+        loaded, movie = self._desk.prepared
+        masklets = self._desk.opened(request)
+        store = LastWritten(masklets.store)
+        session = Session(
+            movie.source,
+            store,  # type: ignore[arg-type]
+            predictor_for(
+                loaded, request, movie.source, movie.predictor.network.embeddings
+            ),
+            prompted(book),
+            anchors=tuple(masklets.anchors.values()),
+            has_foreign_labels=True,
+        )
+        comparison = Comparison(session, *place)
+        for step in comparison.run():
+            difference = (
+                None
+                if step.agreement is None
+                else _difference(comparison, step.frame_index)
+            )
+            yield Compared(step.frame_index, step.position, step.total, difference)
+        self._found = request, comparison, store
+        yield DirectionsCompared(request, book, place[0], dict(comparison.agreement))
+
+    def keep(self, request: Request, edit: Edit, way: Direction) -> Iterator[Event]:
+        """Write the masks of one way; see `TrackingEngine.keep_direction`."""
+        found, self._found = self._found, None
+        if found is None or found[0].masklets_key != request.masklets_key:
+            raise InputError(NOT_THERE)
+        _, comparison, store = found
+        self._steps.record(request, edit)
+        locks = {one.object_id: one.locked for one in edit.after.objects if one.locked}
+        dtype = self._desk.opened(request).store.array.dtype
+        for _done in comparison.keep(way, locks=locks):
+            if store.result is not None:
+                yield from events_of(store.result, dtype)
+
+    def forget(self) -> None:
+        """Let go of the comparison: its masks, and the memory of its tracker."""
+        self._found = None
+
+
+def _difference(comparison: Comparison, frame_index: int) -> np.ndarray:
+    """Return ``(Y, X)`` uint8: which pixels only one of the ways has."""
+    shape = comparison.session.store.frame_shape
+    forward, backward = (
+        label_image([1], comparison.logits(way, frame_index)[None], shape, np.uint8) > 0
+        for way in (Direction.FORWARD, Direction.BACKWARD)
+    )
+    difference = np.zeros(shape, np.uint8)
+    difference[forward & ~backward] = ONLY_FORWARD
+    difference[backward & ~forward] = ONLY_BACKWARD
+    return difference

@@ -1,0 +1,93 @@
+"""Sessions that are found, tracks and tables: what the window asks of files."""
+
+import numpy as np
+import pytest
+from napari.layers import Tracks
+from tests.ui.engine_steps import click
+
+from napari_sam2.io.recent import RecentSessions
+from napari_sam2.ui.reader import get_reader
+
+
+@pytest.fixture
+def tracked(open_dock, answered):
+    """A dock with a saved session: an object with clicks on two frames."""
+    viewer, dock = open_dock()
+    dock.conductor.set_prompts([click(1, 2, (30, 40)), click(1, 5, (32, 42))], "two")
+    answered(dock)
+    dock.conductor.rename(1, "mother")
+    dock.conductor.save()
+    answered(dock)
+    return viewer, dock
+
+
+def test_masklets_that_were_made_are_among_the_recent_sessions(tracked, answered):
+    _, dock = tracked
+    (session,) = RecentSessions().read()
+    assert session.path == dock.output_panel.folder
+    recent = dock.output_panel.recent
+    recent.show_sessions(())
+    recent.menu().aboutToShow.emit()
+    answered(dock)
+    first = recent.menu().actions()[0]
+    assert "movie-1.zarr" in first.text()
+    asked = []
+    dock.output_panel.open_requested.connect(asked.append)
+    first.trigger()
+    assert asked == [session.path]
+    answered(dock)
+
+
+@pytest.mark.parametrize("is_dock_first", [True, False], ids=["dock", "layers"])
+def test_a_session_that_was_dropped_on_the_viewer_goes_on(
+    tracked, open_dock, answered, qtbot, make_napari_viewer_proxy, stack, is_dock_first
+):
+    _, before = tracked
+    folder, labels = before.output_panel.folder, np.array(before.masklets.layer.data[2])
+    before.conductor.worker.close()
+
+    def drop(viewer):
+        for data, shown, kind in get_reader(str(folder))(str(folder)):
+            getattr(viewer, f"add_{kind}")(data, **shown)
+
+    if is_dock_first:
+        viewer, dock = open_dock()
+        drop(viewer)
+    else:
+        viewer, dock = open_dock(before_dock=drop)
+    answered(dock)
+    assert dock.output_panel.folder == folder
+    assert dock.conductor.book[1].name == "mother"
+    assert [layer.name for layer in viewer.layers if "masklets" in layer.name] == [
+        dock.masklets.layer.name
+    ]
+    viewer.dims.set_current_step(0, 2)
+    answered(dock)
+    np.testing.assert_array_equal(dock.masklets.layer.data[2], labels)
+
+
+def test_tracks_are_a_layer_on_request(tracked, answered):
+    viewer, dock = tracked
+    dock.output_panel.tracks_button.click()
+    answered(dock)
+    (tracks,) = [one for one in viewer.layers if isinstance(one, Tracks)]
+    assert tracks.data[:, :2].tolist() == [[1, 2], [1, 5]]
+    y, x = np.argwhere(np.asarray(dock.masklets.layer.data[2]) == 1).mean(axis=0)
+    np.testing.assert_allclose(tracks.data[0, 2:], (y, x))
+    dock.output_panel.tracks_button.click()
+    answered(dock)
+    assert sum(isinstance(one, Tracks) for one in viewer.layers) == 1
+
+
+def test_plotted_numbers_are_saved_by_the_worker(tracked, answered, tmp_path):
+    _, dock = tracked
+
+    class Table:
+        def write(self, path):
+            path.write_text("frame,area")
+
+    dock.plots_panel.export_requested.emit(Table(), tmp_path / "curves.csv")
+    assert not (tmp_path / "curves.csv").exists()
+    answered(dock)
+    assert (tmp_path / "curves.csv").read_text() == "frame,area"
+    assert "curves.csv" in dock.status.text()
