@@ -14,6 +14,7 @@ from napari_sam2.prompts import BoxPrompt, FramePrompt, MaskPrompt, PointPrompt
 from napari_sam2.session.frame_set import FrameSet
 from napari_sam2.session.prompt_book import PromptBook
 from napari_sam2.session.state import BookState
+from napari_sam2.ui.book_verbs import in_one_step
 from napari_sam2.ui.layer_axes import lay_out_layer
 from napari_sam2.ui.points_layer import object_color
 from napari_sam2.ui.prompt_marks import PromptMarks
@@ -44,16 +45,23 @@ class Bench:
         self.history = []
         self.told = MagicMock()
         self.book.changed.connect(self._on_changed)
-        self.marks.prompts_requested.connect(self._set)
-        self.marks.clear_requested.connect(self.book.clear_prompt)
+        self.marks.changes_requested.connect(self._change)
         self.marks.told.connect(self.told)
         self.marks.show_on(self.image, self.axes)
 
-    def _set(self, prompts, text):
+    def _change(self, prompts, cleared, text):
+        def verbs(book):
+            for place in cleared:
+                book.clear_prompt(*place)
+            book.set_prompts(prompts, text)
+
         try:
-            self.book.set_prompts(prompts, text)
+            edit = in_one_step(self.book, text, verbs)
         except InputError as error:
             self.told(str(error))
+        else:
+            if edit is not None:
+                self._on_changed(edit.before, edit.after)
 
     def _on_changed(self, before, after):
         self.history.append(before)
@@ -133,6 +141,7 @@ def test_clicks_are_seen_moved_deleted_and_undone(bench, settled):
     settled()
     assert one.said(2, 3) is None
     assert one.said(1, 2).points == (PointPrompt(5, 6),)
+    assert len(one.history) == steps + 3  # both in one step
 
 
 def test_clicks_that_are_added_turned_round_and_hidden(bench, settled):

@@ -189,6 +189,7 @@ class Conductor(BookDesk):
     ) -> Edit | None:
         """Say some things and take others back, ``(object_id, frame)``, in one step."""
         places = list(cleared)
+        self._remember(prompts)
 
         def verbs(book: PromptBook) -> None:
             for place in places:

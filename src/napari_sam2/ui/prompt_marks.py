@@ -49,10 +49,9 @@ class PromptMarks(QObject):
         The dock.
     """
 
-    prompts_requested = Signal(list, str)
-    """`FramePrompt`s to be said in one step, and what the step is called."""
-    clear_requested = Signal(int, int)
-    """Object and frame about which nothing is said any more."""
+    changes_requested = Signal(list, list, str)
+    """One step: `FramePrompt`s to be said, ``(object_id, frame)`` about which nothing
+    is said any more, and what the step is called."""
     told = Signal(str)
     """Something that the person should know."""
 
@@ -196,12 +195,12 @@ class PromptMarks(QObject):
             return
         edits = edits_between(self._baseline, marks, self._book)
         self._baseline = marks
-        if edits.prompts:
-            if any(gives_up_mask(self._book, one) for one in edits.prompts):
-                self.told.emit("A mask that was drawn gave way; undo brings it back.")
-            self.prompts_requested.emit(list(edits.prompts), edits.text)
-        for place in edits.cleared:
-            self.clear_requested.emit(*place)
+        if any(gives_up_mask(self._book, one) for one in edits.prompts):
+            self.told.emit("A mask that was drawn gave way; undo brings it back.")
+        if edits.prompts or edits.cleared:
+            self.changes_requested.emit(
+                list(edits.prompts), list(edits.cleared), edits.text
+            )
         # Also what was refused is shown as it is; the book's answer came before.
         self._show()
 

@@ -73,10 +73,13 @@ class MarkEdits:
     @property
     def text(self) -> str:
         """What was done, for the undo menu."""
-        if len(self.prompts) != 1:
-            return f"prompts of {len(self.prompts)} anchors"
-        (one,) = self.prompts
-        return f"prompts of object {one.object_id}, frame {one.frame_index}"
+        said = [(one.object_id, one.frame_index) for one in self.prompts]
+        places = [*said, *self.cleared]
+        if len(places) != 1:
+            return f"prompts of {len(places)} anchors"
+        ((object_id, frame_index),) = places
+        verb = "prompts" if said else "no prompts"
+        return f"{verb} of object {object_id}, frame {frame_index}"
 
 
 def marks_of(book: BookState) -> Marks:
