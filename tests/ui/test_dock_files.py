@@ -91,3 +91,17 @@ def test_plotted_numbers_are_saved_by_the_worker(tracked, answered, tmp_path):
     answered(dock)
     assert (tmp_path / "curves.csv").read_text() == "frame,area"
     assert "curves.csv" in dock.status.text()
+
+
+def test_another_contrast_prepares_the_frames_anew(open_dock, answered, qtbot):
+    viewer, dock = open_dock()
+    dock.track_panel.repair_box.setChecked(False)  # a run would freeze the contrast
+    dock.conductor.set_prompt(click(1, 2, (30, 40)))
+    answered(dock)
+    qtbot.wait(400)
+    answered(dock)
+    asked = []
+    dock.conductor.happened.connect(asked.append)
+    viewer.layers["movie"].contrast_limits = (100, 900)
+    qtbot.waitUntil(lambda: "Warmed" in {type(one).__name__ for one in asked})
+    answered(dock)
