@@ -86,7 +86,7 @@ def fine_tune(
     Returns
     -------
     FineTuneResult
-        With a new file in the folder of own models, or without.
+        With a new file among the own models, or without.
 
     Raises
     ------
@@ -112,8 +112,7 @@ def fine_tune(
     yield from _training(run, clock, is_stopped)
     yield clock.progress("Measuring the result …", step=run.step)
     model, after, blend = run.finish()
-    if file_sha256(weights) != sha256:
-        raise ModelError(f"{weights} changed while a copy of it was trained: try again")
+    _check_unchanged(weights, sha256)
     training = Training(
         base,
         weights,
@@ -128,6 +127,11 @@ def fine_tune(
     if after.held_out < run.before.held_out + MARGIN:
         return _result(training, None, "")
     return _result(training, path, write_model(model, path, training, movies))
+
+
+def _check_unchanged(weights: Path, sha256: str) -> None:
+    if file_sha256(weights) != sha256:
+        raise ModelError(f"{weights} changed while a copy of it was trained: try again")
 
 
 def _training(

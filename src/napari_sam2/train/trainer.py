@@ -111,19 +111,27 @@ def train(
             recorder.record(state, stage, values)
         clock.note(state.step - 1, stepped, time.monotonic() - began)
         if on_progress:
-            on_progress(
-                TrainingProgress(
-                    step=state.step,
-                    total=config.total_steps,
-                    stage=stage.name,
-                    values=values,
-                    seconds_per_step=clock.seconds_per_step(state.step - 1),
-                    seconds_left=clock.seconds_left(state.step),
-                )
-            )
+            on_progress(_progress(config, state.step, stage, values, clock))
     if recorder:
         recorder.close()
     return state.average
+
+
+def _progress(
+    config: TrainConfig,
+    step: int,
+    stage: Stage,
+    values: Mapping[str, float],
+    clock: StageClock,
+) -> TrainingProgress:
+    return TrainingProgress(
+        step=step,
+        total=config.total_steps,
+        stage=stage.name,
+        values=values,
+        seconds_per_step=clock.seconds_per_step(step - 1),
+        seconds_left=clock.seconds_left(step),
+    )
 
 
 def start(config: TrainConfig) -> TrainingState:
