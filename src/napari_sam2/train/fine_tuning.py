@@ -113,17 +113,8 @@ def fine_tune(
     yield clock.progress("Measuring the result …", step=run.step)
     model, after, blend = run.finish()
     _check_unchanged(weights, sha256)
-    training = Training(
-        base,
-        weights,
-        sha256,
-        settings,
-        run.before,
-        after,
-        blend,
-        run.step,
-        clock.seconds,
-    )
+    origin = base, weights, sha256, settings
+    training = Training(*origin, run.before, after, blend, run.step, clock.seconds)
     if after.held_out < run.before.held_out + MARGIN:
         return _result(training, None, "")
     return _result(training, path, write_model(model, path, training, movies))
