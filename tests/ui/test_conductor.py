@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 
 from napari_sam2.errors import InputError
+from napari_sam2.interfaces import FrameResult, ObjectScores
 from napari_sam2.prompts import FramePrompt, PointPrompt
 from napari_sam2.session.frame_set import FrameSet
 from napari_sam2.session.plan import Direction
+from napari_sam2.session.scores import ScoreRow
 from napari_sam2.session.session import FrameDone
 from napari_sam2.session.state import BookState
-from napari_sam2.ui.engine import BookReturned, FrameChanged, TrackingEngine
+from napari_sam2.ui.engine import BookReturned, FrameChanged, Scored, TrackingEngine
 from napari_sam2.ui.jobs import Priority
 
 
@@ -148,3 +150,27 @@ def test_what_was_tracked_is_no_longer_stale_unless_it_was_corrected(dock_with_m
     run.finish(True)
     assert 7 not in dock.conductor.book[1].stale
     assert 7 in dock.conductor.book[2].stale
+
+
+def scored(dock, frames):
+    """Let the masks of object 1 be known on some frames."""
+    area = np.array([5], np.int64)
+    number = np.array([1.0], np.float32)
+    scores = ObjectScores(number, number, number, area)
+    for frame_index in frames:
+        labels = np.ones((2, 2), np.uint16)
+        result = FrameResult(frame_index, labels, (1,), np.zeros((1, 2, 2)), scores)
+        dock.conductor._on_event(Scored(ScoreRow.of(result)))
+
+
+def test_a_first_click_is_followed_by_no_repair_of_what_was_never_tracked(
+    dock_with_mocks,
+):
+    dock = dock_with_mocks
+    dock.conductor.set_live_repair(True)
+    scored(dock, [2])  # the answer to the click; all other frames are stale
+    dock.conductor._repair_live()
+    assert not dock.conductor.is_tracking
+    scored(dock, [3])  # tracked once, and stale
+    dock.conductor._repair_live()
+    assert dock.conductor.is_tracking

@@ -351,6 +351,18 @@ class Conductor(BookDesk):
         if self.live_repair and any(thing.stale for thing in edit.after.objects):
             self._repair_due.start()
 
+    def _is_repair_due(self) -> bool:
+        """Whether a mask that was tracked before no longer follows from the prompts."""
+        tables = self.tables
+        if tables is None:
+            return False
+        computed = tables.computed()
+        return any(
+            computed[list(self.book[one].stale), column].any()
+            for column, one in enumerate(tables.object_ids)
+            if one in self.book
+        )
+
     def _on_ended(self, is_done: bool, was_cancelled: bool) -> None:
         self._save_due.start()
         self.tracked.emit(is_done, was_cancelled)
@@ -370,7 +382,7 @@ class Conductor(BookDesk):
         self._submit(steps, key="warm", priority=Priority.WARM)
 
     def _repair_live(self) -> None:
-        if not self.live_repair or self._turning:
+        if not self.live_repair or self._turning or not self._is_repair_due():
             return
         if not self.is_tracking:
             self.repair()
