@@ -103,6 +103,9 @@ class FrameResult:
         ``(objects, h, w)`` float32 low-resolution mask logits of these objects.
     scores
         Scores of these objects.
+    image
+        ``(Y, X)`` intensities in the movie's own units, which the objects' means are
+        taken of; None where they are not at hand.
     """
 
     frame_index: int
@@ -110,6 +113,7 @@ class FrameResult:
     object_ids: tuple[int, ...]
     logits: np.ndarray
     scores: ObjectScores
+    image: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -225,7 +225,7 @@ class OmeZarrLabelStore:
         """
         with self._files.writing(f"write frame {result.frame_index}"):
             self._files.prepare()
-            self._frames.write(result, image)
+            self._frames.write(result, result.image if image is None else image)
 
     def write_drawn(
         self,

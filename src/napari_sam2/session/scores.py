@@ -58,8 +58,9 @@ class ScoreRow:
         result
             As written to the store.
         image
-            ``(Y, X)`` intensities, if they are at hand.
+            ``(Y, X)`` intensities, if the result carries none.
         """
+        image = result.image if image is None else image
         scores = {name: getattr(result.scores, name) for name in SCORES}
         measures = measured(result.labels, result.object_ids, image)
         return cls(result.frame_index, result.object_ids, scores | measures)

@@ -53,7 +53,7 @@ class Comparing:
         self._found = None
         loaded, movie = self._desk.prepared
         masklets = self._desk.opened(request)
-        store = LastWritten(masklets.store)
+        store = LastWritten(masklets.store, movie.source.intensities)
         session = Session(
             movie.source,
             store,  # type: ignore[arg-type]

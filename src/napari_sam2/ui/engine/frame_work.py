@@ -88,7 +88,8 @@ class FrameWork:
         step = movie.answers.answer(
             movie.source, prompts, others, {one: it for (one, _), it in seen.items()}
         )
-        return Answer(self._masks.with_step(step), prompts, step.anchors)
+        result = self._measurable(self._masks.with_step(step))
+        return Answer(result, prompts, step.anchors)
 
     def preview(self, prompt: FramePrompt) -> np.ndarray:
         """Return the ``(h, w)`` logits that a prompt would give; write nothing."""
@@ -204,6 +205,11 @@ class FrameWork:
             frame_index, {gone: absent} if is_settled else {kept: both, gone: absent}
         )
 
+    def _measurable(self, result: FrameResult) -> FrameResult:
+        """Return a frame with the intensities that its objects are measured by."""
+        image = self._movie.source.intensities(result.frame_index)
+        return replace(result, image=image)
+
     # --- Writing
 
     def write_answer(self, answer: Answer) -> None:
@@ -220,6 +226,8 @@ class FrameWork:
 
     def write(self, result: FrameResult) -> None:
         """Write a frame; objects that are new to the store get room."""
+        if result.image is None:
+            result = self._measurable(result)
         self._make_room(result.object_ids)
         self._masklets.store.write(result)
 

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from typing import Protocol
 
 import numpy as np
 
 from napari_sam2.interfaces import Calibration, FrameSource
+
+
+class Frames(FrameSource, Protocol):
+    """A movie that can also be read in its own units."""
+
+    def read_raw(self, frame_index: int) -> np.ndarray:
+        """Return the chosen channels as they are stored: ``(channels, Y, X)``."""
 
 
 class KeptFrames:
@@ -21,7 +29,7 @@ class KeptFrames:
         How many bytes of frames are kept, one frame at least.
     """
 
-    def __init__(self, source: FrameSource, max_bytes: int) -> None:
+    def __init__(self, source: Frames, max_bytes: int) -> None:
         self._source = source
         self._max_bytes = max_bytes
         self._frames: OrderedDict[int, np.ndarray] = OrderedDict()
@@ -56,6 +64,12 @@ class KeptFrames:
             self._frames.popitem(last=False)
         self._frames[frame_index] = frame
         return frame
+
+    def intensities(self, frame_index: int) -> np.ndarray:
+        """Return ``(Y, X)`` float32: the mean of the channels in the movie's units."""
+        raw = self._source.read_raw(frame_index)
+        mean: np.ndarray = raw.mean(axis=0, dtype=np.float32)
+        return mean
 
     def close(self) -> None:
         """Release what the source holds."""

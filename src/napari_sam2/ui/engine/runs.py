@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -84,17 +84,23 @@ class LastWritten:
     ----------
     store
         The one that writes.
+    intensities
+        Returns a frame in the movie's own units, ``(Y, X)``.
     """
 
-    def __init__(self, store: OmeZarrLabelStore) -> None:
+    def __init__(
+        self, store: OmeZarrLabelStore, intensities: Callable[[int], np.ndarray]
+    ) -> None:
         self._store = store
+        self._intensities = intensities
         self.result: FrameResult | None = None
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._store, name)
 
     def write(self, result: FrameResult) -> None:
-        """Store a frame, and remember it."""
+        """Store a frame with what its objects measure, and remember it."""
+        result = replace(result, image=self._intensities(result.frame_index))
         self._store.write(result)
         self.result = result
 
@@ -197,7 +203,7 @@ class Runs:
         predictor = predictor_for(loaded, request, source, known)
         settings = (plan.direction, plan.merge)
         made_by = provenance(loaded, predictor, source, objects, settings)
-        store = LastWritten(masklets.store)
+        store = LastWritten(masklets.store, movie.source.intensities)
         with closing(PrefetchingFrameSource(source)) as ahead:
             masklets.store.add_objects(objects)
             masklets.store.renew_provenance(made_by)
