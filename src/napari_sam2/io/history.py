@@ -40,6 +40,8 @@ HISTORY = "history"
 LEDGER, STEP = "ledger", "step"
 ELSEWHERE = "changes made outside of the session"
 MAX_STEPS = 200
+SLACK = 20
+"""Steps above the limit that are borne, so that not every click cleans up."""
 MAX_BYTES = 4 * 2**30
 
 
@@ -167,6 +169,8 @@ class History:
             self._remove(ledger.undone)
             self._open = self._chunks(number)
             self._before, self._after, self._changes = before, after, step.changes
+        if len(self._ledger.done) > MAX_STEPS + SLACK:
+            self.compact(MAX_STEPS)
 
     def renew_after(self, book: BookState) -> None:
         """Say what the book is like at the end of the open step."""

@@ -12,7 +12,7 @@ import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from napari_sam2.io import kept_chunks
+from napari_sam2.io import history, kept_chunks
 from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
 from napari_sam2.prompts import FramePrompt, PointPrompt, PromptedObject
 from napari_sam2.session.frame_set import FrameSet
@@ -375,3 +375,16 @@ def change(store, fake_run, action, values):
         list(store.clear_objects([what], [frame]))
     else:
         store.array[frame, what : what + 5, :9] = what
+
+
+def test_a_long_session_forgets_its_oldest_steps_by_itself(new_store, monkeypatch):
+    monkeypatch.setattr(history, "MAX_STEPS", 4)
+    monkeypatch.setattr(history, "SLACK", 2)
+    store = new_store()
+    for number in range(12):
+        store.history.begin(f"step {number}", NOTHING, NOTHING)
+    texts = []
+    while (returned := store.history.undo()) is not None:
+        texts.append(returned.text)
+    assert 4 <= len(texts) <= 6
+    assert texts[0] == "step 11"

@@ -45,6 +45,7 @@ class Reopening:
     def adopt(self, request: Request, book: BookState) -> Iterator[Event]:
         """Go on with the session that was read last from the request's folder."""
         store = self._opened.pop(request.folder)
+        store.history.compact()
         masklets = self._desk.adopt(request, store)
         masklets.adopt(book)
         yield from self._desk.show(request)
