@@ -13,6 +13,7 @@ from napari_sam2.model.config import CONFIGS
 from napari_sam2.model.sam2 import Sam2
 from napari_sam2.train.low_rank import add_low_rank, merged
 from napari_sam2.train.optimisation import (
+    denormals_flushed,
     freeze,
     parameter_groups,
     save_memory,
@@ -141,3 +142,16 @@ def test_merged_weights_are_an_ordinary_model_that_does_the_same(model):
             ordinary.embed(images).features, model.embed(images).features
         )
     assert isinstance(ordinary.memory_attention.layers[0].self_attn.q_proj, nn.Linear)
+
+
+def test_training_leaves_denormal_numbers_as_they_were():
+    tiny = 2.0**-1060
+
+    @denormals_flushed()
+    def train():
+        assert tiny / 2 == 0
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        train()
+    assert tiny / 2 > 0

@@ -74,8 +74,6 @@ class FineTuneRun:
         self.own, self.rehearsed = Corpus((own,), (1.0,)), Corpus((rehearsed,), (1.0,))
         checked = simulated_examples(CHECKED_MOVIES, CHECKED_SEED)
         self.checked = [as_taught(one, CHECKED_FRAMES) for one in checked]
-        # Denormal numbers, which attention makes many of, cost tenfold on CPUs.
-        torch.set_flush_denormal(True)
         self.state = start(self.config)
         self.training_pass = TrainingPass(self.state.model, self.state.head)
         self._start = [

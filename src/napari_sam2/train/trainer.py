@@ -25,6 +25,7 @@ from napari_sam2.train.examples import Corpus
 from napari_sam2.train.initialise import initialise_local
 from napari_sam2.train.low_rank import add_low_rank
 from napari_sam2.train.optimisation import (
+    denormals_flushed,
     freeze,
     parameter_groups,
     save_memory,
@@ -94,8 +95,6 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     if config.threads:
         torch.set_num_threads(config.threads)
-    # Denormal numbers, which attention makes many of, cost tenfold on CPUs.
-    torch.set_flush_denormal(True)
     state = start(config)
     if resume:
         load_state(folder / CHECKPOINT, state)
@@ -184,6 +183,7 @@ def locate(config: TrainConfig, step: int) -> tuple[Stage, int]:
     raise ValueError(f"step {step} is beyond the last stage")
 
 
+@denormals_flushed()
 def train_step(
     config: TrainConfig,
     state: TrainingState,
