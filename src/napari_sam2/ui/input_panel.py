@@ -193,10 +193,6 @@ class InputPanel(Panel):
         """Show a frame as the model sees it: ``(Y, X, 3)`` uint8, best made small."""
         self.picture.show_picture(picture)
 
-    def ask_for_picture(self) -> None:
-        """Ask for a picture soon, unless nobody looks."""
-        self.picture.ask()
-
     # --- Frozen or free
 
     @property

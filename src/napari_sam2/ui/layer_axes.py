@@ -61,11 +61,6 @@ class LayerAxes:
         return tuple(axis for axis, _ in self.fixed if self.letters[axis] == "C")
 
     @property
-    def is_plain(self) -> bool:
-        """Whether the layer is ``(frame, y, x)`` as it stands."""
-        return len(self.shape) == 3 and self.frame_axis == 0
-
-    @property
     def channel_axis(self) -> int | None:
         """Dimension along which channels lie; None if there is none."""
         at = self.letters.find("C")

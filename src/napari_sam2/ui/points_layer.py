@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.utils.colormaps import DirectLabelColormap, label_colormap
 
-from napari_sam2.errors import InputError
 from napari_sam2.ui.layer_axes import LayerAxes
-from napari_sam2.ui.point_prompts import Clicks, read_clicks
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer, Points
@@ -106,42 +104,6 @@ def set_next_click(points: Points, object_id: int, *, positive: bool) -> None:
     """Say what the next point is about."""
     others = {name: column.iloc[0] for name, column in points.feature_defaults.items()}
     points.feature_defaults = {**others, LABEL: object_id, POSITIVE: positive}
-
-
-def flip_last_click(points: Points) -> bool | None:
-    """Turn the last point's polarity round; return the new one, None without points."""
-    features = points.features.copy()
-    if len(features) == 0:
-        return None
-    last = features.index[-1]
-    positive = not bool(features.loc[last, POSITIVE])
-    features.loc[last, POSITIVE] = positive
-    points.features = features
-    points.refresh_colors()
-    return positive
-
-
-def read_points_layer(points: Points, image: Image, axes: LayerAxes) -> Clicks:
-    """Read the clicks of a points layer on an image layer.
-
-    Raises
-    ------
-    InputError
-        If the points have no frame, or lack the features.
-    """
-    if points.ndim < image.ndim:
-        raise InputError(
-            f"{points.name} has {points.ndim} dimensions, {image.name} has "
-            f"{image.ndim}: use a points layer that says the frame, such as a new one"
-        )
-    features = points.features
-    if LABEL not in features or POSITIVE not in features:
-        raise InputError(
-            f"{points.name} has lost its features {LABEL} and {POSITIVE}: "
-            "choose it again"
-        )
-    positions = positions_in(image, points, points.data)
-    return read_clicks(positions, features[LABEL], features[POSITIVE], axes)
 
 
 def positions_in(
