@@ -15,7 +15,7 @@ from napari_sam2.session.scores import ScoreRow
 from napari_sam2.session.session import FrameDone
 from napari_sam2.session.state import BookState
 from napari_sam2.ui.engine import BookReturned, FrameChanged, Scored, TrackingEngine
-from napari_sam2.ui.jobs import Priority
+from napari_sam2.ui.jobs import JobQueue, Priority
 
 
 @pytest.fixture
@@ -174,3 +174,24 @@ def test_a_first_click_is_followed_by_no_repair_of_what_was_never_tracked(
     scored(dock, [3])  # tracked once, and stale
     dock.conductor._repair_live()
     assert dock.conductor.is_tracking
+
+
+def test_a_save_is_not_overtaken_by_the_click_after_it(dock_with_mocks):
+    dock = dock_with_mocks
+    engine, waiting = dock.conductor.engine, JobQueue()
+    dock.conductor.worker.submit.side_effect = waiting.add
+    dock.conductor.save()
+    dock.conductor.set_prompt(FramePrompt(1, 3, (PointPrompt(10, 20),)))
+    dock.conductor.save()
+    engine.reset_mock()
+    while (turn := waiting.take()) is not None:
+        turn.job.steps()
+        waiting.drop(turn)
+    called = [name for name, _, _ in engine.method_calls]
+    assert [one for one in called if one in ("save", "apply")] == [
+        "save",
+        "apply",
+        "save",
+    ]
+    books = [call.args[1].book for call in engine.save.call_args_list]
+    assert [book[1].anchors for book in books] == [(2,), (2, 3)]

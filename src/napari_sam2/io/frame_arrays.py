@@ -187,7 +187,7 @@ class FrameArrays:
         measured = self._measured(others, labels, image)
         if image is not None:
             self.measurements.write(frame, others, measured)
-        elif (measured.area != self.scores.areas(frame, others)).any():
+        else:
             self.measurements.write_positions(frame, others, measured)
         self.scores.write_areas(frame, others, measured.area)
 

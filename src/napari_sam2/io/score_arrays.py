@@ -85,11 +85,6 @@ class ScoreArrays:
         row = self._block.load(frame_index)
         return np.flatnonzero(self._block.rows["area"][row] >= 0).tolist()
 
-    def areas(self, frame_index: int, columns: Sequence[int]) -> np.ndarray:
-        """Return the areas of some objects on a frame, −1 if never computed."""
-        row = self._block.load(frame_index)
-        return np.take(self._block.rows["area"][row], list(columns))
-
     def read(self, frame_index: int, columns: Sequence[int]) -> ObjectScores:
         """Return the scores of some objects on a frame."""
         row, chosen = self._block.load(frame_index), list(columns)

@@ -134,12 +134,12 @@ class BookDesk(QObject):
         self._submit(partial(self.engine.adopt, request, book))
 
     def save(self) -> None:
-        """Save the session, in the worker."""
+        """Save the session, in the worker, between the edits before and after."""
         request = self._asked(is_quiet=True)
         if request is not None and self.document_of is not None:
             document = self.document_of(self.book)
             steps = partial(self.engine.save, request, document)
-            self._submit(steps, key="save", priority=Priority.EDIT)
+            self._submit(steps)
 
     # --- Edits
 

@@ -57,6 +57,19 @@ def test_who_loses_pixels_is_measured_again(new_store, fake_run):
     assert np.isnan(store.read_measurements("mean_intensity")[0, 1])
 
 
+def test_who_moves_without_a_change_of_area_is_measured_again(new_store, fake_run):
+    # A run that was killed between the areas and the places left them so.
+    store = new_store()
+    store.write(fake_run.result(0))
+    before = store.read_measurements("centroid_y")[0, 0]
+    labels = np.roll(fake_run.result(0).labels, 1, axis=0)
+    store.write(replace(fake_run.result(0, [7]), labels=labels))
+    measured = measure(labels, [3])
+    assert measured.area[0] == measure(fake_run.result(0).labels, [3]).area[0]
+    assert store.read_measurements("centroid_y")[0, 0] == measured.centroid_y[0]
+    assert measured.centroid_y[0] != before
+
+
 def test_a_store_without_measurements_opens_and_gets_them(new_store, fake_run):
     store = new_store()
     store.write(fake_run.result(0))
