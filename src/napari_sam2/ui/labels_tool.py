@@ -243,12 +243,16 @@ class LabelsTool(QObject):
 
     def _feed(self, pointer: Pointer) -> None:
         self._perform(self._gestures.take(pointer))
+        self._await_due()
+
+    def _await_due(self) -> None:
         due = self._gestures.due
         if due is not None and not self._timer.isActive():
             self._timer.start(max(1, round(1000 * (due - time.monotonic()) + 1)))
 
     def _on_due(self) -> None:
         self._perform(self._gestures.tick(time.monotonic()))
+        self._await_due()  # timers may come early
 
     # --- What it means
 
