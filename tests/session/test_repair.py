@@ -11,7 +11,6 @@ from napari_sam2.prompts import FramePrompt, MaskPrompt, PointPrompt
 from napari_sam2.session.frame_set import FrameSet
 from napari_sam2.session.plan import Direction, FrameRange, Plan
 from napari_sam2.session.prompt_book import PromptBook
-from napari_sam2.session.repair import frames_to_repair
 from napari_sam2.session.session import Session
 
 ALL = FrameRange(0, FRAMES)
@@ -75,14 +74,18 @@ class Studio:
     def locks(self):
         return {one.object_id: one.locked for one in self.book.state.objects}
 
-    def repair(self, forget=()):
-        """Repair what the book owes; return which frames of which objects."""
+    def repair(self, said=()):
+        """Track what is stale and where something was said; return these places."""
         anchors = [
             anchor
             for anchor in self.store.read_anchors()
-            if (anchor.object_id, anchor.frame_index) not in forget
+            if (anchor.object_id, anchor.frame_index) not in said
         ]
-        only = frames_to_repair(self.book.state, anchors)
+        only = {
+            thing.object_id: thing.stale
+            | FrameSet.of(frame for one, frame in said if one == thing.object_id)
+            for thing in self.book.state.objects
+        }
         self.run(Plan(ALL, only=only, locks=self.locks()), anchors)
         return {(frame, one) for one, frames in only.items() for frame in frames}
 
@@ -106,7 +109,7 @@ class Studio:
 def test_a_repair_gives_the_bytes_of_a_whole_run_and_touches_nothing_else(studio, said):
     before = contents(studio.store)
     studio.book.set_prompt(said)
-    repaired = studio.repair(forget=[(said.object_id, said.frame_index)])
+    repaired = studio.repair([(said.object_id, said.frame_index)])
     after = contents(studio.store)
     assert after == contents(studio.from_scratch())
     assert (said.frame_index, said.object_id) in repaired
@@ -154,7 +157,7 @@ def test_locked_object_frames_stay_as_they_are(studio):
     pixels = {frame: studio.store.labels[frame].copy() for frame in locked}
     studio.book.set_prompt(click(1, 5, 20, 20))
     studio.book.set_prompt(click(4, 10, 30, 30))
-    repaired = studio.repair(forget=[(1, 5), (4, 10)])
+    repaired = studio.repair([(1, 5), (4, 10)])
     after = contents(studio.store)
     kept = {(frame, 4) for frame in locked} | {(7, 1)}
     assert not repaired & kept
@@ -171,8 +174,8 @@ def test_a_drawn_mask_is_shown_to_the_pixel(studio):
     drawn = np.zeros(SHAPE, bool)
     drawn[5:9, 10:40:3] = True
     studio.book.set_prompt(FramePrompt(2, 6, mask=MaskPrompt(drawn)))
-    studio.repair(forget=[(2, 6)])
+    studio.repair([(2, 6)])
     np.testing.assert_array_equal(studio.store.labels[6] == 2, drawn)
     studio.book.set_prompt(click(1, 8, 14, 14))
-    studio.repair(forget=[(1, 8)])
+    studio.repair([(1, 8)])
     np.testing.assert_array_equal(studio.store.labels[6] == 2, drawn)

@@ -10,7 +10,7 @@ from napari_sam2.prompts import FramePrompt, PointPrompt
 from napari_sam2.session import score_trust
 from napari_sam2.session.frame_set import FrameSet
 from napari_sam2.session.score_trust import blinks, in_blocks, neighbour_trust
-from napari_sam2.session.scores import COLUMNS, ScoreRow, ScoreTables, measured
+from napari_sam2.session.scores import COLUMNS, ScoreRow, ScoreTables
 from napari_sam2.session.state import BookState, ObjectState
 from napari_sam2.session.trust import FEATURES, TrustModel
 
@@ -44,23 +44,6 @@ def book(**changes):
     """A book of both objects, the first of which is changed."""
     first, second = (ObjectState(one) for one in IDS)
     return BookState((replace(first, **changes), second))
-
-
-def test_measurements_are_those_of_each_mask():
-    rng = np.random.default_rng(1)
-    labels = rng.integers(0, 6, (30, 40)).astype(np.uint16)
-    image = rng.normal(100, 10, labels.shape)
-    found = measured(labels, (5, 2, 900), image)
-    for column, object_id in enumerate((5, 2)):
-        y, x = np.nonzero(labels == object_id)
-        assert found["area"][column] == len(y)
-        np.testing.assert_allclose(found["y"][column], y.mean(), rtol=1e-6)
-        np.testing.assert_allclose(found["x"][column], x.mean(), rtol=1e-6)
-        inside = image[labels == object_id].mean()
-        np.testing.assert_allclose(found["intensity"][column], inside, rtol=1e-6)
-    assert found["area"][2] == 0
-    assert np.isnan([found[name][2] for name in ("y", "x", "intensity")]).all()
-    assert measured(labels, ())["area"].shape == (0,)
 
 
 @pytest.mark.parametrize(
@@ -137,9 +120,12 @@ def test_a_frame_more_is_as_if_all_had_been_there_before():
 
 def test_pixels_that_changed_hands_leave_the_scores():
     tables = sound_tables()
-    row = ScoreRow.of_labels(2, np.zeros((4, 4), np.uint8), IDS)
-    after = tables.with_frame(row)
+    labels = np.zeros((4, 4), np.uint16)
+    kept = ObjectScores(*np.full((4, 2), 8, np.float32))
+    result = FrameResult(2, labels, IDS, np.zeros((2, 2, 2), np.float32), kept)
+    after = tables.with_frame(ScoreRow.of(result))
     assert (after.area[2] == 0).all()
+    assert np.isnan(after.y[2]).all()
     assert (after.object_score[2] == 8).all()
     assert (after.intensity[2] == 100).all()
 
@@ -169,8 +155,8 @@ def test_what_a_person_vouches_for_is_not_asked_again(changes):
     tables.stability[6, 0], tables.stability[14, 1] = 0.55, 0.6
     assert tables.worst_unreviewed(book()) == (3, 6)
     assert tables.worst_unreviewed(book(**changes)) == (7, 14)
-    assert tables.doubtful_frames(book(), 3) == FrameSet.of([6])
-    assert not tables.doubtful_frames(book(**changes), 3)
+    assert np.flatnonzero(tables.doubtful(book())[:, 0]).tolist() == [6]
+    assert not tables.doubtful(book(**changes))[:, 0].any()
 
 
 def test_reviewing_the_worst_again_and_again_ends_with_all_reviewed():

@@ -313,11 +313,11 @@ def test_a_frame_is_embedded_once_until_its_pixels_change(movie, make_predictor)
         del predictor.network.model.embed
 
 
-def test_reset_forgets_everything(movie, prompts, make_predictor):
+def test_restoring_a_fresh_stream_forgets_everything(movie, prompts, make_predictor):
     predictor = make_predictor()
     predictor.step(0, movie[0], prompts)
     predictor.step(1, movie[1])
-    predictor.reset()
+    predictor.restore(make_predictor().snapshot())
     assert predictor.anchors() == []
     assert predictor.step(1, movie[1]).object_ids == ()
     fresh = make_predictor()

@@ -1,29 +1,24 @@
 """All that a label group holds for each frame: labels, logits, scores, measurements.
 
-They are written and cleared together, so that they fit together; `WholeFrames` says of
+They are written together, so that they fit together; `WholeFrames` says of
 which frames that is true on disk.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import zarr
 
-from napari_sam2.interfaces import FrameResult, ObjectScores, StoredAnchor
+from napari_sam2.interfaces import FrameResult, ObjectScores
 from napari_sam2.io.label_group import check_range
-from napari_sam2.io.mask_logits import OUTSIDE, LogitArray
-from napari_sam2.io.measurements import Measured, MeasurementArrays, measure
+from napari_sam2.io.mask_logits import LogitArray
+from napari_sam2.io.measurements import MeasurementArrays
 from napari_sam2.io.progress_journal import WholeFrames
 from napari_sam2.io.score_arrays import ScoreArrays
 from napari_sam2.io.zarr_nodes import array_at
-
-Compose = Callable[[int, np.ndarray], np.ndarray]
-"""From a frame and its labels without some objects to the labels to write."""
-
-ABSENT = np.float32(-1024.0)
-"""Object score of what is not there, as the network gates it."""
+from napari_sam2.metrics.regions import Measured, measure
 
 
 class FrameArrays:
@@ -116,24 +111,6 @@ class FrameArrays:
         ids = tuple(self.object_ids[column] for column in columns)
         return ids, self.scores.read(frame_index, columns)
 
-    def clear(
-        self, object_ids: Iterable[int], frames: Iterable[int], compose: Compose | None
-    ) -> Iterator[int]:
-        """Take results of objects back, frame by frame; yield each changed frame."""
-        columns = self.columns_of(object_ids)
-        ids = np.array([self.object_ids[column] for column in columns])
-        areas = self.scores.read_all("area")[:, columns]
-        has_result = set(np.flatnonzero((areas >= 0).any(axis=1)).tolist())
-        for frame in frames:
-            if frame in has_result:
-                self.whole.begin(frame)
-                rivals = compose is not None and self._has_rivals(frame, columns)
-                self.logits.clear(frame, columns)
-                self.scores.clear(frame, columns)
-                self.measurements.clear(frame, columns)
-                self._remove_pixels(frame, ids, compose if rivals else None)
-                yield frame
-
     def settle(self) -> None:
         """Write out what waits in memory; all written frames are whole then."""
         self.scores.flush()
@@ -145,31 +122,6 @@ class FrameArrays:
         self.scores.forget()
         self.measurements.forget()
         self.whole.forget()
-
-    def _remove_pixels(
-        self, frame: int, ids: np.ndarray, compose: Compose | None
-    ) -> None:
-        labels = np.array(self.labels[frame])
-        gone = np.isin(labels, ids)
-        if not gone.any():
-            return
-        labels[gone] = 0
-        if compose is not None:
-            labels = compose(frame, labels).astype(labels.dtype, copy=False)
-            computed = self.scores.computed(frame)
-            measured = self._measured(computed, labels, None)
-            self.scores.write_areas(frame, computed, measured.area)
-            self.measurements.write_positions(frame, computed, measured)
-        self.labels[frame] = labels
-
-    def _has_rivals(self, frame: int, columns: Sequence[int]) -> bool:
-        """Return whether another object may get pixels that these objects held."""
-        others = [one for one in self.scores.computed(frame) if one not in columns]
-        if not others:
-            return False
-        held = (self.logits.read(frame, columns) > OUTSIDE).any(axis=0)
-        wanted = (self.logits.read(frame, others) > 0).any(axis=0)
-        return bool((held & wanted).any())
 
     def _measure(
         self,
@@ -195,43 +147,3 @@ class FrameArrays:
         self, columns: Sequence[int], labels: np.ndarray, image: np.ndarray | None
     ) -> Measured:
         return measure(labels, [self.object_ids[one] for one in columns], image)
-
-
-def drawn_result(
-    frame_index: int,
-    labels: np.ndarray,
-    anchors: Sequence[StoredAnchor],
-    erased: Sequence[int],
-    mask_shape: tuple[int, int],
-) -> FrameResult:
-    """Return what a frame holds after somebody drew on it.
-
-    Parameters
-    ----------
-    frame_index, labels
-        The frame, and its ``(Y, X)`` label image.
-    anchors
-        Of the objects that were drawn on.
-    erased
-        Objects that lost all their pixels: they are absent on this frame.
-    mask_shape
-        ``(h, w)`` of the logits.
-    """
-    ids = (*(one.object_id for one in anchors), *erased)
-    logits = np.full((len(ids), *mask_shape), OUTSIDE, np.float32)
-    for row, anchor in enumerate(anchors):
-        logits[row] = anchor.logits
-    inside, near = ((logits > at).sum(axis=(1, 2)) for at in (1.0, -1.0))
-    absent = [0.0] * len(erased)
-    scores = ObjectScores(
-        object_score=np.array(
-            [*(one.object_score for one in anchors), *(float(ABSENT) for _ in erased)],
-            np.float32,
-        ),
-        predicted_iou=np.array(
-            [*(one.predicted_iou for one in anchors), *absent], np.float32
-        ),
-        stability=(inside / np.maximum(near, 1)).astype(np.float32),
-        area=measure(labels, ids).area,
-    )
-    return FrameResult(frame_index, labels, ids, logits, scores)

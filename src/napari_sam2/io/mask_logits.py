@@ -99,11 +99,6 @@ class LogitArray:
         block: np.ndarray = np.asarray(self._array[frame_index, first:stop])
         return np.take(block, np.asarray(columns) - first, axis=0)
 
-    def clear(self, frame_index: int, columns: Sequence[int]) -> None:
-        """Forget the logits of some objects on a frame."""
-        shape = (len(columns), *self.mask_shape)
-        self.write(frame_index, columns, np.full(shape, OUTSIDE, np.float32))
-
     def resize(self, object_count: int) -> None:
         """Make room for more objects."""
         frames, _, height, width = self._array.shape

@@ -8,7 +8,6 @@ then everything in them is NaN.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
@@ -16,67 +15,10 @@ import zarr
 
 from napari_sam2.io.row_block import RowBlock
 from napari_sam2.io.score_arrays import create_table
+from napari_sam2.metrics.regions import Measured
 
 MeasurementName = Literal["centroid_y", "centroid_x", "mean_intensity"]
 NAMES: tuple[MeasurementName, ...] = get_args(MeasurementName)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Measured:
-    """What was measured on one frame, for each object that was asked for.
-
-    Attributes
-    ----------
-    area
-        ``(objects,)`` int64, pixels.
-    centroid_y, centroid_x
-        ``(objects,)`` float32, pixels; NaN of an object without pixels.
-    mean_intensity
-        ``(objects,)`` float32; NaN without pixels or without an image.
-    """
-
-    area: np.ndarray
-    centroid_y: np.ndarray
-    centroid_x: np.ndarray
-    mean_intensity: np.ndarray
-
-
-def measure(
-    labels: np.ndarray, object_ids: Sequence[int], image: np.ndarray | None = None
-) -> Measured:
-    """Measure objects on one frame.
-
-    Parameters
-    ----------
-    labels
-        ``(Y, X)`` label image of unsigned integers.
-    object_ids
-        Objects to measure, in the order of the result.
-    image
-        ``(Y, X)`` or ``(Y, X, C)`` intensities; channels are averaged.
-    """
-    inside = np.flatnonzero(labels)
-    values = labels.ravel()[inside]
-    chosen, length = np.asarray(object_ids, np.int64), max(object_ids, default=0) + 1
-    rows, columns = np.divmod(inside, labels.shape[1])
-    area = np.bincount(values, minlength=length)[chosen]
-
-    def mean(weights: np.ndarray) -> np.ndarray:
-        sums = np.bincount(values, weights=weights, minlength=length)[chosen]
-        means: np.ndarray = np.divide(
-            sums, area, out=np.full(len(chosen), np.nan), where=area > 0
-        )
-        return means.astype(np.float32)
-
-    grey = image if image is None or image.ndim == 2 else image.mean(axis=2)
-    return Measured(
-        area=area.astype(np.int64),
-        centroid_y=mean(rows),
-        centroid_x=mean(columns),
-        mean_intensity=np.full(len(chosen), np.nan, np.float32)
-        if grey is None
-        else mean(grey.ravel()[inside]),
-    )
 
 
 class MeasurementArrays:
@@ -117,12 +59,6 @@ class MeasurementArrays:
         row = self._block.change(frame_index)
         for name in ("centroid_y", "centroid_x"):
             self._block.rows[name][row, list(columns)] = getattr(measured, name)
-
-    def clear(self, frame_index: int, columns: Sequence[int]) -> None:
-        """Forget what was measured of some objects on a frame."""
-        row = self._block.change(frame_index)
-        for rows in self._block.rows.values():
-            rows[row, list(columns)] = np.nan
 
     def read_all(self, name: MeasurementName) -> np.ndarray:
         """Return one measurement as ``(T, objects)`` float32, NaN where unknown."""

@@ -9,7 +9,7 @@ One thread at a time may use a store; readers in other processes need no care.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Literal, Self
 
@@ -25,7 +25,6 @@ from napari_sam2.interfaces import (
     Progress,
     StoredAnchor,
 )
-from napari_sam2.io.frame_arrays import Compose, drawn_result
 from napari_sam2.io.label_files import LabelFiles
 from napari_sam2.io.label_group import (
     LabelGroupSpec,
@@ -226,68 +225,6 @@ class OmeZarrLabelStore:
         with self._files.writing(f"write frame {result.frame_index}"):
             self._files.prepare()
             self._frames.write(result, result.image if image is None else image)
-
-    def write_drawn(
-        self,
-        frame_index: int,
-        labels: np.ndarray,
-        anchors: Sequence[StoredAnchor],
-        erased: Sequence[int] = (),
-    ) -> None:
-        """Store a frame as somebody drew it, to the pixel; durable on return.
-
-        Parameters
-        ----------
-        frame_index, labels
-            The frame, and its whole ``(Y, X)`` label image.
-        anchors
-            Of the objects that were drawn on, from their drawn masks.
-        erased
-            Objects that have no pixel left: absent there, and no anchor.
-        """
-        self.write(
-            drawn_result(frame_index, labels, anchors, erased, self.logits_shape)
-        )
-        for anchor in anchors:
-            self.write_anchor(anchor)
-        self.remove_anchors(erased, [frame_index])
-        with self._files.writing(f"write frame {frame_index}"):
-            self._files.journal.forget()
-            self._files.settle()
-
-    def clear_objects(
-        self,
-        object_ids: Iterable[int],
-        frames: Iterable[int] | None = None,
-        compose: Compose | None = None,
-    ) -> Iterator[int]:
-        """Take objects out of frames: pixels, logits, scores and anchors.
-
-        Parameters
-        ----------
-        object_ids
-            Objects; unknown ones are passed over.
-        frames
-            Frames to clear, each once; all unless given.
-        compose
-            Called with a frame and its labels without the objects wherever another
-            object may get their pixels; returns the labels to write.
-
-        Yields
-        ------
-        int
-            Each frame that has changed; all are durable at the end.
-        """
-        known = [one for one in object_ids if one in self._frames]
-        chosen = range(self.frame_count) if frames is None else list(frames)
-        if not known:
-            return
-        with self._files.writing("clear objects"):
-            self._files.prepare()
-            self._anchors.remove(self._frames.columns_of(known), frozenset(chosen))
-            yield from self._frames.clear(known, chosen, compose)
-            self._files.journal.forget()
-            self._files.settle()
 
     def measure_intensity(self, frame_index: int, image: np.ndarray) -> None:
         """Set the mean intensities of a frame from its ``(Y, X)`` intensities."""

@@ -74,12 +74,6 @@ class ScoreArrays:
         row = self._block.change(frame_index)
         self._block.rows["area"][row, list(columns)] = areas
 
-    def clear(self, frame_index: int, columns: Sequence[int]) -> None:
-        """Take back that some objects were computed on a frame."""
-        row = self._block.change(frame_index)
-        for name, rows in self._block.rows.items():
-            rows[row, list(columns)] = NOT_COMPUTED[name]
-
     def computed(self, frame_index: int) -> list[int]:
         """Return the columns of the objects that have a result on a frame."""
         row = self._block.load(frame_index)

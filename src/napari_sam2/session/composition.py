@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam2.interfaces import FrameResult, LabelStore, ObjectScores
+from napari_sam2.metrics.regions import areas
 from napari_sam2.prompts import PromptedObject
 from napari_sam2.session.merge import merge_labels
 from napari_sam2.session.plan import Plan, Timeline
@@ -69,12 +70,11 @@ class Composer:
         rows = [step.object_ids.index(object_id) for object_id in object_ids]
         logits = step.logits[rows]
         labels = self.labels(step.frame_index, tuple(object_ids), logits)
-        area = np.bincount(labels.ravel(), minlength=max(object_ids, default=0) + 1)
         scores = ObjectScores(
             object_score=step.object_score[rows],
             predicted_iou=step.predicted_iou[rows],
             stability=step.stability[rows],
-            area=area[list(object_ids)].astype(np.int64),
+            area=areas(labels, object_ids),
         )
         return FrameResult(step.frame_index, labels, tuple(object_ids), logits, scores)
 

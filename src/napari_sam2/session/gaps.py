@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-from napari_sam2.session.frame_set import NO_FRAMES, FrameSet
+from napari_sam2.session.frame_set import FrameSet
 from napari_sam2.session.plan import Timeline
 
 
@@ -53,27 +53,6 @@ def gaps(timeline: Timeline) -> tuple[Gap, ...]:
     return tuple(gap for gap in found if gap.first <= gap.last)
 
 
-def gap_at(timeline: Timeline, frame_index: int) -> Gap | None:
-    """Return the gap that a frame lies in; None on an anchor or outside of the life."""
-    for gap in gaps(timeline):
-        if gap.first <= frame_index <= gap.last:
-            return gap
-    return None
-
-
-def gaps_around(timeline: Timeline, frame_index: int) -> FrameSet:
-    """Return the frames that depend on what is said on a frame, without itself.
-
-    On an anchor these are its two gaps; elsewhere the two gaps that an anchor there
-    would make.
-    """
-    before = [anchor for anchor in timeline.anchors if anchor < frame_index]
-    after = [anchor for anchor in timeline.anchors if anchor > frame_index]
-    first = before[-1] + 1 if before else timeline.first
-    last = after[0] - 1 if after else timeline.last
-    return FrameSet.between(first, last) - FrameSet.between(frame_index, frame_index)
-
-
 def bounding_anchors(timeline: Timeline, frames: FrameSet) -> tuple[int, ...]:
     """Return the anchors needed to track some frames, ascending.
 
@@ -84,12 +63,3 @@ def bounding_anchors(timeline: Timeline, frames: FrameSet) -> tuple[int, ...]:
         if frames & gap.frames:
             needed.update(gap.bounds)
     return tuple(sorted(needed))
-
-
-def whole_gaps(timeline: Timeline, frames: FrameSet) -> FrameSet:
-    """Return all frames of every gap of which any frame is in ``frames``."""
-    found = NO_FRAMES
-    for gap in gaps(timeline):
-        if frames & gap.frames:
-            found |= gap.frames
-    return found

@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 
 from napari_sam2.interfaces import FrameResult
-from napari_sam2.session.frame_set import FrameSet
+from napari_sam2.metrics.regions import measure
 from napari_sam2.session.score_trust import (
     REACH,
     TrustFunction,
@@ -62,60 +62,11 @@ class ScoreRow:
         """
         image = result.image if image is None else image
         scores = {name: getattr(result.scores, name) for name in SCORES}
-        measures = measured(result.labels, result.object_ids, image)
+        found = measure(result.labels, result.object_ids, image)
+        measures = {"area": found.area, "y": found.centroid_y, "x": found.centroid_x}
+        if image is not None:
+            measures["intensity"] = found.mean_intensity
         return cls(result.frame_index, result.object_ids, scores | measures)
-
-    @classmethod
-    def of_labels(
-        cls,
-        frame_index: int,
-        labels: np.ndarray,
-        object_ids: Sequence[int],
-        image: np.ndarray | None = None,
-    ) -> Self:
-        """Return measurements alone, after pixels of a frame have changed hands."""
-        ids = tuple(object_ids)
-        return cls(frame_index, ids, measured(labels, ids, image))
-
-
-def measured(
-    labels: np.ndarray, object_ids: Sequence[int], image: np.ndarray | None = None
-) -> dict[str, np.ndarray]:
-    """Return area, centroid and mean intensity of objects in a label image.
-
-    Parameters
-    ----------
-    labels
-        ``(Y, X)`` unsigned integers.
-    object_ids
-        Labels to measure.
-    image
-        ``(Y, X)`` intensities; without them there is no ``intensity``.
-
-    Returns
-    -------
-    ``(objects,)`` float32 each. Centroid and intensity of an empty mask are NaN.
-    """
-    ids = np.asarray(object_ids, np.int64)
-    others = int(ids.max(initial=0)) + 1
-    column_of = np.full(others + 1, -1)
-    column_of[ids] = np.arange(len(ids))
-    places = np.flatnonzero(labels)
-    column = column_of[np.minimum(labels.reshape(-1)[places], others)]
-    places, column = places[column >= 0], column[column >= 0]
-    area = np.bincount(column, minlength=len(ids))
-
-    def mean(values: np.ndarray) -> np.ndarray:
-        total = np.bincount(column, values, minlength=len(ids))
-        with np.errstate(invalid="ignore"):
-            result: np.ndarray = (total / area).astype(np.float32)
-        return result
-
-    y, x = np.divmod(places, labels.shape[1])
-    found = {"area": area.astype(np.float32), "y": mean(y), "x": mean(x)}
-    if image is not None:
-        found["intensity"] = mean(image.reshape(-1)[places])
-    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -342,11 +293,6 @@ class ScoreTables:
         trust = np.where(open_ones, self.trust(), np.inf)
         frame, column = np.unravel_index(int(np.argmin(trust)), trust.shape)
         return self.object_ids[int(column)], int(frame)
-
-    def doubtful_frames(self, state: BookState, object_id: int) -> FrameSet:
-        """Return the frames of one object that need review."""
-        column = self.columns[object_id]
-        return FrameSet.of(np.flatnonzero(self.doubtful(state)[:, column]).tolist())
 
     def _once(self, name: str, compute: Callable[[], np.ndarray]) -> np.ndarray:
         if name not in self._known:

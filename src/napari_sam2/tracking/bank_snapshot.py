@@ -16,8 +16,6 @@ from napari_sam2.tracking.memory_bank import Anchor, LastTracked, MemoryBank
 from napari_sam2.tracking.memory_budget import EMPTY
 from napari_sam2.tracking.row_tensors import STORAGE
 
-TENSORS = ("spatial", "pointers", "logits")
-
 
 def take(bank: MemoryBank) -> dict[str, np.ndarray]:
     """Return everything that the bank remembers.

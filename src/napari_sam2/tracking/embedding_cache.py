@@ -75,11 +75,6 @@ class EmbeddingCache:
         """
         return self._embeddings.get(_key(frame_index, frame))
 
-    def clear(self) -> None:
-        """Forget all embeddings."""
-        self._embeddings.clear()
-        self.nbytes = 0
-
     def _shrink(self, is_too_large: Callable[[], bool]) -> None:
         """Forget the embeddings that were not asked for the longest."""
         while self._embeddings and is_too_large():

@@ -228,11 +228,6 @@ class StreamingPredictor:
         """Forget an object."""
         self.bank.remove(object_id)
 
-    def reset(self) -> None:
-        """Forget all objects and frames."""
-        self.bank.clear()
-        self.network.embeddings.clear()
-
     def snapshot(self) -> Arrays:
         """Return everything remembered as named arrays, see `bank_snapshot`."""
         return bank_snapshot.take(self.bank)

@@ -41,7 +41,7 @@ _LEVELS = _normalised_levels()
 
 @dataclass(frozen=True, slots=True)
 class FrameGeometry:
-    """Where image pixels lie in the model's input, and back.
+    """Where image pixels lie in the model's input.
 
     Attributes
     ----------
@@ -62,12 +62,6 @@ class FrameGeometry:
         xy = np.asarray(yx, dtype=np.float32).reshape(-1, 2)[:, ::-1]
         extent = np.asarray(self.frame_shape[::-1], dtype=np.float32)
         return np.asarray(xy / extent * np.float32(self.image_size), dtype=np.float32)
-
-    def to_image(self, xy: np.ndarray) -> np.ndarray:
-        """Turn ``(n, 2)`` model ``(x, y)`` into ``(n, 2)`` float32 image ``(y, x)``."""
-        scaled = np.asarray(xy, dtype=np.float32).reshape(-1, 2) / self.image_size
-        extent = np.asarray(self.frame_shape[::-1], dtype=np.float32)
-        return np.asarray((scaled * extent)[:, ::-1], dtype=np.float32)
 
     def frame_tensor(self, frame: np.ndarray) -> Tensor:
         """Resize and normalise a ``(Y, X, 3)`` uint8 RGB frame to ``(1, 3, S, S)``.

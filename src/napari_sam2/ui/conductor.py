@@ -69,13 +69,6 @@ class Conductor(BookDesk):
         """Whether something is tracked, or waits for it."""
         return self.runs.is_running
 
-    def prepare(self) -> None:
-        """Load the model before the first click asks for it."""
-        request = self._asked()
-        if request is not None:
-            self._submit(partial(self.engine.prepare, request), key="prepare")
-            self.warm(self.shown_frame)
-
     def close(self) -> None:
         """Let nothing begin any more; what runs ends after its current step."""
         timers = self._scores_due, self._save_due, self._warm_due, self._repair_due

@@ -12,6 +12,7 @@ import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from napari_sam2.interfaces import FrameResult, ObjectScores
 from napari_sam2.io import history, kept_chunks
 from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
 from napari_sam2.prompts import FramePrompt, PointPrompt, PromptedObject
@@ -372,9 +373,19 @@ def change(store, fake_run, action, values):
     elif action == "anchor":
         store.write_anchor(fake_run.anchor(what, frame))
     elif action == "clear":
-        list(store.clear_objects([what], [frame]))
+        take_out(store, what, frame)
     else:
         store.array[frame, what : what + 5, :9] = what
+
+
+def take_out(store, object_id, frame):
+    """Take an object out of a frame, as the engine does it."""
+    labels = store.read_labels(frame)
+    labels[labels == object_id] = 0
+    absent = np.full((1, *store.logits_shape), -1024, np.float32)
+    scores = ObjectScores(*np.zeros((4, 1), np.float32))
+    store.remove_anchors([object_id], [frame])
+    store.write(FrameResult(frame, labels, (object_id,), absent, scores))
 
 
 def test_a_long_session_forgets_its_oldest_steps_by_itself(new_store, monkeypatch):

@@ -3,12 +3,11 @@
 from dataclasses import replace
 
 import numpy as np
-import pytest
 import zarr
 
-from napari_sam2.io.measurements import measure
 from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
 from napari_sam2.io.tracks import track_rows, track_table, tracks_of
+from napari_sam2.metrics.regions import measure
 
 NAMES = ("centroid_y", "centroid_x", "mean_intensity")
 
@@ -127,63 +126,3 @@ def test_frames_are_asked_for_one_by_one():
     table = track_table(rows, {})
     assert table.rows.shape == (0, 4)
     assert table.features["area"].shape == (0,)
-
-
-@pytest.mark.parametrize("compose", [None, True])
-def test_objects_are_cleared_from_many_frames(new_store, fake_run, compose):
-    store = new_store()
-    for frame in range(6):
-        store.write(fake_run.result(frame))
-    store.write_anchor(fake_run.anchor(3, 1))
-    store.write_anchor(fake_run.anchor(3, 5))
-    store.write_anchor(fake_run.anchor(7, 1))
-    store.commit(fake_run.progress(6), fake_run.snapshot(5))
-    calls = []
-
-    def take(frame, labels):
-        calls.append(frame)
-        labels[:2, :2] = 7
-        return labels
-
-    cleared = list(store.clear_objects([3, 99], range(1, 5), take if compose else None))
-    assert cleared == [1, 2, 3, 4]
-    assert [(one.object_id, one.frame_index) for one in store.read_anchors()] == [
-        (3, 5),
-        (7, 1),
-    ]
-    store = OmeZarrLabelStore.open(store.path)
-    assert store.read_progress() is None
-    for frame in range(6):
-        ids, _ = store.read_logits(frame)
-        assert ids == ((7,) if frame in cleared else (3, 7))
-        assert (3 in store.read_labels(frame)) == (frame not in cleared)
-        area = store.read_score_table("area")[frame, 1]
-        assert area == (store.read_labels(frame) == 7).sum()
-    # Only there could the other object want pixels that were held.
-    assert calls == ([1, 3] if compose else [])
-    assert np.isnan(store.read_measurements("centroid_y")[1:5, 0]).all()
-
-
-def test_a_stroke_is_stored_to_the_pixel(new_store, fake_run):
-    store = new_store()
-    for frame in range(3):
-        store.write(fake_run.result(frame))
-    store.write_anchor(fake_run.anchor(7, 1))
-    store.commit(fake_run.progress(3), fake_run.snapshot(2))
-    labels = np.zeros((48, 64), np.uint16)
-    labels[10:20, 10:30] = 3
-    anchor = replace(fake_run.anchor(3, 1), logits=fake_run.logits(1)[0])
-    store.write_drawn(1, labels, [anchor], erased=[7])
-    store = OmeZarrLabelStore.open(store.path)
-    np.testing.assert_array_equal(store.read_labels(1), labels)
-    ids, scores = store.read_scores(1)
-    assert ids == (3, 7)
-    assert scores.area.tolist() == [200, 0]
-    assert scores.object_score.tolist() == [4.25, -1024.0]
-    _, logits = store.read_logits(1)
-    np.testing.assert_array_equal(logits[0] > 0, anchor.logits > 0)
-    assert (logits[1] < 0).all()
-    (stored,) = store.read_anchors()
-    assert (stored.object_id, stored.frame_index) == (3, 1)
-    assert store.whole_frames[:3].all()
-    assert store.read_progress() is None
