@@ -7,10 +7,14 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from napari_sam2.cli import main
 from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
+from napari_sam2.io.prompt_files import write_prompts
+from napari_sam2.prompts import BoxPrompt, FramePrompt, MaskPrompt, PointPrompt
+from napari_sam2.session.prompt_book import PromptBook
 
 MAIN = "from napari_sam2.cli import main; main()"
 
@@ -80,3 +84,31 @@ def test_a_demo_that_cannot_be_leaves_no_folder(monkeypatch, capsys, tmp_path):
     assert run_main(monkeypatch, "demo", "--out", out, "--kind", "yeast") == 2
     assert "yeast" in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_prompts_that_the_window_saved_are_tracked(
+    monkeypatch, capsys, arguments, movie, tmp_path
+):
+    """Clicks, a box, a mask, an absence, and a mother whom nobody clicked on."""
+    cells = movie.labels(0)
+    mask = MaskPrompt(cells == cells[cells > 0][0])
+    nothing = MaskPrompt(np.zeros_like(mask.mask))
+    book = PromptBook(movie.frame_count)
+    book.add_object(name="mother")
+    book.add_object(name="daughter", parent=1)
+    box, points = BoxPrompt(20, 20, 40, 40), (PointPrompt(30.5, 31, positive=False),)
+    said = [
+        FramePrompt(2, 2, points, box),
+        FramePrompt(3, 0, mask=mask),
+        FramePrompt(3, 3, mask=nothing),
+    ]
+    book.set_prompts(said, "all kinds")
+    file = tmp_path / "said.json"
+    write_prompts(file, [one.as_prompted() for one in book.state.objects])
+    more = ("--prompts", str(file), "--frames", "0:4", "--json")
+    assert run_main(monkeypatch, *arguments, *more) == 0
+    assert json.loads(capsys.readouterr().out)["objects"] == 3
+    store = OmeZarrLabelStore.open(tmp_path / "out.zarr", mode="r")
+    first, last = np.asarray(store.array[0]), np.asarray(store.array[3])
+    np.testing.assert_array_equal(first == 3, mask.mask)
+    assert not (last == 3).any()

@@ -31,7 +31,7 @@ boxes = st.tuples(rows, columns, rows, columns).map(
         min(c[0], c[2]), min(c[1], c[3]), max(c[0], c[2]), max(c[1], c[3])
     )
 )
-masks = hnp.arrays(bool, (HEIGHT, WIDTH)).filter(np.any).map(MaskPrompt)
+masks = hnp.arrays(bool, (HEIGHT, WIDTH)).map(MaskPrompt)
 geometries = st.one_of(
     clicks.map(lambda points: {"points": points}),
     boxes.map(lambda box: {"box": box}),

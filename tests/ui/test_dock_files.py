@@ -1,11 +1,16 @@
 """Sessions that are found, tracks and tables: what the window asks of files."""
 
+import threading
+
 import numpy as np
 import pytest
 from napari.layers import Tracks
+from qtpy.QtWidgets import QFileDialog
 from tests.ui.engine_steps import click
 
 from napari_sam2.io.recent import RecentSessions
+from napari_sam2.prompts import FramePrompt, MaskPrompt
+from napari_sam2.ui.file_prompts import SavedPrompts
 from napari_sam2.ui.reader import get_reader
 
 
@@ -91,6 +96,43 @@ def test_plotted_numbers_are_saved_by_the_worker(tracked, answered, tmp_path):
     answered(dock)
     assert (tmp_path / "curves.csv").read_text() == "frame,area"
     assert "curves.csv" in dock.status.text()
+
+
+def test_prompts_are_saved_and_replayed_on_another_movie(
+    tracked, open_dock, stack, answered, tmp_path, monkeypatch
+):
+    _, dock = tracked
+    mask = np.zeros(stack.shape[1:], bool)
+    mask[5:20, 6:30] = True
+    dock.conductor.set_prompts([FramePrompt(2, 3, mask=MaskPrompt(mask))], "a mask")
+    answered(dock)
+    answers = iter(["", str(tmp_path / "said"), str(tmp_path / "said")])
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (next(answers), ""))
+    write, threads = SavedPrompts.write, []
+
+    def watched(saved):
+        threads.append(threading.current_thread())
+        write(saved)
+
+    monkeypatch.setattr(SavedPrompts, "write", watched)
+    save = dock.prompt_sources.save_button
+    save.click()  # and the dialog is closed
+    save.click()
+    answered(dock)
+    assert len(threads) == 1
+    assert threads[0] is not threading.main_thread()
+    for part in ("2 objects", "said.json", "said-masks"):
+        assert part in dock.status.text()
+    save.click()  # the dialog asked about "said", which is another file
+    assert "said.json exists" in dock.status.text()
+    _, other = open_dock(stack[::-1].copy())
+    other.prompt_sources.save_button.click()
+    assert "There are no prompts to save" in other.status.text()
+    other.prompt_sources.file_requested.emit(str(tmp_path / "said.json"))
+    answered(other)
+    one, two = other.conductor.book.objects
+    assert (one.name, one.anchors, two.anchors) == ("mother", (2, 5), (3,))
+    np.testing.assert_array_equal(two.prompts[0].mask.mask, mask)
 
 
 def test_another_contrast_prepares_the_frames_anew(open_dock, answered, qtbot):

@@ -6,8 +6,18 @@ from napari.layers import Image, Shapes
 
 from napari_sam2.errors import InputError
 from napari_sam2.io.prompt_files import write_prompts
-from napari_sam2.prompts import BoxPrompt, FramePrompt, PointPrompt, PromptedObject
-from napari_sam2.ui.file_prompts import file_to_prompts
+from napari_sam2.prompts import (
+    BoxPrompt,
+    FramePrompt,
+    MaskPrompt,
+    PointPrompt,
+    PromptedObject,
+)
+from napari_sam2.session.frame_set import FrameSet
+from napari_sam2.session.prompt_book import PromptBook
+from napari_sam2.session.state import BookState
+from napari_sam2.ui import book_verbs
+from napari_sam2.ui.file_prompts import SavedPrompts, file_to_prompts, prompts_of
 from napari_sam2.ui.layer_axes import lay_out_layer
 from napari_sam2.ui.prompt_intake import free_ids, new_ids
 from napari_sam2.ui.shape_prompts import (
@@ -138,6 +148,42 @@ def test_prompts_of_a_file_get_new_ids_where_theirs_are_in_use(tmp_path):
     assert "2 is now 10" in intake.sentence
     kept = file_to_prompts(tmp_path / "p.json", AXES, frame_index=0, taken=())
     assert [one.object_id for one in kept.objects] == [2, 5]
+
+
+def test_what_a_book_says_comes_back_from_its_file(tmp_path):
+    """Absence, mothers without prompts of their own; locks are not prompts."""
+    book = PromptBook(AXES.frame_count)
+    book.add_object(name="mother")
+    book.add_object(name="daughter", parent=1)
+    book.add_object(name="nothing")
+    mask = np.zeros(AXES.frame_shape, bool)
+    said = [
+        FramePrompt(2, 0, (PointPrompt(1.25, 2), PointPrompt(3, 4, positive=False))),
+        FramePrompt(2, 1, (PointPrompt(1, 2),), BoxPrompt(0, 0.5, 4, 5)),
+        FramePrompt(2, 2, mask=MaskPrompt(mask)),
+        FramePrompt(4, 1, mask=MaskPrompt(mask | (np.indices(mask.shape)[0] > 2))),
+    ]
+    book.set_prompts(said, "all kinds")
+    book.lock(2, FrameSet.between(0, 1))
+    saved = SavedPrompts(prompts_of(book.state), tmp_path / "p.json")
+    saved.write()
+    assert [file.name for file in saved.masks.iterdir()] == ["4-1.png"]
+    other = PromptBook(AXES.frame_count)
+    intake = file_to_prompts(saved.path, AXES, frame_index=0, taken=())
+    book_verbs.taken_in(other, intake)
+    assert [(o.object_id, o.name, o.parent) for o in other.state.objects] == [
+        (1, "mother", None),
+        (2, "daughter", 1),
+        (4, "", None),
+    ]
+    for prompt in said:
+        back = other.state[prompt.object_id].prompt_at(prompt.frame_index)
+        assert (back.points, back.box) == (prompt.points, prompt.box)
+        if prompt.mask is not None:
+            np.testing.assert_array_equal(back.mask.mask, prompt.mask.mask)
+    assert sum(len(one.prompts) for one in other.state.objects) == len(said)
+    with pytest.raises(InputError, match="no prompts to save"):
+        prompts_of(BookState())
 
 
 def test_ids_run_out_after_the_gaps_are_filled():

@@ -76,7 +76,7 @@ def write_prompts(
         If the files cannot be written.
     """
     path = Path(path)
-    document, masks = document_of(objects, f"{path.stem}-masks")
+    document, masks = document_of(objects, mask_folder(path))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         for name, mask in masks.items():
@@ -91,3 +91,8 @@ def write_prompts(
         raise OutputError(
             f"{path}: the prompts cannot be written: {one_line(error)}"
         ) from error
+
+
+def mask_folder(path: Path) -> str:
+    """Return the name of the folder beside a prompts file that its masks go to."""
+    return f"{path.stem}-masks"

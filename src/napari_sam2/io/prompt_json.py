@@ -43,6 +43,7 @@ class PromptEntry(_Entry):
     positive: list[bool] | None = None
     box: Corners | None = None
     mask: str | None = None
+    absent: Literal[True] | None = None
 
 
 class ObjectEntry(_Entry):
@@ -92,11 +93,14 @@ def document_of(
     for item in objects:
         prompts = []
         for prompt in item.prompts:
-            name = None
-            if prompt.mask is not None:
+            if prompt.mask is None:
+                prompts.append(describe_prompt(prompt, None))
+            elif prompt.mask.mask.any():
                 name = f"{mask_folder}/{item.object_id}-{prompt.frame_index}.png"
                 masks[name] = prompt.mask.mask
-            prompts.append(describe_prompt(prompt, name))
+                prompts.append(describe_prompt(prompt, name))
+            else:
+                prompts.append(PromptEntry(frame=int(prompt.frame_index), absent=True))
         entries.append(
             ObjectEntry(
                 id=item.object_id, name=item.name, parent=item.parent, prompts=prompts
@@ -140,13 +144,20 @@ def _read_prompt(
 ) -> FramePrompt:
     where = f"{path}: object {object_id}, frame {entry.frame}"
     bounds.check_frame(entry.frame, f"{path}: object {object_id}")
+    if entry.absent and entry.mask is not None:
+        raise InputError(
+            f"{where}: an object that is absent has no mask: leave one out"
+        )
+    mask = _read_mask(entry.mask, path.parent, bounds, f"{where}, mask")
+    if entry.absent:
+        mask = MaskPrompt(np.zeros(bounds.frame_shape, bool))
     try:
         return FramePrompt(
             object_id,
             entry.frame,
             points=_read_points(entry, bounds, where),
             box=_read_box(entry.box, bounds, where),
-            mask=_read_mask(entry.mask, path.parent, bounds, f"{where}, mask"),
+            mask=mask,
         )
     except ValueError as error:
         raise InputError(f"{path}: {error}") from error
@@ -198,7 +209,10 @@ def _read_mask(
             f"movie is {bounds.frame_shape[0]} × {bounds.frame_shape[1]}"
         )
     if not mask.any():
-        raise InputError(f"{where}: {name} is empty; its object has no pixel there")
+        raise InputError(
+            f"{where}: {name} is empty; if the object is not there, say "
+            '"absent": true instead of the mask'
+        )
     return MaskPrompt(mask)
 
 

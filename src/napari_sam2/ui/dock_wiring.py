@@ -8,6 +8,7 @@ from napari.utils.notifications import show_info
 
 from napari_sam2.ui.file_requests import FileRequests
 from napari_sam2.ui.key_sheet import KeySheet
+from napari_sam2.ui.prompt_saving import PromptSaving
 
 if TYPE_CHECKING:
     from napari_sam2.ui.dock import TrackerDock
@@ -23,6 +24,7 @@ def connect_parts(dock: TrackerDock) -> None:
     dock.input_panel.look_changed.connect(dock.conductor.look_again)
     dock.output_panel.open_requested.connect(dock.conductor.open_session)
     FileRequests(dock)  # lives as long as the dock
+    PromptSaving(dock)
     sheet = KeySheet(dock)
     dock.keys.key_sheet_requested.connect(sheet.show)
 

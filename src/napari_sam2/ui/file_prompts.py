@@ -1,12 +1,19 @@
-"""Prompts of a file, for the book. Reads files: to be called in the worker."""
+"""Prompts of a file, for the book, and back.
+
+`file_to_prompts` and `SavedPrompts.write` touch files: to be called in the worker.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 
-from napari_sam2.io.prompt_files import read_prompts
+from napari_sam2.errors import InputError
+from napari_sam2.io.prompt_files import mask_folder, read_prompts, write_prompts
+from napari_sam2.prompts import PromptedObject
+from napari_sam2.session.state import BookState
 from napari_sam2.ui.layer_axes import LayerAxes
 from napari_sam2.ui.prompt_intake import Intake, intake_of
 
@@ -44,3 +51,57 @@ def file_to_prompts(
         frame=frame_index,
     )
     return intake_of(objects, Path(path).name, taken)
+
+
+def prompts_of(book: BookState) -> tuple[PromptedObject, ...]:
+    """Return what a book says, for a file: prompted objects, and their mothers.
+
+    Raises
+    ------
+    InputError
+        If nobody prompted anything.
+    """
+    wanted: set[int] = set()
+    for thing in book.objects:
+        one: int | None = thing.object_id if thing.prompts else None
+        while one is not None and one not in wanted:
+            wanted.add(one)
+            one = book[one].parent
+    if not wanted:
+        raise InputError(
+            "There are no prompts to save: click on a cell, draw a box or a mask first"
+        )
+    return tuple(o.as_prompted() for o in book.objects if o.object_id in wanted)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SavedPrompts:
+    """Prompts on their way into a file.
+
+    Attributes
+    ----------
+    objects
+        See `prompts_of`.
+    path
+        The JSON file; replaced if it is there.
+    """
+
+    objects: tuple[PromptedObject, ...]
+    path: Path
+
+    @property
+    def masks(self) -> Path | None:
+        """The folder of the masks beside the file; None if there are none."""
+        prompts = (prompt for one in self.objects for prompt in one.prompts)
+        has_masks = any(p.mask is not None and p.mask.mask.any() for p in prompts)
+        return self.path.parent / mask_folder(self.path) if has_masks else None
+
+    def write(self) -> None:
+        """Write the file and its masks.
+
+        Raises
+        ------
+        OutputError
+            If they cannot be written.
+        """
+        write_prompts(self.path, self.objects)

@@ -1,4 +1,4 @@
-"""Panel: prompts from what is there already: shapes, labels, files."""
+"""Panel: prompts from shapes, labels and files, and into files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LONGEST_STEP = 10_000
 
 
 class PromptSources(Panel):
-    """Asks for objects to be made of shapes, of labels, or of a file.
+    """Asks for objects to be made of shapes, labels, or a file, or to be saved.
 
     Parameters
     ----------
@@ -39,6 +39,8 @@ class PromptSources(Panel):
     """Track the labels of `labels`, with more anchors by `every_nth`."""
     file_requested = Signal(str)
     """Read a file; its path."""
+    save_requested = Signal()
+    """Save the prompts to a file."""
 
     def __init__(self, viewer: Viewer, connections: Connections) -> None:
         super().__init__("Prompts from …")
@@ -68,18 +70,28 @@ class PromptSources(Panel):
         self.file_button.setToolTip(
             "A prompts file (.json), points of napari (.csv), or a label image"
         )
+        self.save_button = QPushButton("Save prompts …")
+        self.save_button.setToolTip(
+            "Write clicks, boxes and masks of all objects to a prompts file (.json), "
+            "for another movie, or for napari-sam2 track --prompts"
+        )
+        self._lay_out()
+        self.shapes_button.clicked.connect(self.shapes_requested)
+        self.labels_button.clicked.connect(self.labels_requested)
+        self.file_button.clicked.connect(self._ask_for_file)
+        self.save_button.clicked.connect(self.save_requested)
+        for combo in (self.shapes_combo, self.labels_combo):
+            combo.layer_changed.connect(self._show_layers)
+        self._show_layers()
+
+    def _lay_out(self) -> None:
         self.add_row("Shapes", self.shapes_combo)
         self.add_row("", self.shapes_button)
         self.add_row("Labels", self.labels_combo)
         self.add_row("Anchors", self.step_spin)
         self.add_row("", self.labels_button)
         self.add_row("File", self.file_button)
-        self.shapes_button.clicked.connect(self.shapes_requested)
-        self.labels_button.clicked.connect(self.labels_requested)
-        self.file_button.clicked.connect(self._ask_for_file)
-        for combo in (self.shapes_combo, self.labels_combo):
-            combo.layer_changed.connect(self._show_layers)
-        self._show_layers()
+        self.add_row("", self.save_button)
 
     @property
     def shapes(self) -> Any:
