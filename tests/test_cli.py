@@ -56,6 +56,31 @@ def test_a_missing_movie_is_one_line_and_exit_code_2(tmp_path):
     assert "no.tif" in error
 
 
+@pytest.mark.parametrize(
+    ("options", "words", "flags"),
+    [
+        ((), "3 z planes in each frame: choose one, 0 to 2", "(see --z)"),
+        (("--axes", "TW"), "unknown axis 'W'", "(see --axes)"),
+        (
+            ("--z", "0", "--contrast-limits", "1,2", "--percentiles", "1,2"),
+            "not both",
+            "(see --contrast-limits, --percentiles)",
+        ),
+    ],
+)
+def test_the_flags_that_mend_it_are_named(
+    monkeypatch, tmp_path, capsys, options, words, flags
+):
+    movie, prompts = tmp_path / "m.ome.tif", tmp_path / "p.json"
+    pixels = np.zeros((4, 3, 32, 32), np.uint8)
+    tifffile.imwrite(movie, pixels, metadata={"axes": "TZYX"})
+    said = ("track", movie, "--prompts", prompts, "--out", tmp_path / "x", *options)
+    assert run_main(monkeypatch, *said) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.endswith(f"{flags}\n")
+
+
 def test_an_unknown_model_has_exit_code_4(monkeypatch, tmp_path, capsys):
     tifffile.imwrite(tmp_path / "m.tif", np.zeros((5, 32, 32), np.uint8))
     labels = np.zeros((32, 32), np.uint8)

@@ -18,7 +18,7 @@ from napari_sam2 import __version__
 from napari_sam2.commands import models, movies, train
 from napari_sam2.commands.fine_tune import fine_tune
 from napari_sam2.commands.track import track
-from napari_sam2.errors import NapariSam2Error
+from napari_sam2.errors import InputError, NapariSam2Error
 
 app = typer.Typer(
     name="napari-sam2",
@@ -63,5 +63,8 @@ def main() -> None:
     try:
         app()
     except NapariSam2Error as error:
-        typer.echo(f"napari-sam2: {error}", err=True)
+        settings = error.settings if isinstance(error, InputError) else ()
+        flags = ", ".join(f"--{one.replace('_', '-')}" for one in settings)
+        hint = f" (see {flags})" if flags else ""
+        typer.echo(f"napari-sam2: {error}{hint}", err=True)
         sys.exit(error.exit_code)

@@ -15,9 +15,22 @@ class NapariSam2Error(Exception):
 
 
 class InputError(NapariSam2Error):
-    """The movie, the prompts or an option cannot be used."""
+    """The movie, the prompts or an option cannot be used.
+
+    Parameters
+    ----------
+    message
+        For the window and the command line alike: it names no flags.
+    settings
+        Names of the settings that mend it, such as ``"channels"``; the command line
+        says which flags these are.
+    """
 
     exit_code = 2
+
+    def __init__(self, message: str, *, settings: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.settings = settings
 
 
 class OutputError(NapariSam2Error):

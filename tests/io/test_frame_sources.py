@@ -171,13 +171,13 @@ def test_named_dimensions_are_axes(numbered):
     [
         ("movie", {"contrast_limits": (1, 2), "percentiles": (1, 2)}, "not both"),
         ("movie", {"contrast_limits": (2, 1)}, "low must be below high"),
-        ("movie", {"contrast_limits": (1, 2, 3)}, "--contrast-limits"),
+        ("movie", {"contrast_limits": (1, 2, 3)}, "contrast limits: give"),
         ("movie", {"contrast_limits": [(1, 2), (1, 3)]}, "each of the 1 channels"),
-        ("movie", {"percentiles": (5, 5)}, "--percentiles 5, 5"),
+        ("movie", {"percentiles": (5, 5)}, "percentiles 5, 5"),
         ("movie", {"percentiles": (-1, 5)}, "0 ≤ low"),
         ("movie", {"percentiles": (5,)}, "two numbers"),
         ("movie", {"gamma": 0}, "gamma 0.0 must be above 0"),
-        ("movie", {"gamma": (1, 1)}, "--gamma"),
+        ("movie", {"gamma": (1, 1)}, "gamma: give one"),
         ("movie", {"mapping": IntensityMapping()}, "for uint8 images"),
         (
             "movie",

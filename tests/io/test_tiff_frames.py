@@ -57,7 +57,7 @@ def test_every_flavour_gives_the_same_frames(save, movie, flavour, compression):
 def test_time_depth_and_channels_are_told_apart(save, numbered, flavour, options):
     pixels = numbered((4, 3, 2, 12, 10))
     path = save(pixels, flavour, metadata={"axes": "TZCYX"}, **options)
-    with pytest.raises(InputError, match=r"3 z planes .* --z 0 to 2"):
+    with pytest.raises(InputError, match=r"3 z planes .* choose one, 0 to 2"):
         open_frames(path)
     np.testing.assert_array_equal(
         raw_frames(path, z=2, channels=1), pixels[:, 2, 1], strict=True

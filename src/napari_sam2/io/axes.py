@@ -29,6 +29,10 @@ IGNORED = "_"
 
 MAX_CHANNELS = 3
 
+_PLACES: Mapping[str, str] = {"T": "time point", "Z": "z plane"}
+AXES, CHANNELS = ("axes",), ("channels",)
+"""Settings that errors name."""
+
 
 @dataclass(frozen=True, slots=True)
 class FrameSelection:
@@ -191,16 +195,19 @@ def _check_given_axes(
     for letter in letters:
         if letter not in AXIS_NAMES:
             known = ", ".join(f"{key} ({word})" for key, word in AXIS_NAMES.items())
-            raise InputError(f"--axes {axes}: unknown axis {letter!r}; use {known}")
+            raise InputError(
+                f"axes {axes}: unknown axis {letter!r}; use {known}", settings=AXES
+            )
     if len(set(letters)) != len(letters):
-        raise InputError(f"--axes {axes}: an axis is named twice")
+        raise InputError(f"axes {axes}: an axis is named twice", settings=AXES)
     if not {"Y", "X"} <= set(letters):
-        raise InputError(f"--axes {axes}: Y and X must be among the axes")
+        raise InputError(f"axes {axes}: Y and X must be among them", settings=AXES)
     if len(letters) != len(shape):
         stored = f", stored as {known_axes}" if known_axes else ""
         raise InputError(
-            f"--axes {axes} names {len(letters)} axes, but {name} has {len(shape)}: "
-            f"shape {shape}{stored}"
+            f"axes {axes}: that is {len(letters)} axes, but {name} has {len(shape)}: "
+            f"shape {shape}{stored}",
+            settings=AXES,
         )
     return letters
 
@@ -221,8 +228,9 @@ def _interpret_known_axes(known_axes: str, shape: tuple[int, ...], name: str) ->
     has_time = "T" in letters and shape[letters.index("T")] > 1
     if len(long_ones) > 1 or (long_ones and has_time):
         raise InputError(
-            f"{name}: the axes {known_axes} of shape {shape} are not all known; name "
-            f"them with --axes, for example --axes {_example_axes(len(shape))}"
+            f"{name}: the axes {known_axes} of shape {shape} are not all known; say "
+            f"what they are, for example {_example_axes(len(shape))}",
+            settings=AXES,
         )
     if long_ones:
         if "T" in letters:
@@ -230,7 +238,9 @@ def _interpret_known_axes(known_axes: str, shape: tuple[int, ...], name: str) ->
         letters[long_ones[0]] = "T"
     if not {"Y", "X"} <= set(letters):
         raise InputError(
-            f"{name}: its axes {known_axes} lack Y or X; name them with --axes"
+            f"{name}: its axes {known_axes} lack Y or X; say what they are, for "
+            f"example {_example_axes(len(shape))}",
+            settings=AXES,
         )
     return "".join(letters)
 
@@ -248,7 +258,8 @@ def _guess_axes(shape: tuple[int, ...], name: str) -> str:
     if len(shape) not in guesses:
         raise InputError(
             f"{name} does not say what its {len(shape)} axes of shape {shape} are; "
-            f"name them with --axes, for example --axes {_example_axes(len(shape))}"
+            f"say it, for example {_example_axes(len(shape))}",
+            settings=AXES,
         )
     return guesses[len(shape)]
 
@@ -274,12 +285,14 @@ def _choose_frame_axis(
     for letter, index in chosen.items():
         if index is not None and letter not in sizes:
             raise InputError(
-                f"{name} has no {letter} axis: leave out --{letter.lower()}"
+                f"{name} has no {letter} axis: choose no {_PLACES[letter]}",
+                settings=(letter.lower(),),
             )
     if frame_axis == "Z" and selection.z is not None:
         raise InputError(
-            f"{name}: its z planes are the frames, so leave out --z; if they are time "
-            "points, say so with --axes"
+            f"{name}: its z planes are the frames, so choose no z plane; if they are "
+            "time points, name the axis T",
+            settings=("z", "axes"),
         )
     fixed = {
         letter: _fixed_index(letter, sizes[letter], chosen[letter], name)
@@ -290,17 +303,20 @@ def _choose_frame_axis(
 
 
 def _fixed_index(letter: str, size: int, chosen: int | None, name: str) -> int:
-    option = f"--{letter.lower()}"
+    settings = (letter.lower(),)
     if chosen is None:
         if size == 1:
             return 0
         raise InputError(
-            f"{name} has {size} {letter.lower()} planes in each frame: choose one with "
-            f"{option} 0 to {size - 1}"
+            f"{name} has {size} {_PLACES[letter]}s in each frame: choose one, 0 to "
+            f"{size - 1}",
+            settings=settings,
         )
     if not 0 <= chosen < size:
         raise InputError(
-            f"{option} {chosen} is out of range: {name} has {size}, 0 to {size - 1}"
+            f"{_PLACES[letter]} {chosen} is out of range: {name} has {size}, 0 to "
+            f"{size - 1}",
+            settings=settings,
         )
     return chosen
 
@@ -320,7 +336,9 @@ def _choose_channels(
         return shown, {"S": 0} if "S" in sizes else {}
     chosen = _channels_in_range(channels, size, None, name)
     if len(chosen) > 1:
-        raise InputError(f"{name} has RGB channels: choose one of them with --channels")
+        raise InputError(
+            f"{name} has RGB channels: choose one of them", settings=CHANNELS
+        )
     return _shown_samples(samples) or (0,), {"C": chosen[0]}
 
 
@@ -338,17 +356,21 @@ def _channels_in_range(
     if channels is None:
         if default is None:
             raise InputError(
-                f"{name} has {size} channels: choose one with --channels, 0 to "
-                f"{size - 1}, or up to three to show as red, green and blue"
+                f"{name} has {size} channels: choose one, 0 to {size - 1}, or up to "
+                "three to show as red, green and blue",
+                settings=CHANNELS,
             )
         return default
     if not 1 <= len(channels) <= MAX_CHANNELS:
-        raise InputError(f"--channels {_listed(channels)}: give one to three channels")
+        raise InputError(
+            f"channels {_listed(channels)}: give one to three", settings=CHANNELS
+        )
     for channel in channels:
         if not 0 <= channel < size:
             raise InputError(
-                f"--channels {_listed(channels)}: {name} has {size} channels, 0 to "
-                f"{size - 1}"
+                f"channels {_listed(channels)}: {name} has {size} channels, 0 to "
+                f"{size - 1}",
+                settings=CHANNELS,
             )
     return channels
 

@@ -282,7 +282,10 @@ def _make_mapping(frames: StackFrames, options: FrameOptions) -> IntensityMappin
     contrast_limits = options.get("contrast_limits")
     percentiles = options.get("percentiles")
     if contrast_limits is not None and percentiles is not None:
-        raise InputError("give either --contrast-limits or --percentiles, not both")
+        raise InputError(
+            "give either contrast limits or percentiles, not both",
+            settings=("contrast_limits", "percentiles"),
+        )
     channels = len(frames.layout.channels)
     fields: dict[str, object] = {
         "gamma": _gamma_per_channel(options.get("gamma", 1.0), channels),
@@ -308,7 +311,10 @@ def _make_mapping(frames: StackFrames, options: FrameOptions) -> IntensityMappin
 def _gamma_per_channel(gamma: float | Sequence[float], channels: int) -> list[float]:
     gammas: list[float] = np.atleast_1d(np.asarray(gamma, float)).tolist()
     if len(gammas) not in (1, channels):
-        raise InputError(f"--gamma: give one value, or one for each of {channels}")
+        raise InputError(
+            f"gamma: give one value, or one for each of the {channels} channels",
+            settings=("gamma",),
+        )
     return gammas
 
 
@@ -318,8 +324,9 @@ def _limits_per_channel(
     pairs = np.asarray(limits, dtype=float)
     if pairs.shape not in ((2,), (1, 2), (channels, 2)):
         raise InputError(
-            f"--contrast-limits: give a low and a high value, or such a pair for each "
-            f"of the {channels} channels"
+            f"contrast limits: give a low and a high value, or such a pair for each "
+            f"of the {channels} channels",
+            settings=("contrast_limits",),
         )
     pairs_of_channels: list[list[float]] = np.broadcast_to(
         pairs, (channels, 2)
@@ -331,7 +338,8 @@ def _check_percentiles(percentiles: Sequence[float]) -> tuple[float, float]:
     if len(percentiles) != 2 or not 0 <= percentiles[0] < percentiles[1] <= 100:
         listed = ", ".join(str(value) for value in percentiles)
         raise InputError(
-            f"--percentiles {listed}: give two numbers, 0 ≤ low < high ≤ 100"
+            f"percentiles {listed}: give two numbers, 0 ≤ low < high ≤ 100",
+            settings=("percentiles",),
         )
     return float(percentiles[0]), float(percentiles[1])
 
