@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 
 import numpy as np
@@ -56,6 +57,7 @@ def ctc(tmp_path):
 
 def test_segments_get_the_ids_of_their_tracks(ctc):
     first, second = read_ctc(ctc)
+    assert not first.is_complete  # a segment has no track
     assert (first.name, second.name) == ("01 0-0", "01 2-3")
     assert second.frames.shape == (2, *SHAPE, 1)
     assert second.frames.min() == 0
@@ -85,6 +87,28 @@ def test_volumes_are_refused(ctc):
     tifffile.imwrite(ctc / "01/t000.tif", np.zeros((2, *SHAPE), np.uint16))
     with pytest.raises(InputError, match="2D"):
         list(read_ctc(ctc))
+
+
+def test_a_tracked_cell_without_a_mask_is_unknown_not_absent(ctc):
+    for frame in range(4):
+        segments = np.where(square(2, 1 + frame), 1, 0).astype(np.uint16)
+        if frame == 3:  # cell 9 has a mask here only, and a marker on frame 2, too
+            segments[square(12, 17)] = 2
+        tifffile.imwrite(ctc / f"01_GT/SEG/man_seg{frame:03}.tif", segments)
+    (movie,) = read_ctc(ctc)
+    assert not movie.is_complete
+    assert all(set(np.unique(labels)) == {0, 7} for labels in movie.labels)
+
+
+def test_masks_of_all_tracks_are_complete(ctc):
+    for frame in range(4):
+        segments = np.where(square(2, 1 + frame), 1, 0).astype(np.uint16)
+        if frame >= 2:
+            segments[square(12, 17)] = 2
+        tifffile.imwrite(ctc / f"01_GT/SEG/man_seg{frame:03}.tif", segments)
+    (movie,) = read_ctc(ctc)
+    assert movie.is_complete
+    assert (movie.labels == 9).any((1, 2)).tolist() == [False, False, True, True]
 
 
 @given(st.text(max_size=40))
@@ -133,6 +157,23 @@ def test_a_mask_without_image_is_named(davis):
     (davis / "JPEGImages/480p/cell/00001.jpg").unlink()
     with pytest.raises(InputError, match=r"00001\.png"):
         list(read_davis(davis))
+
+
+def test_grey_masks_of_davis_2016_are_one_object(davis):
+    for path in sorted((davis / "Annotations").rglob("*.png")):
+        with Image.open(path) as opened:
+            grey = np.where(np.asarray(opened) == 2, 255, 0).astype(np.uint8)
+        Image.fromarray(grey).save(path)
+    (video,) = read_davis(davis)
+    np.testing.assert_array_equal(video.labels[2] == 1, square(3, 4))
+    assert video.labels.max() == 1
+
+
+def test_one_resolution_of_davis_is_read(davis):
+    for part in ("JPEGImages", "Annotations"):
+        shutil.copytree(davis / part / "480p", davis / part / "Full-Resolution")
+    (video,) = read_davis(davis)
+    assert video.name == "cell"
 
 
 # --- COCO and SA-V

@@ -7,7 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
+from napari_sam2.commands.progress import listening_to_ctrl_c
+from napari_sam2.commands.train import time_left
 from napari_sam2.model.registry import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -35,7 +39,10 @@ def fine_tune(  # noqa: PLR0913 - each is an option
     seed: Annotated[int, typer.Option(help="Of crops and prompts.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
-    """Adapt a model to masklets that were locked, reviewed or chosen."""
+    """Adapt a model to masklets that were locked, reviewed or chosen.
+
+    Ctrl-C ends it early; the best so far is kept if it is better than the base.
+    """
     from napari_sam2.commands.options import parse_ids
     from napari_sam2.io.session_masklets import MaskletSession, read_vouched
     from napari_sam2.train.fine_tuning import fine_tune as tuning
@@ -45,7 +52,8 @@ def fine_tune(  # noqa: PLR0913 - each is an option
     chosen = MaskletSession(session, parse_ids(objects), image=image)
     movie = TaughtMovie.of(read_vouched(chosen, max_side=LARGEST_SIDE))
     settings = FineTuneSettings(name, minutes, steps, seed, device)
-    result = _follow(tuning(base, [movie], settings))
+    with listening_to_ctrl_c() as is_stopped:
+        result = _follow(tuning(base, [movie], settings, is_stopped=is_stopped))
     typer.echo(result.sentence, err=True)
     if result.path is not None:
         typer.echo(str(result.path))
@@ -55,14 +63,28 @@ def _follow(
     progress: Generator[FineTuneProgress, None, FineTuneResult],
 ) -> FineTuneResult:
     """Show progress to the end; return the result."""
-    stderr = typer.get_text_stream("stderr")
-    with typer.progressbar(length=100, label="fine-tuning", file=stderr) as bar:
-        shown = 0
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[score]}"),
+        TextColumn("{task.fields[left]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("Fine-tuning", total=1.0, score="", left="")
         while True:
             try:
                 now = next(progress)
             except StopIteration as end:
                 result: FineTuneResult = end.value
+                bar.update(task, completed=1.0, description="Done", left="")
                 return result
-            bar.update(round(100 * now.done) - shown)
-            shown = round(100 * now.done)
+            left = now.seconds_left
+            bar.update(
+                task,
+                completed=now.done,
+                description=now.doing,
+                left="" if left is None else time_left(left),
+            )
+            if now.held_out is not None:
+                bar.update(task, score=f"held-out J {now.held_out:.3f}")

@@ -62,7 +62,7 @@ def follow(
     typer.Exit
         With code 130 after Ctrl-C.
     """
-    with _step_progress() as progress, _listening_to_ctrl_c() as is_cancelled:
+    with _step_progress() as progress, listening_to_ctrl_c() as is_cancelled:
         task = progress.add_task(title, total=None)
         while True:
             try:
@@ -108,7 +108,7 @@ def _step_progress() -> Progress:
 
 
 @contextmanager
-def _listening_to_ctrl_c() -> Iterator[Callable[[], bool]]:
+def listening_to_ctrl_c() -> Iterator[Callable[[], bool]]:
     """Note the first Ctrl-C instead of being interrupted by it."""
     pressed = []
 

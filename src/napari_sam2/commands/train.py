@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from napari_sam2.commands.progress import CANCELLED, listening_to_ctrl_c
 from napari_sam2.errors import OutputError
 
 if TYPE_CHECKING:
@@ -26,14 +27,19 @@ def train(
         bool, typer.Option("--resume", help="Go on from the last checkpoint.")
     ] = False,
 ) -> None:
-    """Train a model as a recipe says."""
+    """Train a model as a recipe says; after Ctrl-C it goes on with --resume."""
     from napari_sam2.train import tensorboard
     from napari_sam2.train.run import run_training
+    from napari_sam2.train.trainer import TrainingStopped
 
     if not tensorboard.is_installed():
         typer.echo("TensorBoard is off: package tensorboard is not installed", err=True)
-    with training_progress() as on_progress:
-        run_training(config, folder=out, resume=resume, on_progress=on_progress)
+    try:
+        with training_progress() as on_progress:
+            run_training(config, folder=out, resume=resume, on_progress=on_progress)
+    except TrainingStopped as stopped:
+        typer.echo(f"napari-sam2: {stopped}; go on with --resume", err=True)
+        raise typer.Exit(CANCELLED) from stopped
     typer.echo(str(out))
 
 
@@ -64,8 +70,11 @@ def train_split(
 
 
 @contextmanager
-def training_progress() -> Iterator[Callable[[TrainingProgress], None]]:
-    """Show steps, loss and the time left; yields the function that is told of each."""
+def training_progress() -> Iterator[Callable[[TrainingProgress], bool]]:
+    """Show steps, loss and the time left; yields the function that is told of each.
+
+    It answers whether Ctrl-C was pressed; a second one interrupts at once.
+    """
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -73,18 +82,22 @@ def training_progress() -> Iterator[Callable[[TrainingProgress], None]]:
         TextColumn("{task.fields[loss]}"),
         TextColumn("{task.fields[left]}"),
     )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("training", total=None, loss="", left="")
+    with (
+        Progress(*columns, console=Console(stderr=True)) as progress,
+        listening_to_ctrl_c() as is_cancelled,
+    ):
+        task = progress.add_task("reading", total=None, loss="", left="")
 
-        def on_progress(done: TrainingProgress) -> None:
+        def on_progress(done: TrainingProgress) -> bool:
             progress.update(
                 task,
                 completed=done.step,
                 total=done.total,
                 description=done.stage,
                 loss=f"loss {done.values['loss']:.3f}",
-                left=time_left(done.seconds_left),
+                left=time_left(done.seconds_left) if done.step < done.total else "",
             )
+            return is_cancelled()
 
         yield on_progress
 

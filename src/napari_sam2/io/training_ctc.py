@@ -3,12 +3,13 @@
 A data set holds ``01/t000.tif``, ``01_GT/TRA/man_track000.tif`` with the tracks of all
 cells (often only markers), ``man_track.txt`` with their first and last frames, and
 whole masks of all frames in ``01_ST/SEG`` (silver truth) or of some in ``01_GT/SEG``.
+Neither need hold every cell of a frame.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,9 @@ from napari_sam2.io.training_images import (
 )
 
 TRACK_COLUMNS = 4
+
+BLOCK = 16
+"""Frames that are read together where some masks of tracked cells are missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +48,9 @@ def read_ctc(folder: Path) -> Iterator[LabelledImage]:
     Yields
     ------
     LabelledImage
-        Named ``"01"``, or ``"01 5-9"`` for a part. Ids are those of the tracks; a
-        segment without a track is left out of it.
+        Named ``"01"``, or ``"01 5-9"`` for a part. Ids are those of the tracks. A cell
+        that was tracked, but has no mask on one of the frames, is left out of them all,
+        lest it be taken for absent there; so are segments without a track.
 
     Raises
     ------
@@ -100,22 +105,44 @@ def _read_sequence(sequence: Path) -> Iterator[LabelledImage]:
     frames = sorted(images.keys() & markers.keys() & segments.keys())
     if not frames:
         raise InputError(f"{sequence}: no frame has an image, tracks and masks")
-    runs = _runs(frames)
-    for run in runs:
-        name = (
-            sequence.name if len(runs) == 1 else f"{sequence.name} {run[0]}-{run[-1]}"
-        )
+    for run in _runs(frames):
         pixels = np.stack([_plane(images[frame]) for frame in run])
-        labels = [
+        shown = frames_to_uint8(pixels[..., None])
+        named = [
             _named(segments[frame], markers[frame], frame, tracks) for frame in run
         ]
-        yield LabelledImage(name, frames_to_uint8(pixels[..., None]), np.stack(labels))
+        are_whole = not any(one.without_mask for one in named)
+        step = len(run) if are_whole else BLOCK
+        for first in range(0, len(run), step):
+            part = run[first : first + step]
+            is_all = len(part) == len(frames)
+            name = sequence.name if is_all else f"{sequence.name} {part[0]}-{part[-1]}"
+            yield _joined(
+                name, shown[first : first + step], named[first : first + step]
+            )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Named:
+    """A frame's ``(Y, X)`` int32 labels, and what they lack."""
+
+    labels: np.ndarray
+    without_mask: frozenset[int] = frozenset()
+    has_nameless: bool = False
+
+
+def _joined(name: str, frames: np.ndarray, named: Sequence[_Named]) -> LabelledImage:
+    labels = np.stack([one.labels for one in named])
+    unsure = sorted(frozenset().union(*(one.without_mask for one in named)))
+    labels[np.isin(labels, unsure)] = 0
+    is_complete = not unsure and not any(one.has_nameless for one in named)
+    return LabelledImage(name, frames, labels, is_complete)
 
 
 def _named(
     segment_path: Path, marker_path: Path, frame: int, tracks: Mapping[int, Track]
-) -> np.ndarray:
-    """Return the segments of a frame with the ids of the tracks they overlap most."""
+) -> _Named:
+    """Give the segments of a frame the ids of the tracks they overlap most."""
     markers = _plane(marker_path).astype(np.int64)
     alive = [i for i, track in tracks.items() if track.first <= frame <= track.last]
     unknown = np.setdiff1d(markers, [0, *alive])
@@ -125,7 +152,7 @@ def _named(
             f"not list for frame {frame}"
         )
     if segment_path == marker_path:
-        return markers.astype(np.int32)
+        return _Named(markers.astype(np.int32))
     segments = _plane(segment_path).astype(np.int64)
     both = (segments > 0) & (markers > 0)
     pairs, counts = np.unique(
@@ -135,8 +162,9 @@ def _named(
     for index in np.argsort(counts, kind="stable"):  # the largest overlap comes last
         segment, track = pairs[:, index]
         names[segment] = track
-    named: np.ndarray = names[segments]
-    return named
+    nameless = np.unique(segments[(segments > 0) & (names[segments] == 0)])
+    without = set(np.unique(markers).tolist()) - {0, *names.tolist()}
+    return _Named(names[segments], frozenset(without), len(nameless) > 0)
 
 
 def _plane(path: Path) -> np.ndarray:

@@ -1,7 +1,8 @@
 """Videos in the layout of DAVIS, read for training.
 
 ``JPEGImages/480p/bear/00000.jpg`` belongs to ``Annotations/480p/bear/00000.png``, whose
-pixels are object ids; the folder of the resolution may be missing.
+pixels are object ids; the folder of the resolution may be missing. In DAVIS 2016 masks
+are grey, 255 on the one object.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ def read_davis(folder: Path) -> Iterator[LabelledImage]:
     ------
     LabelledImage
         The annotated frames; what is marked void (255) counts as unlabelled. Other
-        objects than the annotated ones may be in view.
+        objects than the annotated ones may be in view. Of several resolutions, the
+        first (480p) is read.
 
     Raises
     ------
@@ -44,10 +46,11 @@ def read_davis(folder: Path) -> Iterator[LabelledImage]:
     annotations = folder / "Annotations"
     if not annotations.is_dir():
         raise InputError(f"{annotations}: no such folder; DAVIS keeps its masks there")
-    videos = sorted({path.parent for path in annotations.rglob("*.png")})
-    if not videos:
+    folders = sorted({path.parent for path in annotations.rglob("*.png")})
+    if not folders:
         raise InputError(f"{annotations}: holds no mask (.png)")
-    for video in videos:
+    videos = {video.name: video for video in reversed(folders)}
+    for _, video in sorted(videos.items()):
         yield _read_video(video, folder / "JPEGImages" / video.relative_to(annotations))
 
 
@@ -65,6 +68,8 @@ def _read_video(masks: Path, images: Path) -> LabelledImage:
                 f"{pixels.shape[:2]}"
             )
         frames.append(pixels if pixels.ndim == 3 else pixels[..., None])
-        labels.append(np.where(indices == VOID, 0, indices).astype(np.int32))
-    stack = frames_to_uint8(np.stack(frames))
-    return LabelledImage(masks.name, stack, np.stack(labels), is_complete=False)
+        labels.append(indices.astype(np.int32))
+    shown, found = frames_to_uint8(np.stack(frames)), np.stack(labels)
+    is_binary = np.isin(found, (0, VOID)).all()
+    found[found == VOID] = 1 if is_binary else 0
+    return LabelledImage(masks.name, shown, found, is_complete=False)

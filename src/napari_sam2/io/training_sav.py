@@ -64,6 +64,11 @@ def _read_video(video: Path, masklets: Path) -> LabelledImage:
         labels.append(_numbered(masks, shape))
     if not frames:
         raise InputError(f"{video}: holds no annotated frame")
+    if len(frames) < len(annotated) - 1:  # videos lack their very last frame at times
+        raise InputError(
+            f"{video}: ends after {len(frames)} of the {len(annotated)} frames that "
+            f"{masklets.name} annotates: get it again"
+        )
     pixels = frames_to_uint8(np.stack(frames))
     return LabelledImage(video.stem, pixels, np.stack(labels), is_complete=False)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,11 +64,11 @@ def load_state(path: Path, state: TrainingState) -> None:
     InputError
         If there is no such file.
     ModelError
-        If it is no checkpoint of a training run of this model.
+        If it is broken, or no checkpoint of a training run of this model and recipe.
     """
     if not path.is_file():
         raise InputError(f"{path}: no checkpoint to resume from; start without resume")
-    content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    content = _read(path)
     if content.get("format") != FORMAT or "optimizer" not in content:
         raise ModelError(f"{path}: no checkpoint of a training run")
     if content["config"] != state.model.config.name:
@@ -75,8 +76,22 @@ def load_state(path: Path, state: TrainingState) -> None:
             f"{path}: a run of model {content['config']!r}, the recipe trains "
             f"{state.model.config.name!r}"
         )
-    state.model.load_state_dict(content["model"])
-    state.average.load_state_dict(content["average"])
-    state.head.load_state_dict(content["head"])
-    state.optimizer.load_state_dict(content["optimizer"])
+    try:
+        state.model.load_state_dict(content["model"])
+        state.average.load_state_dict(content["average"])
+        state.head.load_state_dict(content["head"])
+        state.optimizer.load_state_dict(content["optimizer"])
+    except (RuntimeError, ValueError, KeyError) as error:
+        raise ModelError(
+            f"{path}: what the run trains is not what the recipe trains now; freeze, "
+            "lora_rank, trunk_rate and layer_decay must be as they were"
+        ) from error
     state.step = int(content["step"])
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+        raise ModelError(f"{path}: cannot be read, or is cut short") from error
+    return content if isinstance(content, dict) else {}

@@ -40,6 +40,16 @@ def rank() -> int:
     return distributed.get_rank() if distributed.is_initialized() else 0
 
 
+def anyone(wishes: bool) -> bool:
+    """Return whether any process wishes it: all of them get the same answer."""
+    if not distributed.is_initialized():
+        return wishes
+    device = "cuda" if distributed.get_backend() == "nccl" else "cpu"
+    count = torch.tensor(float(wishes), device=device)
+    distributed.all_reduce(count)
+    return bool(count > 0)
+
+
 def own_device(wanted: str) -> torch.device:
     """Return the device of this process; ``"cuda"`` is another GPU for each."""
     if wanted == "cuda" and distributed.is_initialized():

@@ -21,6 +21,7 @@ VALIDATION_LOG = "validation.csv"
 CURVES = "curves.svg"
 EXAMPLES = "examples"
 LOG_EVERY = 20
+COLUMNS = ("step", "group", "name", "value")
 
 
 class Recorder:
@@ -35,7 +36,8 @@ class Recorder:
     held_out
         Examples never trained on, by name.
     done
-        Steps done before; what the folder holds is kept unless this is 0.
+        Steps done before. What the folder holds of them is kept; rows of later ones,
+        which a killed run wrote after its last checkpoint, will be written anew.
     """
 
     def __init__(
@@ -48,8 +50,8 @@ class Recorder:
         self.config = config
         self.folder = folder
         self.held_out = held_out
-        self.log = _CsvLog(folder / LOG, keep=done > 0)
-        self.validation_log = _CsvLog(folder / VALIDATION_LOG, keep=done > 0)
+        self.log = _CsvLog(folder / LOG, done)
+        self.validation_log = _CsvLog(folder / VALIDATION_LOG, done)
         self.events = EventLog(folder, done) if is_installed() else None
 
     def record(
@@ -69,6 +71,11 @@ class Recorder:
         """Write what waits."""
         if self.events:
             self.events.close()
+
+    def stop(self, state: TrainingState) -> None:
+        """Write what is needed to go on from here, and what waits."""
+        save_state(self.folder / CHECKPOINT, state)
+        self.close()
 
     def _validate(self, state: TrainingState, stage: Stage) -> None:
         # On the CPU, where truth and metrics are.
@@ -91,13 +98,16 @@ class Recorder:
 
 
 class _CsvLog:
-    """Rows with changing columns: one line ``step, group, name, value`` per value."""
+    """Rows with changing columns: one line ``step, group, name, value`` per value.
 
-    def __init__(self, path: Path, *, keep: bool) -> None:
+    What the file holds of steps up to ``done`` is kept.
+    """
+
+    def __init__(self, path: Path, done: int) -> None:
         self.path = path
-        if not (keep and path.exists()):
-            with path.open("w", newline="") as file:
-                csv.writer(file).writerow(["step", "group", "name", "value"])
+        rows = _rows_until(path, done) if done and path.exists() else []
+        with path.open("w", newline="") as file:
+            csv.writer(file).writerows([COLUMNS, *rows])
 
     def write(self, step: int, group: str, values: Mapping[str, float]) -> None:
         """Append values of a step."""
@@ -105,3 +115,10 @@ class _CsvLog:
             writer = csv.writer(file)
             for name, value in values.items():
                 writer.writerow([step, group, name, f"{value:.6g}"])
+
+
+def _rows_until(path: Path, done: int) -> list[list[str]]:
+    """Return the whole rows of steps up to ``done``; a kill may have cut the last."""
+    with path.open(newline="") as file:
+        rows = [row for row in csv.reader(file) if len(row) == len(COLUMNS)]
+    return [row for row in rows if row[0].isdecimal() and int(row[0]) <= done]

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_sam2.errors import InputError
+from napari_sam2.errors import InputError, OutputError
 from napari_sam2.model.sam2 import Sam2
 from napari_sam2.train.config import Source, TrainConfig, read_config
 from napari_sam2.train.examples import Corpus, Example, prepare
 from napari_sam2.train.export import export_weights
 from napari_sam2.train.parallel import workers
+from napari_sam2.train.recorder import CHECKPOINT
 from napari_sam2.train.simulated import simulated_examples
 from napari_sam2.train.trainer import TrainingProgress, train
 
@@ -27,7 +28,7 @@ def run_training(
     *,
     folder: Path,
     resume: bool = False,
-    on_progress: Callable[[TrainingProgress], None] | None = None,
+    on_progress: Callable[[TrainingProgress], bool | None] | None = None,
 ) -> Sam2:
     """Train as a recipe says.
 
@@ -41,14 +42,23 @@ def run_training(
     resume
         Go on from the folder's last checkpoint.
     on_progress
-        Called after every step.
+        Called after every step; True stops the run there.
 
     Raises
     ------
     InputError
         If the recipe or its data cannot be used.
+    OutputError
+        If the folder holds a run already, and it is not to go on.
+    TrainingStopped
+        If ``on_progress`` asked for it, after a checkpoint to go on from.
     """
     config = read_config(config_path)
+    if not resume and (folder / CHECKPOINT).exists():
+        raise OutputError(
+            f"{folder} holds a training run already: go on with it (--resume), or give "
+            "another folder (--out)"
+        )
     data, held_out = open_sources(config, config_path.parent)
     with workers() as worker:
         average = train(

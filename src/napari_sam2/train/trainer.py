@@ -31,10 +31,24 @@ from napari_sam2.train.optimisation import (
     save_memory,
     set_rate,
 )
-from napari_sam2.train.parallel import TrainingPass, own_device, rank, shared
+from napari_sam2.train.parallel import TrainingPass, anyone, own_device, rank, shared
 from napari_sam2.train.recorder import CHECKPOINT, Recorder
 from napari_sam2.train.regularisation import regularise, seed_step
 from napari_sam2.train.stage_clock import StageClock, is_still
+
+
+class TrainingStopped(Exception):
+    """A run was stopped between two steps; its checkpoint was written.
+
+    Parameters
+    ----------
+    step
+        Steps done.
+    """
+
+    def __init__(self, step: int) -> None:
+        super().__init__(f"stopped after step {step}")
+        self.step = step
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +84,7 @@ def train(
     *,
     held_out: Mapping[str, Corpus] | None = None,
     resume: bool = False,
-    on_progress: Callable[[TrainingProgress], None] | None = None,
+    on_progress: Callable[[TrainingProgress], bool | None] | None = None,
 ) -> Sam2:
     """Train a model and return its moving average.
 
@@ -90,7 +104,12 @@ def train(
         Go on from ``last.pt``. On one machine with the same number of threads the
         result has the same bytes as an unbroken run.
     on_progress
-        Called after every step.
+        Called after every step; True stops the run there.
+
+    Raises
+    ------
+    TrainingStopped
+        If ``on_progress`` asked for it, after a checkpoint to go on from.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if config.threads:
@@ -110,10 +129,20 @@ def train(
             recorder.record(state, stage, values)
         clock.note(state.step - 1, stepped, time.monotonic() - began)
         if on_progress:
-            on_progress(_progress(config, state.step, stage, values, clock))
+            progress = _progress(config, state.step, stage, values, clock)
+            if anyone(bool(on_progress(progress))):
+                _stop(config, state, recorder)
     if recorder:
         recorder.close()
     return state.average
+
+
+def _stop(config: TrainConfig, state: TrainingState, recorder: Recorder | None) -> None:
+    """End the run here, unless it has come to its own end."""
+    if state.step < config.total_steps:
+        if recorder:
+            recorder.stop(state)
+        raise TrainingStopped(state.step)
 
 
 def _progress(
