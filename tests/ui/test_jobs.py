@@ -1,3 +1,5 @@
+import threading
+
 import pytest
 
 from napari_sam2.errors import InputError
@@ -138,3 +140,69 @@ def test_closing_ends_everything_and_tidies_up(is_paused):
     assert closed == [True]
     queue.add(job("b"))
     assert not queue.has_work
+
+
+def test_a_job_that_has_just_been_taken_is_not_replaced():
+    queue = JobQueue()
+
+    def steps():
+        # The main thread asks again while the worker is about to begin.
+        queue.add(job("b", key=1))
+        return iter("a")
+
+    queue.add(Job(steps, deliver=print, fail=print, key=1))
+    said = list(run_jobs(queue))
+    assert items(said) == ["a", "b"]
+    assert len({report.job for report in said}) == 2
+
+
+def test_a_bug_ends_what_has_begun_in_the_thread_that_ran_it():
+    threads = []
+
+    def steps():
+        try:
+            yield from range(100)
+        finally:
+            threads.append(threading.current_thread())
+
+    paused = Job(steps, deliver=print, fail=print, priority=Priority.TRACK)
+    queue = queue_of(paused)
+    next(run_jobs(queue))
+    paused.pause()
+    queue.add(job([KeyError("a bug")]))
+    queue.add(job("c"))
+
+    def work():
+        with pytest.raises(KeyError, match="a bug"):
+            list(run_jobs(queue))
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    worker.join()
+    queue.forget_begun()
+    assert threads == [worker]
+    assert items(run_jobs(queue)) == ["c"]
+
+
+def test_what_cannot_tidy_up_does_not_keep_others_from_it():
+    closed = []
+
+    def steps(error):
+        try:
+            yield from range(100)
+        finally:
+            closed.append(error)
+            if error is not None:
+                raise error
+
+    running = [steps(None), steps(InputError("the disk is full")), steps(None)]
+    queue = JobQueue()
+    for one in running:
+        begun = Job(lambda it=one: it, print, print)
+        queue.add(begun)
+        next(run_jobs(queue))
+        begun.pause()
+    queue.close()
+    with pytest.raises(InputError, match="the disk is full"):
+        list(run_jobs(queue))
+    assert len(closed) == 3

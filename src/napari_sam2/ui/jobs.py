@@ -8,6 +8,7 @@ nothing else is to be done.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Hashable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from enum import IntEnum
 from threading import Event, Lock
@@ -110,17 +111,27 @@ Report = Delivery | Failure | Finish
 
 @dataclass(eq=False, slots=True)
 class _Turn:
-    """A job in the queue; its steps are made when it takes the first one."""
+    """A job in the queue; its steps are made when it takes the first one.
+
+    Attributes
+    ----------
+    job, items
+        The job, and its steps.
+    has_begun
+        Whether the worker took it: from then on no newer job may take its place.
+    is_over
+        Whether it takes no step any more.
+    """
 
     job: Job
     items: Iterator[object] | None = None
+    has_begun: bool = False
     is_over: bool = False
 
     @property
     def urgency(self) -> tuple[bool, int, bool]:
         """What comes first is smallest: cancelled jobs tidy up before all others."""
-        has_begun = self.items is not None
-        return not self.job.is_cancelled, self.job.priority, not has_begun
+        return not self.job.is_cancelled, self.job.priority, not self.has_begun
 
     def step(self) -> Report:
         """Run to the next item, the end, or an error."""
@@ -165,7 +176,7 @@ class JobQueue:
         """Whether a job could take a step, or must tidy up."""
         with self._lock:
             if self._is_closed:
-                return any(turn.items is not None for turn in self._turns)
+                return any(turn.has_begun for turn in self._turns)
             return any(not turn.job.is_paused for turn in self._turns)
 
     def __contains__(self, job: Job) -> bool:
@@ -178,11 +189,8 @@ class JobQueue:
             if self._is_closed:
                 return
             for turn in self._turns:
-                if (
-                    turn.items is None
-                    and job.key is not None
-                    and turn.job.key == job.key
-                ):
+                is_alike = job.key is not None and turn.job.key == job.key
+                if is_alike and not turn.has_begun:
                     turn.job = job
                     return
             self._turns.append(_Turn(job))
@@ -193,7 +201,9 @@ class JobQueue:
             ready = [turn for turn in self._turns if not turn.job.is_paused]
             if self._is_closed or not ready:
                 return None
-            return min(ready, key=lambda turn: turn.urgency)
+            taken = min(ready, key=lambda turn: turn.urgency)
+            taken.has_begun = True
+            return taken
 
     def drop(self, over: _Turn) -> None:
         """Forget a job that is over."""
@@ -203,33 +213,39 @@ class JobQueue:
     def forget_begun(self) -> None:
         """Forget the jobs that have begun, after a bug ended the thread."""
         with self._lock:
-            self._turns = [turn for turn in self._turns if turn.items is None]
+            self._turns = [turn for turn in self._turns if not turn.has_begun]
 
     def close(self) -> None:
         """Let no job go on; those that have begun tidy up in `run_jobs`."""
         with self._lock:
             self._is_closed = True
-            self._turns = [turn for turn in self._turns if turn.items is not None]
+            self._turns = [turn for turn in self._turns if turn.has_begun]
 
     def tidy_up(self) -> None:
-        """End the jobs that have begun, after `close`."""
+        """End the jobs that have begun, all of them, even if one of them cannot."""
         with self._lock:
-            turns, self._turns = self._turns, []
-        for turn in turns:
-            turn.close()
+            begun = [turn for turn in self._turns if turn.has_begun]
+            self._turns = [turn for turn in self._turns if not turn.has_begun]
+        with ExitStack() as ending:
+            for turn in begun:
+                ending.callback(turn.close)
 
 
 def run_jobs(queue: JobQueue) -> Generator[Report, None, None]:
     """Run jobs until none can go on; the body of the worker.
 
-    Paused jobs stay in the queue, and go on in the next run.
+    Paused jobs stay in the queue, and go on in the next run. After a bug, what had
+    begun ends here: elsewhere it would write its files in the main thread.
     """
+    is_stepping = False
     try:
         while (turn := queue.take()) is not None:
+            is_stepping = True
             report = turn.step()
+            is_stepping = False
             if turn.is_over:
                 queue.drop(turn)
             yield report
     finally:
-        if queue.is_closed:
+        if queue.is_closed or is_stepping:
             queue.tidy_up()
