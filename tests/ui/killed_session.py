@@ -1,6 +1,6 @@
 """Somebody paints, or tracks, until the process is killed; for `test_session_killed`.
 
-``MODEL STACK FOLDER paint|track``: says on stdout what has been done, line by line.
+``MODEL STACK FOLDER paint|track|repair``: says on stdout what has been done, by lines.
 """
 
 import sys
@@ -31,7 +31,13 @@ def main(model, stack, folder, what):
             mask = MaskPrompt(square(frame_index, array.shape[1:]))
             table.say(FramePrompt(2, frame_index, mask=mask))
             print(frame_index, flush=True)  # noqa: T201
-    for event in table.run():
+    order = {}
+    if what == "repair":
+        table.track()
+        print("tracked", flush=True)  # noqa: T201
+        table.say(click(1, 4, (60, 60)))
+        order = {"is_repair": True, "joins_step": True}
+    for event in table.run(**order):
         if isinstance(event, FrameDone) and event.written:
             print(event.frame_index, flush=True)  # noqa: T201
 

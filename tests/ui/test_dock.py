@@ -281,6 +281,38 @@ def test_a_stroke_is_an_anchor_and_one_undo(open_dock, answered, qtbot):
     qtbot.waitUntil(lambda: bool((layer.data[0] == 5).any()), timeout=PATIENCE)
 
 
+def test_one_undo_takes_back_a_correction_and_its_repair(open_dock, answered, qtbot):
+    _, dock = open_dock()
+    conductor = dock.conductor
+    conductor.set_prompt(FramePrompt(1, 0, (PointPrompt(30, 40),)))
+    answered(dock)
+    dock.track_panel.track_button.click()
+    answered(dock)
+    on_disk = zarr.open_array(dock.output_panel.folder / "labels/masklets/0", mode="r")
+    before = on_disk[:]
+
+    def correct(frame_index):
+        conductor.set_prompt(FramePrompt(1, frame_index, (PointPrompt(60, 60),)))
+        qtbot.waitUntil(lambda: not conductor.book[1].stale, timeout=PATIENCE)
+        answered(dock)
+        return on_disk[:]
+
+    first = correct(6)
+    second = correct(9)
+    assert (before[8] != first[8]).any()
+    for expected, anchors in ((first, (0, 6)), (before, (0,))):
+        conductor.undo()
+        answered(dock)
+        assert conductor.book[1].anchors == anchors
+        assert not conductor.book[1].stale
+        np.testing.assert_array_equal(on_disk[:], expected)
+    for expected in (first, second):
+        conductor.redo()
+        answered(dock)
+        np.testing.assert_array_equal(on_disk[:], expected)
+    assert not conductor.book[1].stale
+
+
 def test_a_session_is_opened_in_another_window(open_dock, answered):
     _, dock = open_dock()
     dock.conductor.set_prompt(FramePrompt(1, 2, (PointPrompt(30, 40),)))

@@ -87,3 +87,28 @@ def test_killed_while_tracking(kill, tmp_path, stack, toy):
         np.testing.assert_array_equal(
             table.labels(frame_index), unbroken.labels(frame_index)
         )
+
+
+def test_killed_while_a_correction_is_repaired(kill, tmp_path, stack, toy):
+    folder = tmp_path / "corrected.zarr"
+    kill(folder, "repair", 5, 5)
+    table = reopened(folder, stack, toy)
+    assert table.book.state[1].anchors == (0, 4)
+    before = Table(
+        Request(movie_input(stack), toy, tmp_path / "before.zarr"), len(stack)
+    )
+    before.say(click(1, 0, (30, 40)))
+    before.track()
+    partly = [table.labels(frame) for frame in range(len(stack))]
+    table.turn(table.engine.undo)
+    assert table.book.state[1].anchors == (0,)
+    assert not table.book.state[1].stale
+    was = [before.labels(frame) for frame in range(len(stack))]
+    np.testing.assert_array_equal(
+        [table.labels(frame) for frame in range(len(stack))], was
+    )
+    table.turn(table.engine.redo)
+    assert table.book.state[1].anchors == (0, 4)
+    again = [table.labels(frame) for frame in range(len(stack))]
+    np.testing.assert_array_equal(again, partly)
+    assert (np.array(again) != was).any()

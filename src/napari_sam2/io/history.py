@@ -129,12 +129,17 @@ class History:
         return self._ledger.done[-1] if self._ledger.done else 0
 
     @property
+    def is_open(self) -> bool:
+        """Whether what is written now belongs to the last step."""
+        return self._open is not None
+
+    @property
     def book(self) -> BookState:
         """The book as the worker knows it: at the end of the last step."""
         return self._owner.read_book() if self._after is None else self._after
 
     def begin(self, text: str, before: BookState, after: BookState) -> None:
-        """Open a step: what is written from now on belongs to it.
+        """Open a step: what is written from now on belongs to it, until the next.
 
         Closes the step before, and drops steps that were undone.
 
@@ -241,7 +246,8 @@ class History:
             if number <= position:
                 book = self._books.undone(book, self._step(number).changes)
         for number in self._ledger.done:
-            if number > position:
+            # The step that it was saved at may have taken in more since.
+            if number >= position:
                 book = self._books.redone(book, self._step(number).changes)
         return book
 

@@ -15,10 +15,16 @@ from napari_sam2.prompts import FramePrompt
 from napari_sam2.session.frame_set import FrameSet
 from napari_sam2.session.plan import Direction
 from napari_sam2.session.prompt_book import Edit, PromptBook
-from napari_sam2.ui.book_desk import BookDesk
+from napari_sam2.ui.book_desk import BookDesk, Follow
 from napari_sam2.ui.book_verbs import flipped, in_one_step, kept_direction, taken_in
 from napari_sam2.ui.drawn_prompts import drawn_prompts
-from napari_sam2.ui.engine import DirectionsCompared, Event, Order, Request
+from napari_sam2.ui.engine import (
+    DirectionsCompared,
+    Event,
+    Order,
+    Request,
+    corrects,
+)
 from napari_sam2.ui.engine.engine import WARM_REACH
 from napari_sam2.ui.jobs import Priority
 from napari_sam2.ui.owed_masks import Ticket
@@ -237,8 +243,8 @@ class Conductor(BookDesk):
         self.live_repair = is_on
 
     def stop(self) -> None:
-        """Stop tracking after the current frame."""
-        self.runs.stop()
+        """Stop tracking after the current frame; nothing begins by itself."""
+        self._hold_still()
 
     def pause(self) -> None:
         """Let tracking wait."""
@@ -340,8 +346,16 @@ class Conductor(BookDesk):
         self.runs.stop()
         super()._sit_down(sitting)
 
+    def _follow(
+        self, request: Request, edit: Edit, steps: Follow | None = None
+    ) -> None:
+        if self.live_repair and corrects(edit):
+            self.runs.give_way()
+        super()._follow(request, edit, steps)
+
     def _repair_soon(self, edit: Edit) -> None:
-        if self.live_repair and any(thing.stale for thing in edit.after.objects):
+        is_stale = any(thing.stale for thing in edit.after.objects)
+        if self.live_repair and is_stale and corrects(edit):
             self._repair_due.start()
 
     def _is_repair_due(self) -> bool:
@@ -378,8 +392,8 @@ class Conductor(BookDesk):
         if not self.live_repair or self._turning or not self._is_repair_due():
             return
         if not self.is_tracking:
-            self.repair()
+            order = Order(start=self.shown_frame, is_repair=True, joins_step=True)
+            self.track(order)
         elif self.runs.order.is_repair:
-            # It repairs what was stale before; afterwards it begins anew.
-            self.runs.stop()
+            # It goes on with what was corrected meanwhile, unless it has just ended.
             self._repair_due.start()

@@ -9,7 +9,13 @@ from typing import Any
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_sam2.session.session import FrameDone
-from napari_sam2.ui.engine import Order, Request, Together, TrackingEngine
+from napari_sam2.ui.engine import (
+    Followed,
+    Order,
+    Request,
+    Together,
+    TrackingEngine,
+)
 from napari_sam2.ui.jobs import Job, Priority
 from napari_sam2.ui.sittings import Sitting, TrackedFrames
 from napari_sam2.ui.worker import Worker
@@ -93,6 +99,14 @@ class RunControl(QObject):
             self._job.cancel()
             self._worker.wake()
 
+    def give_way(self) -> None:
+        """Stop a repair with a step of its own: a live one will do the rest.
+
+        What follows from a correction is undone with it, not with an earlier repair.
+        """
+        if self.order.is_repair and not self.order.joins_step:
+            self.stop()
+
     def pause(self) -> None:
         """Wait after the current frame."""
         if self._job is not None and not self._job.is_paused:
@@ -118,6 +132,9 @@ class RunControl(QObject):
             for part in event.events:
                 self._on_event(part)
             return
+        if isinstance(event, Followed):
+            self.tell_book()
+            self._done = TrackedFrames(event.book)
         if isinstance(event, FrameDone) and event.written and self._done is not None:
             self._done.note(event.frame_index, event.object_ids)
             if not self._flush.isActive():

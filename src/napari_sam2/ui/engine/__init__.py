@@ -13,6 +13,7 @@ from napari_sam2.ui.engine.events import (
     Compared,
     DirectionsCompared,
     Event,
+    Followed,
     FrameChanged,
     FramesChanged,
     Hovered,
@@ -28,7 +29,7 @@ from napari_sam2.ui.engine.events import (
     TracksMade,
     Warmed,
 )
-from napari_sam2.ui.engine.runs import Order, holds
+from napari_sam2.ui.engine.runs import Order, corrects, holds
 
 __all__ = [
     "ONLY_BACKWARD",
@@ -37,6 +38,7 @@ __all__ = [
     "Compared",
     "DirectionsCompared",
     "Event",
+    "Followed",
     "FrameChanged",
     "FramesChanged",
     "Hovered",
@@ -53,5 +55,6 @@ __all__ = [
     "TrackingEngine",
     "TracksMade",
     "Warmed",
+    "corrects",
     "holds",
 ]

@@ -189,8 +189,11 @@ class TrackingEngine:
         """
         yield from self._desk.prepare(request)
         yield from self._desk.open_masklets(request)
-        yield from self._edits.resolve(request, book)
-        yield from self._runs.run(request, book, order)
+        history = self._desk.opened(request).store.history
+        # Somebody may have gone on while it waited; it is about the last step.
+        present = history.book if order.joins_step and history.is_open else book
+        yield from self._edits.resolve(request, present)
+        yield from self._runs.run(request, present, order)
 
     def compare(
         self, request: Request, book: BookState, object_id: int, frame_index: int

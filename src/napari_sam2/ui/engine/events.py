@@ -233,6 +233,13 @@ class TracksMade:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Followed:
+    """A run was planned, or planned anew: what it writes now follows from this book."""
+
+    book: BookState
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Together:
     """Events that are told together: between them nothing is stopped or put first."""
 
@@ -253,6 +260,7 @@ Event = (
     | BookReturned
     | Pictured
     | FrameDone
+    | Followed
     | Compared
     | DirectionsCompared
     | TracksMade

@@ -15,6 +15,7 @@ from napari_sam2.interfaces import FrameResult
 from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
 from napari_sam2.io.prefetch import PrefetchingFrameSource
 from napari_sam2.prompts import PromptedObject
+from napari_sam2.session.book_changes import changes
 from napari_sam2.session.frame_set import FrameSet
 from napari_sam2.session.plan import (
     AROUND_A_FRAME,
@@ -32,6 +33,7 @@ from napari_sam2.session.sweeps import sweeps
 from napari_sam2.ui.engine.desk import Desk, Masklets
 from napari_sam2.ui.engine.events import (
     Event,
+    Followed,
     FrameChanged,
     Request,
     Said,
@@ -61,6 +63,9 @@ class Order:
         The frame that is looked at; `NEXT_ANCHOR` and `ONE_FRAME` are about it.
     is_repair
         Only what was tracked before is tracked again, where it is stale.
+    joins_step
+        What is written belongs to the last step of the history, whose consequence it
+        is, and to each that is begun meanwhile; not to a step of its own.
     """
 
     direction: Direction = Direction.BOTH
@@ -68,6 +73,7 @@ class Order:
     merge: MergePolicy = MergePolicy.KEEP
     start: int = 0
     is_repair: bool = False
+    joins_step: bool = False
 
     @property
     def text(self) -> str:
@@ -151,22 +157,23 @@ class Runs:
         if plan is None:
             yield Said(NOTHING_TO_REPAIR)
             return
-        self._steps.record(request, Edit(order.text, book, book))
+        self._begin(request, book, order)
         while plan is not None:
             masklets.interrupted = plan
-            yield from self._follow(request, book, plan, order.text)
+            yield Followed(book)
+            yield from self._follow(request, book, plan, order)
             masklets.interrupted = None
             planned, book = book, history.book
             if holds(planned, book, masklets.store.frame_count):
                 break
             plan = self._plan(masklets, request, book, order, is_rest=True)
             if plan is not None:
-                history.begin(order.text, book, book)
+                self._begin(request, book, order)
         if not any(thing.stale for thing in history.book.objects):
             masklets.store.finish()
 
     def _follow(
-        self, request: Request, book: BookState, plan: Plan, text: str
+        self, request: Request, book: BookState, plan: Plan, order: Order
     ) -> Iterator[Event]:
         """Run a plan to its end, or until it does not hold any more."""
         history = self._desk.opened(request).store.history
@@ -183,11 +190,16 @@ class Runs:
                     present, written = history.book, Written()
                     if not holds(book, present, self._frame_count(request)):
                         break
-                    history.begin(text, present, present)  # what follows is ours again
+                    self._begin(request, present, order)
                     position = history.position
         finally:
             if history.position == position:
                 history.renew_after(written.marked(history.book))
+
+    def _begin(self, request: Request, book: BookState, order: Order) -> None:
+        """Say which step of the history takes what is written from now on."""
+        begin = self._steps.join if order.joins_step else self._steps.record
+        begin(request, Edit(order.text, book, book))
 
     def _frame_count(self, request: Request) -> int:
         return self._desk.opened(request).store.frame_count
@@ -272,6 +284,16 @@ def holds(planned: BookState, present: BookState, frame_count: int) -> bool:
         and present[one.object_id].locked == one.locked
         for one in planned.objects
         if one.prompts
+    )
+
+
+def corrects(edit: Edit) -> bool:
+    """Whether something follows from an edit that a repair can do."""
+    changed, before = changes(edit.before, edit.after), edit.before
+    return bool(changed.prompted or changed.cleared or changed.removed) or any(
+        one.stale - before[one.object_id].stale
+        for one in edit.after.objects
+        if one.object_id in before
     )
 
 

@@ -47,6 +47,11 @@ class Steps:
         before = passed[0].before if passed else edit.before
         masklets.store.history.begin(edit.text, before, edit.after)
 
+    def join(self, request: Request, edit: Edit) -> None:
+        """Let what is written from now on belong to the last step, if it is open."""
+        if not self._desk.opened(request).store.history.is_open:
+            self.record(request, edit)
+
     def undo(self, request: Request) -> Iterator[Event]:
         """Take the last step back."""
         yield from self._turn(request, is_redo=False)
