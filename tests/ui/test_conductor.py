@@ -14,7 +14,13 @@ from napari_sam2.session.plan import Direction
 from napari_sam2.session.scores import ScoreRow
 from napari_sam2.session.session import FrameDone
 from napari_sam2.session.state import BookState
-from napari_sam2.ui.engine import BookReturned, FrameChanged, Scored, TrackingEngine
+from napari_sam2.ui.engine import (
+    BookReturned,
+    Followed,
+    FrameChanged,
+    Scored,
+    TrackingEngine,
+)
 from napari_sam2.ui.jobs import JobQueue, Priority
 
 
@@ -174,6 +180,69 @@ def test_a_first_click_is_followed_by_no_repair_of_what_was_never_tracked(
     scored(dock, [3])  # tracked once, and stale
     dock.conductor._repair_live()
     assert dock.conductor.is_tracking
+
+
+def runs_asked(dock):
+    """Runs that were asked for, and what for."""
+    asked = []
+    for job in submitted(dock):
+        if job.priority is Priority.TRACK:
+            job.steps()
+            asked.append((job, dock.conductor.engine.track.call_args.args[2]))
+    return asked
+
+
+def answer_last(dock):
+    """Let the worker be done with what was asked for last but saving."""
+    submitted(dock)[-1].finish(True)
+
+
+def test_a_live_repair_joins_the_step_of_its_correction(dock_with_mocks):
+    dock = dock_with_mocks
+    conductor = dock.conductor
+    conductor.set_live_repair(True)
+    scored(dock, [2, 3])
+    conductor.set_prompt(FramePrompt(1, 5, (PointPrompt(10, 20),)))
+    answer_last(dock)
+    assert conductor._repair_due.isActive()
+    conductor._repair_live()
+    ((live, order),) = runs_asked(dock)
+    assert (order.is_repair, order.joins_step) == (True, True)
+    # It goes on with a correction that it meets, and marks what follows from it.
+    conductor.set_prompt(FramePrompt(1, 8, (PointPrompt(10, 20),)))
+    live.deliver(FrameDone(3, (1,), True, 1, 20))
+    conductor._repair_live()
+    assert not live.is_cancelled
+    live.deliver(Followed(conductor.book))
+    live.deliver(FrameDone(4, (1,), True, 2, 20))
+    live.finish(True)
+    assert (3 in conductor.book[1].stale, 4 in conductor.book[1].stale) == (True, False)
+    # Asked for, it is a step of its own, until somebody corrects something.
+    conductor.repair()
+    (_, (own, order)) = runs_asked(dock)
+    assert (order.is_repair, order.joins_step) == (True, False)
+    conductor.rename(1, "mother")
+    assert not own.is_cancelled
+    conductor.set_prompt(FramePrompt(1, 9, (PointPrompt(10, 20),)))
+    assert own.is_cancelled
+    answer_last(dock)
+    conductor.stop()
+    assert not conductor._repair_due.isActive()
+
+
+def test_only_what_makes_masks_stale_begins_a_live_repair(dock_with_mocks):
+    conductor = dock_with_mocks.conductor
+    conductor.set_live_repair(True)
+    scored(dock_with_mocks, [2, 3])
+    conductor.rename(1, "mother")
+    answer_last(dock_with_mocks)
+    assert not conductor._repair_due.isActive()
+    conductor.clear_prompt(1, 2)
+    answer_last(dock_with_mocks)
+    assert not conductor._repair_due.isActive()  # nothing is said any more
+    conductor.set_prompt(FramePrompt(1, 5, (PointPrompt(10, 20),)))
+    answer_last(dock_with_mocks)
+    assert conductor._repair_due.isActive()
 
 
 def test_a_save_is_not_overtaken_by_the_click_after_it(dock_with_mocks):
