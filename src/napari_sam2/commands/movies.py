@@ -110,14 +110,17 @@ def _show_trust(job: EvaluationJob, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(score.as_json()))
         return
-    table = Table("finding frames with J < 0.75, least trusted first", "")
-    table.add_row("object-frames", str(score.object_frames))
-    table.add_row("of these bad", str(score.bad))
+    table = Table("finding masks with J < 0.75, least trusted first", "")
+    table.add_row("masks", str(score.object_frames))
+    share = score.bad / score.object_frames
+    table.add_row("of these bad", f"{score.bad} ({share:.1%})")
     for recall, precision in score.precision_at.items():
-        table.add_row(f"precision when {recall:.0%} are found", f"{precision:.3f}")
-    table.add_row("average precision", f"{score.average_precision:.3f}")
-    table.add_row("area under ROC", f"{score.auroc:.3f}")
-    table.add_row("calibration error", f"{score.calibration_error:.3f}")
+        what = f"bad among those looked at when {recall:.0%} of the bad are found"
+        table.add_row(what, f"{precision:.1%}")
+    chance = f"average precision (by chance {share:.3f})"
+    table.add_row(chance, f"{score.average_precision:.3f}")
+    table.add_row("area under ROC (by chance 0.5)", f"{score.auroc:.3f}")
+    table.add_row("calibration error (best is 0)", f"{score.calibration_error:.3f}")
     Console().print(table)
 
 
