@@ -264,3 +264,23 @@ def test_a_save_is_not_overtaken_by_the_click_after_it(dock_with_mocks):
     ]
     books = [call.args[1].book for call in engine.save.call_args_list]
     assert [book[1].anchors for book in books] == [(2,), (2, 3)]
+
+
+def test_what_is_undone_returns_to_the_masklets_that_it_was_asked_for(
+    dock_with_mocks, stack
+):
+    dock = dock_with_mocks
+    dock.conductor.worker.submit.reset_mock()
+    dock.conductor.undo()
+    (undoing,) = submitted(dock)
+    first = dock.conductor._sitting
+    dock._viewer.add_image(stack[:, :50], name="other", axis_labels=("t", "y", "x"))
+    dock.input_panel.layer_combo.choose(dock._viewer.layers["other"])
+    second = dock.conductor._sitting
+    assert second is not first
+    book = second.book.state
+    earlier = BookState()
+    undoing.deliver(BookReturned("click", earlier))
+    undoing.finish(True)
+    assert first.book.state == earlier
+    assert second.book.state is book

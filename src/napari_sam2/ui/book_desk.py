@@ -192,15 +192,16 @@ class BookDesk(QObject):
     def _turn(
         self, verb: Callable[[Request], Iterator[Event]], *, is_redo: bool
     ) -> None:
-        request = self._asked()
-        if request is None:
+        request, sitting = self._asked(), self._sitting
+        if request is None or sitting is None:
             return
         self._turning += 1
 
         def on_event(event: Event) -> None:
-            if isinstance(event, BookReturned) and self._sitting is not None:
-                self._sitting.book.replace(event.state)
-                self._on_book_changed()
+            if isinstance(event, BookReturned):
+                sitting.book.replace(event.state)  # others may be shown by now
+                if self._sitting is sitting:
+                    self._on_book_changed()
                 self.returned.emit(event.text, is_redo)
             self._on_event(event)
 
