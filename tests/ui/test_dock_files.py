@@ -5,6 +5,9 @@ import threading
 import numpy as np
 import pytest
 from napari.layers import Tracks
+from napari.utils.colormaps import DirectLabelColormap
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QFileDialog
 from tests.ui.engine_steps import click
 
@@ -12,6 +15,7 @@ from napari_sam2.io.recent import RecentSessions
 from napari_sam2.prompts import FramePrompt, MaskPrompt
 from napari_sam2.ui.file_prompts import SavedPrompts
 from napari_sam2.ui.reader import get_reader
+from napari_sam2.ui.timeline_model import lane_of
 
 
 @pytest.fixture
@@ -147,3 +151,53 @@ def test_another_contrast_prepares_the_frames_anew(open_dock, answered, qtbot):
     viewer.layers["movie"].contrast_limits = (100, 900)
     qtbot.waitUntil(lambda: "Warmed" in {type(one).__name__ for one in asked})
     answered(dock)
+
+
+def test_labels_keep_ids_and_colours_everywhere_and_when_reopened(
+    open_dock, stack, answered
+):
+    """In the layer, its preview, the table, the timeline, the plots and the clicks."""
+    purple, green = (0.5, 0.0, 0.5, 1.0), (0.0, 1.0, 0.0, 1.0)
+    labels = np.zeros(stack.shape, np.uint16)
+    labels[0, 10:30, 12:40], labels[0, 50:70, 60:90] = 40, 7
+    viewer, dock = open_dock()
+    chosen = {None: "gray", 0: "transparent", 7: green, 40: purple}
+    colormap = DirectLabelColormap(color_dict=chosen)
+    cells = viewer.add_labels(labels, name="Cellpose", colormap=colormap)
+    dock.frame_cursor.go_to(0)
+    dock.prompt_sources.labels_combo.choose(cells)
+    dock.prompt_sources.labels_button.click()
+    answered(dock)
+    dock.conductor.set_prompt(click(40, 3, (20, 20)))
+    answered(dock)
+    assert_colored(dock, {7: green, 40: purple})
+    dock.conductor.set_hidden([7], True)
+    assert_colored(dock, {40: purple})
+    dock.conductor.set_hidden([7], False)
+    dock.conductor.save()
+    answered(dock)
+    folder = dock.output_panel.folder
+    dock.conductor.worker.close()
+    _, again = open_dock()
+    again.conductor.open_session(folder)
+    answered(again)
+    assert_colored(again, {7: green, 40: purple})
+
+
+def assert_colored(dock, colors):
+    layer, book = dock.masklets.layer, dock.conductor.book
+    assert [one.object_id for one in book.objects] == [7, 40]
+    lanes = {one.object_id: lane_of(one) for one in book.objects}
+    for object_id, rgba in colors.items():
+        np.testing.assert_allclose(layer.get_color(object_id), rgba)
+        assert lanes[object_id].color == rgba
+        dock.selection.go_on_with(object_id)
+        index = dock.object_panel.filtered.index_of(object_id)
+        wanted = QColor.fromRgbF(*rgba).rgba()
+        swatches = (
+            index.data(Qt.ItemDataRole.DecorationRole).pixmap(12, 12),
+            dock.prompt_panel.object_swatch.pixmap(),
+        )
+        assert [one.toImage().pixel(6, 6) for one in swatches] == [wanted, wanted]
+    (face,) = dock.marks.points.face_color
+    np.testing.assert_allclose(face, colors[40])

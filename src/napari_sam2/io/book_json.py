@@ -11,8 +11,10 @@ from napari_sam2.io.mask_files import MaskFiles
 from napari_sam2.io.prompt_json import ObjectEntry, PromptEntry, describe_prompt
 from napari_sam2.prompts import BoxPrompt, FramePrompt, PointPrompt
 from napari_sam2.session.frame_set import FrameSet
-from napari_sam2.session.state import BookState, ObjectState
+from napari_sam2.session.state import BookState, Color, ObjectState
 
+Share = Annotated[float, Field(ge=0, le=1)]
+Rgba = Annotated[list[Share], Field(min_length=4, max_length=4)]
 Run = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=2, max_length=2)]
 
 
@@ -25,6 +27,8 @@ class SessionObject(ObjectEntry):
         Not shown in the viewer.
     locked, reviewed, stale, waiting
         Runs of frames, ``[first, stop]``.
+    color
+        RGBA in 0…1; None for that of its id.
     """
 
     hidden: bool = False
@@ -32,6 +36,7 @@ class SessionObject(ObjectEntry):
     reviewed: tuple[Run, ...] = ()
     stale: tuple[Run, ...] = ()
     waiting: tuple[Run, ...] = ()
+    color: Rgba | None = None
 
 
 class ObjectChange(BaseModel):
@@ -79,6 +84,7 @@ class BookWriter:
             reviewed=_runs(state.reviewed),
             stale=_runs(state.stale),
             waiting=_runs(state.waiting),
+            color=None if state.color is None else list(state.color),
         )
         self._done[state.object_id] = state, entry
         return entry
@@ -103,6 +109,7 @@ class BookWriter:
             reviewed=_frames(entry.reviewed),
             stale=_frames(entry.stale),
             waiting=_frames(entry.waiting),
+            color=_color(entry.color),
         )
 
     def changes(self, before: BookState, after: BookState) -> list[ObjectChange]:
@@ -168,3 +175,10 @@ def _runs(frames: FrameSet) -> tuple[list[int], ...]:
 
 def _frames(runs: Iterable[list[int]]) -> FrameSet:
     return FrameSet(tuple((first, stop) for first, stop in runs))
+
+
+def _color(shares: list[float] | None) -> Color | None:
+    if shares is None:
+        return None
+    red, green, blue, alpha = shares
+    return red, green, blue, alpha

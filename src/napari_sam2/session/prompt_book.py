@@ -17,7 +17,7 @@ from napari_sam2.session import book_edits
 from napari_sam2.session.book_changes import BookChanges, changes, differs
 from napari_sam2.session.frame_set import FrameSet
 from napari_sam2.session.staleness import with_stale_frames
-from napari_sam2.session.state import BookState, ObjectState
+from napari_sam2.session.state import BookState, Color, ObjectState
 
 __all__ = ["BookChanges", "Edit", "PromptBook", "changes"]
 
@@ -74,6 +74,7 @@ class PromptBook:
         name: str = "",
         parent: int | None = None,
         object_id: int | None = None,
+        color: Color | None = None,
     ) -> Edit | None:
         """Add an object without prompts; its id is the next free one unless given.
 
@@ -86,7 +87,7 @@ class PromptBook:
             object_id = self._state.next_id
         if object_id < 1 or object_id in self._state:
             raise InputError(f"object {object_id} cannot be added: choose a free id")
-        new = ObjectState(object_id, name, parent)
+        new = ObjectState(object_id, name, parent, color=color)
         return self._edit(
             f"add object {object_id}", lambda state: state.with_objects([new])
         )

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from napari_sam2.prompts import FramePrompt, PromptedObject
 from napari_sam2.session.frame_set import NO_FRAMES, FrameSet
 
+Color = tuple[float, float, float, float]
+"""RGBA in 0…1."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ObjectState:
@@ -33,6 +36,8 @@ class ObjectState:
         Frames whose masks no longer follow from the anchors: a repair is due.
     waiting
         Locked frames that become stale when they are unlocked.
+    color
+        Of its own, that it had where it comes from; None for that of its id.
     """
 
     object_id: int
@@ -44,6 +49,7 @@ class ObjectState:
     reviewed: FrameSet = NO_FRAMES
     stale: FrameSet = NO_FRAMES
     waiting: FrameSet = NO_FRAMES
+    color: Color | None = None
 
     @property
     def anchors(self) -> tuple[int, ...]:

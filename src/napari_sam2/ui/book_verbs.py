@@ -55,12 +55,13 @@ def kept_direction(
 
 
 def taken_in(book: PromptBook, intake: Intake) -> Edit | None:
-    """Take objects in from elsewhere, with their names and mothers."""
+    """Take objects in from elsewhere, with their names, mothers and colours."""
 
     def verbs(book: PromptBook) -> None:
         for one in intake.objects:
             if one.object_id not in book.state:
-                book.add_object(name=one.name, object_id=one.object_id)
+                color = intake.colors.get(one.object_id)
+                book.add_object(name=one.name, object_id=one.object_id, color=color)
         for one in intake.objects:
             if one.parent is not None:
                 book.set_parent(one.object_id, one.parent)

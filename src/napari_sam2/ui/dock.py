@@ -47,7 +47,7 @@ from napari_sam2.ui.model_view import problem_of
 from napari_sam2.ui.object_panel import ObjectPanel
 from napari_sam2.ui.output_panel import OutputPanel, free_folder
 from napari_sam2.ui.plots_panel import PlotsPanel
-from napari_sam2.ui.points_layer import NEGATIVE_COLOR, POSITIVE_COLOR, object_color
+from napari_sam2.ui.points_layer import NEGATIVE_COLOR, POSITIVE_COLOR
 from napari_sam2.ui.preferences import read_preferences
 from napari_sam2.ui.prompt_marks import PromptMarks
 from napari_sam2.ui.prompt_panel import PromptPanel
@@ -383,7 +383,6 @@ class TrackerDock(QWidget):
 
     def _on_current(self, object_id: int) -> None:
         self.prompt_panel.show_object(object_id)
-        self.prompt_panel.show_object_color(object_color(object_id).tolist())
         self.tool.show_selected(object_id)
         self._show_next_click()
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_info
 
 from napari_sam2.ui.file_requests import FileRequests
 from napari_sam2.ui.key_sheet import KeySheet
+from napari_sam2.ui.points_layer import color_in
 from napari_sam2.ui.prompt_saving import PromptSaving
 
 if TYPE_CHECKING:
@@ -33,6 +35,9 @@ def _connect_prompts(dock: TrackerDock) -> None:
     conductor, prompts, marks = dock.conductor, dock.prompt_panel, dock.marks
     selection, tool, verbs = dock.selection, dock.tool, dock.verbs
     prompts.object_changed.connect(selection.go_on_with)
+    for changed in (selection.current_changed, conductor.book_changed):
+        changed.connect(partial(_show_color, dock))
+    _show_color(dock)
     prompts.new_object_requested.connect(verbs.new_object)
     prompts.undo_requested.connect(conductor.undo)
     prompts.redo_requested.connect(conductor.redo)
@@ -49,6 +54,12 @@ def _connect_prompts(dock: TrackerDock) -> None:
     dock.masklets.frames_wanted.connect(conductor.read_frames)
     dock.masklets.told.connect(dock.status.say)
     conductor.scores_changed.connect(dock.masklets.show_scores)
+
+
+def _show_color(dock: TrackerDock, _changed: object = None) -> None:
+    """Show the colour of the object that the next click is about."""
+    color = color_in(dock.conductor.book, dock.selection.current)
+    dock.prompt_panel.show_object_color(color.tolist())
 
 
 def _connect_tracking(dock: TrackerDock) -> None:

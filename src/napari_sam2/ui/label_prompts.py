@@ -15,9 +15,9 @@ import numpy as np
 
 from napari_sam2.errors import InputError
 from napari_sam2.prompts import FramePrompt, MaskPrompt
+from napari_sam2.session.state import Color
 from napari_sam2.ui.layer_axes import LayerAxes
 from napari_sam2.ui.prompt_intake import (
-    Color,
     Intake,
     gathered,
     new_ids,
@@ -166,7 +166,9 @@ def labels_to_prompts(
         FramePrompt(ids.get(one, one), frame_index, mask=MaskPrompt(mask))
         for (one, frame_index), mask in masks.items()
     )
-    colors = {ids.get(one, one): _color(picture.colormap, one) for one, _ in masks}
+    found = {ids.get(one, one): _color(picture.colormap, one) for one, _ in masks}
+    # What is not seen there, because another label is chosen, is to be seen here.
+    colors = {one: color for one, color in found.items() if color[3] > 0}
     return Intake(objects, source, sentence_of(objects, source, ids), ids, colors)
 
 

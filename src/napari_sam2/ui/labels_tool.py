@@ -21,6 +21,7 @@ from napari_sam2.session.state import BookState
 from napari_sam2.ui.connections import Connections
 from napari_sam2.ui.icons import icon
 from napari_sam2.ui.layer_axes import LayerAxes
+from napari_sam2.ui.points_layer import own_colors
 from napari_sam2.ui.tool_bindings import ToolKeys, with_key
 from napari_sam2.ui.tool_gestures import (
     ALT,
@@ -172,6 +173,7 @@ class LabelsTool(QObject):
     def show_book(self, book: BookState) -> None:
         """Know what has been said."""
         self._book = book
+        self._preview.show_colors(own_colors(book))
         self._brush.show(self._current_object())
 
     def show_selected(self, object_id: int | None) -> None:

@@ -9,11 +9,13 @@ import numpy as np
 
 from napari_sam2.errors import InputError
 from napari_sam2.prompts import BoxPrompt, MaskPrompt, PointPrompt
+from napari_sam2.session.state import Color
 from napari_sam2.ui.connections import Connections
 from napari_sam2.ui.layer_axes import LayerAxes
 from napari_sam2.ui.points_layer import (
     LABEL,
     POSITIVE,
+    color_points,
     object_color,
     placed_like,
     positions_in,
@@ -107,6 +109,10 @@ class PointView:
         layer.refresh_colors()
         return True
 
+    def show_colors(self, own: Mapping[int, Color]) -> None:
+        """Know the objects that have colours of their own."""
+        color_points(self.layer, own)
+
     def set_next(self, object_id: int, *, is_positive: bool) -> None:
         """Say what a point that is set by hand is about."""
         set_next_click(self.layer, object_id, positive=is_positive)
@@ -159,6 +165,7 @@ class BoxView:
         self.events = Connections()
         self._image = image
         self._axes = axes
+        self._colors: Mapping[int, Color] = {}
 
     @classmethod
     def add(cls, viewer: Viewer, image: Image, axes: LayerAxes) -> BoxView:
@@ -223,8 +230,16 @@ class BoxView:
         labels = np.array([object_id for object_id, _ in places], np.int64)
         layer.features = {LABEL: labels}
         if places:
-            layer.edge_color = np.array([_rim_color(int(one)) for one in labels])
+            layer.edge_color = np.array([self._rim_color(int(one)) for one in labels])
         return True
+
+    def show_colors(self, own: Mapping[int, Color]) -> None:
+        """Know the objects that have colours of their own."""
+        self._colors = own
+        features = self.layer.features
+        if self.layer.nshapes and LABEL in features:
+            ids = [object_id_of(one) or 0 for one in features[LABEL]]
+            self.layer.edge_color = np.array([self._rim_color(one) for one in ids])
 
     def set_next(self, object_id: int, *, is_positive: bool) -> None:
         """Say what a shape that is drawn by hand is about; areas have no polarity."""
@@ -232,7 +247,7 @@ class BoxView:
         # Chosen boxes keep what they are about, and their colours.
         with self.layer.block_update_properties():
             self.layer.feature_defaults = {LABEL: object_id}
-            self.layer.current_edge_color = _rim_color(object_id)
+            self.layer.current_edge_color = self._rim_color(object_id)
             self.layer.current_face_color = "transparent"
 
     def _shows(self, wanted: Mapping[Place, BoxPrompt]) -> bool:
@@ -251,16 +266,16 @@ class BoxView:
             and all(_is_same(*shown[place], box) for place, box in wanted.items())
         )
 
+    def _rim_color(self, object_id: int) -> np.ndarray:
+        """Return the object's colour, half way to white: thin lines must be seen."""
+        color = np.asarray(self._colors.get(object_id, object_color(object_id)))
+        rim: np.ndarray = (color + 1) / 2
+        return rim
+
     def _corners(self, place: Place, box: BoxPrompt) -> np.ndarray:
         spots = [Spot(place[1], y, x) for y, x in corners_of(box)]
         positions = np.array([position_of(spot, self._axes) for spot in spots])
         return positions_in(self.layer, self._image, positions)
-
-
-def _rim_color(object_id: int) -> np.ndarray:
-    """Return the object's colour, half way to white: thin lines must be seen."""
-    rim: np.ndarray = (object_color(object_id) + 1) / 2
-    return rim
 
 
 def _is_same(outline: Outline, shown: BoxPrompt, box: BoxPrompt) -> bool:

@@ -24,8 +24,8 @@ from napari_sam2.ui.labels_in_layer import LabelsInLayer
 from napari_sam2.ui.live_labels import LiveLabels
 from napari_sam2.ui.masklet_layer_look import (
     colormap_for,
+    colors_by_object,
     features_for,
-    hidden_and_not,
     looks_alike,
 )
 from napari_sam2.ui.masklet_layer_session import layer_of_session, session_metadata
@@ -79,7 +79,7 @@ class MaskletLayer(QObject):
         self._layer_ids: dict[Hashable, Hashable] = {}
         self._book = BookState()
         self._tables: ScoreTables | None = None
-        self._hiding: Hashable = None
+        self._coloring: Hashable = None
         self._connections = Connections()
         self._mode_before = ""
         self._is_tracking = self._is_stale = self._is_outdated = False
@@ -246,7 +246,7 @@ class MaskletLayer(QObject):
         else:
             layer.data = labels
         self._layer_ids[request.masklets_key] = layer.unique_id
-        self._hiding = None
+        self._coloring = None
         self._attach(layer)
         self._show_look()
         self.layer_added.emit(layer)
@@ -278,7 +278,7 @@ class MaskletLayer(QObject):
             layer.editable = False
         if live is not None:
             live.notify = None
-        self._book, self._tables, self._hiding = BookState(), None, None
+        self._book, self._tables, self._coloring = BookState(), None, None
 
     def _attach(self, layer: Labels) -> None:
         live = self.live
@@ -290,9 +290,9 @@ class MaskletLayer(QObject):
         layer = self.layer
         if layer is None:
             return
-        hiding = hidden_and_not(self._book)
-        if hiding != self._hiding:
-            self._hiding = hiding
+        coloring = colors_by_object(self._book)
+        if coloring != self._coloring:
+            self._coloring = coloring
             layer.colormap = colormap_for(self._book)
         self._show_features(layer)
 

@@ -8,8 +8,8 @@ import numpy as np
 from napari.utils.colormaps import DirectLabelColormap
 
 from napari_sam2.session.scores import ScoreTables
-from napari_sam2.session.state import BookState
-from napari_sam2.ui.points_layer import object_color, object_colors
+from napari_sam2.session.state import BookState, Color
+from napari_sam2.ui.points_layer import color_of, colormap_with, object_colors
 
 TRANSPARENT = (0.0, 0.0, 0.0, 0.0)
 
@@ -17,22 +17,26 @@ TRANSPARENT = (0.0, 0.0, 0.0, 0.0)
 def colormap_for(book: BookState) -> Any:
     """Return the colours of all objects; hidden ones are not seen.
 
-    As long as nothing is hidden it is the map that clicks and swatches share, which
-    knows a colour for every id.
+    As long as nothing is hidden, and no object has a colour of its own, it is the map
+    that clicks and swatches share, which knows a colour for every id.
     """
-    if not hidden_and_not(book):
+    if not colors_by_object(book):
         return object_colors()
+    if not any(thing.is_hidden for thing in book.objects):
+        return colormap_with(
+            {one.object_id: color_of(one).tolist() for one in book.objects}
+        )
     colors: dict[int | None, Any] = {None: TRANSPARENT, 0: TRANSPARENT}
     for thing in book.objects:
-        one = thing.object_id
-        colors[one] = TRANSPARENT if thing.is_hidden else object_color(one)
+        colors[thing.object_id] = TRANSPARENT if thing.is_hidden else color_of(thing)
     return DirectLabelColormap(color_dict=colors)
 
 
-def hidden_and_not(book: BookState) -> tuple[tuple[int, bool], ...]:
-    """Return what decides the colours: nothing, or who is hidden and who is not."""
-    shown = tuple((thing.object_id, thing.is_hidden) for thing in book.objects)
-    return shown if any(is_hidden for _, is_hidden in shown) else ()
+def colors_by_object(book: BookState) -> tuple[tuple[int, bool, Color | None], ...]:
+    """Return what decides the colours: nothing, or who is hidden and who has which."""
+    shown = tuple((one.object_id, one.is_hidden, one.color) for one in book.objects)
+    is_usual = not any(hidden or color is not None for _, hidden, color in shown)
+    return () if is_usual else shown
 
 
 def features_for(
@@ -74,8 +78,8 @@ def looks_alike(one: BookState, other: BookState) -> bool:
     return _shown(one) == _shown(other)
 
 
-def _shown(book: BookState) -> list[tuple[int, str, int | None, bool]]:
+def _shown(book: BookState) -> list[tuple[object, ...]]:
     return [
-        (thing.object_id, thing.name, thing.parent, thing.is_hidden)
-        for thing in book.objects
+        (one.object_id, one.name, one.parent, one.is_hidden, one.color)
+        for one in book.objects
     ]

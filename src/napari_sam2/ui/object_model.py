@@ -18,6 +18,7 @@ from qtpy.QtCore import (
 from qtpy.QtGui import QColor, QFont, QIcon, QPainter, QPixmap
 
 from napari_sam2.errors import InputError
+from napari_sam2.session.state import Color
 from napari_sam2.ui.icons import icon
 from napari_sam2.ui.object_table import Lock, ObjectRow, parent_from_text
 from napari_sam2.ui.points_layer import object_color
@@ -279,14 +280,14 @@ def _picture(row: ObjectRow, column: Column) -> QIcon | None:
         case Column.LOCKED if row.lock is not Lock.NONE:
             return icon("lock")
         case Column.NAME:
-            return _swatch(row.object_id, row.is_hidden)
+            return _swatch(row.object_id, row.color, row.is_hidden)
     return None
 
 
 @cache
-def _swatch(object_id: int, is_hidden: bool) -> QIcon:
+def _swatch(object_id: int, own: Color | None, is_hidden: bool) -> QIcon:
     """Return a square in the object's colour; hollow if it is hidden."""
-    color = QColor.fromRgbF(*map(float, object_color(object_id)))
+    color = QColor.fromRgbF(*map(float, own or object_color(object_id)))
     pixmap = QPixmap(SWATCH, SWATCH)
     pixmap.fill(Qt.GlobalColor.transparent if is_hidden else color)
     if is_hidden:

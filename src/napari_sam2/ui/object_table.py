@@ -11,7 +11,7 @@ import numpy as np
 from napari_sam2.errors import InputError
 from napari_sam2.session.frame_set import FrameSet
 from napari_sam2.session.scores import ScoreTables
-from napari_sam2.session.state import BookState, ObjectState
+from napari_sam2.session.state import BookState, Color, ObjectState
 
 
 class Lock(Enum):
@@ -28,7 +28,7 @@ class ObjectRow:
 
     Attributes
     ----------
-    object_id, name, parent, is_hidden
+    object_id, name, parent, is_hidden, color
         As in `ObjectState`; the name may be empty.
     prompts
         Number of prompted frames.
@@ -54,6 +54,7 @@ class ObjectRow:
     trust: int | None = None
     doubtful: int = 0
     lock: Lock = Lock.NONE
+    color: Color | None = None
 
     @property
     def title(self) -> str:
@@ -98,6 +99,7 @@ def object_rows(
             is_hidden=one.is_hidden,
             prompts=len(one.prompts),
             lock=_lock_of(one, whole),
+            color=one.color,
             **tracked.get(one.object_id, {}),
         )
         for one in state.objects

@@ -25,7 +25,7 @@ from napari_sam2.ui.plot_curves import (
     WorldUnits,
     curves,
 )
-from napari_sam2.ui.points_layer import object_color
+from napari_sam2.ui.points_layer import color_in
 
 if TYPE_CHECKING:
     from napari_sam2.ui.plot_grid import PlotGrid
@@ -189,7 +189,7 @@ class PlotsPanel(Panel):
         shown = Curves(
             places=units.place_of(1) * np.arange(self._tables.frame_count),
             values=curves(self._tables, ids, units),
-            colors=[legible(object_color(one), self.palette()) for one in ids],
+            colors=[legible(color_in(self._state, one), self.palette()) for one in ids],
             labels={one: units.label(one) for one in Quantity},
             time_label=units.time_label,
         )
@@ -211,7 +211,7 @@ class PlotsPanel(Panel):
         self.export_button.setEnabled(bool(ids))
         entries = []
         for one in ids:
-            color = legible(object_color(one), self.palette()).name()
+            color = legible(color_in(self._state, one), self.palette()).name()
             name = html.escape(self._name(one))
             entries.append(f'<span style="color:{color}">■</span>&nbsp;{name}')
         more = len(self._selected) - len(ids)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.utils.colormaps import DirectLabelColormap, label_colormap
 
+from napari_sam2.session.state import BookState, Color, ObjectState
 from napari_sam2.ui.layer_axes import LayerAxes
 
 if TYPE_CHECKING:
@@ -48,6 +49,25 @@ def object_color(object_id: int) -> np.ndarray:
     return rgba
 
 
+def color_of(thing: ObjectState) -> np.ndarray:
+    """Return ``(4,)`` RGBA in 0…1: the object's own colour, or that of its id."""
+    if thing.color is None:
+        return object_color(thing.object_id)
+    return np.asarray(thing.color, np.float32)
+
+
+def color_in(book: BookState, object_id: int) -> np.ndarray:
+    """Return ``(4,)`` RGBA in 0…1 of an object, or what a new one would have."""
+    if object_id in book:
+        return color_of(book[object_id])
+    return object_color(object_id)
+
+
+def own_colors(book: BookState) -> dict[int, Color]:
+    """Return the objects that have colours of their own, and these."""
+    return {one.object_id: one.color for one in book.objects if one.color is not None}
+
+
 def colormap_with(colors: Mapping[int, Sequence[float]]) -> Any:
     """Return a colormap for masks in which some objects have colours of their own.
 
@@ -58,7 +78,7 @@ def colormap_with(colors: Mapping[int, Sequence[float]]) -> Any:
     """
     if not colors:
         return object_colors()
-    ids = np.arange(1, max(COLORED_OBJECTS, *colors) + 1)
+    ids = np.union1d(np.arange(1, COLORED_OBJECTS + 1), list(colors))
     usual = dict(zip(ids.tolist(), object_colors().map(ids), strict=True))
     own = {one: np.asarray(rgba, np.float32) for one, rgba in colors.items()}
     shown: dict[Any, Any] = {None: "gray", 0: "transparent"}
@@ -98,6 +118,17 @@ def adopt_points_layer(points: Points, first_id: int = 1) -> None:
         features[POSITIVE] = np.ones(len(features), bool)
     points.features = features
     _color_by_features(points)
+
+
+def color_points(points: Points, own: Mapping[int, Color]) -> None:
+    """Let clicks on some objects have other colours than those of their ids.
+
+    A layer that its person coloured otherwise stays as it is.
+    """
+    if points.face_color_mode == "cycle":
+        shown = _face_colors() | {one: np.asarray(rgba) for one, rgba in own.items()}
+        points.face_color_cycle = {"colormap": shown}
+        points.refresh_colors()
 
 
 def set_next_click(points: Points, object_id: int, *, positive: bool) -> None:

@@ -11,12 +11,10 @@ from dataclasses import dataclass, field, replace
 from napari_sam2.errors import InputError
 from napari_sam2.io.prompt_bounds import MAX_OBJECT_ID
 from napari_sam2.prompts import FramePrompt, PromptedObject
+from napari_sam2.session.state import Color
 
 MAX_LISTED = 4
 """Renumbered ids that a sentence names one by one."""
-
-Color = tuple[float, float, float, float]
-"""RGBA in 0…1."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,11 +13,15 @@ from napari.layers import Points
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_sam2.errors import InputError
-from napari_sam2.session.state import BookState
+from napari_sam2.session.state import BookState, Color
 from napari_sam2.ui.connections import Connections
 from napari_sam2.ui.layer_axes import LayerAxes
 from napari_sam2.ui.mark_layers import BoxView, PointView
-from napari_sam2.ui.points_layer import add_points_layer, adopt_points_layer
+from napari_sam2.ui.points_layer import (
+    add_points_layer,
+    adopt_points_layer,
+    own_colors,
+)
 from napari_sam2.ui.prompt_rows import (
     Marks,
     edits_between,
@@ -64,6 +68,7 @@ class PromptMarks(QObject):
         self._points: PointView | None = None
         self._boxes: BoxView | None = None
         self._book = BookState()
+        self._colors: dict[int, Color] = {}
         self._baseline = Marks()
         self._object_id = 1
         self._is_positive = True
@@ -140,6 +145,7 @@ class PromptMarks(QObject):
 
     def show_book(self, book: BookState) -> None:
         """Show what is said now; what a person has just moved is asked for first."""
+        self._show_colors(own_colors(book))
         if have_same_marks(book, self._book):
             self._book = book
             return
@@ -261,7 +267,19 @@ class PromptMarks(QObject):
         self._boxes = BoxView.add(self._viewer, self._image, self._axes)
         self._watch(self._boxes, Ground.SHAPES)
 
+    def _show_colors(self, own: dict[int, Color]) -> None:
+        if own == self._colors:
+            return
+        self._colors, self._is_writing = own, True
+        for view in (self._points, self._boxes):
+            if view is not None:
+                view.show_colors(own)
+                self._set_next(view)
+        self._is_writing = False
+
     def _watch(self, view: PointView | BoxView, ground: Ground) -> None:
+        if self._colors:
+            view.show_colors(self._colors)
         self._set_next(view)
         view.events.add(view.layer.events.data, self._on_data)
         view.events.add(view.layer.events.features, self._on_features)

@@ -9,7 +9,7 @@ from typing import Self, TypeVar
 import numpy as np
 
 from napari_sam2.session.frame_set import NO_FRAMES, FrameSet
-from napari_sam2.session.state import ObjectState
+from napari_sam2.session.state import Color, ObjectState
 
 SHORTEST_SPAN = 8.0
 """Frames that are visible at the strongest zoom."""
@@ -178,7 +178,7 @@ class Lane:
     click_anchors, mask_anchors
         ``(anchors,)`` frames prompted by clicks or a box, and those on which a mask was
         drawn; ascending.
-    locked, reviewed, stale, is_hidden
+    locked, reviewed, stale, is_hidden, color
         As in `ObjectState`.
     """
 
@@ -190,6 +190,7 @@ class Lane:
     reviewed: FrameSet = NO_FRAMES
     stale: FrameSet = NO_FRAMES
     is_hidden: bool = False
+    color: Color | None = None
 
     @property
     def anchors(self) -> list[int]:
@@ -210,6 +211,7 @@ def lane_of(thing: ObjectState) -> Lane:
         reviewed=thing.reviewed,
         stale=thing.stale,
         is_hidden=thing.is_hidden,
+        color=thing.color,
     )
 
 

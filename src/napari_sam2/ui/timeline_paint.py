@@ -183,7 +183,7 @@ class TimelinePainter:
         if is_selected:
             ground = QColor(*self._style.selected)
             painter.fillRect(0, top, geometry.names_width, height, ground)
-        color = QColor.fromRgbF(*map(float, object_color(lane.object_id)))
+        color = _color_of(lane)
         margin = (height - SWATCH) // 2
         swatch = QRect(margin, top + margin, SWATCH, SWATCH)
         if lane.is_hidden:
@@ -208,7 +208,7 @@ class TimelinePainter:
 
     def _draw_anchors(self, lane: Lane, number: int) -> None:
         painter = self._painter
-        color = QColor.fromRgbF(*map(float, object_color(lane.object_id)))
+        color = _color_of(lane)
         painter.setBrush(color)
         painter.setPen(QPen(self._text, 1.2))
         band = self._style.band
@@ -255,3 +255,8 @@ class TimelinePainter:
     def _mixed(self, share: float) -> QColor:
         red, green, blue = self._style.mixed(share).tolist()
         return QColor(int(red), int(green), int(blue))
+
+
+def _color_of(lane: Lane) -> QColor:
+    rgba = lane.color or object_color(lane.object_id)
+    return QColor.fromRgbF(*map(float, rgba))

@@ -6,14 +6,16 @@ there is something to show.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_sam2.prompts import BoxPrompt
+from napari_sam2.session.state import Color
 from napari_sam2.ui.labels_in_layer import LabelsInLayer
 from napari_sam2.ui.layer_axes import LayerAxes
-from napari_sam2.ui.points_layer import SHARED, object_colors
+from napari_sam2.ui.points_layer import SHARED, colormap_with
 
 if TYPE_CHECKING:
     from napari.layers import Labels, Layer
@@ -67,6 +69,7 @@ class ToolPreview:
         self._viewer = viewer
         self._layer_id: Any = None
         self._frame: OneFrame | None = None
+        self._colors: Mapping[int, Color] = {}
 
     @property
     def layer(self) -> Labels | None:
@@ -116,6 +119,15 @@ class ToolPreview:
         labels[rows, round(box.x0) : round(box.x1) + 1] = object_id
         self.show_mask(on, axes, frame_index, labels)
 
+    def show_colors(self, own: Mapping[int, Color]) -> None:
+        """Know the objects that have colours of their own."""
+        if own == self._colors:
+            return
+        self._colors = own
+        layer = self.layer
+        if layer is not None:
+            layer.colormap = colormap_with(own)
+
     def clear(self) -> None:
         """Show nothing."""
         layer = self.layer
@@ -135,7 +147,7 @@ class ToolPreview:
         layer = self._viewer.add_labels(
             LabelsInLayer(self._frame, axes),
             name=NAME,
-            colormap=object_colors(),
+            colormap=colormap_with(self._colors),
             opacity=1.0,
             metadata={"napari-sam2 view": "preview"},
             **{name: getattr(on, name) for name in SHARED},
