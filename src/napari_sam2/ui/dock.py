@@ -23,7 +23,8 @@ from napari_sam2.ui.comparing import DirectionComparing
 from napari_sam2.ui.conductor import Conductor
 from napari_sam2.ui.connections import Connections, close_all
 from napari_sam2.ui.cursor import Cursor
-from napari_sam2.ui.dock_layout import TimeStrip, lay_out_column, section
+from napari_sam2.ui.dock_layout import TimeStrip
+from napari_sam2.ui.dock_sections import DockSections
 from napari_sam2.ui.dock_wiring import connect_parts
 from napari_sam2.ui.engine import (
     FrameChanged,
@@ -142,16 +143,7 @@ class TrackerDock(QWidget):
 
     def _lay_out(self) -> None:
         self.prompt_panel.set_tool(self.tool.action)
-        sections = (
-            section(self.input_panel, is_open=True),
-            section(self.model_panel, is_open=False),
-            section(self.prompt_panel, is_open=True),
-            section(self.prompt_sources, is_open=False),
-            section(self.object_panel, is_open=True),
-            section(self.track_panel, is_open=True),
-            section(self.output_panel, is_open=True),
-        )
-        lay_out_column(self, self.status, sections)
+        self.sections = DockSections(self)
         self.strip = TimeStrip(self.timeline_panel, self.plots_panel)
         self._viewer.window.add_dock_widget(
             self.strip, name=STRIP_NAME, area="bottom", tabify=False

@@ -133,6 +133,8 @@ class ObjectPanel(Panel):
     def _show_rows(self) -> None:
         self._timer.stop()
         rows = object_rows(self._state, self._tables, self._frame_count)
+        if any(row.parent is not None for row in rows):
+            self.view.show_mothers()
         with self.view.told():
             self.model.show_rows(rows)
             # What was filtered out may be there again.
@@ -170,6 +172,7 @@ class ObjectPanel(Panel):
             case "duplicate":
                 self.duplicate_requested.emit(ids[0])
             case "parent":
+                self.view.show_mothers()
                 self.view.edit(self.filtered.index_of(ids[0], Column.PARENT))
             case "lock":
                 self._ask_for_lock(chosen)

@@ -39,7 +39,9 @@ WIDTHS = {
     Column.REVIEW: 48,
 }
 LEAST_NAME_WIDTH = 90
-SHOWN_ROWS = 7
+SHOWN_ROWS = 6
+"""A dock that is too low scrolls rather than squeeze the table."""
+
 
 KEYS: dict[int, str] = {
     Qt.Key.Key_N: "add",
@@ -93,7 +95,7 @@ class ObjectView(QTableView):
         self.setSortingEnabled(True)
         self.sortByColumn(Column.ID, Qt.SortOrder.AscendingOrder)
         self._size_columns()
-        self.setMinimumHeight(4 * ROW_HEIGHT)
+        self.setMinimumHeight(self.sizeHint().height())
         self._selection.selectionChanged.connect(self._on_selection_changed)
         self.clicked.connect(self._on_clicked)
 
@@ -128,6 +130,10 @@ class ObjectView(QTableView):
                 self._selection.setCurrentIndex(shown[0], flags.NoUpdate)
                 self.scrollTo(shown[0])
 
+    def show_mothers(self) -> None:
+        """Show the column of mothers; names have its room until there is one."""
+        self.setColumnHidden(Column.PARENT, False)
+
     def told(self) -> Told:
         """Return a context in which changes of the selection are nobody's wish."""
         return Told(self)
@@ -158,6 +164,7 @@ class ObjectView(QTableView):
         for column, width in WIDTHS.items():
             self.setColumnWidth(column, width)
         self.setColumnWidth(Column.NAME, LEAST_NAME_WIDTH)
+        self.setColumnHidden(Column.PARENT, True)
         header.setSectionResizeMode(Column.NAME, QHeaderView.ResizeMode.Stretch)
         rows.hide()
         rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QFormLayout, QGroupBox, QLabel, QLayout, QSizePolicy, QWidget
 
 WIDEST_LABEL = "Frames along"
@@ -45,7 +46,12 @@ class Panel(QGroupBox):
 
 
 class Note(QLabel):
-    """A text of several lines that gives way to the width of the dock."""
+    """A text of several lines that gives way to the width of the dock.
+
+    It asks for the height that it needs at the width it has: a form in which heights
+    depend on widths is laid out by Qt as for another width when a row comes or goes,
+    and then takes the missing pixels from buttons.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,3 +62,20 @@ class Note(QLabel):
         """Show a text; without one, take no room."""
         self.setText(text)
         self.setVisible(bool(text))
+
+    def hasHeightForWidth(self) -> bool:
+        """Say no; see above."""
+        return False
+
+    def sizeHint(self) -> QSize:
+        """Ask for all lines of the text."""
+        return self.minimumSizeHint()
+
+    def minimumSizeHint(self) -> QSize:
+        """Ask for all lines of the text."""
+        return QSize(1, self.heightForWidth(self.width()))
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Ask for another height at another width."""
+        super().resizeEvent(event)
+        self.updateGeometry()

@@ -10,13 +10,16 @@ import numpy as np
 import pyqtgraph
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QColor, QPalette
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_sam2.ui.plot_curves import Quantity
 
 AXIS_WIDTH = 58
 PLOT_HEIGHT = 92
 TIME_HEIGHT = 38
+LEAST_HEIGHT = 72
+"""On a small screen plots scroll rather than make the window higher than it."""
+
 LABEL_SIZE = "8pt"
 MANY_POINTS = 20_000
 """From here on curves are drawn thin."""
@@ -65,7 +68,12 @@ class PlotGrid(QWidget):
             self._add_plot(quantity)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self._canvas)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setMinimumHeight(LEAST_HEIGHT)
+        area.setWidget(self._canvas)
+        column.addWidget(area)
         self._canvas.scene().sigMouseClicked.connect(self._on_clicked)
         self.show_quantities(self._shown)
 

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QMenu, QToolButton, QWidget
+from qtpy.QtWidgets import QFileDialog, QMenu, QPushButton, QWidget
 
 from napari_sam2.io.recent import RecentSession
 from napari_sam2.ui.folders import short_path
@@ -17,7 +17,7 @@ NOTHING = "No session was open lately"
 OPEN = "Open the folder of a session …"
 
 
-class RecentList(QToolButton):
+class RecentList(QPushButton):
     """Asks for a session to go on with.
 
     Reads no file itself: `renew_requested` asks for the list each time it is opened,
@@ -35,7 +35,6 @@ class RecentList(QToolButton):
         self.setToolTip("Go on with a session: its prompts, objects, masks and undo")
         self.setAccessibleName("Sessions")
         self.setIcon(icon("recent"))
-        self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self._menu = QMenu(self)
         self._menu.setToolTipsVisible(True)
         self._menu.aboutToShow.connect(self.renew_requested)

@@ -1,0 +1,161 @@
+"""How the dock lies on a small screen: nothing is cut, and what is folded stays so."""
+
+import pytest
+from qtpy.QtCore import QSettings, Qt
+from qtpy.QtWidgets import QPushButton, QWidget
+
+from napari_sam2.session.state import BookState, ObjectState
+from napari_sam2.ui.dock_layout import TimeStrip, lay_out_column
+from napari_sam2.ui.object_panel import ObjectPanel
+from napari_sam2.ui.panel import Panel
+from napari_sam2.ui.plots_panel import PlotsPanel
+from napari_sam2.ui.section import Folds, Section
+from napari_sam2.ui.timeline_panel import TimelinePanel
+from napari_sam2.ui.track_panel import TrackPanel
+
+LOWEST_WINDOW = 768
+NAPARI_NEEDS = 560
+"""Pixels in height that napari takes for its own docks and menus."""
+
+
+@pytest.fixture
+def laid_out(qtbot):
+    """Return a function that shows sections in a column, as the dock does."""
+    owners = []  # qtbot does not keep them
+
+    def show(*sections, width=400, height=500):
+        owner = QWidget()
+        owners.append(owner)
+        qtbot.addWidget(owner)
+        lay_out_column(owner, QWidget(), sections)
+        owner.resize(width, height)
+        with qtbot.waitExposed(owner):
+            owner.show()
+        return owner
+
+    return show
+
+
+def cut_buttons(widget):
+    """Return the texts of all buttons that are lower than they ask to be."""
+    return [
+        one.text()
+        for one in widget.findChildren(QPushButton)
+        if one.isVisible() and one.height() < one.sizeHint().height()
+    ]
+
+
+@pytest.mark.parametrize("width", [330, 400, 600])
+def test_no_button_of_track_is_cut_whatever_comes_and_goes(laid_out, qtbot, width):
+    panel = TrackPanel()
+    panel.show_frame_count(1000)
+    laid_out(Section(panel, is_open=True), width=width)
+    row = panel.compare_row
+    for step in (
+        lambda: panel.set_tracking(True),
+        lambda: panel.show_progress(3, 7),
+        lambda: panel.set_tracking(False),
+        lambda: row.show_progress(0, 5),
+        lambda: row.show_result({1: 0.5, 2: 0.6}),
+        row.clear,
+    ):
+        step()
+        qtbot.wait(20)
+        assert cut_buttons(panel) == []
+        note = panel.merge_note
+        assert note.height() >= note.heightForWidth(note.width())
+
+
+def test_names_of_objects_are_not_cut(laid_out, qtbot):
+    panel = ObjectPanel()
+    laid_out(Section(panel, is_open=True))
+    panel.show_state(BookState((ObjectState(12),)))
+    qtbot.wait(20)
+    index = panel.filtered.index_of(12)
+    room = panel.view.columnWidth(index.column())
+    assert room >= panel.view.sizeHintForIndex(index).width()
+    assert cut_buttons(panel) == []
+
+
+def test_mothers_have_a_column_once_there_is_one(qtbot):
+    panel = ObjectPanel()
+    qtbot.addWidget(panel)
+    whole = ObjectState(1), ObjectState(2)
+    panel.show_state(BookState(whole))
+    assert panel.view.isColumnHidden(4)
+    panel.show_state(BookState((whole[0], ObjectState(2, parent=1))))
+    assert not panel.view.isColumnHidden(4)
+
+
+def test_plots_do_not_make_a_window_higher_than_a_small_screen(qtbot):
+    plots = PlotsPanel()
+    strip = TimeStrip(TimelinePanel(), plots)
+    qtbot.addWidget(strip)
+    with qtbot.waitExposed(strip):
+        strip.show()
+    plots.grid.show()
+    qtbot.wait(20)
+    assert strip.minimumSizeHint().height() <= LOWEST_WINDOW - NAPARI_NEEDS
+    assert strip.sizeHint().height() > strip.minimumSizeHint().height()
+
+
+@pytest.fixture
+def sections(qtbot):
+    made = {name: Section(Panel(name), is_open=True) for name in ("Movie", "Track")}
+    for one in made.values():
+        qtbot.addWidget(one)
+    return made
+
+
+def test_a_folded_section_is_out_of_the_way_and_says_what_was_chosen(laid_out, qtbot):
+    panel = Panel("Movie")
+    button = QPushButton("Contrast")
+    panel.add_row("Look", button)
+    one = Section(panel, is_open=True)
+    one.show_summary("my & movie")
+    laid_out(one)
+    assert "Movie" in one.heading.text()
+    assert "movie" not in one.heading.text()
+    assert button.isVisible()
+    height = one.height()
+    qtbot.keyClick(one.heading, Qt.Key.Key_Space)
+    assert not one.is_open
+    assert not button.isVisible()  # neither for the tab key
+    assert "Movie:  my && movie" in one.heading.text()
+    assert "folded" in one.heading.accessibleName()
+    qtbot.wait(20)
+    assert one.sizeHint().height() < height
+    one.show_summary("long " * 100)
+    assert one.heading.text().endswith("…")
+
+
+def test_what_a_person_folds_stays_folded_in_the_next_sitting(sections, tmp_path):
+    file = tmp_path / "dock.ini"
+    folds = Folds(sections, file)
+    sections["Track"].heading.click()
+    folds.propose("Movie", is_open=False)  # nobody decided: it folds
+    assert not sections["Movie"].is_open
+    folds.propose("Track", is_open=True)  # somebody did
+    assert not sections["Track"].is_open
+    kept = QSettings(str(file), QSettings.Format.IniFormat)
+    assert kept.allKeys() == ["open/Track"]
+    for one in sections.values():
+        one.set_open(True)
+    Folds(sections, file)
+    assert sections["Movie"].is_open
+    assert not sections["Track"].is_open
+
+
+def test_the_movie_folds_with_the_first_prompt(open_dock, answered):
+    _, dock = open_dock()
+    movie = dock.sections.movie
+    assert movie.is_open
+    dock.prompt_panel.new_points_button.click()
+    dock.prompt_panel.points.add((0, 30, 40))
+    answered(dock)
+    assert not movie.is_open
+    assert "movie" in movie.heading.text()
+    movie.heading.click()
+    dock.prompt_panel.points.add((0, 31, 41))
+    answered(dock)
+    assert movie.is_open  # a person wants to see it
