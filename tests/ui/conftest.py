@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 import numpy as np
@@ -18,6 +19,20 @@ TRAINED_MODEL = os.environ.get("NAPARI_SAM2_TEST_MODEL", "nano")
 
 PATIENCE = 120_000
 """Milliseconds after which a worker is stuck."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """Let go of closed windows here, in the main thread.
+
+    A viewer lies in a circle of references until Python looks for such. If it looks in
+    a worker of a later test, vispy's second OpenGL context is deleted there while it is
+    the current one here, and with PySide6 the next window that goes ends the process.
+    """
+    done = yield
+    if any(name.startswith("make_napari_viewer") for name in item.fixturenames):
+        gc.collect()
+    return done
 
 
 @pytest.fixture(scope="session")
