@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from napari_sam2.interfaces import FrameResult, ObjectScores
-from napari_sam2.io import history, kept_chunks
+from napari_sam2.io import kept_chunks
 from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
 from napari_sam2.prompts import FramePrompt, PointPrompt, PromptedObject
 from napari_sam2.session.frame_set import FrameSet
@@ -256,23 +256,6 @@ def test_what_changed_between_steps_belongs_to_the_step_before(new_store):
     assert len(store.history.redo().state[3].stale) == 0
 
 
-def test_old_steps_are_forgotten(new_store, fake_run):
-    store = new_store()
-    for number in range(6):
-        store.history.begin(f"step {number}", NOTHING, NOTHING)
-        store.write(fake_run.result(0, shown=[3 + 4 * (number % 2)]))
-    store.history.compact(max_steps=3)
-    texts = []
-    while (returned := store.history.undo()) is not None:
-        texts.append(returned.text)
-    assert texts == ["step 5", "step 4", "step 3"]
-    store.history.begin("last", NOTHING, NOTHING)
-    store.history.compact(max_bytes=0)
-    assert store.history.undo_text == "last"
-    folder = store.path / "labels/masklets/napari-sam2/history"
-    assert len(list(folder.iterdir())) == 2
-
-
 def test_labels_in_an_image_of_the_old_version(tmp_path, new_store, fake_run):
     group = zarr.create_group(tmp_path / "old.zarr", zarr_format=2)
     store = new_store(tmp_path / "old.zarr")
@@ -386,16 +369,3 @@ def take_out(store, object_id, frame):
     scores = ObjectScores(*np.zeros((4, 1), np.float32))
     store.remove_anchors([object_id], [frame])
     store.write(FrameResult(frame, labels, (object_id,), absent, scores))
-
-
-def test_a_long_session_forgets_its_oldest_steps_by_itself(new_store, monkeypatch):
-    monkeypatch.setattr(history, "MAX_STEPS", 4)
-    monkeypatch.setattr(history, "SLACK", 2)
-    store = new_store()
-    for number in range(12):
-        store.history.begin(f"step {number}", NOTHING, NOTHING)
-    texts = []
-    while (returned := store.history.undo()) is not None:
-        texts.append(returned.text)
-    assert 4 <= len(texts) <= 6
-    assert texts[0] == "step 11"
