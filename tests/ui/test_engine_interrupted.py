@@ -11,7 +11,7 @@ from napari_sam2.prompts import FramePrompt, MaskPrompt
 from napari_sam2.session.frame_set import FrameSet
 from napari_sam2.session.plan import Direction
 from napari_sam2.session.session import FrameDone
-from napari_sam2.ui.engine import Request
+from napari_sam2.ui.engine import Request, Scored
 
 
 @pytest.fixture
@@ -97,3 +97,31 @@ def test_anchors_of_prompts_that_were_taken_back_are_not_kept(table):
     table.turn(table.engine.undo)
     kept = [(one.object_id, one.frame_index) for one in table.store.read_anchors()]
     assert kept == [(1, 0), (1, 5), (2, 3)]
+
+
+def test_scores_of_an_edit_that_is_ended_in_the_middle_are_on_disk(table):
+    edit = table.book.set_prompts([click(1, 0, (30, 40)), click(1, 5, (50, 60))], "say")
+    steps = table.engine.apply(table.request, edit, lambda _frame: True, 0)
+    for event in steps:
+        if isinstance(event, Scored) and table.store.object_ids:
+            break
+    steps.close()
+    store = OmeZarrLabelStore.open(table.request.folder, mode="r")
+    assert store.whole_frames[5]
+    ids, scores = store.read_scores(5)
+    assert ids == (1,)
+    assert scores.area[0] == (store.read_labels(5) == 1).sum()
+
+
+def test_a_prompt_that_could_not_be_answered_leaves_nothing_behind(table, monkeypatch):
+    table.say(click(1, 0, (30, 40)))
+    table.track()
+    predictor = table.engine._desk.prepared[1].predictor
+
+    def fail(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(predictor, "preview", fail)
+    with pytest.raises(MemoryError):
+        table.say(click(1, 6, (60, 60)))
+    assert 1 not in predictor.bank.last_tracked

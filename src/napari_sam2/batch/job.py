@@ -181,6 +181,7 @@ class Run:
 
     def __exit__(self, *_: object) -> None:
         self.source.close()
+        self.store.close()
 
     def frames(self) -> Generator[FrameDone, None, None]:
         """Track, counting frames and time; a run that was finished stays as it is."""

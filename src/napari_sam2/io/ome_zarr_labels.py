@@ -4,7 +4,8 @@
 written. Everything else of the run (scores, logits, anchors, progress, snapshot of the
 memory bank) lies in the group `labels/<name>/napari-sam2`. See ``docs/formats.md``.
 
-One thread at a time may use a store; readers in other processes need no care.
+One thread at a time may use a store, and one process at a time may write a label group:
+the second is refused. Readers in other processes need no care.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from napari_sam2.interfaces import (
 )
 from napari_sam2.io.label_files import LabelFiles
 from napari_sam2.io.label_group import (
+    RUN,
     LabelGroupSpec,
     create_label_group,
     write_provenance,
@@ -36,6 +38,7 @@ from napari_sam2.io.ome_zarr_metadata import LabelledObject, read_calibration
 from napari_sam2.io.ome_zarr_parent import Parent, open_parent
 from napari_sam2.io.provenance import Provenance
 from napari_sam2.io.session_document import SessionDocument
+from napari_sam2.io.writing_lock import hold_writing_lock
 from napari_sam2.io.zarr_nodes import attributes_of, storage_errors
 from napari_sam2.prompts import PromptedObject
 
@@ -46,7 +49,9 @@ UNCALIBRATED = Calibration()
 class OmeZarrLabelStore:
     """A `LabelStore` in an OME-Zarr folder.
 
-    Made by `create`, `open` or `open_for_resume`.
+    Made by `create`, `open` or `open_for_resume`. Unless opened with ``"r"``, other
+    processes cannot write the label group until `close`, or until nothing refers to the
+    store.
 
     Attributes
     ----------
@@ -64,6 +69,9 @@ class OmeZarrLabelStore:
     def __init__(self, parent: Parent, name: str, mode: Literal["r", "r+"]) -> None:
         self.path = parent.path
         self.name = name
+        run = parent.labels_folder() / name / RUN
+        # Comes first: opening ends what a killed process began, and only that.
+        self._lock = hold_writing_lock(run) if mode == "r+" else None
         self._files = LabelFiles(parent, name, mode)
         self._frames = self._files.frames
         self._anchors = self._files.anchors
@@ -107,7 +115,8 @@ class OmeZarrLabelStore:
         ------
         OutputError
             If the group exists, the folder is no OME-Zarr or holds another movie, an id
-            does not fit into ``dtype``, or the disk refuses.
+            does not fit into ``dtype``, another process writes the group, or the disk
+            refuses.
         """
         spec = LabelGroupSpec(
             name=name,
@@ -119,6 +128,8 @@ class OmeZarrLabelStore:
             dtype=np.dtype(dtype),
         )
         with storage_errors(Path(path), "create the labels"):
+            if overwrite:
+                hold_writing_lock(Path(path) / "labels" / name / RUN)
             parent = create_label_group(Path(path), spec, overwrite=overwrite)
             return cls(parent, name, "r+")
 
@@ -131,7 +142,8 @@ class OmeZarrLabelStore:
         Raises
         ------
         OutputError
-            If there is none, or a newer version wrote it.
+            If there is none, a newer version wrote it, or it is to be written and
+            another process writes it.
         """
         with storage_errors(Path(path), "open the labels"):
             return cls(open_parent(Path(path), mode), name, mode)
@@ -151,6 +163,7 @@ class OmeZarrLabelStore:
         store = cls.open(path, name)
         different = store.provenance.differences(expected)
         if different:
+            store.close()
             raise OutputError(
                 f"{store.path}/labels/{name}: {' and '.join(different)} changed since "
                 "this run was started; run with the same, or overwrite it"
@@ -158,6 +171,10 @@ class OmeZarrLabelStore:
         with storage_errors(store.path, "open the labels"):
             store._files.sweep(name)
         return store
+
+    def close(self) -> None:
+        """Let other processes write; nothing may be written by this store any more."""
+        self._lock = None
 
     @staticmethod
     def exists(path: Path, name: str = DEFAULT_NAME) -> bool:

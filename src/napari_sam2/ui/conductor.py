@@ -80,7 +80,7 @@ class Conductor(BookDesk):
         timers = self._scores_due, self._save_due, self._warm_due, self._repair_due
         for timer in timers:
             timer.stop()
-        self.worker.close()
+        self.worker.close(self.engine.close)
 
     # --- Objects
 

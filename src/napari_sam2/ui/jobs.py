@@ -165,6 +165,7 @@ class JobQueue:
         self._turns: list[_Turn] = []
         self._lock = Lock()
         self._is_closed = False
+        self._last: Callable[[], None] | None = None
 
     @property
     def is_closed(self) -> bool:
@@ -176,7 +177,8 @@ class JobQueue:
         """Whether a job could take a step, or must tidy up."""
         with self._lock:
             if self._is_closed:
-                return any(turn.has_begun for turn in self._turns)
+                has_begun = any(turn.has_begun for turn in self._turns)
+                return has_begun or self._last is not None
             return any(not turn.job.is_paused for turn in self._turns)
 
     def __contains__(self, job: Job) -> bool:
@@ -215,10 +217,14 @@ class JobQueue:
         with self._lock:
             self._turns = [turn for turn in self._turns if not turn.has_begun]
 
-    def close(self) -> None:
-        """Let no job go on; those that have begun tidy up in `run_jobs`."""
+    def close(self, last: Callable[[], None] | None = None) -> None:
+        """Let no job go on; those that have begun tidy up in `run_jobs`.
+
+        ``last`` is done when they have.
+        """
         with self._lock:
             self._is_closed = True
+            self._last = last or self._last
             self._turns = [turn for turn in self._turns if turn.has_begun]
 
     def tidy_up(self) -> None:
@@ -226,7 +232,10 @@ class JobQueue:
         with self._lock:
             begun = [turn for turn in self._turns if turn.has_begun]
             self._turns = [turn for turn in self._turns if not turn.has_begun]
+            last, self._last = self._last, None
         with ExitStack() as ending:
+            if last is not None:
+                ending.callback(last)  # the first that is put on a stack
             for turn in begun:
                 ending.callback(turn.close)
 

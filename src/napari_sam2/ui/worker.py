@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from napari.qt.threading import GeneratorWorker, create_worker
 from qtpy.QtCore import QObject, Signal
 
@@ -54,13 +56,13 @@ class Worker(QObject):
         )
         self._running.start()
 
-    def close(self) -> None:
-        """End what runs after its current step; let nothing else begin.
+    def close(self, last: Callable[[], None] | None = None) -> None:
+        """End what runs after its current step; let nothing else begin but ``last``.
 
         Does not wait: the thread tidies up by itself, and napari waits for it when it
         quits.
         """
-        self._queue.close()
+        self._queue.close(last)
         self.wake()
 
     def _on_report(self, report: object) -> None:

@@ -54,6 +54,7 @@ def start(tmp_path, new_store, fake_run):
     store.write_anchor(fake_run.anchor(3))
     store.commit(fake_run.progress(3), None)
     store.save_session(SessionDocument())
+    store.close()
     return store
 
 

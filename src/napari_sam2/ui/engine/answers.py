@@ -65,12 +65,13 @@ class Answers:
             and self._recall(source, prompt.object_id, frame_index, anchors)
             and self._can_be_corrected(prompt.object_id, frame_index, anchors, seen)
         ]
-        self._see(frame_index, frame, corrected, seen)
-        with few_threads(self.predictor):
-            step = self.predictor.preview(frame_index, frame, prompts)
-        if corrected:
-            self.predictor.forget_recent(corrected)
-        return step
+        try:
+            self._see(frame_index, frame, corrected, seen)
+            with few_threads(self.predictor):
+                return self.predictor.preview(frame_index, frame, prompts)
+        finally:
+            if corrected:
+                self.predictor.forget_recent(corrected)
 
     def forget(self, places: Iterable[Place]) -> None:
         """Forget anchors that are no longer there, or not the same."""

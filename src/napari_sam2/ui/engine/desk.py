@@ -240,6 +240,11 @@ class Desk:
         self._shown = None
         return masklets
 
+    def close(self) -> None:
+        """Let other processes write the masklets."""
+        for masklets in self._masklets.values():
+            masklets.store.close()
+
     def _is_open(self, request: Request) -> bool:
         movie = self._movie
         return movie is not None and (

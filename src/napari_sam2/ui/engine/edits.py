@@ -7,10 +7,12 @@ written.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
 from napari_sam2.interfaces import FrameResult
+from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
 from napari_sam2.session.book_changes import changes
 from napari_sam2.session.frame_set import FrameSet
 from napari_sam2.session.prompt_book import Edit
@@ -60,14 +62,14 @@ class Edits:
             masklets.pending.append(edit)
             return
         work = FrameWork(masklets, self._desk.prepared[1], edit.after)
-        yield from self._answer(request, work, edit, wanted)
-        left = work.left_over(edit)
-        results = (
-            work.without(frame, left[frame])
-            for frame in nearest_first(left, shown_frame)
-        )
-        yield from self._write_all(request, work, results)
-        masklets.store.commit(NO_RUN, None)
+        with _committed(masklets.store):
+            yield from self._answer(request, work, edit, wanted)
+            left = work.left_over(edit)
+            results = (
+                work.without(frame, left[frame])
+                for frame in nearest_first(left, shown_frame)
+            )
+            yield from self._write_all(request, work, results)
 
     def merge(
         self, request: Request, edit: Edit, pair: tuple[int, int], shown_frame: int
@@ -81,11 +83,11 @@ class Edits:
         self._steps.record(request, edit)
         kept, gone = pair
         work = FrameWork(masklets, self._desk.prepared[1], edit.after)
-        work.take_over(kept, gone)
-        frames = nearest_first(frames_of(masklets.store, [gone]), shown_frame)
-        results = (work.merged(frame, kept, gone) for frame in frames)
-        yield from self._write_all(request, work, results)
-        masklets.store.commit(NO_RUN, None)
+        with _committed(masklets.store):
+            work.take_over(kept, gone)
+            frames = nearest_first(frames_of(masklets.store, [gone]), shown_frame)
+            results = (work.merged(frame, kept, gone) for frame in frames)
+            yield from self._write_all(request, work, results)
 
     def resolve(self, request: Request, book: BookState) -> Iterator[Event]:
         """Answer all prompts of a book that have no answer yet."""
@@ -137,6 +139,17 @@ class Edits:
 
     def _dtype(self, request: Request) -> np.dtype:
         return np.dtype(self._desk.opened(request).store.array.dtype)
+
+
+@contextmanager
+def _committed(store: OmeZarrLabelStore) -> Iterator[None]:
+    """Commit at the end, also where the window is closed between two frames."""
+    try:
+        yield
+    except GeneratorExit:
+        store.commit(NO_RUN, None)
+        raise
+    store.commit(NO_RUN, None)
 
 
 def nearest_first(frames: Iterable[int], shown_frame: int) -> list[int]:

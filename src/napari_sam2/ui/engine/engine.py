@@ -67,6 +67,11 @@ class TrackingEngine:
         masklets = self._desk.masklets(request)
         return None if masklets is None else masklets.store
 
+    def close(self) -> None:
+        """Let other windows and runs write what was open; nothing may follow."""
+        self._reopening.close()
+        self._desk.close()
+
     # --- Before the first prompt
 
     def prepare(self, request: Request) -> Iterator[Event]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from napari_sam2.interfaces import FrameResult, ObjectScores, Progress
 from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
+from napari_sam2.metrics.regions import areas
 from napari_sam2.prompts import PromptedObject
 from napari_sam2.session.composition import Composer
 from napari_sam2.session.plan import FrameRange, Plan, timelines
@@ -81,7 +82,6 @@ class FrameMasks:
         ids = tuple(sorted(logits))
         stacked = np.stack([logits[one] for one in ids])
         labels = self._composer.labels(frame_index, ids, stacked)
-        counts = np.bincount(labels.ravel(), minlength=max(ids) + 1)
         known_ids, known = self._store.read_scores(frame_index)
         rows = {one: row for row, one in enumerate(known_ids)}
 
@@ -93,7 +93,7 @@ class FrameMasks:
             kept(known.object_score),
             kept(known.predicted_iou),
             kept(known.stability),
-            counts[list(ids)].astype(np.int64),
+            areas(labels, ids),
         )
         return FrameResult(frame_index, labels, ids, stacked, scores)
 

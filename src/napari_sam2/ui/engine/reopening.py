@@ -28,6 +28,11 @@ class Reopening:
         self._desk = desk
         self._opened: dict[Path, OmeZarrLabelStore] = {}
 
+    def close(self) -> None:
+        """Let other processes write what was read."""
+        for store in self._opened.values():
+            store.close()
+
     def read(self, folder: Path) -> Iterator[Event]:
         """Open a folder and say what session is in it.
 

@@ -1,0 +1,144 @@
+"""Two processes never write one label group; what one does is not undone by another."""
+
+import errno
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from napari_sam2.errors import OutputError
+from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
+from napari_sam2.session.state import BookState, ObjectState
+
+WRITER = """
+import sys
+from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
+store = OmeZarrLabelStore.open(sys.argv[1])
+print("open", flush=True)
+for line in sys.stdin:
+    store.close()
+    print("closed", flush=True)
+"""
+
+
+@pytest.fixture
+def other():
+    """Return a function that lets another process open a store for writing."""
+    processes = []
+
+    def start(path):
+        process = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        processes.append(process)
+        assert process.stdout.readline() == "open\n"
+        return process
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def begun(new_store, fake_run):
+    """A closed store with a frame and a step."""
+    store = new_store()
+    store.write(fake_run.result(0))
+    store.commit(fake_run.progress(1), None)
+    store.history.begin("click", BookState(), BookState((ObjectState(3),)))
+    store.write(fake_run.result(1))
+    store.commit(fake_run.progress(2), None)
+    store.close()
+    return store
+
+
+REFUSED = r"x\.zarr/labels/masklets: another window or run is writing there; close it"
+
+
+def test_the_second_writer_is_refused_and_nothing_is_lost(
+    begun, other, new_store, provenance
+):
+    path = begun.path
+    before = {one: one.read_bytes() for one in path.rglob("*") if one.is_file()}
+    process = other(path)
+    for ask in (
+        lambda: OmeZarrLabelStore.open(path),
+        lambda: OmeZarrLabelStore.open_for_resume(path, provenance),
+        lambda: new_store(overwrite=True),
+    ):
+        with pytest.raises(OutputError, match=REFUSED):
+            ask()
+    after = {one: one.read_bytes() for one in path.rglob("*") if one.is_file()}
+    assert after == before
+    # Reading needs no lock.
+    read = OmeZarrLabelStore.open(path, mode="r")
+    assert read.history.undo_text == "click"
+    process.stdin.write("close\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == "closed\n"
+    assert OmeZarrLabelStore.open(path).history.undo() is not None
+
+
+def test_a_killed_writer_locks_nobody_out(begun, other):
+    process = other(begun.path)
+    process.kill()
+    process.wait(timeout=30)
+    assert OmeZarrLabelStore.open(begun.path).history.undo_text == "click"
+
+
+def test_one_process_opens_a_store_as_often_as_it_likes(begun, other):
+    first, second = (OmeZarrLabelStore.open(begun.path) for _ in range(2))
+    first.close()
+    with pytest.raises(AssertionError):  # the other process was refused
+        other(begun.path)
+    second.close()
+    third = OmeZarrLabelStore.open(begun.path)
+    third.close()
+    other(begun.path)
+
+
+def test_a_new_group_and_the_one_that_replaces_it_are_held(new_store, other):
+    new_store()
+    replacing = new_store(overwrite=True)
+    with pytest.raises(AssertionError):
+        other(replacing.path)
+    replacing.close()
+    other(replacing.path)
+
+
+def test_a_copy_is_written_while_its_original_is(begun, other, tmp_path):
+    other(begun.path)
+    copy = tmp_path / "copy.zarr"
+    shutil.copytree(begun.path, copy)
+    assert OmeZarrLabelStore.open(copy).history.undo() is not None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="rights of folders differ")
+def test_a_folder_that_cannot_be_written_is_read(begun):
+    (begun.path / "labels/masklets/napari-sam2/whole_frames/writing.lock").unlink()
+    folders = [begun.path, *(one for one in begun.path.rglob("*") if one.is_dir())]
+    for one in folders:
+        one.chmod(0o555)
+    try:
+        store = OmeZarrLabelStore.open(begun.path, mode="r")
+        assert store.read_labels(1).any()
+        assert not list(begun.path.rglob("*.lock"))
+    finally:
+        for one in folders:
+            one.chmod(0o755)
+
+
+def test_a_file_system_without_locks_is_written_all_the_same(begun, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    monkeypatch.setattr("napari_sam2.io.writing_lock.FileLock.acquire", refuse)
+    store = OmeZarrLabelStore.open(begun.path)
+    store.history.undo()
+    assert not np.any(store.read_labels(1))
