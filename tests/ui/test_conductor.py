@@ -18,7 +18,10 @@ from napari_sam2.ui.engine import (
     BookReturned,
     Followed,
     FrameChanged,
+    FramesChanged,
     Scored,
+    StoreReady,
+    Together,
     TrackingEngine,
 )
 from napari_sam2.ui.jobs import JobQueue, Priority
@@ -158,15 +161,21 @@ def test_what_was_tracked_is_no_longer_stale_unless_it_was_corrected(dock_with_m
     assert 7 in dock.conductor.book[2].stale
 
 
-def scored(dock, frames):
-    """Let the masks of object 1 be known on some frames."""
+def scores_on(frame_index):
+    """Scores of object 1 on a frame."""
     area = np.array([5], np.int64)
     number = np.array([1.0], np.float32)
     scores = ObjectScores(number, number, number, area)
+    labels = np.ones((2, 2), np.uint16)
+    result = FrameResult(frame_index, labels, (1,), np.zeros((1, 2, 2)), scores)
+    return Scored(ScoreRow.of(result))
+
+
+def scored(dock, frames):
+    """Let the masks of object 1 be known on some frames."""
+    conductor = dock.conductor
     for frame_index in frames:
-        labels = np.ones((2, 2), np.uint16)
-        result = FrameResult(frame_index, labels, (1,), np.zeros((1, 2, 2)), scores)
-        dock.conductor._on_event(Scored(ScoreRow.of(result)))
+        conductor._on_event(conductor._sitting, scores_on(frame_index))
 
 
 def test_a_first_click_is_followed_by_no_repair_of_what_was_never_tracked(
@@ -284,3 +293,68 @@ def test_what_is_undone_returns_to_the_masklets_that_it_was_asked_for(
     undoing.finish(True)
     assert first.book.state == earlier
     assert second.book.state is book
+
+
+@pytest.fixture
+def late(dock_with_mocks, stack):
+    """A dock that went on with a shorter movie; jobs of the longer one still run."""
+    dock = dock_with_mocks
+    dock.track_panel.track_button.click()
+    jobs = submitted(dock)
+    answering = next(job for job in jobs if job.key is None)
+    (tracking,) = [job for job in jobs if job.priority is Priority.TRACK]
+    first = dock.conductor._sitting
+    small = stack[:3, :50]
+    dock._viewer.add_image(small, name="other", axis_labels=("t", "y", "x"))
+    dock.input_panel.layer_combo.choose(dock._viewer.layers["other"])
+    dock.conductor.worker.submit.reset_mock()
+    assert dock.conductor._sitting is not first
+    return dock, first, answering, tracking
+
+
+def test_late_scores_stay_with_the_masklets_that_they_are_of(late):
+    dock, first, *jobs = late
+    other = dock.conductor.tables
+    for frame_index, job in zip((5, 6), jobs, strict=True):
+        job.deliver(scores_on(frame_index))
+    assert dock.conductor.tables is other
+    assert list(np.flatnonzero(first.tables.computed().any(axis=1))) == [5, 6]
+
+
+def test_late_labels_are_seen_when_their_masklets_are_shown_again(late):
+    dock, first, answering, tracking = late
+    happened, changed = MagicMock(), MagicMock()
+    dock.conductor.happened.connect(happened)
+    dock.conductor.frame_changed.connect(changed)
+    labels = np.zeros((96, 112), np.uint16)
+    ready = StoreReady(first.request, np.zeros((8, 96, 112), np.uint16))
+    tracking.deliver(ready)
+    answering.deliver(FrameChanged(2, labels))
+    tracking.deliver(
+        Together((FrameChanged(5, labels), FrameDone(5, (1,), True, 1, 8)))
+    )
+    answering.deliver(FramesChanged(FrameSet.of([7])))
+    happened.assert_not_called()
+    changed.assert_not_called()
+    dock.input_panel.layer_combo.choose(dock._viewer.layers["movie"])
+    told = [call.args[0] for call in happened.call_args_list]
+    assert told == [ready, FramesChanged(FrameSet.of([2, 5, 7]))]
+    happened.reset_mock()
+    tracking.deliver(FrameChanged(5, labels))  # it is shown again
+    changed.assert_called_once_with(5)
+
+
+def test_late_answers_are_no_answers_to_what_is_shown(late):
+    dock, _, answering, _ = late
+    answered = MagicMock()
+    dock.conductor.answered.connect(answered)
+    answering.finish(True)
+    answered.assert_not_called()
+
+
+def test_clicks_on_another_movie_make_no_answer_late(late):
+    dock, _, answering, _ = late
+    dock.conductor.set_prompt(FramePrompt(1, 2, (PointPrompt(10, 20),)))
+    answering.steps()
+    *_, is_wanted, _ = dock.conductor.engine.apply.call_args.args
+    assert is_wanted(2)

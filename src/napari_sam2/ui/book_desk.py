@@ -15,20 +15,23 @@ from napari_sam2.session.book_changes import changes
 from napari_sam2.session.prompt_book import Edit, PromptBook
 from napari_sam2.session.score_trust import TrustFunction, neighbour_trust
 from napari_sam2.session.scores import ScoreTables
+from napari_sam2.session.session import FrameDone
 from napari_sam2.session.state import BookState
 from napari_sam2.ui.engine import (
     BookReturned,
     Event,
     FrameChanged,
+    FramesChanged,
     Hovered,
     ModelReady,
     Request,
     Scored,
     ScoresRead,
+    StoreReady,
     TrackingEngine,
 )
 from napari_sam2.ui.jobs import Job, Priority
-from napari_sam2.ui.owed_masks import OwedMasks, Ticket
+from napari_sam2.ui.owed_masks import Ticket
 from napari_sam2.ui.sittings import Sitting, Sittings
 from napari_sam2.ui.worker import Worker
 
@@ -39,6 +42,9 @@ SAVE_MS = 300
 """A session is saved when nothing was edited for so many milliseconds."""
 
 UNDOING = "One moment: the last step is still being undone"
+
+SEEN = StoreReady, FrameChanged, FramesChanged, FrameDone, Hovered
+"""Events that are about the masklets of one request, and shown."""
 
 Follow = Callable[[Request, Edit, Ticket], Iterator[Event]]
 """What the worker does after an edit."""
@@ -85,7 +91,6 @@ class BookDesk(QObject):
         self.document_of: Callable[[BookState], SessionDocument] | None = None
         self._sittings = Sittings()
         self._sitting: Sitting | None = None
-        self._owed = OwedMasks()
         self._trust: dict[str, TrustFunction] = {}  # by the name of the model
         self._turning = 0
         self._scores_due = self._timer(SCORES_MS, self._tell_scores)
@@ -172,22 +177,29 @@ class BookDesk(QObject):
         edit: Edit,
         steps: Follow | None = None,
     ) -> None:
-        ticket = self._owed.note(_asked_frames(edit))
-        make = steps or self._applied
+        sitting = self._sitting
+        if sitting is None:
+            return
+        ticket = sitting.owed.note(_asked_frames(edit))
+        make = steps or partial(self._applied, sitting)
         self._submit(
             partial(make, request, edit, ticket),
-            finish=partial(self._on_answered, edit, ticket),
+            finish=partial(self._on_answered, sitting, edit, ticket),
         )
         self._save_due.start()
 
-    def _applied(self, request: Request, edit: Edit, ticket: Ticket) -> Iterator[Event]:
-        is_wanted = partial(self._owed.is_wanted, ticket)
+    def _applied(
+        self, sitting: Sitting, request: Request, edit: Edit, ticket: Ticket
+    ) -> Iterator[Event]:
+        is_wanted = partial(sitting.owed.is_wanted, ticket)
         return self.engine.apply(request, edit, is_wanted, self.shown_frame)
 
-    def _on_answered(self, edit: Edit, ticket: Ticket, is_done: bool) -> None:
-        if not is_done or not self._owed.is_current(ticket):
-            return
-        self.answered.emit(edit)
+    def _on_answered(
+        self, sitting: Sitting, edit: Edit, ticket: Ticket, is_done: bool
+    ) -> None:
+        is_shown = sitting is self._sitting
+        if is_done and is_shown and sitting.owed.is_current(ticket):
+            self.answered.emit(edit)
 
     def _turn(
         self, verb: Callable[[Request], Iterator[Event]], *, is_redo: bool
@@ -203,7 +215,7 @@ class BookDesk(QObject):
                 if self._sitting is sitting:
                     self._on_book_changed()
                 self.returned.emit(event.text, is_redo)
-            self._on_event(event)
+            self._on_event(sitting, event)
 
         def on_finished(_is_done: bool) -> None:
             self._turning -= 1
@@ -225,6 +237,8 @@ class BookDesk(QObject):
         self._sitting = sitting
         self._on_book_changed()
         self._tell_scores()
+        for event in sitting.take_missed():
+            self._on_event(sitting, event)
 
     def _submit(
         self,
@@ -235,9 +249,10 @@ class BookDesk(QObject):
         key: Hashable = None,
         priority: Priority = Priority.CLICK,
     ) -> None:
+        """Let the worker do something for the masklets that are shown now."""
         job = Job(
             steps,
-            deliver or self._on_event,
+            deliver or partial(self._on_event, self._sitting),
             self.failed.emit,
             finish,
             key,
@@ -245,30 +260,29 @@ class BookDesk(QObject):
         )
         self.worker.submit(job)
 
-    def _on_event(self, event: object) -> None:
+    def _on_event(self, sitting: Sitting | None, event: object) -> None:
+        """Tell of an event; what is to be seen waits until its masklets are shown."""
         match event:
             case Scored() | ScoresRead():
-                self._on_scores(event)
+                if sitting is not None:
+                    sitting.take_scores(event)
+                    self._scores_soon()
             case ModelReady(name, trust=trust):
                 self._trust[name] = trust or neighbour_trust
                 self._scores_soon()
                 self.happened.emit(event)
-            case Hovered(frame_index, object_id, mask):
-                self.hovered.emit(frame_index, object_id, mask)
-            case FrameChanged(frame_index):
-                self.happened.emit(event)
-                self.frame_changed.emit(frame_index)
-            case _:
-                self.happened.emit(event)
+            case _ if sitting is self._sitting or not isinstance(event, SEEN):
+                self._tell(event)
+            case _ if sitting is not None:
+                sitting.miss(event)
 
-    def _on_scores(self, event: Scored | ScoresRead) -> None:
-        sitting = self._sitting
-        if sitting is not None:
-            if isinstance(event, ScoresRead):
-                sitting.tables = event.tables
-            else:
-                sitting.tables = sitting.tables.with_frame(event.row)
-            self._scores_soon()
+    def _tell(self, event: object) -> None:
+        if isinstance(event, Hovered):
+            self.hovered.emit(event.frame_index, event.object_id, event.mask)
+            return
+        self.happened.emit(event)
+        if isinstance(event, FrameChanged):
+            self.frame_changed.emit(event.frame_index)
 
     def _on_book_changed(self) -> None:
         self.book_changed.emit(self.book)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
@@ -32,7 +31,7 @@ class RunControl(QObject):
     worker
         Runs it.
     deliver, fail
-        Hear of its events and of the error that ended it.
+        Hear of its events, with whose they are, and of the error that ended it.
     parent
         The conductor.
     """
@@ -48,7 +47,7 @@ class RunControl(QObject):
     def __init__(
         self,
         worker: Worker,
-        deliver: Callable[[Any], None],
+        deliver: Callable[[Sitting, object], None],
         fail: Callable[[Exception], None],
         parent: QObject,
     ) -> None:
@@ -85,7 +84,7 @@ class RunControl(QObject):
         self._sitting, self._done, self.order = sitting, TrackedFrames(book), order
         self._job = Job(
             partial(engine.track, request, book, order),
-            self._on_event,
+            partial(self._on_event, sitting),
             self._fail,
             self._on_finished,
             priority=Priority.TRACK,
@@ -127,10 +126,10 @@ class RunControl(QObject):
         if self._done.hand_over(self._sitting.book):
             self.book_renewed.emit()
 
-    def _on_event(self, event: object) -> None:
+    def _on_event(self, sitting: Sitting, event: object) -> None:
         if isinstance(event, Together):
             for part in event.events:
-                self._on_event(part)
+                self._on_event(sitting, part)
             return
         if isinstance(event, Followed):
             self.tell_book()
@@ -139,7 +138,7 @@ class RunControl(QObject):
             self._done.note(event.frame_index, event.object_ids)
             if not self._flush.isActive():
                 self._flush.start()
-        self._deliver(event)
+        self._deliver(sitting, event)
 
     def _on_finished(self, is_done: bool) -> None:
         was_cancelled = self._job is not None and self._job.is_cancelled

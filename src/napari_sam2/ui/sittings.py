@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from napari_sam2.session.frame_set import NO_FRAMES, FrameSet
@@ -11,7 +11,16 @@ from napari_sam2.session.prompt_book import PromptBook
 from napari_sam2.session.scores import ScoreTables
 from napari_sam2.session.staleness import with_stale_frames
 from napari_sam2.session.state import BookState
-from napari_sam2.ui.engine import Request
+from napari_sam2.ui.engine import (
+    Event,
+    FrameChanged,
+    FramesChanged,
+    Request,
+    Scored,
+    ScoresRead,
+    StoreReady,
+)
+from napari_sam2.ui.owed_masks import OwedMasks
 
 
 @dataclass(slots=True, eq=False)
@@ -26,17 +35,47 @@ class Sitting:
         What people said; scores and measurements so far.
     is_new
         Nothing of it was told to the engine.
+    owed
+        Which answers its edits wait for.
     """
 
     request: Request
     book: PromptBook
     tables: ScoreTables
     is_new: bool = True
+    owed: OwedMasks = field(default_factory=OwedMasks)
+    _ready: StoreReady | None = None
+    _missed: set[int] = field(default_factory=set)
 
     @property
     def frame_count(self) -> int:
         """Length of the movie."""
         return self.book.frame_count
+
+    def take_scores(self, event: Scored | ScoresRead) -> None:
+        """Note scores, whatever is shown."""
+        if isinstance(event, ScoresRead):
+            self.tables = event.tables
+        else:
+            self.tables = self.tables.with_frame(event.row)
+
+    def miss(self, event: object) -> None:
+        """Note what came while other masklets were shown."""
+        match event:
+            case StoreReady():
+                self._ready = event
+            case FrameChanged(frame_index):
+                self._missed.add(frame_index)
+            case FramesChanged(frames):
+                self._missed.update(frames)
+
+    def take_missed(self) -> list[Event]:
+        """Return what is to be told now that these masklets are shown again."""
+        events: list[Event] = [] if self._ready is None else [self._ready]
+        if self._missed:
+            events.append(FramesChanged(FrameSet.of(self._missed)))
+        self._ready, self._missed = None, set()
+        return events
 
 
 class Sittings:
