@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from napari_sam2.cli import main
 from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
@@ -112,3 +113,17 @@ def test_prompts_that_the_window_saved_are_tracked(
     first, last = np.asarray(store.array[0]), np.asarray(store.array[3])
     np.testing.assert_array_equal(first == 3, mask.mask)
     assert not (last == 3).any()
+
+
+@pytest.mark.parametrize("how", ["--resume", "--overwrite", "--merge=keep"])
+def test_a_run_does_not_write_where_a_window_does(
+    monkeypatch, capsys, arguments, tmp_path, how
+):
+    assert run_main(monkeypatch, *arguments, "--frames", "0:4") == 0
+    before = OmeZarrLabelStore.open(tmp_path / "out.zarr", mode="r").array[:]
+    (lock,) = tmp_path.rglob("writing.lock")
+    with FileLock(lock, blocking=False):
+        assert run_main(monkeypatch, *arguments, "--frames", "0:4", how) == 3
+    assert "another window or run is writing there" in capsys.readouterr().err
+    after = OmeZarrLabelStore.open(tmp_path / "out.zarr", mode="r").array[:]
+    np.testing.assert_array_equal(after, before)
