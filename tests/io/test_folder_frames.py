@@ -106,6 +106,16 @@ def test_a_truncated_picture_is_named_with_its_frame(folder):
         frames.read(1)
 
 
+def test_a_picture_with_a_broken_part_is_named(folder):
+    noise = np.random.default_rng(0).integers(0, 256, (400, 400)).astype(np.uint8)
+    Image.fromarray(noise).save(folder / "0.png")
+    content = bytearray((folder / "0.png").read_bytes())
+    content[content.rindex(b"IDAT")] ^= 0xFF
+    (folder / "0.png").write_bytes(content)
+    with pytest.raises(InputError, match=r"0\.png cannot be read as an image"):
+        open_frames(folder).read(0)
+
+
 @pytest.mark.parametrize("names", [[], ["notes.txt"], [".hidden.png"]])
 def test_a_folder_without_images_is_refused(folder, names):
     for name in names:

@@ -264,3 +264,30 @@ def test_a_real_movie_keeps_its_contrast(request):
     assert 5486 < low < 15_000
     assert high > 40_000
     assert image.std() > 20
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError("the share is gone"),
+        tifffile.TiffFileError("the page is gone"),
+        SyntaxError("broken PNG file"),  # what Pillow raises
+    ],
+)
+def test_what_a_lazy_movie_fails_with_is_named_with_its_frame(error):
+    def make(block_info=None):
+        location = block_info[None]
+        if location["array-location"][0][0] == 4:
+            raise error
+        return np.zeros(location["chunk-shape"], np.uint8)
+
+    movie = da.map_blocks(
+        make,
+        chunks=((1,) * 6, (32,), (32,)),
+        dtype=np.uint8,
+        meta=np.empty((0, 0, 0), np.uint8),
+    )
+    frames = open_frames(movie, name="cells")
+    frames.read(3)
+    with pytest.raises(InputError, match=f"cells: frame 4 cannot be read: {error}"):
+        frames.read(4)

@@ -26,6 +26,7 @@ READ_FAILURES = (
     IndexError,
     KeyError,
     EOFError,
+    SyntaxError,  # Pillow's, of a broken PNG
     struct.error,
     zlib.error,
 )
