@@ -16,6 +16,7 @@ from napari_sam2.session.session import FrameDone
 from napari_sam2.session.state import BookState
 from napari_sam2.ui.engine import (
     BookReturned,
+    Compared,
     Followed,
     FrameChanged,
     FramesChanged,
@@ -358,3 +359,19 @@ def test_clicks_on_another_movie_make_no_answer_late(late):
     answering.steps()
     *_, is_wanted, _ = dock.conductor.engine.apply.call_args.args
     assert is_wanted(2)
+
+
+def test_a_comparison_that_was_left_still_tells_of_masklets(dock_with_mocks):
+    dock = dock_with_mocks
+    dock.track_panel.compare_button.click()
+    comparing = submitted(dock)[-1]
+    happened = MagicMock()
+    dock.conductor.happened.connect(happened)
+    dock.comparing.end()
+    ready = StoreReady(dock.request(), np.zeros((8, 96, 112), np.uint16))
+    comparing.deliver(scores_on(4))
+    comparing.deliver(ready)
+    comparing.deliver(Compared(4, 1, 8, np.ones((96, 112), np.uint8)))
+    happened.assert_called_once_with(ready)
+    assert dock.conductor.tables.computed()[4].all()
+    assert dock.comparing.layer is None

@@ -252,13 +252,17 @@ class BookDesk(QObject):
         """Let the worker do something for the masklets that are shown now."""
         job = Job(
             steps,
-            deliver or partial(self._on_event, self._sitting),
+            deliver or self.hearing(),
             self.failed.emit,
             finish,
             key,
             priority,
         )
         self.worker.submit(job)
+
+    def hearing(self) -> Callable[[object], None]:
+        """Return who hears of a job's events for the masklets that are shown now."""
+        return partial(self._on_event, self._sitting)
 
     def _on_event(self, sitting: Sitting | None, event: object) -> None:
         """Tell of an event; what is to be seen waits until its masklets are shown."""

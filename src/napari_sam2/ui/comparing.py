@@ -116,9 +116,17 @@ class DirectionComparing(QObject):
         steps = partial(
             conductor.engine.compare, request, conductor.book, object_id, frame
         )
+        hear = conductor.hearing()
+
+        def on_event(event: object) -> None:
+            if not isinstance(event, Compared | DirectionsCompared):
+                hear(event)  # of masklets, whether or not somebody stopped it
+            elif job is self._job and self._is_shown(request):
+                self._on_event(event)
+
         self._job = job = Job(
             steps,
-            lambda event: self._on_event(job, event),
+            on_event,
             self._complain,
             lambda is_done: self._on_finished(job, is_done),
             priority=Priority.TRACK,
@@ -134,25 +142,21 @@ class DirectionComparing(QObject):
 
     # --- What the worker says
 
-    def _on_event(self, job: Job, event: object) -> None:
-        if job is not self._job:
-            return  # somebody stopped it
+    def _on_event(self, event: Compared | DirectionsCompared) -> None:
         if isinstance(event, Compared):
             self._row.show_progress(event.position, event.total)
             if event.difference is not None:
                 self._show(event.frame_index, event.difference)
-        elif isinstance(event, DirectionsCompared):
+        else:
             self._found = event
             self._row.show_result(event.agreement)
             self._on_book_changed()
-        else:
-            self._dock.conductor.happened.emit(event)
 
     def _on_finished(self, job: Job, is_done: bool) -> None:
         if job is self._job:
             self._job = None
-            if not is_done:
-                self._take_away()
+            if not is_done or self._found is None:
+                self._take_away()  # it failed, or another movie is shown
 
     def _on_book_changed(self, _book: object = None) -> None:
         """End a comparison that does not hold any more."""
