@@ -68,8 +68,8 @@ def follow_the_tutorial() -> None:
     me.rest()
     me.save("tutorial-doubtful.png")
     repair(me)
-    save_widget(dock.input_panel, "panel-movie.png")
-    save_widget(dock.object_panel, "panel-objects.png")
+    save_section(me, "movie", "panel-movie.png")
+    save_section(me, "objects", "panel-objects.png")
     save_widget(dock.strip, "panel-time.png")
     me.push("Q")
     process_events(MOMENT)
@@ -113,19 +113,17 @@ def repair(me: Person) -> None:
     corrected = np.array(me.labels(40))
     assert not np.array_equal(before, corrected), "the box changed nothing"
     me.save("tutorial-corrected.png")
-    for _ in range(1 + dock.track_panel.live_repair):
-        me.push("Z", "Control")
-        me.rest()
+    me.push("Z", "Control")
+    me.rest()
     np.testing.assert_array_equal(me.labels(40), before)
-    for _ in range(1 + dock.track_panel.live_repair):
-        me.push("Z", "Control", "Shift")
-        me.rest()
+    me.push("Z", "Control", "Shift")
+    me.rest()
     np.testing.assert_array_equal(me.labels(40), corrected)
-    save_widget(dock.track_panel, "panel-track.png")
+    save_section(me, "track", "panel-track.png")
     me.go_to(20)
     dock.track_panel.compare_button.click()
     me.rest()
-    save_widget(dock.track_panel, "panel-compare.png")
+    save_section(me, "track", "panel-compare.png")
     dock.track_panel.compare_row.stay_button.click()
     me.go_to(40)
     me.push("K")
@@ -337,6 +335,17 @@ def key_sheet() -> QWidget:
         for one in QApplication.topLevelWidgets()
         if isinstance(one, KeySheet) and one.isVisible()
     )
+
+
+def save_section(me: Person, name: str, picture: str) -> None:
+    """Save a section of the dock, opened for the picture if it is folded."""
+    one = me.dock.sections.sections[name]
+    was_open = one.is_open
+    one.set_open(True)
+    process_events(3 * MOMENT)
+    save_widget(one, picture)
+    one.set_open(was_open)
+    process_events(MOMENT)
 
 
 def save_widget(widget: QWidget, name: str) -> None:

@@ -1,6 +1,7 @@
 """How the dock lies on a small screen: nothing is cut, and what is folded stays so."""
 
 import pytest
+from napari.qt import get_stylesheet
 from qtpy.QtCore import QSettings, Qt
 from qtpy.QtWidgets import QPushButton, QWidget
 
@@ -25,6 +26,7 @@ def laid_out(qtbot):
 
     def show(*sections, width=400, height=500):
         owner = QWidget()
+        owner.setStyleSheet(get_stylesheet("dark"))
         owners.append(owner)
         qtbot.addWidget(owner)
         lay_out_column(owner, QWidget(), sections)
@@ -37,11 +39,11 @@ def laid_out(qtbot):
 
 
 def cut_buttons(widget):
-    """Return the texts of all buttons that are lower than they ask to be."""
+    """Return the texts of all buttons that are smaller than they ask to be."""
     return [
         one.text()
         for one in widget.findChildren(QPushButton)
-        if one.isVisible() and one.height() < one.sizeHint().height()
+        if one.isVisible() and one.size().expandedTo(one.sizeHint()) != one.size()
     ]
 
 
@@ -66,15 +68,23 @@ def test_no_button_of_track_is_cut_whatever_comes_and_goes(laid_out, qtbot, widt
         assert note.height() >= note.heightForWidth(note.width())
 
 
-def test_names_of_objects_are_not_cut(laid_out, qtbot):
+@pytest.mark.parametrize("width", [330, 400, 600])
+def test_names_of_objects_are_not_cut(laid_out, qtbot, width):
     panel = ObjectPanel()
-    laid_out(Section(panel, is_open=True))
-    panel.show_state(BookState((ObjectState(12),)))
-    qtbot.wait(20)
-    index = panel.filtered.index_of(12)
-    room = panel.view.columnWidth(index.column())
-    assert room >= panel.view.sizeHintForIndex(index).width()
-    assert cut_buttons(panel) == []
+    laid_out(Section(panel, is_open=True), width=width)
+    view = panel.view
+    for state in (
+        BookState((ObjectState(12),)),
+        BookState((ObjectState(11), ObjectState(12, parent=11))),
+    ):
+        panel.show_state(state)
+        qtbot.wait(20)
+        index = panel.filtered.index_of(12)
+        room = view.columnWidth(index.column())
+        assert room >= view.sizeHintForIndex(index).width()
+        assert cut_buttons(panel) == []
+        if width >= 400:
+            assert not view.horizontalScrollBar().isVisible()
 
 
 def test_mothers_have_a_column_once_there_is_one(qtbot):

@@ -12,7 +12,7 @@ from qtpy.QtCore import (
     Qt,
     Signal,
 )
-from qtpy.QtGui import QColor, QKeyEvent, QPainter, QPalette
+from qtpy.QtGui import QColor, QKeyEvent, QPainter, QPalette, QResizeEvent
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -29,16 +29,17 @@ ROW_HEIGHT = 22
 ICON_SIDE = 14
 BAR_HEIGHT = 3
 WIDTHS = {
-    Column.SHOWN: 22,
-    Column.LOCKED: 22,
-    Column.ID: 34,
+    Column.SHOWN: 20,
+    Column.LOCKED: 20,
+    Column.ID: 32,
     Column.PARENT: 48,
-    Column.PROMPTS: 26,
-    Column.FRAMES: 60,
-    Column.TRUST: 46,
+    Column.PROMPTS: 24,
+    Column.FRAMES: 58,
+    Column.TRUST: 42,
     Column.REVIEW: 48,
 }
-LEAST_NAME_WIDTH = 90
+LEAST_NAME_WIDTH = 80
+"""Names are never cut shorter: a dock that is too narrow scrolls the table."""
 SHOWN_ROWS = 6
 """A dock that is too low scrolls rather than squeeze the table."""
 
@@ -133,6 +134,12 @@ class ObjectView(QTableView):
     def show_mothers(self) -> None:
         """Show the column of mothers; names have its room until there is one."""
         self.setColumnHidden(Column.PARENT, False)
+        self._fit_names()
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Give names the room that is left."""
+        super().resizeEvent(event)
+        self._fit_names()
 
     def told(self) -> Told:
         """Return a context in which changes of the selection are nobody's wish."""
@@ -165,11 +172,23 @@ class ObjectView(QTableView):
             self.setColumnWidth(column, width)
         self.setColumnWidth(Column.NAME, LEAST_NAME_WIDTH)
         self.setColumnHidden(Column.PARENT, True)
-        header.setSectionResizeMode(Column.NAME, QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(Column.NAME, QHeaderView.ResizeMode.Fixed)
+        header.sectionResized.connect(self._on_column_resized)
         rows.hide()
         rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         rows.setMinimumSectionSize(ROW_HEIGHT)
         rows.setDefaultSectionSize(ROW_HEIGHT)
+
+    def _on_column_resized(self, column: int, _before: int, _after: int) -> None:
+        if column != Column.NAME:
+            self._fit_names()
+
+    def _fit_names(self) -> None:
+        viewport = self.viewport()
+        assert viewport is not None
+        others = sum(map(self.columnWidth, WIDTHS))  # hidden ones have none
+        width = max(LEAST_NAME_WIDTH, viewport.width() - others)
+        self.setColumnWidth(Column.NAME, width)
 
     @property
     def _selection(self) -> QItemSelectionModel:
