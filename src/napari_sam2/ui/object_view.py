@@ -32,13 +32,13 @@ WIDTHS = {
     Column.SHOWN: 20,
     Column.LOCKED: 20,
     Column.ID: 32,
-    Column.PARENT: 48,
+    Column.PARENT: 46,
     Column.PROMPTS: 24,
-    Column.FRAMES: 58,
-    Column.TRUST: 42,
+    Column.FRAMES: 56,
+    Column.TRUST: 40,
     Column.REVIEW: 48,
 }
-LEAST_NAME_WIDTH = 80
+LEAST_NAME_WIDTH = 86
 """Names are never cut shorter: a dock that is too narrow scrolls the table."""
 SHOWN_ROWS = 6
 """A dock that is too low scrolls rather than squeeze the table."""
