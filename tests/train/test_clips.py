@@ -14,6 +14,7 @@ from napari_sam2.train.clips import animate, choose_objects, make_clip
 from napari_sam2.train.examples import Corpus, object_table, prepare
 from napari_sam2.train.motion import (
     CropStyle,
+    elastic,
     sample_frames,
     sample_labels,
     sampling_grid,
@@ -90,6 +91,21 @@ def test_without_motion_all_frames_are_equal():
     style = CropStyle(frames=3, size=64, diameter=(12.0, 30.0), motion=0.0)
     grid = sampling_grid(example(), style, np.random.default_rng(5))
     np.testing.assert_allclose(grid[0], grid[2], atol=1e-4)
+
+
+def test_deformation_bends_more_and_leaves_the_start():
+    styles = [
+        CropStyle(4, 64, (12.0, 30.0), motion=0.5, deformation=deformation)
+        for deformation in (0.0, 1.0, 2.0)
+    ]
+    rigid, usual, lively = (
+        elastic(style, np.random.default_rng(8)) for style in styles
+    )
+    np.testing.assert_allclose(rigid, np.repeat(rigid[:1], 4, axis=0), atol=1e-5)
+    np.testing.assert_allclose(lively[0], usual[0], atol=1e-5)
+    assert np.abs(usual[3] - usual[0]).max() > 0.1
+    twice = 2 * (usual - usual[0])
+    np.testing.assert_allclose(lively - lively[0], twice, atol=1e-3)
 
 
 def test_central_object_gets_the_wanted_size():

@@ -15,7 +15,12 @@ from napari_sam2.train.config import read_config
 from napari_sam2.train.examples import UNKNOWN
 from napari_sam2.train.motion import CropStyle
 from napari_sam2.train.run import open_sources, run_training
-from napari_sam2.train.simulated import simulated_examples
+from napari_sam2.train.simulated import (
+    RESTLESS_SPEED,
+    render,
+    simulated_examples,
+    varied,
+)
 
 RECIPE = """
 model = "toy"
@@ -86,11 +91,21 @@ def test_a_missing_split_is_named(recipe):
 
 def test_simulated_movies_keep_ids_over_time():
     (example,) = simulated_examples(1, 1002)
-    assert example.levels[0].shape == (12, 224, 224, 1)
+    assert example.levels[0].shape == (16, 224, 224, 1)
     both = np.intersect1d(example.labels[0], example.labels[1])
     assert len(both) > 3
     (again,) = simulated_examples(1, 1002)
     np.testing.assert_array_equal(example.labels, again.labels)
+
+
+def test_cells_of_restless_simulated_movies_leave():
+    configs = [varied(seed) for seed in range(2000, 2040)]
+    restless = [config for config in configs if config.speed]
+    assert 10 <= len(restless) <= 30
+    fast = max(restless, key=lambda config: config.speed or 0.0)
+    assert RESTLESS_SPEED[0] < fast.speed <= RESTLESS_SPEED[1]
+    labels = render(fast).labels
+    assert len(np.setdiff1d(labels[0], labels[-1])) > 0
 
 
 def test_background_of_partly_labelled_pictures_is_unknown(recipe):

@@ -97,6 +97,7 @@ def make_batch(
         stage.absence,
         stage.reverse,
         stage.division,
+        stage.deformation,
     )
     clips = [make_clip(corpus, style, objects, random) for _ in range(crops)]
     batch = collate(clips, stage.prompts, random)

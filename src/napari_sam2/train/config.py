@@ -67,6 +67,9 @@ class Stage:
     motion
         Scales all motion; 1 moves a cell by up to about 4 % of the crop per frame. Each
         clip draws its own strength up to this.
+    deformation
+        Scales changes of shape beside ``motion``. Spread cells in phase contrast need
+        about 2: real ones lose half their shape in ten frames.
     absence
         Probability that an object of a clip vanishes or is covered on some frames.
     reverse
@@ -100,6 +103,7 @@ class Stage:
     image_objects: int = 8
     diameter: tuple[float, float] = (12.0, 56.0)
     motion: float = 1.0
+    deformation: float = 1.0
     absence: float = 0.3
     reverse: float = 0.5
     division: float = 0.0

@@ -29,6 +29,8 @@ class CropStyle:
         Probability that a clip runs backwards.
     division
         Probability that a followed object divides.
+    deformation
+        Elastic change of shape in parts of what ``motion`` says.
     """
 
     frames: int
@@ -38,6 +40,7 @@ class CropStyle:
     absence: float = 0.0
     reverse: float = 0.0
     division: float = 0.0
+    deformation: float = 1.0
 
 
 def sampling_grid(
@@ -82,7 +85,8 @@ def elastic(style: CropStyle, random: np.random.Generator) -> np.ndarray:
     fine as cells, so that neighbours move apart.
     """
     cells = int(random.integers(3, 9))
-    strength = style.motion * style.size * random.uniform(0.0, 0.022) * 6 / (cells + 2)
+    liveliness = style.motion * style.deformation * random.uniform(0.0, 0.022)
+    strength = liveliness * style.size * 6 / (cells + 2)
     shape = (cells, cells, 2)
     velocity = random.normal(0, strength, shape)
     walk = [np.zeros(shape)]

@@ -10,11 +10,14 @@ from napari_sam2.synthetic.config import PRESETS, Kind, MovieConfig
 from napari_sam2.synthetic.movie import SimulatedMovie
 from napari_sam2.train.examples import Example, prepare
 
-FRAMES = 12
+FRAMES = 16
 SIDE = 224
 INVERT: dict[Kind, float] = {"nuclei": 0.15, "phase": 0.15, "bacteria": 0.0}
 """How often contrast is inverted. Bright bacteria are kept out of all training: they
 are what fine-tuning is measured on (``benchmarks/fine_tuning.py``)."""
+RESTLESS = 0.5
+"""Share of the movies whose cells are so fast that some leave the picture."""
+RESTLESS_SPEED = (2.0, 6.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +44,7 @@ def varied(seed: int) -> MovieConfig:
     """Return a movie of its own for every seed; the kinds take turns."""
     random = np.random.default_rng((seed, 77))
     base = list(PRESETS.values())[seed % len(PRESETS)]
-    return replace(
+    movie = replace(
         base,
         seed=seed,
         frame_count=FRAMES,
@@ -55,6 +58,10 @@ def varied(seed: int) -> MovieConfig:
         blur=float(random.uniform(0.6, 2.0)),
         noise=float(random.uniform(0.3, 1.8)),
     )
+    # Last, so that all else of a seed's movie is what it was without restless ones.
+    if random.random() < RESTLESS:
+        movie = replace(movie, speed=float(random.uniform(*RESTLESS_SPEED)))
+    return movie
 
 
 def render(config: MovieConfig) -> SimulatedFrames:
