@@ -8,7 +8,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_sam2.train.appearance import add_shot_noise, mix_channels, vary
+from napari_sam2.train.appearance import (
+    add_shot_noise,
+    flicker,
+    mix_channels,
+    vary,
+)
 
 
 def test_bright_pixels_have_more_shot_noise():
@@ -31,6 +36,14 @@ def test_mixed_channels_keep_grey_and_stay_in_range():
     mixed = mix_channels(red, random)
     assert (mixed[:, 1] > 0).all()
     assert float(mixed.max()) <= 1
+
+
+def test_flicker_is_smooth_in_space_and_changes_over_time():
+    added = flicker(12, 128, np.random.default_rng(2))
+    assert added.shape == (12, 1, 128, 128)
+    beside = (added[..., 1:] - added[..., :-1]).std()
+    later = (added[1:] - added[:-1]).std()
+    assert 3 * float(beside) < float(later) < 0.2
 
 
 @settings(deadline=None, max_examples=30)

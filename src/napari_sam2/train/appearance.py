@@ -11,7 +11,9 @@ IMAGE_STD = (0.229, 0.224, 0.225)
 
 MIXING = 0.1
 SHOT_NOISE = 0.15
-"""Shares of the clips whose channels are mixed, and that have few photons."""
+FLICKER = 0.4
+"""Shares of the clips whose channels are mixed, that have few photons, and that
+flicker."""
 
 
 def vary(
@@ -47,13 +49,20 @@ def vary(
     gain = 1.0 + np.cumsum(random.normal(0, 0.02, count))
     frames = (frames - 0.5) * contrast + 0.5 + offset
     frames = frames * torch.from_numpy(gain).float().view(-1, 1, 1, 1)
+    if count > 1 and random.random() < FLICKER:
+        frames = frames + flicker(count, size, random)
+    return _disturb(frames, random).clamp(0, 1)
+
+
+def _disturb(frames: torch.Tensor, random: np.random.Generator) -> torch.Tensor:
+    """Blur some clips, and add the noise of a camera."""
     if random.random() < 0.2:
         frames = blur(frames, random.uniform(0.4, 1.6))
     if random.random() < 0.5:
         frames = add_noise(frames, random.uniform(0.0, 0.05), random)
     if random.random() < SHOT_NOISE:
         frames = add_shot_noise(frames, random)
-    return frames.clamp(0, 1)
+    return frames
 
 
 def mix_channels(frames: torch.Tensor, random: np.random.Generator) -> torch.Tensor:
@@ -77,6 +86,21 @@ def illumination(size: int, random: np.random.Generator) -> torch.Tensor:
     lattice = torch.from_numpy(1.0 + random.normal(0, 0.18, (1, 1, 3, 3))).float()
     return functional.interpolate(
         lattice, size=(size, size), mode="bicubic", align_corners=True
+    )
+
+
+def flicker(count: int, size: int, random: np.random.Generator) -> torch.Tensor:
+    """Return ``(T, 1, S, S)`` to add: patches of a cell's size brighten and darken.
+
+    A picture in motion carries its texture along; living cells do not.
+    """
+    side = int(random.integers(5, 14))
+    strength = random.uniform(0.01, 0.06)
+    steps = random.normal(0, strength, (count, 1, side, side))
+    for frame in range(1, count):
+        steps[frame] += 0.7 * steps[frame - 1]
+    return functional.interpolate(
+        torch.from_numpy(steps).float(), size=(size, size), mode="bicubic"
     )
 
 
