@@ -96,6 +96,21 @@ def test_chosen_objects_teach_wherever_they_were_tracked(store, layer):
     assert read.trusted == {2: FrameSet.of([1, 3]), 5: FrameSet.between(0, 4)}
 
 
+def test_frames_that_nobody_tracked_teach_nothing_though_locked(store, layer):
+    document = store.read_session()
+    first, second = document.book.objects
+    locked = replace(first, locked=FrameSet.between(0, FRAMES - 1))
+    book = BookState((locked, second))
+    store.save_session(document.model_copy(update={"book": book}))
+    read = read_vouched(MaskletSession(store.path, array=layer))
+    assert read.trusted == {2: FrameSet.between(0, FRAMES - 2)}
+
+
+def test_labels_are_never_taken_for_the_movie(store):
+    with pytest.raises(InputError, match="labels and no image"):
+        read_vouched(MaskletSession(store.path))
+
+
 def test_what_cannot_be_used_is_named(store, layer):
     with pytest.raises(InputError, match="no object 7"):
         read_vouched(MaskletSession(store.path, (7,), layer))

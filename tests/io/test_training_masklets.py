@@ -12,7 +12,7 @@ from napari_sam2.errors import InputError
 from napari_sam2.interfaces import FrameResult, ObjectScores
 from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
 from napari_sam2.io.provenance import Provenance
-from napari_sam2.io.session_document import SessionDocument
+from napari_sam2.io.session_document import InputMapping, SessionDocument
 from napari_sam2.io.training_masklets import MaskletChoice, read_masklets
 from napari_sam2.io.training_sources import TrainingSource, read_source
 from napari_sam2.prompts import FramePrompt, PointPrompt, PromptedObject
@@ -96,10 +96,46 @@ def test_only_what_was_locked_or_reviewed_teaches(store, movie):
     first, second = read_masklets(store.path, movie, choice=MaskletChoice("locked"))
     assert (first.name, second.name) == ("cells.zarr 0-1", "cells.zarr 4-4")
     assert set(np.unique(first.labels)) == {0, 2}
+
+
+def test_masklets_trusted_on_other_frames_come_apart(store, movie):
+    """Object 5 is reviewed on frame 1 only: it must not look absent on the others."""
+    first, second = store.read_session().book.objects
+    states = (
+        replace(first, locked=FrameSet.of([0, 1, 4])),
+        replace(second, reviewed=FrameSet.of([1])),
+    )
+    store.save_session(SessionDocument(book=BookState(states)))
     source = TrainingSource("masklets", store.path, movie, trust="reviewed")
-    first, _ = read_source(source)
-    assert set(np.unique(first.labels[0])) == {0, 2}
-    assert set(np.unique(first.labels[1])) == {0, 2, 5}
+    found = [(one.name, {*np.unique(one.labels)} - {0}) for one in read_source(source)]
+    assert found == [
+        ("cells.zarr 0-1", {2}),
+        ("cells.zarr 4-4", {2}),
+        ("cells.zarr 1-1", {5}),
+    ]
+
+
+def test_frames_that_nobody_tracked_teach_nothing_though_locked(store, movie):
+    states = [
+        replace(state, locked=FrameSet.between(0, FRAMES - 1))
+        for state in store.read_session().book.objects
+    ]
+    store.save_session(SessionDocument(book=BookState(tuple(states))))
+    (clip,) = read_masklets(store.path, movie, choice=MaskletChoice("locked"))
+    assert clip.name == "cells.zarr 0-4"
+
+
+def test_labels_are_never_taken_for_the_movie(store):
+    with pytest.raises(InputError, match="labels and no image"):
+        list(read_masklets(store.path))
+
+
+def test_the_movie_that_the_session_names_is_read(store, movie):
+    document = store.read_session()
+    image = InputMapping(source=str(movie), axes="TYX", frame_axis="T")
+    store.save_session(document.model_copy(update={"image": image}))
+    (clip,) = read_masklets(store.path)
+    np.testing.assert_array_equal(clip.frames[3, ..., 0] > 100, labels_of(3) > 0)
 
 
 def test_nothing_trusted_is_refused(store, movie):

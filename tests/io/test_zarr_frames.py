@@ -99,6 +99,14 @@ def test_a_group_around_one_array_is_that_array(tmp_path, movie):
     np.testing.assert_array_equal(raw_frames(tmp_path / "cells.zarr"), movie)
 
 
+def test_labels_without_an_image_are_no_movie(tmp_path, movie):
+    group = zarr.open_group(tmp_path / "cells.zarr", mode="w")
+    group.create_group("labels").create_array("cells", data=movie)
+    with pytest.raises(InputError, match="labels and no image"):
+        open_frames(tmp_path / "cells.zarr")
+    np.testing.assert_array_equal(raw_frames(tmp_path / "cells.zarr/labels"), movie)
+
+
 def test_a_group_of_several_asks_for_one(tmp_path, movie):
     group = zarr.open_group(tmp_path / "cells.zarr", mode="w")
     group.create_array("nuclei", data=movie)

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from napari_sam2.errors import InputError
-from napari_sam2.interfaces import FrameSource
-from napari_sam2.io.frame_sources import open_frames
 from napari_sam2.io.ome_zarr_labels import DEFAULT_NAME, OmeZarrLabelStore
-from napari_sam2.io.session_document import InputMapping, SessionDocument
+from napari_sam2.io.session_document import SessionDocument
+from napari_sam2.io.tracked_movie import open_movie, tracked_frames
 from napari_sam2.io.training_images import LabelledImage
 from napari_sam2.io.training_sources import shrunk
 from napari_sam2.session.frame_set import FrameSet
+from napari_sam2.session.state import ObjectState
 
 MOST_FRAMES = 96
 """Frames of a movie that are read: they stay in memory."""
@@ -103,9 +103,9 @@ def read_vouched(session: MaskletSession, *, max_side: int = 0) -> VouchedMaskle
             f"{session.folder}: no masklet has locked or reviewed frames: lock or "
             "review what is right, or choose objects"
         )
-    source = _open_movie(session, document.image)
+    given = session.image if session.array is None else session.array
+    source = open_movie(store, document.image, given)
     try:
-        _check_fits(source, store, session.folder)
         numbers = spread(sorted(frames))
         pixels = np.stack([source.read(frame) for frame in numbers])
     finally:
@@ -127,14 +127,6 @@ def read_vouched(session: MaskletSession, *, max_side: int = 0) -> VouchedMaskle
             for one, kept in trusted.items()
         },
     )
-
-
-def tracked_frames(store: OmeZarrLabelStore) -> dict[int, FrameSet]:
-    """Return object → frames that it was followed to."""
-    known = ~np.isnan(store.read_score_table("object_score"))
-    known &= store.whole_frames[:, None]
-    columns = zip(store.object_ids, known.T, strict=True)
-    return {one: FrameSet.of(np.flatnonzero(at).tolist()) for one, at in columns}
 
 
 def trusted_frames(
@@ -160,7 +152,7 @@ def trusted_frames(
     """
     book = document.book
     if objects is None:
-        found = {one.object_id: one.locked | one.reviewed for one in book.objects}
+        found = {one.object_id: _vouched(one, tracked) for one in book.objects}
         return {one: frames for one, frames in found.items() if frames}
     chosen = {}
     for one in objects:
@@ -169,8 +161,13 @@ def trusted_frames(
             raise InputError(f"there is no object {one}: the session has {known}")
         state = book[one]
         followed = tracked.get(one, FrameSet()) - state.stale
-        chosen[one] = (state.locked | state.reviewed) or followed
+        chosen[one] = _vouched(state, tracked) or followed
     return chosen
+
+
+def _vouched(state: ObjectState, tracked: Mapping[int, FrameSet]) -> FrameSet:
+    # Whole movies get locked: where nobody looked for the object, it is not absent.
+    return (state.locked | state.reviewed) & tracked.get(state.object_id, FrameSet())
 
 
 def spread(frames: Sequence[int]) -> list[int]:
@@ -180,34 +177,3 @@ def spread(frames: Sequence[int]) -> list[int]:
     blocks = [frames[at : at + BLOCK] for at in range(0, len(frames), BLOCK)]
     chosen = np.linspace(0, len(blocks) - 1, MOST_FRAMES // BLOCK).round().astype(int)
     return [frame for index in chosen for frame in blocks[index]]
-
-
-def _open_movie(session: MaskletSession, said: InputMapping) -> FrameSource:
-    """Open the movie as it was tracked: same axes, channels and contrast."""
-    if session.array is None and session.image is None and said.source is None:
-        return open_frames(session.folder, mapping=said.intensity)
-    movie: Any = session.array
-    if movie is None:
-        movie = session.image or said.source
-    channels: Sequence[int] | int | None = list(said.channels) or said.fixed.get("C")
-    return open_frames(
-        movie,
-        axes=said.axes,
-        t=said.fixed.get("T"),
-        z=said.fixed.get("Z"),
-        channels=channels,
-        mapping=said.intensity,
-        name=said.layer or "the movie",
-    )
-
-
-def _check_fits(source: FrameSource, store: OmeZarrLabelStore, folder: Path) -> None:
-    if (source.frame_count, source.frame_shape) != (
-        store.frame_count,
-        store.frame_shape,
-    ):
-        raise InputError(
-            f"the movie has {source.frame_count} frames of {source.frame_shape}, but "
-            f"the masklets in {folder} {store.frame_count} of {store.frame_shape}: "
-            "give the movie that was tracked"
-        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -10,8 +10,9 @@ from typing import Literal
 import numpy as np
 
 from napari_sam2.errors import InputError
-from napari_sam2.io.frame_sources import StackFrames, open_frames
+from napari_sam2.interfaces import FrameSource
 from napari_sam2.io.ome_zarr_labels import DEFAULT_NAME, OmeZarrLabelStore
+from napari_sam2.io.tracked_movie import open_movie, tracked_frames
 from napari_sam2.io.training_images import LabelledImage
 from napari_sam2.session.frame_set import FrameSet
 from napari_sam2.session.state import ObjectState
@@ -43,14 +44,18 @@ def read_masklets(
     name: str = DEFAULT_NAME,
     choice: MaskletChoice | None = None,
 ) -> Iterator[LabelledImage]:
-    """Read the runs of consecutive frames on which a chosen masklet is trusted.
+    """Read the runs of consecutive frames on which chosen masklets are trusted.
+
+    Masklets that are trusted on the same frames come together, others apart: in every
+    image a masklet is trusted on all frames, and where it is not seen it is absent.
 
     Parameters
     ----------
     path
         OME-Zarr folder with the labels.
     image
-        The movie; by default the image of the same OME-Zarr.
+        The movie; by default the one that the session names or, if it names none, the
+        image of the same OME-Zarr.
     name
         Of the label group.
     choice
@@ -59,70 +64,76 @@ def read_masklets(
     Yields
     ------
     LabelledImage
-        Named after the store and its frames. Masklets that are not trusted on a frame
-        are left out of it, so that background there may be an object.
+        Named after the store and its frames. Masklets that are not trusted are left
+        out, so that background may be an object.
 
     Raises
     ------
     InputError
-        If no frame is trusted, or movie and labels differ in shape.
+        If no frame is trusted, or the movie is not found or has another shape.
     OutputError
         If there are no labels of that name.
     """
     choice = choice or MaskletChoice()
     store = OmeZarrLabelStore.open(path, name, "r")
     trusted = _trusted_frames(store, choice)
-    frames = FrameSet.of(frame for kept in trusted.values() for frame in kept)
-    if not frames:
+    alike: dict[FrameSet, list[int]] = {}
+    for object_id, frames in trusted.items():
+        if frames:
+            alike.setdefault(frames, []).append(object_id)
+    if not alike:
         raise InputError(
             f"{path}/labels/{name}: no {_adjective(choice)}masklet to learn from"
         )
-    source = open_frames(image or path)
+    source = open_movie(store, store.read_session().image, image)
     try:
-        _check_fits(source, store, f"{image or path}")
-        for first, stop in frames.runs:
-            run = range(first, stop)
-            pixels = np.stack([source.read(frame) for frame in run])
-            labels = [_kept(store.read_labels(f), f, trusted) for f in run]
-            title = f"{Path(path).name} {first}-{stop - 1}"
-            grey = bool((pixels == pixels[..., :1]).all())
-            shown = pixels[..., :1] if grey else pixels
-            yield LabelledImage(title, shown, np.stack(labels), is_complete=False)
+        for frames, ids in alike.items():
+            for first, stop in frames.runs:
+                yield _run(source, store, range(first, stop), ids)
     finally:
         source.close()
 
 
-def _check_fits(source: StackFrames, store: OmeZarrLabelStore, movie: str) -> None:
-    if (source.frame_count, source.frame_shape) != (
-        store.frame_count,
-        store.frame_shape,
-    ):
-        raise InputError(
-            f"{movie}: {source.frame_count} frames of {source.frame_shape}, but "
-            f"{store.path}/labels/{store.name} has {store.frame_count} of "
-            f"{store.frame_shape}; give the movie that was tracked"
-        )
+def _run(
+    source: FrameSource, store: OmeZarrLabelStore, frames: range, ids: Sequence[int]
+) -> LabelledImage:
+    """Read neighbouring frames, and on them some masklets."""
+    pixels = np.stack([source.read(frame) for frame in frames])
+    labels = np.stack([store.read_labels(frame) for frame in frames])
+    kept = np.where(np.isin(labels, ids), labels, 0).astype(np.int32)
+    title = f"{Path(store.path).name} {frames[0]}-{frames[-1]}"
+    grey = bool((pixels == pixels[..., :1]).all())
+    shown = pixels[..., :1] if grey else pixels
+    return LabelledImage(title, shown, kept, is_complete=False)
 
 
 def _trusted_frames(
     store: OmeZarrLabelStore, choice: MaskletChoice
 ) -> dict[int, FrameSet]:
     """Return object → frames on which its mask is taken as true."""
-    ids = store.object_ids if choice.objects is None else choice.objects
-    if choice.trust == "all":
-        tracked = FrameSet.of(np.flatnonzero(store.whole_frames).tolist())
-        return dict.fromkeys(ids, tracked)
     book = store.read_session().book
-    return {i: _verified(book[i], choice.trust) for i in ids if i in book}
+    ids = store.object_ids if choice.objects is None else choice.objects
+    tracked = tracked_frames(store)
+    trusted = {}
+    for object_id in ids:
+        frames = tracked.get(object_id, FrameSet())
+        if object_id in book:
+            frames = frames & _verified(book[object_id], frames, choice.trust)
+        elif choice.trust != "all":
+            continue
+        trusted[object_id] = frames
+    return trusted
 
 
-def _verified(state: ObjectState, trust: Trust) -> FrameSet:
-    return state.locked if trust == "locked" else state.locked | state.reviewed
-
-
-def _kept(labels: np.ndarray, frame: int, trusted: dict[int, FrameSet]) -> np.ndarray:
-    ids = [object_id for object_id, frames in trusted.items() if frame in frames]
-    return np.where(np.isin(labels, ids), labels, 0).astype(np.int32)
+def _verified(state: ObjectState, tracked: FrameSet, trust: Trust) -> FrameSet:
+    """Return the frames on which a person, or tracking, stands for an object."""
+    match trust:
+        case "locked":
+            return state.locked
+        case "reviewed":
+            return state.locked | state.reviewed
+        case _:
+            return tracked - state.stale
 
 
 def _adjective(choice: MaskletChoice) -> str:

@@ -104,6 +104,11 @@ def _open_group(group: zarr.Group, path: Path) -> ArrayStack:
             f"{path} is a plate; name one field of it, for example {path}/A/1/0"
         )
     members = sorted(name for name, _ in group.members())
+    if members == ["labels"] and isinstance(group["labels"], zarr.Group):
+        raise InputError(
+            f"{path} holds labels and no image: give the movie that they were made of, "
+            f"or name the labels ({path}/labels/…)"
+        )
     if len(members) == 1 or (members == ["0", "OME"]):
         return open_zarr(path / members[0])
     listed = ", ".join(members) or "nothing"
