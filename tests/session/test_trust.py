@@ -57,6 +57,15 @@ def test_a_jump_of_area_or_place_is_seen_from_both_sides():
     assert np.flatnonzero(feature("motion until", jump)[:, 0]).tolist() == [1]
 
 
+def test_a_movie_of_more_pixels_is_trusted_alike():
+    """The same cells at four times the resolution; areas once counted in pixels."""
+    random = np.random.default_rng(4)
+    area, y, x = random.uniform(200, 400, (3, 5, 2))
+    small = scores(area=area, y=y, x=x)
+    large = scores(area=16 * area, y=4 * y, x=4 * x)
+    np.testing.assert_allclose(trust_features(small), trust_features(large))
+
+
 def test_of_an_absent_object_only_the_certainty_counts():
     absent = scores(
         objects=1, object_score=np.full((5, 1), -4.0), area=np.zeros((5, 1))

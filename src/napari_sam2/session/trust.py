@@ -28,8 +28,8 @@ FEATURES = (
     "change of area until",
     "motion since",
     "motion until",
-    "area",
 )
+"""All are free of the frame's scale: a movie of more pixels is trusted alike."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,7 +81,6 @@ def trust_features(scores: FrameScores) -> np.ndarray:
         np.concatenate([growth, still]),
         np.concatenate([still, moved]),
         np.concatenate([moved, still]),
-        np.log(area),
     ]
     for part in parts[2:]:
         part[absent] = 0.0
