@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,20 +11,22 @@ import torch
 
 from napari_sam2.errors import InputError
 from napari_sam2.model.checkpoint import build_model, load_model, save_model
+from napari_sam2.model.config import CONFIGS
 from napari_sam2.model.notes import read_notes
 from napari_sam2.session.frame_set import FrameSet
 from napari_sam2.train import fine_tuning_run
 from napari_sam2.train.examples import prepare
 from napari_sam2.train.fine_tuning import fine_tune
 from napari_sam2.train.fine_tuning_blend import Scored, best_blend, blended
+from napari_sam2.train.fine_tuning_card import base_title
 from napari_sam2.train.fine_tuning_movie import (
     TaughtMovie,
     check_enough,
     examples_of,
     parted,
 )
-from napari_sam2.train.fine_tuning_plan import FineTuneSettings
-from napari_sam2.train.fine_tuning_run import rate_share
+from napari_sam2.train.fine_tuning_plan import FineTuneSettings, plan_training
+from napari_sam2.train.fine_tuning_run import FineTuneRun, rate_share
 from napari_sam2.train.fine_tuning_score import held_out_score
 
 FRAMES, SIDE = 12, 64
@@ -208,6 +211,49 @@ def test_falling_scores_end_it_early(base, monkeypatch):
     assert result.steps == 10  # the best at step 2, then four that are worse
 
 
+@pytest.mark.parametrize("learns", ["everything", "low_rank"])
+def test_the_best_moment_stays_as_it_was(base, monkeypatch, learns):
+    scored_like(monkeypatch, 0.4, 0.6, 0.5)
+    settings = replace(SETTINGS, learns=learns, learning_rate=0.01)
+    run = FineTuneRun(str(base), load_model(base), [discs()], settings)
+    run.measure_base()
+    run.advance(0.5)
+    assert run.check() == 0.6
+    best = {name: tensor.clone() for name, tensor in run.best.state_dict().items()}
+    run.advance(0.5)
+    assert run.check() == 0.5
+    kept = run.best.state_dict()
+    assert [name for name in best if not torch.equal(best[name], kept[name])] == []
+
+
+@pytest.mark.parametrize("name", ["loss", "norm"])
+@pytest.mark.parametrize("broken_step", [1, 3])
+def test_a_loss_that_is_no_number_ends_it_with_the_best_before(
+    base, folder, monkeypatch, name, broken_step
+):
+    train_step = fine_tuning_run.train_step
+
+    def breaking(config, state, *others):
+        values = train_step(config, state, *others)
+        if state.step < broken_step:
+            return values
+        for parameter in state.average.parameters():
+            parameter.fill_(np.nan)
+        return {**values, name: np.nan}
+
+    monkeypatch.setattr(fine_tuning_run, "train_step", breaking)
+    scored_like(monkeypatch, 0.4, 0.6)
+    settings = replace(SETTINGS, steps=12)
+    progress, result = finished(fine_tune(str(base), [discs()], settings))
+    assert result.steps == broken_step
+    assert f"step {broken_step} is no number" in result.sentence
+    assert all(np.isfinite(one.loss) for one in progress if one.loss is not None)
+    assert result.is_better == (broken_step > 1) == folder.exists()
+    if result.is_better:
+        tensors = load_model(result.path).state_dict().values()
+        assert all(torch.isfinite(tensor).all() for tensor in tensors)
+
+
 def test_equal_seeds_give_equal_weights(base, monkeypatch):
     scored_like(monkeypatch, 0.4, 0.6)
     paths = []
@@ -256,6 +302,30 @@ def test_the_score_is_that_of_the_tracker(base):
     assert 0.0 <= held_out_score(model, [movie]) <= 1.0
     one_frame = movie.part(3, 4)
     assert 0.0 <= held_out_score(model, [one_frame]) <= 1.0
+
+
+@pytest.mark.parametrize("name", ["toy", "nano", "sam2.1_tiny"])
+@pytest.mark.parametrize("diameter", [0.01, 0.2, 0.45, 0.85, 1.1])
+def test_objects_of_every_size_have_a_range_of_sizes(name, diameter):
+    model = SimpleNamespace(config=CONFIGS[name])
+    (stage,) = plan_training(model, name, diameter, SETTINGS, "cpu").stages
+    low, high = stage.diameter
+    assert 0 < low <= high < 0.7 * stage.size
+
+
+@pytest.mark.parametrize(
+    ("base", "title"),
+    [
+        ("sam2.1_tiny", "sam2.1_tiny"),
+        ("nano", "nano"),
+        ("cells-1.2", "cells-1.2"),
+        ("own/cells.v2.safetensors", "cells.v2"),
+        ("files/sam2.1_hiera_tiny.pt", "sam2.1_hiera_tiny"),
+        ("files/old.pth", "old"),
+    ],
+)
+def test_a_base_is_called_by_its_whole_name(base, title):
+    assert base_title(base) == title
 
 
 def test_of_blends_that_forget_little_the_best_is_kept(base):

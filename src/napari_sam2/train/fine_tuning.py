@@ -114,7 +114,8 @@ def fine_tune(
     model, after, blend = run.finish()
     _check_unchanged(weights, sha256)
     origin = base, weights, sha256, settings
-    training = Training(*origin, run.before, after, blend, run.step, clock.seconds)
+    took = run.step, clock.seconds, run.is_broken
+    training = Training(*origin, run.before, after, blend, *took)
     if after.held_out < run.before.held_out + MARGIN:
         return _result(training, None, "")
     return _result(training, path, write_model(model, path, training, movies))
@@ -130,6 +131,8 @@ def _training(
 ) -> Generator[FineTuneProgress, None, None]:
     while clock.done(run.step) < 1.0 and not run.is_falling and not is_stopped():
         loss = run.advance(clock.done(run.step))
+        if run.is_broken:
+            return
         held_out = None
         if clock.is_check_due(run.step):
             began = time.monotonic()
@@ -164,15 +167,20 @@ def _result(training: Training, path: Path | None, card: str) -> FineTuneResult:
 def _sentence(training: Training, *, is_better: bool) -> str:
     before, after = training.before.held_out, training.after.held_out
     base = base_title(training.base)
+    broken = f"The loss or gradient of step {training.steps} is no number"
     if is_better:
+        ended = f" {broken}: it ended there, and the best before is kept."
         return (
             f"{training.settings.name}: J on the held-out frames {before:.3f} → "
-            f"{after:.3f}."
+            f"{after:.3f}.{ended if training.is_broken else ''}"
         )
     if not training.steps:
         return "There was no time for a single step: give more minutes."
+    advice = "More masklets, or more minutes, may help."
+    if training.is_broken:
+        advice = f"{broken}, so it ended there: start again, or from another base."
     return (
         f"Nothing better than {base} was found in {training.steps} steps (J on the "
         f"held-out frames {before:.3f} → {after:.3f}): go on with {base}, and no file "
-        "was added. More masklets, or more minutes, may help."
+        f"was added. {advice}"
     )

@@ -11,7 +11,11 @@ from pathlib import Path
 import torch
 
 from napari_sam2.errors import OutputError
-from napari_sam2.model.checkpoint import save_model
+from napari_sam2.model.checkpoint import (
+    PICKLE_SUFFIXES,
+    SAFETENSORS_SUFFIX,
+    save_model,
+)
 from napari_sam2.model.notes import TRUST_NOTE, read_notes
 from napari_sam2.model.own_models import (
     AFTER_NOTE,
@@ -81,6 +85,8 @@ class Training:
         Part of the way from the base to the trained weights.
     steps, seconds
         What it took.
+    is_broken
+        Whether its last step gave no number, which ended it.
     """
 
     base: str
@@ -92,6 +98,7 @@ class Training:
     blend: float
     steps: int
     seconds: float
+    is_broken: bool = False
 
 
 def write_model(
@@ -154,7 +161,9 @@ def card_of(training: Training, movies: Sequence[TaughtMovie]) -> str:
 
 def base_title(base: str) -> str:
     """Return what people call a base: its name, or that of its file."""
-    return Path(base).stem if Path(base).suffix else base
+    path = Path(base)
+    is_file = path.suffix in (*PICKLE_SUFFIXES, SAFETENSORS_SUFFIX)
+    return path.stem if is_file else base
 
 
 def _line(movie: TaughtMovie) -> str:

@@ -85,7 +85,7 @@ def plan_training(
         Its name or path.
     diameter
         Of the objects, in parts of the frame's sides: crops show them as large as the
-        tracker sees them, a little smaller and larger.
+        tracker sees them, a little smaller and larger, but at most 60 % of the crop.
     settings
         What the person decided.
     device
@@ -98,6 +98,7 @@ def plan_training(
     side = model.config.image_size
     seen = max(diameter * side, 6.0)
     size = crop_size(side)
+    largest = min(1.4 * seen, 0.6 * size)
     stage = Stage(
         "fine-tuning",
         ENDLESS,
@@ -108,7 +109,7 @@ def plan_training(
         objects=4,
         image_crops=3,
         image_objects=5,
-        diameter=(0.75 * seen, min(1.4 * seen, 0.6 * size)),
+        diameter=(min(0.75 * seen, largest), largest),
         motion=0.5,
         learning_rate=settings.learning_rate,
         dense=0.0,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -41,6 +43,9 @@ PATIENCE, FALL = 4, 0.03
 
 class FineTuneRun:
     """Trains a copy of a network and keeps the best average of its weights.
+
+    Once a loss or its gradient is no number, ``is_broken``: no weight is one any more,
+    and only the best before counts.
 
     Parameters
     ----------
@@ -83,6 +88,7 @@ class FineTuneRun:
         ]
         self.before = Scored(0.0, 0.0)
         self.best: Sam2 | None = None
+        self.is_broken = False
         self._best_score = self._last_score = 0.0
         self._last_check = self._worse = 0
 
@@ -122,6 +128,8 @@ class FineTuneRun:
             corpus = self.rehearsed
         config = replace(self.config, stages=(stage,))
         values = train_step(config, self.state, corpus, self.training_pass)
+        numbers = (values["loss"], values["norm"])
+        self.is_broken = not all(map(math.isfinite, numbers))
         self._pull(self.settings.pull * share)
         return float(values["loss"])
 
@@ -132,7 +140,10 @@ class FineTuneRun:
         self._last_check, self._last_score = self.step, score
         self._worse += 1
         if score > self._best_score:
-            self.best, self._best_score, self._worse = current, score, 0
+            # Without corrections it is the average itself, which goes on changing.
+            is_live = current is self.state.average
+            self.best = copy.deepcopy(current) if is_live else current
+            self._best_score, self._worse = score, 0
         return score
 
     def finish(self) -> tuple[Sam2, Scored, float]:
@@ -140,7 +151,7 @@ class FineTuneRun:
 
         The base itself, if nothing was better.
         """
-        if self.step > self._last_check:
+        if self.step > self._last_check and not self.is_broken:
             self.check()
         if self.best is None:
             return self.model, self.before, 0.0
