@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt, QThreadPool
+from qtpy.QtGui import QTextDocument
 
 from napari_sam2.interfaces import FrameResult, ObjectScores
 from napari_sam2.io.ome_zarr_labels import DEFAULT_NAME, OmeZarrLabelStore
@@ -208,6 +210,42 @@ def test_a_session_without_an_open_layer_is_chosen_by_its_folder(
     assert "discs.zarr" in dock.taught.note.text()
 
 
+def test_a_base_chosen_by_hand_stays_until_another_session_is_listed(
+    open_train, qtbot, session, toy, monkeypatch
+):
+    _, dock = open_train()
+    dock.base_combo.setCurrentIndex(dock.base_combo.findData(toy))
+    dock.taught.refresh_button.click()
+    idle(qtbot, dock)
+    assert dock.base_combo.currentData() == toy
+    other = shutil.copytree(session, session.with_name("other.zarr"))
+    monkeypatch.setattr(
+        "napari_sam2.ui.train_panel.QFileDialog.getExistingDirectory",
+        lambda *_: str(other),
+    )
+    dock.taught.folder_button.click()
+    idle(qtbot, dock)
+    assert dock.base_combo.currentData() == "nano"
+
+
+def test_own_models_show_their_whole_card(qtbot, tmp_path):
+    combo = ModelCombo()
+    qtbot.addWidget(combo)
+    rods, cells = (
+        OwnModel(name, tmp_path / f"{name}.safetensors", "nano", f"about {name}")
+        for name in ("rods", "cells")
+    )
+    card = "# rods\n\n| J < 1 & J > 0 |\n| 0.4 → 0.6 |"
+    rods.path.with_suffix(".md").write_text(card, encoding="utf-8")
+    cells.path.with_suffix(".md").write_bytes(b"\xff no UTF-8")
+    combo.show_own_models([cells, rods])
+    for model, shown in ((rods, card), (cells, "about cells")):
+        index = combo.findData(str(model.path))
+        tip = QTextDocument()
+        tip.setHtml(combo.itemData(index, Qt.ItemDataRole.ToolTipRole))
+        assert tip.toPlainText() == shown
+
+
 def test_own_models_come_and_go_in_the_list(qtbot, tmp_path):
     combo = ModelCombo()
     qtbot.addWidget(combo)
@@ -221,7 +259,7 @@ def test_own_models_come_and_go_in_the_list(qtbot, tmp_path):
     texts = [combo.itemText(index) for index in range(combo.count())]
     assert texts[-3:] == ["cells", "rods", "Own file …"]
     index = combo.findData(str(rods.path))
-    assert combo.itemData(index, Qt.ItemDataRole.ToolTipRole) == "about rods"
+    assert "about rods" in combo.itemData(index, Qt.ItemDataRole.ToolTipRole)
     combo.setCurrentIndex(index)
     combo.show_own_models([cells])
     assert combo.currentData() == str(rods.path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 
 from qtpy.QtCore import Qt, Signal
@@ -54,5 +55,24 @@ class ModelCombo(QComboBox):
                 self.insertItem(index, model.name, str(model.path))
             self.setItemText(index, model.name)
             self.setItemData(index, True, IS_OWN)
-            self.setItemData(index, model.summary, Qt.ItemDataRole.ToolTipRole)
+            tip = card_tip(_card(model))
+            self.setItemData(index, tip, Qt.ItemDataRole.ToolTipRole)
         self.blockSignals(before)
+
+
+def card_tip(card: str) -> str:
+    """Return a tooltip that shows a card as it is written.
+
+    Qt wraps long lines in rich text only.
+
+    >>> card_tip("J < 1")
+    '<p style="white-space: pre-wrap">J &lt; 1</p>'
+    """
+    return f'<p style="white-space: pre-wrap">{html.escape(card)}</p>'
+
+
+def _card(model: OwnModel) -> str:
+    try:
+        return model.card
+    except UnicodeDecodeError:  # somebody wrote another file there
+        return model.summary

@@ -24,7 +24,7 @@ from napari_sam2.ui.dock_layout import lay_out_column
 from napari_sam2.ui.icons import icon
 from napari_sam2.ui.image_input import finest_level
 from napari_sam2.ui.jobs import Job
-from napari_sam2.ui.model_combo import ModelCombo
+from napari_sam2.ui.model_combo import ModelCombo, card_tip
 from napari_sam2.ui.pace import clock_text
 from napari_sam2.ui.panel import Note, Panel
 from napari_sam2.ui.status_line import StatusLine
@@ -194,9 +194,12 @@ class TrainDock(QWidget):
                 self._show_outcome(item)
 
     def _show_session(self, listed: SessionListed) -> None:
-        if (listed.folder, listed.label) != self.taught.session or self.is_running:
+        if listed.session != self.taught.session or self.is_running:
             return
+        before = self.taught.listed
         self.taught.show_session(listed)
+        if before is not None and before.session == listed.session:
+            return  # a base that was chosen by hand stays
         index = self.base_combo.findData(listed.model)
         if index >= 0:
             self.base_combo.setCurrentIndex(index)
@@ -220,7 +223,7 @@ class TrainDock(QWidget):
         is_new = outcome.path is not None
         text = f"✓ {outcome.sentence} {IN_THE_LIST}" if is_new else outcome.sentence
         self.result_note.show_text(text)
-        self.result_note.setToolTip(outcome.card)
+        self.result_note.setToolTip(card_tip(outcome.card))
         self.status.say(text)
 
     def _on_finished(self, _is_done: bool) -> None:

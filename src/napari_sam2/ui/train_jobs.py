@@ -12,11 +12,8 @@ from threading import Event
 from typing import Any
 
 from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
-from napari_sam2.io.session_masklets import (
-    MaskletSession,
-    read_vouched,
-    tracked_frames,
-)
+from napari_sam2.io.session_masklets import MaskletSession, read_vouched
+from napari_sam2.io.tracked_movie import tracked_frames
 from napari_sam2.model.own_models import OwnModel, free_name, own_models
 from napari_sam2.session.frame_set import FrameSet
 from napari_sam2.ui.device_choice import import_torch
@@ -69,6 +66,11 @@ class SessionListed:
     layer: str
     model: str
     rows: tuple[MaskletRow, ...]
+
+    @property
+    def session(self) -> tuple[Path, str]:
+        """Folder and label group: which session it is."""
+        return self.folder, self.label
 
 
 @dataclass(frozen=True, slots=True)

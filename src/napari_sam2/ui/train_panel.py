@@ -112,7 +112,7 @@ class TaughtPanel(Panel):
         is_same = (
             listed is not None
             and self.listed is not None
-            and (listed.folder, listed.label) == (self.listed.folder, self.listed.label)
+            and listed.session == self.listed.session
         )
         known = (
             {row.object_id: row for row in self.listed.rows}
