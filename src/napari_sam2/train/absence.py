@@ -52,7 +52,7 @@ class Scene:
 def make_absent(
     scene: Scene,
     ids: np.ndarray,
-    elsewhere: Scene,
+    elsewhere: Scene | None,
     absence: float,
     random: np.random.Generator,
 ) -> Scene:
@@ -67,7 +67,7 @@ def make_absent(
     ids
         Objects that are followed.
     elsewhere
-        One frame of another place, shown after a cut.
+        One frame of another place, shown after a cut; with None there is no cut.
     absence
         Probability that an object vanishes or is covered.
     random
@@ -81,11 +81,11 @@ def make_absent(
             remove(scene, int(object_id), range(first, last), random)
     if random.random() < CROSSING:
         cross(scene, random)
-    if random.random() < CUT * absence:
+    if elsewhere is not None and random.random() < CUT * absence:
         first, last = _span(len(scene.labels), random)
         scene.frames[first:last] = elsewhere.frames[:1]
         foreign = elsewhere.labels[:1]
-        scene.labels[first:last] = np.where(foreign > 0, foreign + FOREIGN, 0)
+        scene.labels[first:last] = np.where(foreign > 0, foreign + FOREIGN, foreign)
     return scene
 
 

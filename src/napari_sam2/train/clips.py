@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from napari_sam2.errors import InputError
 from napari_sam2.train.absence import SMALLEST_SIGHT, Scene, make_absent
 from napari_sam2.train.appearance import normalise, vary
 from napari_sam2.train.division import divide
-from napari_sam2.train.examples import UNKNOWN, Corpus, Example
+from napari_sam2.train.examples import UNKNOWN, Corpus, Example, named
 from napari_sam2.train.motion import (
     CropStyle,
     sample_frames,
@@ -21,6 +22,9 @@ from napari_sam2.train.motion import (
 SMALLEST_AREA = 20
 """Crop pixels that an object must show in frame 0 to be prompted."""
 
+LARGEST_PART = 0.6
+"""Part of the crop that an object may cover to be prompted."""
+
 BORDER_WEIGHT = 0.3
 
 ABSENCE = 0.3
@@ -28,6 +32,12 @@ ABSENCE = 0.3
 
 SLOWEST = 0.15
 """Part of the wanted motion that the slowest clips have."""
+
+ATTEMPTS = 1000
+"""Views that are drawn in vain before a corpus counts as unusable."""
+
+OTHER_PLACES = 20
+"""Pictures that are drawn to find one of another movie."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,17 +67,16 @@ def make_clip(
     """Draw a clip in which ``objects`` objects are visible in frame 0.
 
     With fewer in view some are chosen twice (they get different prompts).
+
+    Raises
+    ------
+    InputError
+        If the corpus gives no such clip.
     """
     # Slow clips teach to keep a mask exactly, fast ones to follow it.
     style = replace(style, motion=style.motion * random.uniform(SLOWEST, 1.0))
-    while True:
-        example = corpus.pick(random)
-        frames, labels = animate(example, style, random)
-        if random.random() < style.reverse:
-            frames, labels = frames.flip(0), np.ascontiguousarray(labels[::-1])
-        ids = choose_objects(labels[0], objects, random)
-        if len(ids):
-            break
+    example, view, ids = draw_view(corpus, style, objects, random)
+    frames, labels = view.frames, view.labels
     if style.frames > 1 and style.division > 0:
         scene = Scene(frames, labels).copy()
         _divide_some(scene, ids, style.division, random)
@@ -81,6 +90,39 @@ def make_clip(
     if not example.is_complete:
         labels = np.where(labels == 0, UNKNOWN, labels)
     return Clip(frames, labels, visible_masks(labels, ids))
+
+
+def draw_view(
+    corpus: Corpus, style: CropStyle, objects: int, random: np.random.Generator
+) -> tuple[Example, Scene, np.ndarray]:
+    """Draw a moving crop that shows an object in frame 0.
+
+    Returns
+    -------
+    tuple
+        The example, the crop, and ``objects`` ids as `choose_objects` returns them.
+
+    Raises
+    ------
+    InputError
+        If none of `ATTEMPTS` crops does.
+    """
+    tried: list[Example] = []
+    while len(tried) < ATTEMPTS:
+        example = corpus.pick(random)
+        frames, labels = animate(example, style, random)
+        if random.random() < style.reverse:
+            frames, labels = frames.flip(0), np.ascontiguousarray(labels[::-1])
+        ids = choose_objects(labels[0], objects, random)
+        if len(ids):
+            return example, Scene(frames, labels), ids
+        tried.append(example)
+    raise InputError(
+        f"{named(tried)}: no crop of {style.size} pixels and {style.frames} frames "
+        f"shows, in its first frame, an object of {SMALLEST_AREA} pixels or more that "
+        f"covers less than {LARGEST_PART:.0%} of it; label objects on earlier frames, "
+        "let clips run backwards (reverse), or change diameter, size or frames"
+    )
 
 
 def _divide_some(
@@ -100,14 +142,29 @@ def disturb(
     random: np.random.Generator,
     *,
     absence: float = ABSENCE,
+    example: Example | None = None,
 ) -> tuple[torch.Tensor, np.ndarray]:
     """Return a clip some of whose objects are not there on some frames but the first.
 
     Objects that come into view from another place have ids of their own, above
     `napari_sam2.train.absence.FOREIGN`.
+
+    Parameters
+    ----------
+    frames, labels
+        The clip, as `animate` returns it.
+    corpus
+        Where scenes are cut to.
+    random
+        Decides everything.
+    absence
+        Probability that an object vanishes or is covered.
+    example
+        What the clip shows: no scene is cut to the same movie, where followed objects
+        might be seen. None if it is no part of the corpus.
     """
     ids = np.setdiff1d(labels[0], [0])
-    elsewhere = _another_picture(corpus, labels.shape[1], random)
+    elsewhere = _another_picture(corpus, example, labels.shape[1], random)
     scene = make_absent(Scene(frames, labels), ids, elsewhere, absence, random)
     return scene.frames, scene.labels
 
@@ -126,17 +183,33 @@ def _elsewhere(
     ids: np.ndarray,
     size: int,
     random: np.random.Generator,
-) -> Scene:
-    """Return one frame of the same picture without the objects, or of another one."""
+) -> Scene | None:
+    """Return one frame of the same picture without the objects, or of another one.
+
+    None if neither is found.
+    """
     if random.random() < 0.5:
         frames, labels = animate(example, _still(size), random)
         if not np.isin(labels, ids).any():
             return Scene(frames, labels)
-    return _another_picture(corpus, size, random)
+    return _another_picture(corpus, example, size, random)
 
 
-def _another_picture(corpus: Corpus, size: int, random: np.random.Generator) -> Scene:
-    return Scene(*animate(corpus.pick(random), _still(size), random))
+def _another_picture(
+    corpus: Corpus, example: Example | None, size: int, random: np.random.Generator
+) -> Scene | None:
+    """Return one frame of another movie than the example's, or None if all are of it.
+
+    Of another frame of the same movie nobody knows whether it shows the objects.
+    """
+    for _ in range(OTHER_PLACES):
+        other = corpus.pick(random)
+        if example is None or other.movie != example.movie:
+            frames, labels = animate(other, _still(size), random)
+            if not other.is_complete:
+                labels = np.where(labels == 0, UNKNOWN, labels)
+            return Scene(frames, labels)
+    return None
 
 
 def _still(size: int) -> CropStyle:
@@ -179,7 +252,9 @@ def choose_objects(
     chosen less often: little of them is seen.
     """
     found, areas = np.unique(labels, return_counts=True)
-    fits = (found != 0) & (areas >= SMALLEST_AREA) & (areas < 0.6 * labels.size)
+    fits = (
+        (found != 0) & (areas >= SMALLEST_AREA) & (areas < LARGEST_PART * labels.size)
+    )
     ids: np.ndarray = found[fits]
     if not len(ids):
         return ids

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+
+from napari_sam2.errors import InputError
 
 
 class LabelledFrames(Protocol):
@@ -27,6 +30,18 @@ class LabelledFrames(Protocol):
 
 UNKNOWN = -1
 """Label, in a crop, of what may or may not be an object."""
+
+SMALLEST_SIDE = 16
+"""A level of the pyramid has at least so many rows and columns, or is the first."""
+
+SMALLEST_OBJECT = 12
+"""Pixels of the smallest object that a crop is centred on."""
+
+FRAME_RANGE = re.compile(r" \d+-\d+$")
+"""What names of examples end with that show only some frames of a movie."""
+
+NAMED = 3
+"""Names that a message gives before it stops."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,17 +72,18 @@ class Example:
     invert: float
     is_complete: bool = True
 
+    @property
+    def movie(self) -> str:
+        """Name of the movie: examples of other frames of it have the same."""
+        return FRAME_RANGE.sub("", self.name)
+
 
 def prepare(
-    source: LabelledFrames,
-    *,
-    invert: float = 0.0,
-    levels: int = 3,
-    is_complete: bool = True,
+    source: LabelledFrames, *, invert: float = 0.0, is_complete: bool = True
 ) -> Example:
     """Build the pyramid and the object table of an example."""
     pyramid = [np.ascontiguousarray(source.frames)]
-    while len(pyramid) < levels and min(pyramid[-1].shape[1:3]) >= 128:
+    while min(pyramid[-1].shape[1:3]) >= 2 * SMALLEST_SIDE:
         pyramid.append(_halve(pyramid[-1]))
     labels = np.ascontiguousarray(source.labels, dtype=np.int32)
     shown = np.flatnonzero(labels.any(axis=(1, 2)))
@@ -84,7 +100,7 @@ def object_table(labels: np.ndarray) -> np.ndarray:
     y = np.bincount(compact, row, minlength=len(ids)) / area
     x = np.bincount(compact, column, minlength=len(ids)) / area
     table = np.stack([y, x, 2.0 * np.sqrt(area / np.pi)], axis=1)
-    kept: np.ndarray = table[(ids != 0) & (area >= 12)]
+    kept: np.ndarray = table[(ids != 0) & (area >= SMALLEST_OBJECT)]
     return kept
 
 
@@ -106,10 +122,28 @@ class Corpus:
     weights: tuple[float, ...]
 
     def pick(self, random: np.random.Generator) -> Example:
-        """Draw a collection by weight, then one of its examples that has objects."""
+        """Draw a collection by weight, then one of its examples that has objects.
+
+        Raises
+        ------
+        InputError
+            If no example of the collection has any.
+        """
         weights = np.asarray(self.weights) / np.sum(self.weights)
         collection = self.collections[int(random.choice(len(weights), p=weights))]
         while True:
             example = collection[int(random.integers(len(collection)))]
             if len(example.objects):
                 return example
+            if not any(len(one.objects) for one in collection):
+                raise InputError(
+                    f"{named(collection)}: no object of at least {SMALLEST_OBJECT} "
+                    "pixels is labelled; label some, or leave the source out"
+                )
+
+
+def named(examples: Sequence[Example]) -> str:
+    """Return the names of some examples for a message, the first few of many."""
+    names = list(dict.fromkeys(example.name for example in examples))
+    rest = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {rest} more" if rest > 0 else "")

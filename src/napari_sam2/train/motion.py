@@ -10,6 +10,9 @@ from torch.nn import functional
 
 from napari_sam2.train.examples import Example
 
+LARGEST_SCALE = 3.0
+"""Small objects are magnified no more than this: there is nothing more to see."""
+
 
 @dataclass(frozen=True, slots=True)
 class CropStyle:
@@ -104,9 +107,10 @@ def elastic(style: CropStyle, random: np.random.Generator) -> np.ndarray:
 
 
 def _scale(diameter: float, style: CropStyle, random: np.random.Generator) -> float:
+    """Return crop pixels per pixel: objects of any size shrink to the wanted one."""
     low, high = np.log(style.diameter)
     wanted = float(np.exp(random.uniform(low, high)))
-    return float(np.clip(wanted / max(diameter, 4.0), 0.2, 3.0))
+    return min(wanted / max(diameter, 4.0), LARGEST_SCALE)
 
 
 def _linear(scale: float, random: np.random.Generator) -> np.ndarray:
@@ -172,8 +176,9 @@ def sample_frames(example: Example, grid: np.ndarray) -> torch.Tensor:
     Outside the picture its border continues.
     """
     step = float(np.abs(grid[0, -1, -1] - grid[0, 0, 0]).max()) / grid.shape[1]
-    level = int(np.clip(np.floor(np.log2(max(step, 1.0)) + 0.3), 0, 9))
-    level = min(level, len(example.levels) - 1)
+    level = int(
+        np.clip(np.floor(np.log2(max(step, 1.0)) + 0.3), 0, len(example.levels) - 1)
+    )
     source = example.levels[level]
     points = torch.from_numpy((grid + 0.5) / 2**level - 0.5)
     low = torch.floor(points.amin(dim=(0, 1, 2)) - 1).clamp(min=0).long().tolist()
