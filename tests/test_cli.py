@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 import tifffile
+from safetensors.numpy import save_file
 from typer.testing import CliRunner
 
 from napari_sam2.cli import app, main
@@ -128,6 +129,25 @@ def test_models_are_listed_without_a_network(monkeypatch, capsys):
     listed = capsys.readouterr().out
     assert "sam2.1_tiny" in listed
     assert "bundled" in listed
+
+
+def test_own_models_are_listed_behind_the_published_ones(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("NAPARI_SAM2_CACHE", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "300")
+    own = tmp_path / "own"
+    own.mkdir()
+    notes = {"base": "sam2.1_tiny", "date": "2026-11-22"}
+    save_file(
+        {"weight": np.zeros(500_000, np.float32)}, own / "rods.safetensors", notes
+    )
+    (own / "torn.safetensors").write_bytes(b"nothing")
+    assert run_main(monkeypatch, "models", "list") == 0
+    listed = capsys.readouterr().out
+    published, mine = listed.split("rods", 1)
+    assert "sam2_large" in published
+    assert all(word in mine for word in ("2 MB", "as sam2.1_tiny", "on 2026-11-22"))
+    assert str(own / "rods.safetensors") in listed
+    assert "broken" in mine.split("torn", 1)[1]
 
 
 @pytest.mark.parametrize(

@@ -96,9 +96,12 @@ def test_nothing_to_find_is_refused(tmp_path, network):
         evaluate_trust(masklets(tmp_path, model, spoil=()))
 
 
-def test_a_network_without_a_trust_model_is_named(tmp_path, network):
-    with pytest.raises(ModelError, match="has no trust model"):
-        evaluate_trust(masklets(tmp_path, network(), spoil=BAD))
+def test_a_network_without_a_trust_model_is_named_and_what_has_one(tmp_path, network):
+    job = masklets(tmp_path, network(), spoil=BAD)
+    with pytest.raises(ModelError, match=r"^without.*no trust model") as refused:
+        evaluate_trust(job)
+    for way in ("nano", "fine-tuned", "tools/fit_trust.py"):
+        assert way in str(refused.value)
 
 
 def test_labels_without_scores_are_refused(tmp_path, network):

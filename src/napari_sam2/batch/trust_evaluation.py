@@ -100,8 +100,8 @@ def trust_model_of(name_or_path: str) -> TrustModel:
     trust = TrustModel.from_json(text) if text else None
     if trust is None:
         raise ModelError(
-            f"{Path(name_or_path).name} has no trust model: use nano, or a model that "
-            "was trained with this version"
+            f"{Path(name_or_path).name} has no trust model: use nano, a model "
+            "fine-tuned from it, or fit one with tools/fit_trust.py"
         )
     return trust
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from napari_sam2.commands.progress import download_progress
+
+if TYPE_CHECKING:
+    from napari_sam2.model.own_models import OwnModel
 
 app = typer.Typer(help="List, download and verify models.", no_args_is_help=True)
 
@@ -18,21 +22,28 @@ TRUST = {
     "package": "is bundled with this installation",
 }
 
-Name = Annotated[str, typer.Argument(help="A name of `models list`.")]
+Name = Annotated[str, typer.Argument(help="A published model of `models list`.")]
 
 
 @app.command(name="list")
 def list_models() -> None:
-    """List the models that can be named, and whether they are on this machine."""
+    """List the models that can be named, and whether they are on this machine.
+
+    Your own, fine-tuned ones come last.
+    """
     from napari_sam2.model.download import model_path
+    from napari_sam2.model.own_models import own_models
     from napari_sam2.model.registry import REGISTRY
 
     table = Table("model", "size", "licence", "on this machine")
     for entry in REGISTRY.values():
         path = model_path(entry.name)
-        size = "" if entry.bytes is None else f"{entry.bytes / 1e6:.0f} MB"
+        size = "" if entry.bytes is None else _megabytes(entry.bytes)
         where = "bundled" if entry.is_bundled else str(path) if path.exists() else "–"
         table.add_row(entry.name, size, entry.licence, where)
+    table.add_section()
+    for own in own_models():
+        table.add_row(*_own_row(own))
     Console().print(table)
 
 
@@ -59,3 +70,19 @@ def verify(name: Name) -> None:
 
     found = check(name)
     typer.echo(f"{found.path}: {TRUST[found.trusted_by]}")
+
+
+def _own_row(model: OwnModel) -> tuple[str, str, str, str]:
+    size = _megabytes(model.path.stat().st_size) if model.path.is_file() else ""
+    licence = f"as {model.base}" if model.base else "–"
+    return escape(model.name), size, escape(licence), escape(_where(model))
+
+
+def _where(model: OwnModel) -> str:
+    """Return file and card in short; of a broken file the card says which it is."""
+    path = str(model.path)
+    return model.summary if path in model.summary else f"{path}\n{model.summary}"
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:.0f} MB"
