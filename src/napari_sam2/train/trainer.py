@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from napari_sam2.errors import ModelError
+from napari_sam2.errors import InputError, ModelError
 from napari_sam2.model.checkpoint import load_model
 from napari_sam2.model.config import CONFIGS
 from napari_sam2.model.sam2 import Sam2
@@ -108,6 +109,8 @@ def train(
 
     Raises
     ------
+    InputError
+        If the loss or its gradient is no number; the last checkpoint is from before.
     TrainingStopped
         If ``on_progress`` asked for it, after a checkpoint to go on from.
     """
@@ -125,6 +128,7 @@ def train(
         began = time.monotonic()
         values = train_step(config, state, data, training_pass)
         stepped = time.monotonic() - began
+        _check_numbers(values, state.step, stage, folder)
         if recorder:
             recorder.record(state, stage, values)
         clock.note(state.step - 1, stepped, time.monotonic() - began)
@@ -135,6 +139,21 @@ def train(
     if recorder:
         recorder.close()
     return state.average
+
+
+def _check_numbers(
+    values: Mapping[str, float], step: int, stage: Stage, folder: Path
+) -> None:
+    """End the run where a step's loss was no number, and say what mends it."""
+    if math.isfinite(values["norm"]):
+        return
+    checkpoint = folder / CHECKPOINT
+    begin = f"go on from {checkpoint}" if checkpoint.exists() else "start anew"
+    raise InputError(
+        f"{folder}: loss or gradient of step {step} is no number, and training has "
+        f"ended; no weights were harmed. Lower learning_rate (now {stage.rate(0):g} to "
+        f"{stage.learning_rate:g}) of the stage {stage.name!r}, then {begin}"
+    )
 
 
 def _stop(config: TrainConfig, state: TrainingState, recorder: Recorder | None) -> None:
@@ -221,6 +240,9 @@ def train_step(
 ) -> Mapping[str, float]:
     """Do one optimiser step; return loss, scores, rate and gradient norm.
 
+    Where the loss or its gradient is no number, in any process, weights and average
+    stay as they are, and in all processes the norm is NaN.
+
     Parameters
     ----------
     config, state, data
@@ -244,12 +266,24 @@ def train_step(
     state.optimizer.zero_grad(set_to_none=True)
     torch.autograd.backward(loss)
     trained = [p for p in state.model.parameters() if p.requires_grad]
-    norm = nn.utils.clip_grad_norm_(trained, config.clip_norm)
-    state.optimizer.step()
+    norm = float(nn.utils.clip_grad_norm_(trained, config.clip_norm))
     state.step += 1
-    _follow(state, config.ema_decay)
-    values = {"rate": stage.rate(stage_step), "norm": float(norm)}
+    if anyone(not _is_finite(loss, norm, state.head)):
+        norm = math.nan
+    else:
+        state.optimizer.step()
+        _follow(state, config.ema_decay)
+    values = {"rate": stage.rate(stage_step), "norm": norm}
     return values | _values_of(training_pass)
+
+
+def _is_finite(loss: torch.Tensor, norm: float, head: nn.Module) -> bool:
+    """Return whether loss, gradient of the model and that of the head are numbers."""
+    gradients = [p.grad for p in head.parameters() if p.grad is not None]
+    numbers = (float(loss.detach()), norm)
+    return all(map(math.isfinite, numbers)) and all(
+        bool(gradient.isfinite().all()) for gradient in gradients
+    )
 
 
 def _values_of(training_pass: nn.Module) -> dict[str, float]:
