@@ -1,4 +1,4 @@
-"""What clips are drawn from: objects of any size, other places, and no endless search."""
+"""What clips are drawn from: objects of any size, other places, no endless search."""
 
 from __future__ import annotations
 

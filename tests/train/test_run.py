@@ -132,3 +132,10 @@ def test_an_unknown_kind_of_source_is_refused(recipe):
     recipe.write_text(recipe.read_text().replace('"folder"', '"flickr"'))
     with pytest.raises(InputError, match="flickr"):
         read_config(recipe)
+
+
+def test_held_out_pictures_without_objects_are_refused(recipe):
+    empty = Image.fromarray(np.zeros((80, 80), np.uint16))
+    empty.save(recipe.parent / "cells" / "masks" / "b.png")
+    with pytest.raises(InputError, match=r"b\.png.*held-out\.txt"):
+        open_sources(read_config(recipe), recipe.parent)

@@ -1,8 +1,9 @@
 """Several processes that train one model: equal weights, different crops.
 
-Started by ``torchrun``, which sets ``RANK`` and ``WORLD_SIZE``; alone otherwise. On a
-GPU each process has its own; on a busy CPU two processes of one thread are far faster
-than one of two threads, whose every operation waits for the slower thread.
+Started by ``torchrun``, which sets ``RANK``, ``LOCAL_RANK`` and ``WORLD_SIZE``; alone
+otherwise. With ``device = "cuda"`` each process has its own GPU; on a busy CPU two
+processes of one thread are far faster than one of two threads, whose every operation
+waits for the slower thread.
 """
 
 from __future__ import annotations
@@ -10,29 +11,69 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import torch
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from napari_sam2.errors import InputError
 from napari_sam2.model.sam2 import Sam2
 from napari_sam2.train.batches import Batch
 from napari_sam2.train.dense import DenseHead
 from napari_sam2.train.losses import LossWeights
 from napari_sam2.train.passes import Scores, run_batch
 
+PATIENCE = timedelta(hours=3)
+"""How long processes wait for each other: the first one validates meanwhile."""
+
 
 @contextmanager
-def workers() -> Iterator[int]:
-    """Join the processes that torchrun started; yield this one's rank."""
+def workers(device: str) -> Iterator[int]:
+    """Join the processes that torchrun started; yield this one's rank.
+
+    Parameters
+    ----------
+    device
+        Of the recipe. ``"cuda"`` gives the process the GPU of its ``LOCAL_RANK``.
+
+    Raises
+    ------
+    InputError
+        If there are several processes, but not a GPU for each on this machine.
+    """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield 0
         return
-    distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    if torch.device(device).type == "cuda":
+        torch.cuda.set_device(_own_gpu(device))
+        distributed.init_process_group("nccl", timeout=PATIENCE)
+    else:
+        distributed.init_process_group("gloo", timeout=PATIENCE)
     try:
         yield distributed.get_rank()
     finally:
         distributed.destroy_process_group()
+
+
+def _own_gpu(device: str) -> int:
+    """Return the number of this process's GPU."""
+    number, found = _local_rank(), torch.cuda.device_count()
+    if torch.device(device).index is not None:
+        raise InputError(
+            f'device = "{device}": several processes cannot share a GPU; "cuda" gives '
+            "each its own"
+        )
+    if number >= found:
+        raise InputError(
+            f'device = "{device}": process {number + 1} of this machine has no GPU of '
+            f"its own, {found} found; start at most one process for each GPU"
+        )
+    return number
+
+
+def _local_rank() -> int:
+    return int(os.environ.get("LOCAL_RANK", "0"))
 
 
 def rank() -> int:
@@ -44,6 +85,7 @@ def anyone(wishes: bool) -> bool:
     """Return whether any process wishes it: all of them get the same answer."""
     if not distributed.is_initialized():
         return wishes
+    # "cuda" is the GPU that `workers` made this process's own.
     device = "cuda" if distributed.get_backend() == "nccl" else "cpu"
     count = torch.tensor(float(wishes), device=device)
     distributed.all_reduce(count)
@@ -53,7 +95,7 @@ def anyone(wishes: bool) -> bool:
 def own_device(wanted: str) -> torch.device:
     """Return the device of this process; ``"cuda"`` is another GPU for each."""
     if wanted == "cuda" and distributed.is_initialized():
-        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        return torch.device("cuda", _local_rank())
     return torch.device(wanted)
 
 

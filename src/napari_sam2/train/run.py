@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from napari_sam2.errors import InputError, OutputError
 from napari_sam2.model.sam2 import Sam2
 from napari_sam2.train.config import Source, TrainConfig, read_config
-from napari_sam2.train.examples import Corpus, Example, prepare
+from napari_sam2.train.examples import SMALLEST_OBJECT, Corpus, Example, named, prepare
 from napari_sam2.train.export import export_weights
 from napari_sam2.train.parallel import workers
 from napari_sam2.train.recorder import CHECKPOINT
@@ -60,7 +60,7 @@ def run_training(
             "another folder (--out)"
         )
     data, held_out = open_sources(config, config_path.parent)
-    with workers() as worker:
+    with workers(config.device) as worker:
         average = train(
             config,
             data,
@@ -88,6 +88,12 @@ def open_sources(config: TrainConfig, base: Path) -> tuple[Corpus, dict[str, Cor
             raise InputError(f"source {source.name!r}: nothing left to train on")
         collections.append(kept)
         if held:
+            if not any(len(example.objects) for example in held):
+                raise InputError(
+                    f"source {source.name!r}: nothing that is held out "
+                    f"({named(held)}) shows an object of at least {SMALLEST_OBJECT} "
+                    f"pixels; name others in {source.holdout}"
+                )
             held_out[source.name] = Corpus((held,), (1.0,))
     weights = tuple(source.weight for source in config.sources)
     return Corpus(tuple(collections), weights), held_out
