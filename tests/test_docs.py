@@ -1,14 +1,19 @@
 """What the documentation names is there."""
 
 import re
+import tomllib
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from napari_sam2.cli import app
+from napari_sam2.train.config import Source, Stage, TrainConfig, read_config
 from napari_sam2.ui.tool_keys import GESTURES, KEYS
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("docs/*.md"), ROOT / "README.md"])
+OFFICIAL = sorted(ROOT.glob("docs/recipes/sam2.1-*.toml"))
 WINDOWS = {"Control": "Ctrl", "PageUp": "PgUp", "PageDown": "PgDown", "Delete": "Del"}
 
 
@@ -50,6 +55,35 @@ def test_the_guide_has_all_keys_and_gestures():
     for gesture in GESTURES:
         motion = gesture.motion.format(Control="Ctrl+", Shift="Shift+", Alt="Alt+")
         assert (motion, gesture.title) in rows
+
+
+@pytest.mark.parametrize("path", OFFICIAL, ids=lambda path: path.stem)
+def test_the_recipes_of_sam2_1_learn_as_published_and_name_a_holdout(path):
+    config = read_config(path)
+    assert (config.drop_path, config.dropout) == (0.1, 0.1)
+    filled = re.sub("^# (images|holdout) =", r"\1 =", path.read_text(), flags=re.M)
+    (source,) = tomllib.loads(filled)["sources"]
+    assert Source(**source).holdout
+
+
+def test_all_commands_are_in_the_command_line_page():
+    text = (ROOT / "docs/command-line.md").read_text("utf-8")
+    (listed,) = re.findall(r"^napari-sam2 (\w.* \| .*?)\s+\(", text, re.M)
+    commands = {
+        one.name or one.callback.__name__.replace("_", "-")
+        for one in app.registered_commands
+    }
+    groups = {one.name for one in app.registered_groups}
+    assert set(listed.split(" | ")) == commands | groups
+
+
+@pytest.mark.parametrize(
+    "row", [Stage, Source, TrainConfig], ids=lambda one: one.__name__
+)
+def test_the_page_on_training_names_every_field(row):
+    text = (ROOT / "docs/training.md").read_text("utf-8")
+    missing = [one.name for one in fields(row) if f"`{one.name}" not in text]
+    assert missing in ([], ["stages", "sources", "losses"])
 
 
 def _shown(key):
