@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,13 @@ from PIL import Image, UnidentifiedImageError
 from napari_sam2.errors import InputError
 
 SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")
+TIFF_SUFFIXES = (".tif", ".tiff")
+SHOWN_AS = {"1": "L", "P": "RGB", "PA": "RGB", "CMYK": "RGB", "YCbCr": "RGB"}
+"""Modes of Pillow whose numbers are no brightness, and what they are read as."""
+
+LARGEST_ID = 2**24 - 1
+"""Higher ids are those of objects that training adds."""
+
 LOW_PERCENTILE, HIGH_PERCENTILE = 0.1, 99.9
 
 
@@ -47,12 +55,14 @@ def read_folder(folder: Path) -> Iterator[LabelledImage]:
     folder
         Holds ``images/`` and ``masks/``; a mask has the image's name, its suffix may
         differ. Images of 8 bits are taken as they are, all others stretched between
-        their 0.1 and 99.9 percentiles; equal RGB channels become one.
+        their 0.1 and 99.9 percentiles; equal RGB channels become one. Palettes give
+        colours in images and ids in masks.
 
     Raises
     ------
     InputError
-        If a folder is missing or empty, a mask is missing, or shapes differ.
+        If a folder is missing or empty, a mask is missing, shapes differ, or a mask
+        holds other values than 0 and the ids of objects.
     """
     images = image_files(folder / "images")
     masks = {path.stem: path for path in image_files(folder / "masks")}
@@ -64,14 +74,30 @@ def read_folder(folder: Path) -> Iterator[LabelledImage]:
 
 def read_pair(image_path: Path, mask_path: Path) -> LabelledImage:
     """Read one image and its masks, see `read_folder`."""
-    pixels = to_uint8(read_pixels(image_path))
+    picture = read_picture(image_path)
+    try:
+        pixels = to_uint8(picture)
+    except InputError as error:
+        raise InputError(f"{image_path}: {error}") from error
     labels = read_pixels(mask_path)
     if labels.ndim != 2 or labels.shape != pixels.shape[:2]:
         raise InputError(
             f"{mask_path}: masks of shape {labels.shape} do not fit the image of "
             f"shape {pixels.shape[:2]}; both must show the same pixels"
         )
+    _check_ids(labels, mask_path)
     return LabelledImage(image_path.name, pixels[None], labels.astype(np.int32)[None])
+
+
+def _check_ids(labels: np.ndarray, path: Path) -> None:
+    """Refuse what is no id: -1 for "unknown", say, would be an object of its own."""
+    is_id = (labels >= 0) & (labels <= LARGEST_ID) & (labels == np.rint(labels))
+    if not is_id.all():
+        raise InputError(
+            f"{path}: holds {labels[~is_id][0]}; a mask holds 0 for background and "
+            f"whole numbers up to {LARGEST_ID} for objects. To ignore a part is not "
+            "supported: write 0 there, or leave the image out"
+        )
 
 
 def to_uint8(pixels: np.ndarray) -> np.ndarray:
@@ -83,18 +109,38 @@ def to_uint8(pixels: np.ndarray) -> np.ndarray:
 
 
 def frames_to_uint8(pixels: np.ndarray) -> np.ndarray:
-    """Return ``(T, Y, X, C)`` uint8 of frames with channels last, stretched alike."""
+    """Return ``(T, Y, X, C)`` uint8 of frames with channels last, stretched alike.
+
+    NaN is shown like the darkest pixels.
+
+    Raises
+    ------
+    InputError
+        If no pixel is a number.
+    """
     pixels = pixels[..., : 3 if pixels.shape[-1] >= 3 else 1]
     if pixels.dtype != np.uint8:
-        low, high = np.percentile(pixels, (LOW_PERCENTILE, HIGH_PERCENTILE))
-        stretched = (pixels.astype(np.float64) - low) / max(high - low, 1e-9)
-        pixels = np.rint(np.clip(stretched, 0, 1) * 255).astype(np.uint8)
+        pixels = _stretched(pixels)
     is_grey = bool((pixels == pixels[..., :1]).all())
     return np.ascontiguousarray(pixels[..., :1] if is_grey else pixels)
 
 
+def _stretched(pixels: np.ndarray) -> np.ndarray:
+    """Return uint8: 0 and 255 at the low and high percentile of what is finite."""
+    if pixels.dtype == np.bool_:
+        pixels = pixels.astype(np.uint8)
+    finite = pixels[np.isfinite(pixels)] if pixels.dtype.kind == "f" else pixels
+    if not finite.size:
+        raise InputError("no pixel of the image is a number; leave it out")
+    low, high = np.percentile(finite, (LOW_PERCENTILE, HIGH_PERCENTILE))
+    stretched = (pixels.astype(np.float64) - low) / max(high - low, 1e-9)
+    clipped = np.clip(np.nan_to_num(stretched, nan=0.0), 0, 1)
+    levels: np.ndarray = np.rint(clipped * 255).astype(np.uint8)
+    return levels
+
+
 def image_files(folder: Path) -> list[Path]:
-    """Return the images of a folder, in order of name.
+    """Return the images of a folder, in order of name; hidden files are none.
 
     Raises
     ------
@@ -103,10 +149,39 @@ def image_files(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; it must hold images or masks")
-    found = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
+    found = sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+    )
     if not found:
         raise InputError(f"{folder}: holds no image ({', '.join(SUFFIXES)})")
     return found
+
+
+def read_picture(path: Path) -> np.ndarray:
+    """Read a picture as it is shown: palettes and printing colours become RGB.
+
+    Raises
+    ------
+    InputError
+        If it is missing or broken.
+    """
+    with _reading(path):
+        if path.suffix.lower() in TIFF_SUFFIXES:
+            return _tiff_picture(path)
+        with Image.open(path) as opened:
+            return np.asarray(opened.convert(SHOWN_AS.get(opened.mode, opened.mode)))
+
+
+def _tiff_picture(path: Path) -> np.ndarray:
+    with tifffile.TiffFile(path) as opened:
+        pixels = np.asarray(opened.asarray())
+        page = opened.pages.first
+        if page.photometric != tifffile.PHOTOMETRIC.PALETTE or page.colormap is None:
+            return pixels
+        colours: np.ndarray = (page.colormap >> 8).astype(np.uint8)
+        return np.moveaxis(colours[:, pixels], 0, -1)
 
 
 def read_pixels(path: Path) -> np.ndarray:
@@ -117,10 +192,16 @@ def read_pixels(path: Path) -> np.ndarray:
     InputError
         If it is missing or broken.
     """
-    try:
-        if path.suffix.lower() in (".tif", ".tiff"):
+    with _reading(path):
+        if path.suffix.lower() in TIFF_SUFFIXES:
             return np.asarray(tifffile.imread(path))
         with Image.open(path) as opened:
             return np.asarray(opened)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
     except (OSError, ValueError, UnidentifiedImageError) as error:
         raise InputError(f"{path}: cannot be read as an image ({error})") from error
