@@ -45,6 +45,15 @@ def test_every_parameter_is_in_one_group(model):
             assert not any(light)
 
 
+def test_tokens_do_not_decay_and_lone_parameters_do(model):
+    heavy, light = (group["params"] for group in parameter_groups(model, 0.1))
+    parameters = dict(model.named_parameters())
+    for name in ("no_memory", "absent_pointer", "absent_memory"):
+        assert any(parameters[name] is one for one in heavy), name
+    for name in ("mask_decoder.iou_token.weight", "memory_attention.norm.weight"):
+        assert any(parameters[name] is one for one in light), name
+
+
 def test_lower_blocks_learn_more_slowly(model):
     groups = parameter_groups(model, 0.1, trunk_rate=0.5, layer_decay=0.9)
     trunk = "image_encoder.trunk.model."

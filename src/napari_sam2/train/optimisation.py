@@ -59,7 +59,9 @@ def parameter_groups(
 ) -> list[dict[str, Any]]:
     """Group parameters by weight decay and learning rate.
 
-    Matrices and kernels decay; biases, norms and tokens do not.
+    Whatever has two or more dimensions decays: matrices, kernels, and parameters that
+    stand alone, such as positions and what stands for no memory. Biases, norms, and the
+    tokens that are weights of an `torch.nn.Embedding` do not.
 
     Parameters
     ----------
