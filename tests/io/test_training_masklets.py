@@ -109,9 +109,9 @@ def test_masklets_trusted_on_other_frames_come_apart(store, movie):
     source = TrainingSource("masklets", store.path, movie, trust="reviewed")
     found = [(one.name, {*np.unique(one.labels)} - {0}) for one in read_source(source)]
     assert found == [
-        ("cells.zarr 0-1", {2}),
-        ("cells.zarr 4-4", {2}),
-        ("cells.zarr 1-1", {5}),
+        ("cells.zarr 0-1 of 2", {2}),
+        ("cells.zarr 4-4 of 2", {2}),
+        ("cells.zarr 1-1 of 5", {5}),
     ]
 
 

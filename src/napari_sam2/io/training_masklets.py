@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -64,8 +64,9 @@ def read_masklets(
     Yields
     ------
     LabelledImage
-        Named after the store and its frames. Masklets that are not trusted are left
-        out, so that background may be an object.
+        Named after the store and its frames and, where not all masklets are trusted on
+        the same frames, its first object. Masklets that are not trusted are left out,
+        so that background may be an object.
 
     Raises
     ------
@@ -89,7 +90,9 @@ def read_masklets(
     try:
         for frames, ids in alike.items():
             for first, stop in frames.runs:
-                yield _run(source, store, range(first, stop), ids)
+                image = _run(source, store, range(first, stop), ids)
+                named = "" if len(alike) == 1 else f" of {ids[0]}"
+                yield replace(image, name=image.name + named)
     finally:
         source.close()
 
