@@ -27,7 +27,7 @@ from napari_sam2.tracking.postprocess import label_image
 from napari_sam2.tracking.predictor import StreamingPredictor
 from napari_sam2.tracking.step_result import StepResult
 from napari_sam2.train.appearance import vary
-from napari_sam2.train.clips import animate, choose_objects, disturb
+from napari_sam2.train.clips import disturb, draw_view
 from napari_sam2.train.examples import Corpus
 from napari_sam2.train.motion import CropStyle
 from napari_sam2.train.prompt_simulation import bounding_box, deepest_pixel
@@ -88,6 +88,11 @@ def judge(model: Sam2, corpus: Corpus, *, clips: int, frames: int, seed: int) ->
         Their number and length.
     seed
         Decides everything.
+
+    Raises
+    ------
+    InputError
+        If the corpus gives no clip that shows an object in its first frame.
     """
     parts = [
         _judge_clip(model, corpus, frames, np.random.default_rng((seed, number)))
@@ -158,13 +163,9 @@ def _draw_clip(
     """Return ``(T, Y, X, 3)`` uint8, ``(T, Y, X)`` labels, and ascending ids."""
     motion = float(random.uniform(0.15, 0.8))
     style = CropStyle(frames, size, (0.08 * size, 0.35 * size), motion)
-    while True:
-        example = corpus.pick(random)
-        clip, labels = animate(example, style, random)
-        ids = np.unique(choose_objects(labels[0], OBJECTS, random))
-        if len(ids):
-            break
-    clip, labels = disturb(clip, labels, corpus, random)
+    example, view, drawn = draw_view(corpus, style, OBJECTS, random)
+    ids = np.unique(drawn)
+    clip, labels = disturb(view.frames, view.labels, corpus, random, example=example)
     clip = vary(clip, random, invert=example.invert)
     pixels = (clip.permute(0, 2, 3, 1).numpy() * 255).round().astype(np.uint8)
     return pixels, labels, ids
