@@ -4,18 +4,64 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections import Counter
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, get_args
 
 from napari_sam2.errors import InputError
 from napari_sam2.model.config import CONFIGS
 from napari_sam2.train.losses import PRESETS, LossWeights
+from napari_sam2.train.recipe_checks import (
+    ABOVE_0,
+    AT_LEAST_0,
+    AT_LEAST_1,
+    BELOW_1,
+    SHARE,
+    SIDE,
+    Rules,
+    check_device,
+    check_diameter,
+    check_fields,
+    check_prompts,
+    check_sides,
+    one_of,
+)
+from napari_sam2.train.recipe_tables import as_table, build, take_tables
 
 Schedule = Literal["constant", "linear", "cosine"]
 SourceKind = Literal["folder", "simulator", "masklets", "ctc", "sav", "davis", "coco"]
-Table = TypeVar("Table")
+Trust = Literal["all", "locked", "reviewed"]
+
+PROMPT_RULES: Rules = {AT_LEAST_0: "click box coarse mask nothing clicks"}
+STAGE_RULES: Rules = {
+    AT_LEAST_1: (
+        "steps frames crops objects image_crops image_objects anchors correction_clicks"
+    ),
+    AT_LEAST_0: (
+        "image_every motion deformation corrections learning_rate warmup dense"
+    ),
+    SHARE: "absence reverse division correcting final_fraction",
+    SIDE: "size",
+    one_of(get_args(Schedule)): "schedule",
+}
+SOURCE_RULES: Rules = {
+    one_of(get_args(SourceKind)): "kind",
+    one_of(get_args(Trust)): "trust",
+    AT_LEAST_0: "weight count max_side",
+    SHARE: "invert",
+}
+RECIPE_RULES: Rules = {
+    one_of(tuple(CONFIGS)): "model",
+    one_of(("fp32", "bf16")): "precision",
+    one_of(("nothing", "trunk", "all_but_decoder")): "freeze",
+    one_of(("local", "default")): "initialisation",
+    AT_LEAST_0: "seed weight_decay lora_rank trunk_rate layer_decay threads",
+    AT_LEAST_1: "checkpoint_every validate_every",
+    ABOVE_0: "clip_norm",
+    SHARE: "ema_decay",
+    BELOW_1: "drop_path dropout",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +84,9 @@ class PromptMix:
     mask: float = 0.0
     nothing: float = 0.05
     clicks: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_fields("prompts", self, PROMPT_RULES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +112,7 @@ class Stage:
         The same for the steps of single images inside a stage of clips.
     diameter
         Range, in pixels of the crop, of the diameter that the crop's central object is
-        scaled to (log-uniform).
+        scaled to (log-uniform); at most the crop's size.
     motion
         Scales all motion; 1 moves a cell by up to about 4 % of the crop per frame. Each
         clip draws its own strength up to this.
@@ -117,6 +166,16 @@ class Stage:
     final_fraction: float = 0.02
     dense: float = 1.0
     prompts: PromptMix = field(default_factory=PromptMix)
+
+    def __post_init__(self) -> None:
+        check_fields(self.where, self, STAGE_RULES)
+        check_sides(self.where, self.other_sizes)
+        check_diameter(self.where, self.diameter, self.size)
+
+    @property
+    def where(self) -> str:
+        """What messages call this stage."""
+        return f"[[stages]] {self.name!r}"
 
     def at_size(self, size: int) -> Stage:
         """Return this stage with crops of another size that show the same."""
@@ -178,12 +237,11 @@ class Source:
     holdout: str = ""
     count: int = 0
     invert: float = 0.2
-    trust: Literal["all", "locked", "reviewed"] = "all"
+    trust: Trust = "all"
     max_side: int = 0
 
     def __post_init__(self) -> None:
-        _check_choice("source", "kind", self.kind, get_args(SourceKind))
-        _check_choice("source", "trust", self.trust, ("all", "locked", "reviewed"))
+        check_fields(f"[[sources]] {self.name!r}", self, SOURCE_RULES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +283,7 @@ class TrainConfig:
     threads
         torch threads; 0 leaves torch's own choice.
     checkpoint_every, validate_every
-        In steps.
+        In steps, 1 or more; the last step always does both.
     initialisation
         ``"local"`` starts attention so that equal positions attend to each other;
         ``"default"`` leaves the modules' own start.
@@ -255,18 +313,31 @@ class TrainConfig:
     initialisation: Literal["local", "default"] = "local"
 
     def __post_init__(self) -> None:
-        known = ("nothing", "trunk", "all_but_decoder")
-        _check_choice("recipe", "freeze", self.freeze, known)
-        _check_choice("recipe", "precision", self.precision, ("fp32", "bf16"))
-        _check_choice("recipe", "model", self.model, tuple(CONFIGS))
-        for name in ("drop_path", "dropout"):
-            if not 0 <= getattr(self, name) < 1:
-                raise InputError(f"recipe: {name} is a probability: 0 or more, below 1")
+        check_fields("recipe", self, RECIPE_RULES)
+        check_device("recipe", self.device)
+        for stage in self.stages:
+            shares = asdict(stage.prompts)
+            if stage.frames == 1 or stage.image_every:
+                check_prompts(stage.where, shares, "coarse", "single images")
+            if stage.frames > 1 and stage.image_every != 1:
+                check_prompts(stage.where, shares, "mask", "clips")
+        _check_sources(self.sources)
 
     @property
     def total_steps(self) -> int:
         """Steps of all stages together."""
         return sum(stage.steps for stage in self.stages)
+
+
+def _check_sources(sources: tuple[Source, ...]) -> None:
+    for name, count in Counter(source.name for source in sources).items():
+        if count > 1:
+            raise InputError(
+                f"[[sources]]: {count} are called {name!r}; what is held out goes by "
+                "these names: give each its own"
+            )
+    if not any(source.weight > 0 for source in sources):
+        raise InputError("[[sources]]: the weight of at least one must be above 0")
 
 
 def read_config(path: Path) -> TrainConfig:
@@ -280,63 +351,44 @@ def read_config(path: Path) -> TrainConfig:
     Raises
     ------
     InputError
-        If the file is missing, is no TOML, or names an unknown field.
+        If the file is missing or no TOML, or a field is unknown, missing or wrong.
     """
     try:
         table = tomllib.loads(path.read_text())
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: no valid TOML ({error})") from error
-    stages = tuple(_stage(path, entry) for entry in table.pop("stages", []))
-    sources = tuple(_build(path, Source, entry) for entry in table.pop("sources", []))
-    if not stages or not sources:
-        raise InputError(f"{path}: needs at least one [[stages]] and one [[sources]]")
-    losses = _losses(path, table.pop("losses", {}))
-    if "/" in table.get("base", ""):
-        table["base"] = str(path.parent / table["base"])
-    return _build(
-        path,
-        TrainConfig,
-        {**table, "stages": stages, "sources": sources, "losses": losses},
+    where = str(path)
+    stages = tuple(_stage(where, one) for one in take_tables(where, table, "stages"))
+    sources = tuple(
+        build(where, "[[sources]]", Source, one)
+        for one in take_tables(where, table, "sources")
     )
+    losses = _losses(where, table.pop("losses", {}))
+    if "/" in str(table.get("base", "")):
+        table["base"] = str(path.parent / table["base"])
+    values = {**table, "stages": stages, "sources": sources, "losses": losses}
+    return build(where, "the recipe", TrainConfig, values)
 
 
-def _losses(path: Path, entry: Mapping[str, Any]) -> LossWeights:
+def _losses(where: str, entry: Any) -> LossWeights:
     """Read ``[losses]``: a preset, and what differs from it."""
-    values = dict(entry)
+    values = as_table(where, "[losses]", entry)
     name = values.pop("preset", "paper")
     if name not in PRESETS:
         raise InputError(
-            f"{path}: [losses] has no preset {name!r}; known: {', '.join(PRESETS)}"
+            f"{where}: [losses] has no preset {name!r}; known: {', '.join(PRESETS)}"
         )
-    return _build(path, LossWeights, {**asdict(PRESETS[name]), **values})
+    return build(where, "[losses]", LossWeights, {**asdict(PRESETS[name]), **values})
 
 
-def _stage(path: Path, entry: Mapping[str, Any]) -> Stage:
-    values = dict(entry)
+def _stage(where: str, entry: Any) -> Stage:
+    values = as_table(where, "[[stages]]", entry)
     if "prompts" in values:
-        values["prompts"] = _build(path, PromptMix, values["prompts"])
+        here = f"{where}: [[stages]] {values.get('name')!r}"
+        values["prompts"] = build(here, "prompts", PromptMix, values["prompts"])
     for name in ("diameter", "other_sizes"):
-        if name in values:
+        if isinstance(values.get(name), list):
             values[name] = tuple(values[name])
-    return _build(path, Stage, values)
-
-
-def _build(path: Path, kind: type[Table], values: Mapping[str, Any]) -> Table:
-    known = {entry.name for entry in fields(kind)}  # type: ignore[arg-type]
-    for name in values:
-        if name not in known:
-            raise InputError(
-                f"{path}: unknown field {name!r} of {kind.__name__}; "
-                f"known: {', '.join(sorted(known))}"
-            )
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise InputError(f"{path}: {kind.__name__}: {error}") from error
-
-
-def _check_choice(table: str, name: str, value: str, known: Sequence[str]) -> None:
-    if value not in known:
-        raise InputError(f"{table}: {name} {value!r}; known: {', '.join(known)}")
+    return build(where, "[[stages]]", Stage, values)

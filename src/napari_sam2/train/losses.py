@@ -7,14 +7,21 @@ low resolution of the logits, which costs a sixteenth, or at that of the model's
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch.nn import functional
 
+from napari_sam2.train.recipe_checks import AT_LEAST_0, Rules, check_fields, one_of
+
 PixelLoss = Literal["focal", "cross-entropy"]
 
 FOCAL_ALPHA, FOCAL_GAMMA = 0.25, 2.0
+
+RULES: Rules = {
+    one_of(get_args(PixelLoss)): "pixel_loss",
+    AT_LEAST_0: "pixel dice iou presence absent every second dense",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,9 @@ class LossWeights:
     second: float = 0.0
     full_size: bool = True
     dense: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_fields("[losses]", self, RULES)
 
 
 PRESETS = {
