@@ -103,7 +103,7 @@ def always_cut(monkeypatch) -> None:
     monkeypatch.setattr("napari_sam2.train.absence.cover", lambda *_: None)
 
 
-@pytest.mark.parametrize("names", [("one",), ("a.zarr 0-2", "a.zarr 7-9")])
+@pytest.mark.parametrize("names", [("one",), ("a.zarr 0-2 of 1", "a.zarr 7-9")])
 def test_no_scene_is_cut_to_the_movie_itself(monkeypatch, names):
     always_cut(monkeypatch)
     corpus = corpus_of(*(movie(name, disc(96, 45, frames=3)) for name in names))

@@ -37,8 +37,8 @@ SMALLEST_SIDE = 16
 SMALLEST_OBJECT = 12
 """Pixels of the smallest object that a crop is centred on."""
 
-FRAME_RANGE = re.compile(r" \d+-\d+$")
-"""What names of examples end with that show only some frames of a movie."""
+FRAME_RANGE = re.compile(r" \d+-\d+( of \d+)?$")
+"""What names end with of examples that show some frames, or objects, of a movie."""
 
 NAMED = 3
 """Names that a message gives before it stops."""

@@ -96,9 +96,8 @@ def train(
     data
         Examples to train on.
     folder
-        Gets ``last.pt``, ``log.csv`` and ``validation.csv``; at each validation
-        ``curves.svg`` and pictures in ``examples``; where it is installed, events for
-        TensorBoard.
+        Gets ``last.pt``, ``log.csv``, ``validation.csv``, ``curves.svg``, pictures in
+        ``examples`` and, where it is installed, events for TensorBoard.
     held_out
         Examples never trained on, by name; validated every ``validate_every`` steps.
     resume
@@ -151,8 +150,8 @@ def _check_numbers(
     begin = f"go on from {checkpoint}" if checkpoint.exists() else "start anew"
     raise InputError(
         f"{folder}: loss or gradient of step {step} is no number, and training has "
-        f"ended; no weights were harmed. Lower learning_rate (now {stage.rate(0):g} to "
-        f"{stage.learning_rate:g}) of the stage {stage.name!r}, then {begin}"
+        f"ended; no weights were harmed. Lower learning_rate ({stage.learning_rate:g}) "
+        f"of the stage {stage.name!r}, then {begin}"
     )
 
 
