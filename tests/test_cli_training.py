@@ -81,6 +81,7 @@ def locked(tracked, tmp_path, monkeypatch):
     for frame, labels in enumerate(discs()):
         logits = np.zeros((2, *store.logits_shape), np.float32)
         store.write(FrameResult(frame, labels, (1, 2), logits, scores))
+    store.finish()
     everywhere = FrameSet.between(0, FRAMES - 1)
     document = store.read_session()
     objects = tuple(replace(o, locked=everywhere) for o in document.book.objects)

@@ -12,7 +12,7 @@ import numpy as np
 
 from napari_sam2.errors import InputError
 from napari_sam2.io.optional_packages import optional_package
-from napari_sam2.io.training_images import LabelledImage, read_pixels, to_uint8
+from napari_sam2.io.training_images import LabelledImage, read_picture, to_uint8
 
 
 def read_coco(path: Path, images: Path) -> Iterator[LabelledImage]:
@@ -51,7 +51,7 @@ def read_coco(path: Path, images: Path) -> Iterator[LabelledImage]:
         raise InputError(f"{path}: no COCO annotations ({error!r})") from error
     for image_id, name in named:
         if image_id in of_image:
-            pixels = to_uint8(read_pixels(images / name))
+            pixels = to_uint8(read_picture(images / name))
             shape = (pixels.shape[0], pixels.shape[1])
             masks = [
                 decode_segmentation(one.get("segmentation"), shape, f"{path}: {name}")

@@ -17,6 +17,7 @@ from napari_sam2.io.training_images import (
     LabelledImage,
     frames_to_uint8,
     image_files,
+    read_picture,
     read_pixels,
 )
 
@@ -60,7 +61,7 @@ def _read_video(masks: Path, images: Path) -> LabelledImage:
     for path in sorted(masks.glob("*.png")):
         if path.stem not in pictures:
             raise InputError(f"{path}: has no image of that number in {images}")
-        pixels = read_pixels(pictures[path.stem])
+        pixels = read_picture(pictures[path.stem])
         indices = read_pixels(path)
         if indices.ndim != 2 or indices.shape != pixels.shape[:2]:
             raise InputError(
