@@ -117,7 +117,7 @@ CONFIGS: dict[str, Sam2Config] = {
     "nano": Sam2Config(
         "nano",
         TrunkConfig("edgenext_xx_small", (24, 48, 88, 168)),
-        image_size=192,
+        image_size=256,
         hidden_dim=128,
         memory_dim=32,
         memory_attention_layers=2,

@@ -11,7 +11,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 PANEL_WIDTH, PANEL_HEIGHT, MARGIN = 300, 200, 46
-LEGEND_LINE, LEGEND_COLUMNS = 12, 3
+LEGEND_LINE, LEGEND_COLUMNS = 12, 2
 COLUMNS = 4
 
 COLOURS = (
@@ -158,8 +158,9 @@ def _axes(panel: Panel, last: int) -> list[str]:
         )
     for step in (0, last // 2, last):
         x, _ = _place(step, 0, last)
+        anchor = "end" if step == last else "middle"  # inside of the picture
         parts.append(
-            f'<text x="{x:.1f}" y="{PANEL_HEIGHT - 14}" text-anchor="middle">{step}'
+            f'<text x="{x:.1f}" y="{PANEL_HEIGHT - 14}" text-anchor="{anchor}">{step}'
             "</text>"
         )
     return parts
