@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -25,7 +26,7 @@ from napari_sam2.session.state import BookState, ObjectState
 from napari_sam2.ui.masklet_layer_session import session_metadata
 from napari_sam2.ui.model_combo import ModelCombo
 from napari_sam2.ui.train_dock import IN_THE_LIST, TrainDock, progress_text, score_text
-from napari_sam2.ui.train_jobs import MaskletRow, TrainStep
+from napari_sam2.ui.train_jobs import MaskletRow, TrainStep, list_session
 
 FRAMES, SIDE, IDS = 12, 64, (1, 2, 3)
 EVERYWHERE = FrameSet.between(0, FRAMES - 1)
@@ -143,6 +144,18 @@ def test_verified_masklets_are_chosen(open_train):
     assert dock.base_combo.currentData() == "nano"
     dock.taught.list.topLevelItem(2).setCheckState(0, checked)
     assert "mistakes included" in dock.taught.note.text()
+
+
+def test_frames_that_were_never_tracked_are_not_counted(session):
+    store = OmeZarrLabelStore.open(session, mode="a")
+    document = store.read_session()
+    beyond = FrameSet.between(0, 2 * FRAMES)
+    objects = tuple(replace(one, locked=beyond) for one in document.book.objects)
+    store.save_session(document.model_copy(update={"book": BookState(objects)}))
+    (listed,) = list_session(session, DEFAULT_NAME)
+    assert {(row.tracked, row.locked, row.reviewed) for row in listed.rows} == {
+        (FRAMES, FRAMES, FRAMES)
+    }
 
 
 def test_training_puts_a_model_into_the_list(

@@ -16,6 +16,7 @@ from napari_sam2.io.session_masklets import MaskletSession, read_vouched
 from napari_sam2.io.tracked_movie import tracked_frames
 from napari_sam2.model.own_models import OwnModel, free_name, own_models
 from napari_sam2.session.frame_set import FrameSet
+from napari_sam2.session.state import ObjectState
 from napari_sam2.ui.device_choice import import_torch
 
 USUAL_NAME = "my-cells"
@@ -143,17 +144,22 @@ def list_session(folder: Path, label: str) -> Iterator[SessionListed]:
     document = store.read_session()
     tracked = tracked_frames(store)
     rows = tuple(
-        MaskletRow(
-            one.object_id,
-            one.name,
-            len(tracked.get(one.object_id, FrameSet())),
-            len(one.locked),
-            len(one.locked | one.reviewed),
-        )
+        _row(one, tracked.get(one.object_id, FrameSet()))
         for one in document.book.objects
     )
     model = "" if document.model is None else document.model.name
     yield SessionListed(folder, label, document.image.layer or "", model, rows)
+
+
+def _row(masklet: ObjectState, tracked: FrameSet) -> MaskletRow:
+    """Count the frames that teach: locks reach beyond what was tracked."""
+    return MaskletRow(
+        masklet.object_id,
+        masklet.name,
+        len(tracked),
+        len(masklet.locked & tracked),
+        len((masklet.locked | masklet.reviewed) & tracked),
+    )
 
 
 def list_models() -> Iterator[ModelsListed]:
