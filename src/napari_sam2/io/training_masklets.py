@@ -90,9 +90,9 @@ def read_masklets(
     try:
         for frames, ids in alike.items():
             for first, stop in frames.runs:
-                image = _run(source, store, range(first, stop), ids)
+                found = _run(source, store, range(first, stop), ids)
                 named = "" if len(alike) == 1 else f" of {ids[0]}"
-                yield replace(image, name=image.name + named)
+                yield replace(found, name=found.name + named)
     finally:
         source.close()
 

@@ -66,7 +66,7 @@ class FineTuneSettings:
     seed: int = 0
     device: str = "auto"
     learns: Learns = "auto"
-    learning_rate: float = 1e-4
+    learning_rate: float = 5e-5
     trunk_rate: float = 0.3
     rehearsal: float = 0.5
     pull: float = 0.002
