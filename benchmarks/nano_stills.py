@@ -24,7 +24,7 @@ def still_scores(model: Sam2, images: Iterable[LabelledImage]) -> dict[str, floa
     collected: dict[str, list[float]] = {}
     for number, image in enumerate(images):
         for pixels, truth in windows(image, model.config.image_size, number):
-            for kind, value in _scores_of(model, pixels, truth):
+            for kind, value in scores_of(model, pixels, truth):
                 collected.setdefault(kind, []).append(value)
     return {kind: float(np.mean(values)) for kind, values in collected.items()}
 
@@ -55,9 +55,10 @@ def _span(middle: int, length: int, side: int) -> slice:
     return slice(first, min(first + side, length))
 
 
-def _scores_of(
+def scores_of(
     model: Sam2, pixels: np.ndarray, truth: np.ndarray
 ) -> Iterator[tuple[str, float]]:
+    """Yield the IoU of one cell by kind of prompt."""
     predictor = StreamingPredictor(
         model, frame_shape=truth.shape, frame_count=16, device="cpu"
     )
