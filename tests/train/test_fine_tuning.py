@@ -17,7 +17,12 @@ from napari_sam2.session.frame_set import FrameSet
 from napari_sam2.train import fine_tuning_run
 from napari_sam2.train.examples import prepare
 from napari_sam2.train.fine_tuning import fine_tune
-from napari_sam2.train.fine_tuning_blend import Scored, best_blend, blended
+from napari_sam2.train.fine_tuning_blend import (
+    BLENDS,
+    Scored,
+    best_blend,
+    blended,
+)
 from napari_sam2.train.fine_tuning_card import base_title
 from napari_sam2.train.fine_tuning_movie import (
     TaughtMovie,
@@ -339,6 +344,33 @@ def test_of_blends_that_forget_little_the_best_is_kept(base):
     first, last = old.state_dict()[name], tuned.state_dict()[name]
     torch.testing.assert_close(model.state_dict()[name], first.lerp(last, 0.75))
     assert torch.equal(blended(old, tuned, 0.0).state_dict()[name], first)
+
+
+@pytest.mark.parametrize(
+    ("held_out", "kept"),
+    [((0.8, 0.78, 0.5), 0.75), ((0.8, 0.6, 0.78), 0.5), ((0.8, 0.7, 0.7), 1.0)],
+)
+def test_of_blends_that_gain_nearly_as_much_the_nearest_to_the_base_is_kept(
+    base, held_out, kept
+):
+    answers = iter([Scored(value, 0.5) for value in held_out])
+    _, scores, part = best_blend(
+        load_model(base),
+        build_model("toy", seed=9),
+        Scored(0.5, 0.5),
+        lambda _: next(answers),
+    )
+    assert (scores.held_out, part) == (held_out[BLENDS.index(kept)], kept)
+
+
+def test_if_no_blend_is_better_the_nearest_to_the_base_is_kept(base):
+    _, _, part = best_blend(
+        load_model(base),
+        build_model("toy", seed=9),
+        Scored(0.5, 0.5),
+        lambda _: Scored(0.4, 0.5),
+    )
+    assert part == BLENDS[-1]
 
 
 def test_the_learning_rate_rises_and_falls():
