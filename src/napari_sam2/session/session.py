@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from napari_sam2.tracking.predictor import StreamingPredictor
 
 NO_RUN = Progress(stage=0, next_frame=None, plan_key="")
-"""What a finished repair leaves behind: no plan is resumed on it."""
+"""What a finished repair or an edit leaves behind: no plan is resumed on it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam2.interfaces import FrameResult, ObjectScores, Progress
+from napari_sam2.interfaces import FrameResult, ObjectScores
 from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
 from napari_sam2.metrics.regions import areas
 from napari_sam2.prompts import PromptedObject
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
 ABSENT = np.float32(-1024.0)
 """Logit, and object score, of what is not there; as the network gates it."""
-
-NO_RUN = Progress(stage=0, next_frame=None, plan_key="")
-"""No plan has this key: a run that was stopped begins anew after an edit."""
 
 
 class FrameMasks:
