@@ -13,6 +13,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
+Place = tuple[int, int]
+"""``(object_id, frame_index)``: where a prompt belongs."""
+
+MAX_OBJECT_ID = 65_535
+"""Masklets are uint16."""
+
 
 @dataclass(frozen=True, slots=True)
 class PointPrompt:

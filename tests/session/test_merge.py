@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from napari_sam2.session.merge import merge_labels
+from napari_sam2.session.composition import merge_labels
 from napari_sam2.session.plan import MergePolicy
 
 OWNED = (1, 2)

@@ -7,10 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from napari_sam2.errors import InputError
-from napari_sam2.prompts import PromptedObject
-
-MAX_OBJECT_ID = 65_535
-"""Label images are 16-bit."""
+from napari_sam2.prompts import MAX_OBJECT_ID, PromptedObject
 
 
 @dataclass(frozen=True, slots=True)

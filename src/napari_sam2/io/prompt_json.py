@@ -13,12 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 from napari_sam2.errors import InputError
 from napari_sam2.io.image_stacks import one_line
 from napari_sam2.io.prompt_bounds import (
-    MAX_OBJECT_ID,
     PromptBounds,
     check_family,
 )
 from napari_sam2.io.prompt_labels import read_plane
 from napari_sam2.prompts import (
+    MAX_OBJECT_ID,
     BoxPrompt,
     FramePrompt,
     MaskPrompt,

@@ -14,8 +14,7 @@ import numpy as np
 from napari_sam2.interfaces import FrameResult, LabelStore, ObjectScores
 from napari_sam2.metrics.regions import areas
 from napari_sam2.prompts import PromptedObject
-from napari_sam2.session.merge import merge_labels
-from napari_sam2.session.plan import Plan, Timeline
+from napari_sam2.session.plan import MergePolicy, Plan, Timeline
 from napari_sam2.tracking.postprocess import label_image
 
 if TYPE_CHECKING:
@@ -136,3 +135,36 @@ class Composer:
 
     def _locked_at(self, frame_index: int) -> list[int]:
         return [one for one, frames in self.plan.locks.items() if frame_index in frames]
+
+
+def merge_labels(
+    existing: np.ndarray,
+    tracked: np.ndarray,
+    owned: Sequence[int],
+    policy: MergePolicy,
+) -> np.ndarray:
+    """Combine a frame's existing labels with the tracker's.
+
+    Parameters
+    ----------
+    existing
+        ``(Y, X)`` labels on disk; those of ``owned`` ids are the tracker's own earlier
+        ones and are replaced.
+    tracked
+        ``(Y, X)`` new labels of all owned objects.
+    owned
+        Ids that belong to the tracker.
+    policy
+        What happens to the others.
+
+    Returns
+    -------
+    np.ndarray
+        ``(Y, X)`` labels to write.
+    """
+    foreign = np.where(np.isin(existing, list(owned)), 0, existing)
+    if policy is MergePolicy.FILL and foreign.any():
+        return existing
+    if policy is MergePolicy.REPLACE:
+        return np.where(tracked > 0, tracked, foreign)
+    return np.where(foreign > 0, foreign, tracked)

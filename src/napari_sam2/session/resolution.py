@@ -14,15 +14,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_sam2.interfaces import StoredAnchor
-from napari_sam2.prompts import FramePrompt, PromptedObject
+from napari_sam2.prompts import FramePrompt, Place, PromptedObject
 
 if TYPE_CHECKING:
     import numpy as np
 
     from napari_sam2.tracking.predictor import StreamingPredictor
-
-Place = tuple[int, int]
-"""Object id and frame."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
-from napari_sam2.prompts import FramePrompt
+from napari_sam2.prompts import FramePrompt, Place
 from napari_sam2.session.frame_set import FrameSet
 from napari_sam2.session.plan import Direction
 from napari_sam2.session.prompt_book import Edit, PromptBook
@@ -28,7 +28,6 @@ from napari_sam2.ui.engine import (
 from napari_sam2.ui.engine.engine import WARM_REACH
 from napari_sam2.ui.jobs import Priority
 from napari_sam2.ui.owed_masks import Ticket
-from napari_sam2.ui.point_prompts import Place
 from napari_sam2.ui.prompt_intake import Intake
 from napari_sam2.ui.run_control import RunControl
 from napari_sam2.ui.sittings import Sitting

@@ -9,8 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from napari_sam2.errors import InputError
-from napari_sam2.io.prompt_bounds import MAX_OBJECT_ID
-from napari_sam2.prompts import FramePrompt, PromptedObject
+from napari_sam2.prompts import MAX_OBJECT_ID, FramePrompt, PromptedObject
 from napari_sam2.session.state import Color
 
 MAX_LISTED = 4

@@ -16,10 +16,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_sam2.prompts import MAX_OBJECT_ID
 from napari_sam2.ui.connections import Connections
 from napari_sam2.ui.layer_combo import LayerCombo
 from napari_sam2.ui.panel import Panel
-from napari_sam2.ui.point_prompts import MAX_OBJECT_ID
 from napari_sam2.ui.tool_bindings import shown_key
 from napari_sam2.ui.tool_keys import key_named
 

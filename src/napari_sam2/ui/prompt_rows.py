@@ -7,14 +7,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from napari_sam2.io.prompt_bounds import MAX_OBJECT_ID
-from napari_sam2.prompts import BoxPrompt, FramePrompt, MaskPrompt, PointPrompt
+from napari_sam2.prompts import (
+    MAX_OBJECT_ID,
+    BoxPrompt,
+    FramePrompt,
+    MaskPrompt,
+    Place,
+    PointPrompt,
+)
 from napari_sam2.session.state import BookState
 from napari_sam2.ui.layer_axes import LayerAxes
 from napari_sam2.ui.tool_places import spot_at
-
-Place = tuple[int, int]
-"""``(object_id, frame_index)``."""
 
 TOLERANCE = 1e-3
 """Pixels by which a mark may miss what it stands for, on its way through the world."""

@@ -13,7 +13,7 @@ import numpy as np
 from napari_sam2.errors import OutputError
 from napari_sam2.interfaces import StoredAnchor
 from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
-from napari_sam2.prompts import FramePrompt
+from napari_sam2.prompts import FramePrompt, Place
 from napari_sam2.session.plan import Plan
 from napari_sam2.session.prompt_book import Edit
 from napari_sam2.session.staleness import is_same_prompt
@@ -29,7 +29,6 @@ from napari_sam2.ui.engine.loading import (
     provenance,
 )
 from napari_sam2.ui.image_input import ImageInput
-from napari_sam2.ui.point_prompts import Place
 
 if TYPE_CHECKING:
     from napari_sam2.tracking.predictor import StreamingPredictor

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from napari_sam2.interfaces import FrameResult, StoredAnchor
-from napari_sam2.prompts import FramePrompt
+from napari_sam2.prompts import FramePrompt, Place
 from napari_sam2.session.frame_set import FrameSet
 from napari_sam2.session.prompt_book import Edit
 from napari_sam2.session.scores import ScoreRow
@@ -17,7 +17,6 @@ from napari_sam2.session.state import BookState
 from napari_sam2.ui.engine.desk import Masklets, Movie
 from napari_sam2.ui.engine.events import FrameChanged, Scored
 from napari_sam2.ui.engine.frame_masks import FrameMasks, frames_of
-from napari_sam2.ui.point_prompts import Place
 
 
 @dataclass(frozen=True, slots=True, eq=False)
