@@ -18,7 +18,7 @@ import numpy as np
 
 from napari_sam2.interfaces import Calibration
 from napari_sam2.prompts import FramePrompt, PointPrompt
-from napari_sam2.session.prompt_book import PromptBook
+from napari_sam2.session.book.prompt_book import PromptBook
 from napari_sam2.synthetic import MovieConfig, SimulatedMovie
 from napari_sam2.ui.channel_view import GREY, ChannelSource, Look
 from napari_sam2.ui.engine import FrameChanged, Request, TrackingEngine

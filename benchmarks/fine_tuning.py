@@ -29,7 +29,7 @@ from nano_stills import still_scores
 from napari_sam2.io.training_images import read_folder
 from napari_sam2.model.checkpoint import load_model
 from napari_sam2.model.sam2 import Sam2
-from napari_sam2.session.frame_set import FrameSet
+from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.synthetic.config import MovieConfig
 from napari_sam2.synthetic.movie import SimulatedMovie
 from napari_sam2.train.fine_tuning import FineTuneResult, fine_tune

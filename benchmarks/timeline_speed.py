@@ -23,10 +23,10 @@ os.environ.setdefault(
 )
 
 from napari_sam2.prompts import FramePrompt, MaskPrompt, PointPrompt
-from napari_sam2.session.frame_set import FrameSet
-from napari_sam2.session.score_trust import neighbour_trust
-from napari_sam2.session.scores import COLUMNS, ScoreRow, ScoreTables
-from napari_sam2.session.state import BookState, ObjectState
+from napari_sam2.session.book.state import BookState, ObjectState
+from napari_sam2.session.planning.frame_set import FrameSet
+from napari_sam2.session.scores.tables import COLUMNS, ScoreRow, ScoreTables
+from napari_sam2.session.scores.trust_rule import neighbour_trust
 
 REPEATS = 30
 

@@ -17,7 +17,7 @@ from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
 from napari_sam2.io.provenance import Provenance
 from napari_sam2.io.session_document import SessionDocument
 from napari_sam2.prompts import FramePrompt, PointPrompt, PromptedObject
-from napari_sam2.session.state import BookState, ObjectState
+from napari_sam2.session.book.state import BookState, ObjectState
 
 LOGITS_SHAPE = (48, 48)
 

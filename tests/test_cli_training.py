@@ -17,8 +17,8 @@ from napari_sam2.cli import main
 from napari_sam2.interfaces import FrameResult, ObjectScores
 from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
 from napari_sam2.model.checkpoint import build_model, load_model, save_model
-from napari_sam2.session.frame_set import FrameSet
-from napari_sam2.session.state import BookState
+from napari_sam2.session.book.state import BookState
+from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.train import fine_tuning_run, run
 from napari_sam2.train.examples import prepare
 

@@ -13,7 +13,7 @@ import pytest
 from napari_sam2.batch.job import TrackJob, open_run
 from napari_sam2.errors import InputError, OutputError
 from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
-from napari_sam2.session.plan import Direction, MergePolicy
+from napari_sam2.session.planning.plan import Direction, MergePolicy
 
 KILLED_RUN = """
 import os, signal, sys

@@ -15,7 +15,7 @@ from napari_sam2.cli import main
 from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
 from napari_sam2.io.prompt_files import write_prompts
 from napari_sam2.prompts import BoxPrompt, FramePrompt, MaskPrompt, PointPrompt
-from napari_sam2.session.prompt_book import PromptBook
+from napari_sam2.session.book.prompt_book import PromptBook
 
 MAIN = "from napari_sam2.cli import main; main()"
 

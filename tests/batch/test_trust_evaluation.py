@@ -14,7 +14,7 @@ from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
 from napari_sam2.io.provenance import Provenance
 from napari_sam2.model.notes import TRUST_NOTE
 from napari_sam2.prompts import PromptedObject
-from napari_sam2.session.trust import FEATURES, TrustModel
+from napari_sam2.session.scores.trust_model import FEATURES, TrustModel
 
 FRAMES = 12
 BAD = (3, 4, 9)

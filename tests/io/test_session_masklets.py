@@ -21,8 +21,8 @@ from napari_sam2.io.session_masklets import (
     spread,
 )
 from napari_sam2.prompts import FramePrompt, PointPrompt, PromptedObject
-from napari_sam2.session.frame_set import FrameSet
-from napari_sam2.session.state import BookState
+from napari_sam2.session.book.state import BookState
+from napari_sam2.session.planning.frame_set import FrameSet
 
 SHAPE, FRAMES, IDS = (24, 32), 6, (2, 5)
 

@@ -16,8 +16,8 @@ from napari_sam2.io.session_document import InputMapping, SessionDocument
 from napari_sam2.io.training_masklets import MaskletChoice, read_masklets
 from napari_sam2.io.training_sources import TrainingSource, read_source
 from napari_sam2.prompts import FramePrompt, PointPrompt, PromptedObject
-from napari_sam2.session.frame_set import FrameSet
-from napari_sam2.session.state import BookState, ObjectState
+from napari_sam2.session.book.state import BookState, ObjectState
+from napari_sam2.session.planning.frame_set import FrameSet
 
 SHAPE = (24, 32)
 FRAMES = 6

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_sam2.session.frame_set import NO_FRAMES, FrameSet
+from napari_sam2.session.planning.frame_set import NO_FRAMES, FrameSet
 
 frames = st.sets(st.integers(0, 40))
 

@@ -4,13 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_sam2.prompts import FramePrompt, PointPrompt
-from napari_sam2.session.frame_set import FrameSet
-from napari_sam2.session.gaps import (
+from napari_sam2.session.book.prompt_book import PromptBook
+from napari_sam2.session.planning.frame_set import FrameSet
+from napari_sam2.session.planning.gaps import (
     bounding_anchors,
     gaps,
 )
-from napari_sam2.session.plan import Timeline
-from napari_sam2.session.prompt_book import PromptBook
+from napari_sam2.session.planning.plan import Timeline
 
 LIFE = Timeline(1, (4, 5, 9), 2, 12)
 

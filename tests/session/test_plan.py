@@ -13,15 +13,15 @@ from napari_sam2.prompts import (
     PointPrompt,
     PromptedObject,
 )
-from napari_sam2.session.frame_set import FrameSet
-from napari_sam2.session.plan import (
+from napari_sam2.session.planning.frame_set import FrameSet
+from napari_sam2.session.planning.plan import (
     Direction,
     FrameRange,
     Plan,
     timelines,
 )
-from napari_sam2.session.resolution import resolution
-from napari_sam2.session.sweeps import sweeps
+from napari_sam2.session.planning.resolution import resolution
+from napari_sam2.session.planning.sweeps import sweeps
 
 
 def clicked(object_id, *frames, parent=None):

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from napari_sam2.errors import InputError
 from napari_sam2.prompts import BoxPrompt, FramePrompt, MaskPrompt, PointPrompt
-from napari_sam2.session.book_changes import differs
-from napari_sam2.session.frame_set import NO_FRAMES, FrameSet
-from napari_sam2.session.prompt_book import PromptBook, changes
-from napari_sam2.session.staleness import lives, vanished
-from napari_sam2.session.state import BookState, ObjectState
+from napari_sam2.session.book.changes import differs
+from napari_sam2.session.book.prompt_book import PromptBook, changes
+from napari_sam2.session.book.staleness import lives, vanished
+from napari_sam2.session.book.state import BookState, ObjectState
+from napari_sam2.session.planning.frame_set import NO_FRAMES, FrameSet
 
 FRAMES = 20
 

@@ -8,9 +8,9 @@ from tests.session.conftest import FRAMES
 from tests.tracking.conftest import SHAPE
 
 from napari_sam2.prompts import FramePrompt, MaskPrompt, PointPrompt
-from napari_sam2.session.frame_set import FrameSet
-from napari_sam2.session.plan import Direction, FrameRange, Plan
-from napari_sam2.session.prompt_book import PromptBook
+from napari_sam2.session.book.prompt_book import PromptBook
+from napari_sam2.session.planning.frame_set import FrameSet
+from napari_sam2.session.planning.plan import Direction, FrameRange, Plan
 from napari_sam2.session.session import Session
 
 ALL = FrameRange(0, FRAMES)

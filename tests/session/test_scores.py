@@ -7,12 +7,12 @@ import pytest
 
 from napari_sam2.interfaces import FrameResult, ObjectScores
 from napari_sam2.prompts import FramePrompt, PointPrompt
-from napari_sam2.session import score_trust
-from napari_sam2.session.frame_set import FrameSet
-from napari_sam2.session.score_trust import blinks, in_blocks, neighbour_trust
-from napari_sam2.session.scores import COLUMNS, ScoreRow, ScoreTables
-from napari_sam2.session.state import BookState, ObjectState
-from napari_sam2.session.trust import FEATURES, TrustModel
+from napari_sam2.session.book.state import BookState, ObjectState
+from napari_sam2.session.planning.frame_set import FrameSet
+from napari_sam2.session.scores import trust_rule as score_trust
+from napari_sam2.session.scores.tables import COLUMNS, ScoreRow, ScoreTables
+from napari_sam2.session.scores.trust_model import FEATURES, TrustModel
+from napari_sam2.session.scores.trust_rule import blinks, in_blocks, neighbour_trust
 
 FRAMES, IDS = 20, (3, 7)
 

@@ -12,8 +12,8 @@ from napari_sam2.prompts import (
     PointPrompt,
     PromptedObject,
 )
-from napari_sam2.session.frame_set import FrameSet
-from napari_sam2.session.plan import Direction, FrameRange, MergePolicy, Plan
+from napari_sam2.session.planning.frame_set import FrameSet
+from napari_sam2.session.planning.plan import Direction, FrameRange, MergePolicy, Plan
 from napari_sam2.session.session import Session
 
 _spec = importlib.util.spec_from_file_location(

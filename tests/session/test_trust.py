@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from napari_sam2.session.trust import (
+from napari_sam2.session.scores.trust_model import (
     FEATURES,
     FrameScores,
     TrustModel,

@@ -13,7 +13,7 @@ from napari_sam2.errors import InputError
 from napari_sam2.model.checkpoint import build_model, load_model, save_model
 from napari_sam2.model.config import CONFIGS
 from napari_sam2.model.notes import read_notes
-from napari_sam2.session.frame_set import FrameSet
+from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.train import fine_tuning_run
 from napari_sam2.train.examples import prepare
 from napari_sam2.train.fine_tuning import fine_tune

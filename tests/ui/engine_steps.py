@@ -2,8 +2,8 @@
 
 from napari_sam2.interfaces import Calibration
 from napari_sam2.prompts import FramePrompt, PointPrompt
-from napari_sam2.session.frame_set import FrameSet
-from napari_sam2.session.prompt_book import PromptBook
+from napari_sam2.session.book.prompt_book import PromptBook
+from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.session import FrameDone
 from napari_sam2.ui.channel_view import GREY, ChannelSource, Look
 from napari_sam2.ui.engine import BookReturned, Order, Together, TrackingEngine

@@ -5,8 +5,8 @@ import pytest
 from tests.ui.engine_steps import Table, click, of_kind
 
 from napari_sam2.model.notes import TRUST_NOTE
-from napari_sam2.session.score_trust import neighbour_trust
-from napari_sam2.session.trust import FEATURES, TrustModel
+from napari_sam2.session.scores.trust_model import FEATURES, TrustModel
+from napari_sam2.session.scores.trust_rule import neighbour_trust
 from napari_sam2.ui.engine import ModelReady
 
 SURE = TrustModel(

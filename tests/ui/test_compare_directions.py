@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tests.ui.engine_steps import click
 
-from napari_sam2.session.frame_set import FrameSet
+from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.ui.compare_row import CompareRow, verdict
 
 

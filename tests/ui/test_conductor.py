@@ -9,11 +9,11 @@ import pytest
 from napari_sam2.errors import InputError
 from napari_sam2.interfaces import FrameResult, ObjectScores
 from napari_sam2.prompts import FramePrompt, PointPrompt
-from napari_sam2.session.frame_set import FrameSet
-from napari_sam2.session.plan import Direction
-from napari_sam2.session.scores import ScoreRow
+from napari_sam2.session.book.state import BookState
+from napari_sam2.session.planning.frame_set import FrameSet
+from napari_sam2.session.planning.plan import Direction
+from napari_sam2.session.scores.tables import ScoreRow
 from napari_sam2.session.session import FrameDone
-from napari_sam2.session.state import BookState
 from napari_sam2.ui.engine import (
     BookReturned,
     Compared,

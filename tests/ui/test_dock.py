@@ -13,7 +13,7 @@ from napari.settings import get_settings
 from napari.utils.notifications import notification_manager
 
 from napari_sam2.prompts import FramePrompt, PointPrompt
-from napari_sam2.session.frame_set import FrameSet
+from napari_sam2.session.planning.frame_set import FrameSet
 
 PATIENCE = 60_000
 

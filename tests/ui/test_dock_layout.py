@@ -5,7 +5,7 @@ from napari.qt import get_stylesheet
 from qtpy.QtCore import QSettings, Qt
 from qtpy.QtWidgets import QPushButton, QWidget
 
-from napari_sam2.session.state import BookState, ObjectState
+from napari_sam2.session.book.state import BookState, ObjectState
 from napari_sam2.ui.dock_layout import TimeStrip, lay_out_column
 from napari_sam2.ui.object_panel import ObjectPanel
 from napari_sam2.ui.panel import Panel

@@ -5,8 +5,8 @@ import pytest
 from tests.ui.engine_steps import click, of_kind
 
 from napari_sam2.errors import InputError
-from napari_sam2.session.frame_set import FrameSet
-from napari_sam2.session.plan import Direction
+from napari_sam2.session.planning.frame_set import FrameSet
+from napari_sam2.session.planning.plan import Direction
 from napari_sam2.ui.book_verbs import kept_direction
 from napari_sam2.ui.engine import (
     ONLY_BACKWARD,

@@ -8,8 +8,8 @@ from tests.ui.engine_steps import Table, click, movie_input
 
 from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
 from napari_sam2.prompts import FramePrompt, MaskPrompt
-from napari_sam2.session.frame_set import FrameSet
-from napari_sam2.session.plan import Direction
+from napari_sam2.session.planning.frame_set import FrameSet
+from napari_sam2.session.planning.plan import Direction
 from napari_sam2.session.session import FrameDone
 from napari_sam2.ui.engine import Request, Scored
 

@@ -8,7 +8,7 @@ from tests.ui.engine_steps import Table, click
 
 from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
 from napari_sam2.prompts import FramePrompt, MaskPrompt
-from napari_sam2.session.plan import FrameRange, Plan
+from napari_sam2.session.planning.plan import FrameRange, Plan
 from napari_sam2.session.session import Session
 from napari_sam2.ui.drawn_prompts import drawn_prompts
 from napari_sam2.ui.engine.loading import predictor_for

@@ -12,7 +12,7 @@ from qtpy.QtCore import QObject
 from tests.ui.hand import Hand, unwrapped
 
 from napari_sam2.interfaces import Calibration
-from napari_sam2.session.state import BookState, ObjectState
+from napari_sam2.session.book.state import BookState, ObjectState
 from napari_sam2.ui.engine import Request, StoreReady
 from napari_sam2.ui.image_input import ImageInput
 from napari_sam2.ui.layer_axes import lay_out_layer

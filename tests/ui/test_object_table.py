@@ -9,9 +9,9 @@ from qtpy.QtWidgets import QLineEdit
 
 from napari_sam2.errors import InputError
 from napari_sam2.prompts import FramePrompt, PointPrompt
-from napari_sam2.session.frame_set import FrameSet
-from napari_sam2.session.scores import ScoreTables
-from napari_sam2.session.state import BookState, ObjectState
+from napari_sam2.session.book.state import BookState, ObjectState
+from napari_sam2.session.planning.frame_set import FrameSet
+from napari_sam2.session.scores.tables import ScoreTables
 from napari_sam2.ui.object_model import SORT_ROLE, Column, ObjectTableModel
 from napari_sam2.ui.object_panel import ObjectPanel
 from napari_sam2.ui.object_table import Lock, ObjectRow, object_rows, parent_from_text

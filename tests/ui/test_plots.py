@@ -10,8 +10,8 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_sam2.errors import OutputError
 from napari_sam2.interfaces import Calibration
-from napari_sam2.session.scores import ScoreTables
-from napari_sam2.session.state import BookState, ObjectState
+from napari_sam2.session.book.state import BookState, ObjectState
+from napari_sam2.session.scores.tables import ScoreTables
 from napari_sam2.ui.plot_colors import legible
 from napari_sam2.ui.plot_curves import CurveTable, Quantity, WorldUnits, curves
 from napari_sam2.ui.plots_panel import MOST_OBJECTS, NOTHING, PlotsPanel

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from napari_sam2.prompts import FramePrompt, PointPrompt
-from napari_sam2.session.state import BookState, ObjectState
+from napari_sam2.session.book.state import BookState, ObjectState
 from napari_sam2.ui.drawn_prompts import drawn_prompts
 from napari_sam2.ui.owed_masks import OwedMasks
 

@@ -11,9 +11,9 @@ from qtpy.QtCore import QObject
 
 from napari_sam2.errors import InputError
 from napari_sam2.prompts import BoxPrompt, FramePrompt, MaskPrompt, PointPrompt
-from napari_sam2.session.frame_set import FrameSet
-from napari_sam2.session.prompt_book import PromptBook
-from napari_sam2.session.state import BookState
+from napari_sam2.session.book.prompt_book import PromptBook
+from napari_sam2.session.book.state import BookState
+from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.ui.book_verbs import in_one_step
 from napari_sam2.ui.layer_axes import lay_out_layer
 from napari_sam2.ui.points_layer import object_color

@@ -13,13 +13,13 @@ from napari_sam2.prompts import (
     PointPrompt,
     PromptedObject,
 )
-from napari_sam2.session.frame_set import FrameSet
-from napari_sam2.session.prompt_book import PromptBook
-from napari_sam2.session.state import BookState
+from napari_sam2.session.book.intake import free_ids, new_ids
+from napari_sam2.session.book.prompt_book import PromptBook
+from napari_sam2.session.book.state import BookState
+from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.ui import book_verbs
 from napari_sam2.ui.file_prompts import SavedPrompts, file_to_prompts, prompts_of
 from napari_sam2.ui.layer_axes import lay_out_layer
-from napari_sam2.ui.prompt_intake import free_ids, new_ids
 from napari_sam2.ui.shape_prompts import (
     Outline,
     area_of,

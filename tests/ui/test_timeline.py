@@ -9,9 +9,9 @@ from qtpy.QtGui import QMouseEvent, QWheelEvent
 from qtpy.QtWidgets import QApplication
 
 from napari_sam2.prompts import BoxPrompt, FramePrompt, MaskPrompt
-from napari_sam2.session.frame_set import FrameSet
-from napari_sam2.session.scores import ScoreTables
-from napari_sam2.session.state import BookState, ObjectState
+from napari_sam2.session.book.state import BookState, ObjectState
+from napari_sam2.session.planning.frame_set import FrameSet
+from napari_sam2.session.scores.tables import ScoreTables
 from napari_sam2.ui.timeline import Timeline
 from napari_sam2.ui.timeline_image import LaneStyle, lane_picture, trust_colors
 from napari_sam2.ui.timeline_model import (

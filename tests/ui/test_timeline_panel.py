@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
-from napari_sam2.session.frame_set import FrameSet
-from napari_sam2.session.scores import ScoreRow, ScoreTables
-from napari_sam2.session.state import BookState, ObjectState
+from napari_sam2.session.book.state import BookState, ObjectState
+from napari_sam2.session.planning.frame_set import FrameSet
+from napari_sam2.session.scores.tables import ScoreRow, ScoreTables
 from napari_sam2.ui.timeline_panel import TimelinePanel
 
 

@@ -7,7 +7,7 @@ from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QWheelEvent
 from qtpy.QtWidgets import QApplication
 
-from napari_sam2.session.plan import Direction, FrameRange, MergePolicy
+from napari_sam2.session.planning.plan import Direction, FrameRange, MergePolicy
 from napari_sam2.ui.pace import Pace, bytes_text, clock_text, pace_text
 from napari_sam2.ui.preferences import Preferences
 from napari_sam2.ui.range_row import RangeRow

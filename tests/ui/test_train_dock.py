@@ -21,8 +21,8 @@ from napari_sam2.io.session_document import (
 )
 from napari_sam2.model.own_models import OwnModel, own_models
 from napari_sam2.prompts import PromptedObject
-from napari_sam2.session.frame_set import FrameSet
-from napari_sam2.session.state import BookState, ObjectState
+from napari_sam2.session.book.state import BookState, ObjectState
+from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.ui.masklet_layer_session import session_metadata
 from napari_sam2.ui.model_combo import ModelCombo
 from napari_sam2.ui.train_dock import IN_THE_LIST, TrainDock, progress_text, score_text

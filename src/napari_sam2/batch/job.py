@@ -29,15 +29,15 @@ from napari_sam2.io.prompt_files import read_prompts
 from napari_sam2.io.prompt_json import document_of
 from napari_sam2.io.provenance import Provenance
 from napari_sam2.prompts import PromptedObject
-from napari_sam2.session.plan import (
+from napari_sam2.session.planning.plan import (
     Direction,
     FrameRange,
     MergePolicy,
     Plan,
     timelines,
 )
+from napari_sam2.session.planning.sweeps import sweeps
 from napari_sam2.session.session import FrameDone, Session
-from napari_sam2.session.sweeps import sweeps
 
 if TYPE_CHECKING:
     from napari_sam2.tracking.predictor import StreamingPredictor
@@ -92,7 +92,7 @@ class TrackJob(BaseModel):
     frames
         First frame and the one after the last; None for all.
     direction
-        See `napari_sam2.session.plan`.
+        See `napari_sam2.session.planning.plan`.
     resume, overwrite, merge
         What to do about an existing label group of that name: go on, replace it, or
         add these objects to it and settle conflicts as the policy says.

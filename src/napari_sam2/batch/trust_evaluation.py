@@ -18,7 +18,7 @@ from napari_sam2.metrics.calibration import (
 )
 from napari_sam2.metrics.scores import MovieScore
 from napari_sam2.model.notes import TRUST_NOTE, read_notes
-from napari_sam2.session.trust import GOOD_REGION, FrameScores, TrustModel
+from napari_sam2.session.scores.trust_model import GOOD_REGION, FrameScores, TrustModel
 
 RECALLS = (0.5, 0.8, 0.9)
 

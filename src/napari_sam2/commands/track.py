@@ -15,7 +15,7 @@ from napari_sam2.commands.options import (
     parse_percentiles,
 )
 from napari_sam2.commands.progress import follow
-from napari_sam2.session.plan import Direction, MergePolicy
+from napari_sam2.session.planning.plan import Direction, MergePolicy
 
 if TYPE_CHECKING:
     from napari_sam2.batch.job import TrackJob

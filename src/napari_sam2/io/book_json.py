@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from napari_sam2.io.mask_files import MaskFiles
 from napari_sam2.io.prompt_json import ObjectEntry, PromptEntry, describe_prompt
 from napari_sam2.prompts import BoxPrompt, FramePrompt, PointPrompt
-from napari_sam2.session.frame_set import FrameSet
-from napari_sam2.session.state import BookState, Color, ObjectState
+from napari_sam2.session.book.state import BookState, Color, ObjectState
+from napari_sam2.session.planning.frame_set import FrameSet
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Rgba = Annotated[list[Share], Field(min_length=4, max_length=4)]

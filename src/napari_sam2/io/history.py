@@ -34,7 +34,7 @@ from napari_sam2.io.zarr_nodes import (
     remove_partial_files,
     replace_attributes,
 )
-from napari_sam2.session.state import BookState
+from napari_sam2.session.book.state import BookState
 
 HISTORY = "history"
 LEDGER, STEP = "ledger", "step"

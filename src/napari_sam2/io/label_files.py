@@ -36,7 +36,7 @@ from napari_sam2.io.zarr_nodes import (
     storage_errors,
 )
 from napari_sam2.prompts import PromptedObject
-from napari_sam2.session.state import BookState, ObjectState
+from napari_sam2.session.book.state import BookState, ObjectState
 
 
 class LabelFiles:

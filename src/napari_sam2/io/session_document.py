@@ -24,7 +24,7 @@ from napari_sam2.interfaces import Calibration
 from napari_sam2.io.book_json import BookWriter, SessionObject
 from napari_sam2.io.intensity import IntensityMapping
 from napari_sam2.io.zarr_nodes import attributes_of, replace_attributes
-from napari_sam2.session.state import BookState
+from napari_sam2.session.book.state import BookState
 
 SESSION, DOCUMENT = "session", "document"
 VERSION: Literal[1] = 1

@@ -15,8 +15,8 @@ from napari_sam2.io.session_document import SessionDocument
 from napari_sam2.io.tracked_movie import open_movie, tracked_frames
 from napari_sam2.io.training_images import LabelledImage
 from napari_sam2.io.training_sources import shrunk
-from napari_sam2.session.frame_set import FrameSet
-from napari_sam2.session.state import ObjectState
+from napari_sam2.session.book.state import ObjectState
+from napari_sam2.session.planning.frame_set import FrameSet
 
 MOST_FRAMES = 96
 """Frames of a movie that are read: they stay in memory."""

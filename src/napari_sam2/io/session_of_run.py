@@ -20,7 +20,7 @@ from napari_sam2.io.session_document import (
     SessionDocument,
 )
 from napari_sam2.prompts import BoxPrompt, FramePrompt, MaskPrompt, PointPrompt
-from napari_sam2.session.state import BookState, ObjectState
+from napari_sam2.session.book.state import BookState, ObjectState
 
 
 @dataclass(frozen=True, slots=True, eq=False)

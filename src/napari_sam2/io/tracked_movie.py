@@ -13,7 +13,7 @@ from napari_sam2.interfaces import FrameSource
 from napari_sam2.io.frame_sources import open_frames
 from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
 from napari_sam2.io.session_document import InputMapping
-from napari_sam2.session.frame_set import FrameSet
+from napari_sam2.session.planning.frame_set import FrameSet
 
 
 def open_movie(store: OmeZarrLabelStore, said: InputMapping, given: Any) -> FrameSource:

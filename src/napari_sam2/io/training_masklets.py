@@ -14,8 +14,8 @@ from napari_sam2.interfaces import FrameSource
 from napari_sam2.io.ome_zarr_labels import DEFAULT_NAME, OmeZarrLabelStore
 from napari_sam2.io.tracked_movie import open_movie, tracked_frames
 from napari_sam2.io.training_images import LabelledImage
-from napari_sam2.session.frame_set import FrameSet
-from napari_sam2.session.state import ObjectState
+from napari_sam2.session.book.state import ObjectState
+from napari_sam2.session.planning.frame_set import FrameSet
 
 Trust = Literal["all", "locked", "reviewed"]
 

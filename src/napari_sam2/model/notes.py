@@ -9,7 +9,7 @@ from safetensors import SafetensorError, safe_open
 from napari_sam2.errors import ModelError
 
 TRUST_NOTE = "trust"
-"""Key of the fitted `napari_sam2.session.trust.TrustModel`, as JSON."""
+"""Key of the fitted `napari_sam2.session.scores.trust_model.TrustModel`, as JSON."""
 
 
 def read_notes(path: Path) -> dict[str, str]:

@@ -14,10 +14,10 @@ import numpy as np
 from napari_sam2.errors import InputError
 from napari_sam2.interfaces import StoredAnchor
 from napari_sam2.metrics.masks import region_similarity
-from napari_sam2.session.frame_set import FrameSet
-from napari_sam2.session.gaps import Gap, gaps
-from napari_sam2.session.plan import Direction, FrameRange, MergePolicy, Plan
-from napari_sam2.session.resolution import make_anchors, resolution
+from napari_sam2.session.planning.frame_set import FrameSet
+from napari_sam2.session.planning.gaps import Gap, gaps
+from napari_sam2.session.planning.plan import Direction, FrameRange, MergePolicy, Plan
+from napari_sam2.session.planning.resolution import make_anchors, resolution
 from napari_sam2.session.session import NO_RUN, FrameDone, Session
 from napari_sam2.tracking.postprocess import label_image
 

@@ -14,7 +14,7 @@ import numpy as np
 from napari_sam2.interfaces import FrameResult, LabelStore, ObjectScores
 from napari_sam2.metrics.regions import areas
 from napari_sam2.prompts import PromptedObject
-from napari_sam2.session.plan import MergePolicy, Plan, Timeline
+from napari_sam2.session.planning.plan import MergePolicy, Plan, Timeline
 from napari_sam2.tracking.postprocess import label_image
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from napari_sam2.interfaces import FrameSource, LabelStore, Progress, StoredAnchor
 from napari_sam2.prompts import PromptedObject
 from napari_sam2.session.composition import Composer
-from napari_sam2.session.gaps import bounding_anchors
-from napari_sam2.session.plan import COMMIT_INTERVAL, Plan, timelines
-from napari_sam2.session.resolution import Resolution, make_anchors, resolution
-from napari_sam2.session.sweeps import Sweep, sweeps, walked_frames
+from napari_sam2.session.planning.gaps import bounding_anchors
+from napari_sam2.session.planning.plan import COMMIT_INTERVAL, Plan, timelines
+from napari_sam2.session.planning.resolution import Resolution, make_anchors, resolution
+from napari_sam2.session.planning.sweeps import Sweep, sweeps, walked_frames
 
 if TYPE_CHECKING:
     from napari_sam2.tracking.predictor import StreamingPredictor

@@ -14,7 +14,7 @@ from typing import Protocol, Self
 import numpy as np
 
 from napari_sam2.errors import InputError
-from napari_sam2.session.frame_set import FrameSet
+from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.train.examples import Example, prepare
 
 LONGEST_EXAMPLE = 16

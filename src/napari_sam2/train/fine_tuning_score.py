@@ -10,7 +10,7 @@ import numpy as np
 from napari_sam2.metrics.masks import region_similarity
 from napari_sam2.model.sam2 import Sam2
 from napari_sam2.prompts import FramePrompt, MaskPrompt, PointPrompt
-from napari_sam2.session.frame_set import FrameSet
+from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.tracking.postprocess import label_image
 from napari_sam2.tracking.predictor import StreamingPredictor
 from napari_sam2.train.examples import Example

@@ -17,7 +17,7 @@ from napari_sam2.metrics.calibration import (
 from napari_sam2.metrics.masks import region_similarity
 from napari_sam2.model.sam2 import Sam2
 from napari_sam2.prompts import BoxPrompt, FramePrompt, MaskPrompt, PointPrompt
-from napari_sam2.session.trust import (
+from napari_sam2.session.scores.trust_model import (
     GOOD_REGION,
     FrameScores,
     TrustModel,
@@ -43,7 +43,7 @@ class Judged:
     Attributes
     ----------
     features
-        ``(samples, features)``, see `napari_sam2.session.trust.FEATURES`.
+        ``(samples, features)``, see `napari_sam2.session.scores.trust_model.FEATURES`.
     is_good
         ``(samples,)`` bool: J ≥ 0.75.
     """

@@ -11,12 +11,12 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_sam2.errors import InputError, NapariSam2Error
 from napari_sam2.io.session_document import SessionDocument
-from napari_sam2.session.book_changes import changes
-from napari_sam2.session.prompt_book import Edit, PromptBook
-from napari_sam2.session.score_trust import TrustFunction, neighbour_trust
-from napari_sam2.session.scores import ScoreTables
+from napari_sam2.session.book.changes import changes
+from napari_sam2.session.book.prompt_book import Edit, PromptBook
+from napari_sam2.session.book.state import BookState
+from napari_sam2.session.scores.tables import ScoreTables
+from napari_sam2.session.scores.trust_rule import TrustFunction, neighbour_trust
 from napari_sam2.session.session import FrameDone
-from napari_sam2.session.state import BookState
 from napari_sam2.ui.engine import (
     BookReturned,
     Event,

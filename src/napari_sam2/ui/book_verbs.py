@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from napari_sam2.errors import InputError
-from napari_sam2.session.frame_set import FrameSet
-from napari_sam2.session.plan import Direction
-from napari_sam2.session.prompt_book import Edit, PromptBook
-from napari_sam2.ui.prompt_intake import Intake
+from napari_sam2.session.book.intake import Intake
+from napari_sam2.session.book.prompt_book import Edit, PromptBook
+from napari_sam2.session.planning.frame_set import FrameSet
+from napari_sam2.session.planning.plan import Direction
 
 
 def in_one_step(

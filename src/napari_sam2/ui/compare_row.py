@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QGridLayout, QPushButton, QWidget
 
-from napari_sam2.session.plan import Direction
+from napari_sam2.session.planning.plan import Direction
 from napari_sam2.ui.panel import Note
 
 

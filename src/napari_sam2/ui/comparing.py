@@ -10,7 +10,7 @@ from napari.utils.colormaps import DirectLabelColormap
 from qtpy.QtCore import QObject
 
 from napari_sam2.errors import InputError, NapariSam2Error
-from napari_sam2.session.plan import Direction
+from napari_sam2.session.planning.plan import Direction
 from napari_sam2.ui.engine import (
     ONLY_BACKWARD,
     ONLY_FORWARD,

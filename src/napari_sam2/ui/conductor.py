@@ -12,9 +12,10 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from napari_sam2.prompts import FramePrompt, Place
-from napari_sam2.session.frame_set import FrameSet
-from napari_sam2.session.plan import Direction
-from napari_sam2.session.prompt_book import Edit, PromptBook
+from napari_sam2.session.book.intake import Intake
+from napari_sam2.session.book.prompt_book import Edit, PromptBook
+from napari_sam2.session.planning.frame_set import FrameSet
+from napari_sam2.session.planning.plan import Direction
 from napari_sam2.ui.book_desk import BookDesk, Follow
 from napari_sam2.ui.book_verbs import flipped, in_one_step, kept_direction, taken_in
 from napari_sam2.ui.drawn_prompts import drawn_prompts
@@ -28,7 +29,6 @@ from napari_sam2.ui.engine import (
 from napari_sam2.ui.engine.engine import WARM_REACH
 from napari_sam2.ui.jobs import Priority
 from napari_sam2.ui.owed_masks import Ticket
-from napari_sam2.ui.prompt_intake import Intake
 from napari_sam2.ui.run_control import RunControl
 from napari_sam2.ui.sittings import Sitting
 

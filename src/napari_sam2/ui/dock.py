@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 from qtpy.QtWidgets import QWidget
 
 from napari_sam2.errors import InputError, NapariSam2Error
-from napari_sam2.session.book_changes import changes
-from napari_sam2.session.plan import Direction
-from napari_sam2.session.prompt_book import Edit
+from napari_sam2.session.book.changes import changes
+from napari_sam2.session.book.prompt_book import Edit
+from napari_sam2.session.book.state import BookState
+from napari_sam2.session.planning.plan import Direction
 from napari_sam2.session.session import FrameDone
-from napari_sam2.session.state import BookState
 from napari_sam2.ui.comparing import DirectionComparing
 from napari_sam2.ui.conductor import Conductor
 from napari_sam2.ui.connections import Connections, close_all

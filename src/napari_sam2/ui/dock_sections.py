@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject
 
-from napari_sam2.session.state import BookState
+from napari_sam2.session.book.state import BookState
 from napari_sam2.ui.dock_layout import lay_out_column
 from napari_sam2.ui.section import Folds, Section
 

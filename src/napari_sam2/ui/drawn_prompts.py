@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_sam2.prompts import FramePrompt, MaskPrompt
-from napari_sam2.session.state import BookState
+from napari_sam2.session.book.state import BookState
 
 
 @dataclass(frozen=True, slots=True, eq=False)

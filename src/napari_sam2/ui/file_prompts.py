@@ -13,9 +13,9 @@ from pathlib import Path
 from napari_sam2.errors import InputError
 from napari_sam2.io.prompt_files import mask_folder, read_prompts, write_prompts
 from napari_sam2.prompts import PromptedObject
-from napari_sam2.session.state import BookState
+from napari_sam2.session.book.intake import Intake, intake_of
+from napari_sam2.session.book.state import BookState
 from napari_sam2.ui.layer_axes import LayerAxes
-from napari_sam2.ui.prompt_intake import Intake, intake_of
 
 
 def file_to_prompts(

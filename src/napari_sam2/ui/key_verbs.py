@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_sam2.session.frame_set import FrameSet
-from napari_sam2.session.state import ObjectState
+from napari_sam2.session.book.state import ObjectState
+from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.ui.conductor import Conductor
 from napari_sam2.ui.cursor import Cursor
 from napari_sam2.ui.selection import Selection

@@ -15,14 +15,14 @@ import numpy as np
 
 from napari_sam2.errors import InputError
 from napari_sam2.prompts import FramePrompt, MaskPrompt
-from napari_sam2.session.state import Color
-from napari_sam2.ui.layer_axes import LayerAxes
-from napari_sam2.ui.prompt_intake import (
+from napari_sam2.session.book.intake import (
     Intake,
     gathered,
     new_ids,
     sentence_of,
 )
+from napari_sam2.session.book.state import Color
+from napari_sam2.ui.layer_axes import LayerAxes
 from napari_sam2.ui.tool_places import Spot, position_of
 
 if TYPE_CHECKING:

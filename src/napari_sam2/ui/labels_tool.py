@@ -17,7 +17,7 @@ from napari.layers import Labels
 from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtGui import QAction
 
-from napari_sam2.session.state import BookState
+from napari_sam2.session.book.state import BookState
 from napari_sam2.ui.connections import Connections
 from napari_sam2.ui.icons import icon
 from napari_sam2.ui.layer_axes import LayerAxes

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_sam2.errors import InputError
 from napari_sam2.prompts import BoxPrompt, MaskPrompt, PointPrompt
-from napari_sam2.session.state import Color
+from napari_sam2.session.book.state import Color
 from napari_sam2.ui.connections import Connections
 from napari_sam2.ui.layer_axes import LayerAxes
 from napari_sam2.ui.points_layer import (

@@ -16,8 +16,8 @@ from napari.layers import Labels, Points
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
 from napari_sam2.io.ome_zarr_labels import DEFAULT_NAME
-from napari_sam2.session.scores import ScoreTables
-from napari_sam2.session.state import BookState
+from napari_sam2.session.book.state import BookState
+from napari_sam2.session.scores.tables import ScoreTables
 from napari_sam2.ui.connections import Connections
 from napari_sam2.ui.engine import StoreReady
 from napari_sam2.ui.labels_in_layer import LabelsInLayer

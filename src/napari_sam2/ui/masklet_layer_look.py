@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from napari.utils.colormaps import DirectLabelColormap
 
-from napari_sam2.session.scores import ScoreTables
-from napari_sam2.session.state import BookState, Color
+from napari_sam2.session.book.state import BookState, Color
+from napari_sam2.session.scores.tables import ScoreTables
 from napari_sam2.ui.points_layer import color_of, colormap_with, object_colors
 
 TRANSPARENT = (0.0, 0.0, 0.0, 0.0)

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 from qtpy.QtCore import QSize, QTimer, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLineEdit, QPushButton
 
-from napari_sam2.session.frame_set import FrameSet
-from napari_sam2.session.scores import ScoreTables
-from napari_sam2.session.state import BookState
+from napari_sam2.session.book.state import BookState
+from napari_sam2.session.planning.frame_set import FrameSet
+from napari_sam2.session.scores.tables import ScoreTables
 from napari_sam2.ui.icons import icon
 from napari_sam2.ui.object_model import Column, ObjectFilter, ObjectTableModel
 from napari_sam2.ui.object_table import Lock, ObjectRow, object_rows

@@ -9,9 +9,9 @@ from enum import Enum
 import numpy as np
 
 from napari_sam2.errors import InputError
-from napari_sam2.session.frame_set import FrameSet
-from napari_sam2.session.scores import ScoreTables
-from napari_sam2.session.state import BookState, Color, ObjectState
+from napari_sam2.session.book.state import BookState, Color, ObjectState
+from napari_sam2.session.planning.frame_set import FrameSet
+from napari_sam2.session.scores.tables import ScoreTables
 
 
 class Lock(Enum):

@@ -12,7 +12,7 @@ import numpy as np
 
 from napari_sam2.errors import OutputError
 from napari_sam2.interfaces import Calibration
-from napari_sam2.session.scores import ScoreTables
+from napari_sam2.session.scores.tables import ScoreTables
 
 UNCALIBRATED = Calibration()
 SHORT_UNITS = {

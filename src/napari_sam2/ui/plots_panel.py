@@ -13,8 +13,8 @@ from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton
 
 from napari_sam2.interfaces import Calibration
-from napari_sam2.session.scores import ScoreTables
-from napari_sam2.session.state import BookState
+from napari_sam2.session.book.state import BookState
+from napari_sam2.session.scores.tables import ScoreTables
 from napari_sam2.ui.icons import icon
 from napari_sam2.ui.panel import Note, Panel
 from napari_sam2.ui.plot_colors import legible

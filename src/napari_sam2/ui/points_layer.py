@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.utils.colormaps import DirectLabelColormap, label_colormap
 
-from napari_sam2.session.state import BookState, Color, ObjectState
+from napari_sam2.session.book.state import BookState, Color, ObjectState
 from napari_sam2.ui.layer_axes import LayerAxes
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from napari.layers import Points
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_sam2.errors import InputError
-from napari_sam2.session.state import BookState, Color
+from napari_sam2.session.book.state import BookState, Color
 from napari_sam2.ui.connections import Connections
 from napari_sam2.ui.layer_axes import LayerAxes
 from napari_sam2.ui.mark_layers import BoxView, PointView

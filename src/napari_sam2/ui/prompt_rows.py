@@ -15,7 +15,7 @@ from napari_sam2.prompts import (
     Place,
     PointPrompt,
 )
-from napari_sam2.session.state import BookState
+from napari_sam2.session.book.state import BookState
 from napari_sam2.ui.layer_axes import LayerAxes
 from napari_sam2.ui.tool_places import spot_at
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject
 
 from napari_sam2.errors import InputError, NapariSam2Error
+from napari_sam2.session.book.intake import Intake
 from napari_sam2.ui.file_prompts import file_to_prompts
 from napari_sam2.ui.jobs import Job
 from napari_sam2.ui.label_prompts import (
@@ -16,7 +17,6 @@ from napari_sam2.ui.label_prompts import (
     picture_labels,
 )
 from napari_sam2.ui.layer_axes import LayerAxes
-from napari_sam2.ui.prompt_intake import Intake
 from napari_sam2.ui.shape_prompts import read_outlines, shapes_to_prompts
 
 if TYPE_CHECKING:

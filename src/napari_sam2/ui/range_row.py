@@ -12,7 +12,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_sam2.session.plan import FrameRange
+from napari_sam2.session.planning.plan import FrameRange
 
 SHORTEST_SPIN = 40
 """Pixels that a frame number always has; napari's style wants more."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_sam2.session.state import BookState
+from napari_sam2.session.book.state import BookState
 
 
 class Selection(QObject):

@@ -9,7 +9,7 @@ from napari_sam2.io.session_document import (
     ModelChoice,
     SessionDocument,
 )
-from napari_sam2.session.state import BookState
+from napari_sam2.session.book.state import BookState
 from napari_sam2.ui.engine import Request
 from napari_sam2.ui.input_saved import save_input
 

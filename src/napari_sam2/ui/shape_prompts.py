@@ -15,8 +15,8 @@ from skimage.draw import polygon
 
 from napari_sam2.errors import InputError
 from napari_sam2.prompts import BoxPrompt, FramePrompt, MaskPrompt
+from napari_sam2.session.book.intake import Intake, free_ids, gathered, sentence_of
 from napari_sam2.ui.layer_axes import LayerAxes
-from napari_sam2.ui.prompt_intake import Intake, free_ids, gathered, sentence_of
 from napari_sam2.ui.prompt_rows import object_id_of
 from napari_sam2.ui.tool_places import box_between, is_on_frame
 

@@ -6,11 +6,11 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from napari_sam2.session.frame_set import NO_FRAMES, FrameSet
-from napari_sam2.session.prompt_book import PromptBook
-from napari_sam2.session.scores import ScoreTables
-from napari_sam2.session.staleness import with_stale_frames
-from napari_sam2.session.state import BookState
+from napari_sam2.session.book.prompt_book import PromptBook
+from napari_sam2.session.book.staleness import with_stale_frames
+from napari_sam2.session.book.state import BookState
+from napari_sam2.session.planning.frame_set import NO_FRAMES, FrameSet
+from napari_sam2.session.scores.tables import ScoreTables
 from napari_sam2.ui.engine import (
     Event,
     FrameChanged,

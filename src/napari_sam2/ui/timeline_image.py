@@ -8,7 +8,7 @@ from functools import cache
 
 import numpy as np
 
-from napari_sam2.session.scores import ScoreTables
+from napari_sam2.session.scores.tables import ScoreTables
 from napari_sam2.ui.timeline_model import (
     Lane,
     TimeView,

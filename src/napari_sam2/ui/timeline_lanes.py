@@ -8,8 +8,8 @@ from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtGui import QImage, QPainter, QPaintEvent, QResizeEvent
 from qtpy.QtWidgets import QAbstractScrollArea, QFrame, QScrollBar, QWidget
 
-from napari_sam2.session.scores import ScoreTables
-from napari_sam2.session.state import BookState, ObjectState
+from napari_sam2.session.book.state import BookState, ObjectState
+from napari_sam2.session.scores.tables import ScoreTables
 from napari_sam2.ui.timeline_image import LaneStyle, lane_picture
 from napari_sam2.ui.timeline_model import Geometry, Lane, TimeView, lane_of
 from napari_sam2.ui.timeline_paint import TimelinePainter, lane_style

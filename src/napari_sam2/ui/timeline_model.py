@@ -8,8 +8,8 @@ from typing import Self, TypeVar
 
 import numpy as np
 
-from napari_sam2.session.frame_set import NO_FRAMES, FrameSet
-from napari_sam2.session.state import Color, ObjectState
+from napari_sam2.session.book.state import Color, ObjectState
+from napari_sam2.session.planning.frame_set import NO_FRAMES, FrameSet
 
 SHORTEST_SPAN = 8.0
 """Frames that are visible at the strongest zoom."""

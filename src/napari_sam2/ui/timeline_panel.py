@@ -9,9 +9,9 @@ from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton
 
-from napari_sam2.session.frame_set import FrameSet
-from napari_sam2.session.scores import ScoreTables
-from napari_sam2.session.state import BookState
+from napari_sam2.session.book.state import BookState
+from napari_sam2.session.planning.frame_set import FrameSet
+from napari_sam2.session.scores.tables import ScoreTables
 from napari_sam2.ui.icons import icon
 from napari_sam2.ui.panel import Panel
 from napari_sam2.ui.timeline import ZOOM_PER_NOTCH, Timeline

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_sam2.session.scores import ScoreTables
+from napari_sam2.session.scores.tables import ScoreTables
 from napari_sam2.ui.timeline_model import Hit, Lane, Part
 
 HINTS = {

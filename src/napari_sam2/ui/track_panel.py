@@ -15,7 +15,7 @@ from qtpy.QtWidgets import (
     QPushButton,
 )
 
-from napari_sam2.session.plan import Direction, FrameRange, MergePolicy
+from napari_sam2.session.planning.plan import Direction, FrameRange, MergePolicy
 from napari_sam2.ui.compare_row import CompareRow
 from napari_sam2.ui.model_device_rows import narrow
 from napari_sam2.ui.pace import Pace, clock_text, pace_text

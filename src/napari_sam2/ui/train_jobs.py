@@ -15,8 +15,8 @@ from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
 from napari_sam2.io.session_masklets import MaskletSession, read_vouched
 from napari_sam2.io.tracked_movie import tracked_frames
 from napari_sam2.model.own_models import OwnModel, free_name, own_models
-from napari_sam2.session.frame_set import FrameSet
-from napari_sam2.session.state import ObjectState
+from napari_sam2.session.book.state import ObjectState
+from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.ui.device_choice import import_torch
 
 USUAL_NAME = "my-cells"

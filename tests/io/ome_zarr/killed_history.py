@@ -19,7 +19,7 @@ from zarr.storage import LocalStore
 from conftest import FakeRun
 from napari_sam2.io import kept_chunks
 from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
-from napari_sam2.session.state import BookState, ObjectState
+from napari_sam2.session.book.state import BookState, ObjectState
 
 RUN = FakeRun(frame_count=6)
 

@@ -8,8 +8,8 @@ import pytest
 from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
 from napari_sam2.io.session_document import SessionDocument
 from napari_sam2.prompts import FramePrompt, PointPrompt
-from napari_sam2.session.frame_set import FrameSet
-from napari_sam2.session.state import BookState, ObjectState
+from napari_sam2.session.book.state import BookState, ObjectState
+from napari_sam2.session.planning.frame_set import FrameSet
 
 
 def labels(store):

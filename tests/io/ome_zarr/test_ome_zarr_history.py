@@ -16,8 +16,8 @@ from napari_sam2.interfaces import FrameResult, ObjectScores
 from napari_sam2.io import kept_chunks
 from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
 from napari_sam2.prompts import FramePrompt, PointPrompt, PromptedObject
-from napari_sam2.session.frame_set import FrameSet
-from napari_sam2.session.state import BookState, ObjectState
+from napari_sam2.session.book.state import BookState, ObjectState
+from napari_sam2.session.planning.frame_set import FrameSet
 
 TABLES = ("object_score", "predicted_iou", "stability", "area")
 MEASURED = ("centroid_y", "centroid_x", "mean_intensity")

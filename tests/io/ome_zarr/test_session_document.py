@@ -19,8 +19,8 @@ from napari_sam2.io.session_document import (
     SessionDocument,
 )
 from napari_sam2.prompts import BoxPrompt, FramePrompt, MaskPrompt, PointPrompt
-from napari_sam2.session.frame_set import FrameSet
-from napari_sam2.session.state import BookState, ObjectState
+from napari_sam2.session.book.state import BookState, ObjectState
+from napari_sam2.session.planning.frame_set import FrameSet
 
 numbers = st.floats(-10, 100, allow_nan=False)
 frame_sets = st.sets(st.integers(0, 40), max_size=12).map(FrameSet.of)

@@ -10,7 +10,7 @@ import pytest
 
 from napari_sam2.errors import OutputError
 from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
-from napari_sam2.session.state import BookState, ObjectState
+from napari_sam2.session.book.state import BookState, ObjectState
 
 WRITER = """
 import sys

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from napari_sam2.errors import InputError
+from napari_sam2.session.book.prompt_book import Edit
+from napari_sam2.session.book.state import BookState
 from napari_sam2.session.compare import Comparison
-from napari_sam2.session.plan import Direction
-from napari_sam2.session.prompt_book import Edit
+from napari_sam2.session.planning.plan import Direction
 from napari_sam2.session.session import Session
-from napari_sam2.session.state import BookState
 from napari_sam2.tracking.postprocess import label_image
 from napari_sam2.ui.engine.desk import Desk
 from napari_sam2.ui.engine.events import (

@@ -14,10 +14,10 @@ from napari_sam2.errors import OutputError
 from napari_sam2.interfaces import StoredAnchor
 from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
 from napari_sam2.prompts import FramePrompt, Place
-from napari_sam2.session.plan import Plan
-from napari_sam2.session.prompt_book import Edit
-from napari_sam2.session.staleness import is_same_prompt
-from napari_sam2.session.state import BookState
+from napari_sam2.session.book.prompt_book import Edit
+from napari_sam2.session.book.staleness import is_same_prompt
+from napari_sam2.session.book.state import BookState
+from napari_sam2.session.planning.plan import Plan
 from napari_sam2.ui.engine.answers import Answers
 from napari_sam2.ui.engine.events import Event, ModelReady, Request, Said, StoreReady
 from napari_sam2.ui.engine.kept_frames import KeptFrames

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_sam2.session.prompt_book import Edit
+from napari_sam2.session.book.prompt_book import Edit
 
 
 class EarlySteps:

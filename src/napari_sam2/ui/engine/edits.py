@@ -13,11 +13,11 @@ import numpy as np
 
 from napari_sam2.interfaces import FrameResult
 from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
-from napari_sam2.session.book_changes import changes
-from napari_sam2.session.frame_set import FrameSet
-from napari_sam2.session.prompt_book import Edit
+from napari_sam2.session.book.changes import changes
+from napari_sam2.session.book.prompt_book import Edit
+from napari_sam2.session.book.state import BookState
+from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.session import NO_RUN
-from napari_sam2.session.state import BookState
 from napari_sam2.ui.engine.desk import Desk
 from napari_sam2.ui.engine.events import Event, FramesChanged, Request
 from napari_sam2.ui.engine.frame_masks import frames_of

@@ -12,9 +12,9 @@ from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
 from napari_sam2.io.session_document import SessionDocument
 from napari_sam2.io.tracks import table_of, track_rows
 from napari_sam2.prompts import FramePrompt
-from napari_sam2.session.plan import Direction
-from napari_sam2.session.prompt_book import Edit
-from napari_sam2.session.state import BookState
+from napari_sam2.session.book.prompt_book import Edit
+from napari_sam2.session.book.state import BookState
+from napari_sam2.session.planning.plan import Direction
 from napari_sam2.tracking.postprocess import label_image
 from napari_sam2.ui.engine.comparing import Comparing
 from napari_sam2.ui.engine.desk import Desk

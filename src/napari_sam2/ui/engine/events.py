@@ -12,11 +12,11 @@ import numpy as np
 from napari_sam2.interfaces import Calibration
 from napari_sam2.io.session_document import SessionDocument
 from napari_sam2.io.tracks import TrackTable
-from napari_sam2.session.frame_set import FrameSet
-from napari_sam2.session.scores import ScoreRow, ScoreTables
+from napari_sam2.session.book.state import BookState
+from napari_sam2.session.planning.frame_set import FrameSet
+from napari_sam2.session.scores.tables import ScoreRow, ScoreTables
+from napari_sam2.session.scores.trust_model import TrustModel
 from napari_sam2.session.session import FrameDone
-from napari_sam2.session.state import BookState
-from napari_sam2.session.trust import TrustModel
 from napari_sam2.ui.image_input import ImageInput
 
 ONLY_FORWARD, ONLY_BACKWARD = 1, 2

@@ -15,9 +15,9 @@ from napari_sam2.interfaces import FrameResult, ObjectScores
 from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
 from napari_sam2.metrics.regions import areas
 from napari_sam2.prompts import PromptedObject
+from napari_sam2.session.book.state import BookState
 from napari_sam2.session.composition import Composer
-from napari_sam2.session.plan import FrameRange, Plan, timelines
-from napari_sam2.session.state import BookState
+from napari_sam2.session.planning.plan import FrameRange, Plan, timelines
 
 if TYPE_CHECKING:
     from napari_sam2.tracking.step_result import StepResult

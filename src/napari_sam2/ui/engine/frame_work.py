@@ -9,11 +9,11 @@ import numpy as np
 
 from napari_sam2.interfaces import FrameResult, StoredAnchor
 from napari_sam2.prompts import FramePrompt, Place
-from napari_sam2.session.frame_set import FrameSet
-from napari_sam2.session.prompt_book import Edit
-from napari_sam2.session.scores import ScoreRow
-from napari_sam2.session.staleness import is_same_prompt, vanished
-from napari_sam2.session.state import BookState
+from napari_sam2.session.book.prompt_book import Edit
+from napari_sam2.session.book.staleness import is_same_prompt, vanished
+from napari_sam2.session.book.state import BookState
+from napari_sam2.session.planning.frame_set import FrameSet
+from napari_sam2.session.scores.tables import ScoreRow
 from napari_sam2.ui.engine.desk import Masklets, Movie
 from napari_sam2.ui.engine.events import FrameChanged, Scored
 from napari_sam2.ui.engine.frame_masks import FrameMasks, frames_of

@@ -16,8 +16,8 @@ from napari_sam2.io.provenance import Provenance
 from napari_sam2.model.download import file_sha256
 from napari_sam2.model.notes import TRUST_NOTE, read_notes
 from napari_sam2.prompts import PromptedObject
-from napari_sam2.session.plan import Direction, MergePolicy
-from napari_sam2.session.trust import TrustModel
+from napari_sam2.session.planning.plan import Direction, MergePolicy
+from napari_sam2.session.scores.trust_model import TrustModel
 from napari_sam2.ui.engine.events import Request
 
 if TYPE_CHECKING:

@@ -15,9 +15,12 @@ from napari_sam2.interfaces import FrameResult
 from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
 from napari_sam2.io.prefetch import PrefetchingFrameSource
 from napari_sam2.prompts import PromptedObject
-from napari_sam2.session.book_changes import changes
-from napari_sam2.session.frame_set import FrameSet
-from napari_sam2.session.plan import (
+from napari_sam2.session.book.changes import changes
+from napari_sam2.session.book.prompt_book import Edit
+from napari_sam2.session.book.staleness import is_same_prompt, lives
+from napari_sam2.session.book.state import BookState
+from napari_sam2.session.planning.frame_set import FrameSet
+from napari_sam2.session.planning.plan import (
     AROUND_A_FRAME,
     Direction,
     FrameRange,
@@ -25,11 +28,8 @@ from napari_sam2.session.plan import (
     Plan,
     timelines,
 )
-from napari_sam2.session.prompt_book import Edit
+from napari_sam2.session.planning.sweeps import sweeps
 from napari_sam2.session.session import FrameDone, Session
-from napari_sam2.session.staleness import is_same_prompt, lives
-from napari_sam2.session.state import BookState
-from napari_sam2.session.sweeps import sweeps
 from napari_sam2.ui.engine.desk import Desk, Masklets
 from napari_sam2.ui.engine.events import (
     Event,

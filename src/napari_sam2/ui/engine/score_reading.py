@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_sam2.io.measurements import MeasurementName
 from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
-from napari_sam2.session.scores import ScoreTables
+from napari_sam2.session.scores.tables import ScoreTables
 
 KEPT: tuple[Literal["object_score", "predicted_iou", "stability"], ...] = (
     "object_score",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 
-from napari_sam2.session.frame_set import FrameSet
-from napari_sam2.session.prompt_book import Edit
+from napari_sam2.session.book.prompt_book import Edit
+from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.ui.engine.desk import Desk
 from napari_sam2.ui.engine.early_steps import EarlySteps
 from napari_sam2.ui.engine.events import (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-from napari_sam2.session.frame_set import FrameSet
-from napari_sam2.session.plan import Timeline
+from napari_sam2.session.planning.frame_set import FrameSet
+from napari_sam2.session.planning.plan import Timeline
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,11 @@ from psygnal import Signal
 
 from napari_sam2.errors import InputError
 from napari_sam2.prompts import FramePrompt
-from napari_sam2.session import book_edits
-from napari_sam2.session.book_changes import BookChanges, changes, differs
-from napari_sam2.session.frame_set import FrameSet
-from napari_sam2.session.staleness import with_stale_frames
-from napari_sam2.session.state import BookState, Color, ObjectState
+from napari_sam2.session.book import edits as book_edits
+from napari_sam2.session.book.changes import BookChanges, changes, differs
+from napari_sam2.session.book.staleness import with_stale_frames
+from napari_sam2.session.book.state import BookState, Color, ObjectState
+from napari_sam2.session.planning.frame_set import FrameSet
 
 __all__ = ["BookChanges", "Edit", "PromptBook", "changes"]
 

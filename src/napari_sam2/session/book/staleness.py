@@ -12,10 +12,10 @@ from dataclasses import replace
 import numpy as np
 
 from napari_sam2.prompts import FramePrompt
-from napari_sam2.session.frame_set import NO_FRAMES, FrameSet
-from napari_sam2.session.gaps import Gap, gaps
-from napari_sam2.session.plan import Timeline, timelines
-from napari_sam2.session.state import BookState, ObjectState
+from napari_sam2.session.book.state import BookState, ObjectState
+from napari_sam2.session.planning.frame_set import NO_FRAMES, FrameSet
+from napari_sam2.session.planning.gaps import Gap, gaps
+from napari_sam2.session.planning.plan import Timeline, timelines
 
 
 def is_same_prompt(one: FramePrompt | None, other: FramePrompt | None) -> bool:

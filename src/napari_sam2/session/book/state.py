@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from napari_sam2.prompts import FramePrompt, PromptedObject
-from napari_sam2.session.frame_set import NO_FRAMES, FrameSet
+from napari_sam2.session.planning.frame_set import NO_FRAMES, FrameSet
 
 Color = tuple[float, float, float, float]
 """RGBA in 0…1."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
-from napari_sam2.session.staleness import is_same_prompt
-from napari_sam2.session.state import BookState, ObjectState
+from napari_sam2.session.book.staleness import is_same_prompt
+from napari_sam2.session.book.state import BookState, ObjectState
 
 
 @dataclass(frozen=True, slots=True)

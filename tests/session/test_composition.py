@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from napari_sam2.session.composition import merge_labels
-from napari_sam2.session.plan import MergePolicy
+from napari_sam2.session.planning.plan import MergePolicy
 
 OWNED = (1, 2)
 FOREIGN = (7, 9)

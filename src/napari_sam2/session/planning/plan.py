@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from napari_sam2.errors import InputError
 from napari_sam2.prompts import PromptedObject
-from napari_sam2.session.frame_set import FrameSet
+from napari_sam2.session.planning.frame_set import FrameSet
 
 COMMIT_INTERVAL = 25
 """Frames between two commits: a resumed run computes at most so many again."""

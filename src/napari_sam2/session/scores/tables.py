@@ -11,7 +11,9 @@ import numpy as np
 
 from napari_sam2.interfaces import FrameResult
 from napari_sam2.metrics.regions import measure
-from napari_sam2.session.score_trust import (
+from napari_sam2.session.book.state import BookState
+from napari_sam2.session.scores.trust_model import FrameScores
+from napari_sam2.session.scores.trust_rule import (
     REACH,
     TrustFunction,
     blinks,
@@ -19,8 +21,6 @@ from napari_sam2.session.score_trust import (
     in_blocks,
     neighbour_trust,
 )
-from napari_sam2.session.state import BookState
-from napari_sam2.session.trust import FrameScores
 
 SCORES = ("object_score", "predicted_iou", "stability")
 MEASURES = ("area", "y", "x", "intensity")

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from napari_sam2.session.frame_set import NO_FRAMES, FrameSet
-from napari_sam2.session.plan import Direction, FrameRange, Plan, Timeline
+from napari_sam2.session.planning.frame_set import NO_FRAMES, FrameSet
+from napari_sam2.session.planning.plan import Direction, FrameRange, Plan, Timeline
 
 Span = tuple[int, int]
 """First and last frame in walking order."""

@@ -1,6 +1,6 @@
 """A first guess at how far a mask may be trusted, without anything fitted.
 
-`napari_sam2.session.trust` holds a model that was fitted on movies with known truth;
+`napari_sam2.session.scores.trust_model` holds a model that was fitted on movies with known truth;
 where a network comes without one, `neighbour_trust` stands in.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from napari_sam2.session.trust import FrameScores
+from napari_sam2.session.scores.trust_model import FrameScores
 
 TrustFunction = Callable[[FrameScores], np.ndarray]
 """Gives ``(T, objects)`` in 0…1, NaN where a frame was never computed.

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from napari_sam2.errors import InputError
 from napari_sam2.prompts import FramePrompt
-from napari_sam2.session.staleness import is_same_prompt
-from napari_sam2.session.state import BookState, ObjectState
+from napari_sam2.session.book.staleness import is_same_prompt
+from napari_sam2.session.book.state import BookState, ObjectState
 
 
 def check_parents(state: BookState) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from napari_sam2.errors import InputError
 from napari_sam2.prompts import MAX_OBJECT_ID, FramePrompt, PromptedObject
-from napari_sam2.session.state import Color
+from napari_sam2.session.book.state import Color
 
 MAX_LISTED = 4
 """Renumbered ids that a sentence names one by one."""

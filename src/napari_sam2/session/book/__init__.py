@@ -1,0 +1,1 @@
+"""What people said: objects, prompts, edits, and what is stale."""

@@ -1,0 +1,1 @@
+"""Plans: frames, gaps, sweeps, resolution. Arithmetic on frame numbers."""

@@ -1,0 +1,1 @@
+"""What was measured of each object and frame, and how far to trust it."""
