@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_sam2.tracking.memory_budget import (
+from napari_sam2.tracking.memory.slots import (
     EMPTY,
     ROW_BLOCK,
     AnchorSlots,
@@ -26,7 +26,7 @@ frames = st.integers(0, 200)
 
 def test_neither_accountant_nor_label_image_need_torch():
     code = (
-        "import sys, napari_sam2.tracking.memory_budget, "
+        "import sys, napari_sam2.tracking.memory.slots, "
         "napari_sam2.tracking.postprocess; sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

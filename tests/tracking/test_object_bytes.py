@@ -5,13 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_sam2.model.config import CONFIGS
-from napari_sam2.tracking.memory_budget import GAP_BOUNDS, ROW_BLOCK
-from napari_sam2.tracking.object_bytes import (
+from napari_sam2.tracking.memory.budget import (
     BudgetPlan,
     bytes_remembered,
     plan_budget,
 )
-from napari_sam2.tracking.row_tensors import RowTensors
+from napari_sam2.tracking.memory.slots import GAP_BOUNDS, ROW_BLOCK
+from napari_sam2.tracking.memory.tensors import RowTensors
 
 NANO = CONFIGS["nano"]
 

@@ -13,7 +13,7 @@ import torch
 
 from napari_sam2.errors import ModelError
 from napari_sam2.prompts import FramePrompt
-from napari_sam2.tracking.memory_bank import MemoryBank
+from napari_sam2.tracking.memory.bank import MemoryBank
 
 logger = logging.getLogger(__name__)
 

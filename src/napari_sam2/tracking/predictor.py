@@ -19,7 +19,6 @@ from napari_sam2.interfaces import Arrays, StoredAnchor
 from napari_sam2.model.config import LOGIT_STRIDE
 from napari_sam2.model.sam2 import ImageEmbedding, Sam2
 from napari_sam2.prompts import FramePrompt
-from napari_sam2.tracking import bank_snapshot
 from napari_sam2.tracking.batching import (
     USUAL_ANCHORS,
     Batch,
@@ -28,9 +27,10 @@ from napari_sam2.tracking.batching import (
     prompted_batches,
 )
 from napari_sam2.tracking.embedding_cache import EmbeddingCache
-from napari_sam2.tracking.memory_bank import Anchor, LastTracked, MemoryBank, to_host
+from napari_sam2.tracking.memory import snapshot as bank_snapshot
+from napari_sam2.tracking.memory.bank import Anchor, LastTracked, MemoryBank, to_host
+from napari_sam2.tracking.memory.budget import bytes_per_object
 from napari_sam2.tracking.network import Network
-from napari_sam2.tracking.object_bytes import bytes_per_object
 from napari_sam2.tracking.precision import choose_device, choose_precision
 from napari_sam2.tracking.preprocess import FrameGeometry
 from napari_sam2.tracking.step_result import Seen, StepResult, step_result

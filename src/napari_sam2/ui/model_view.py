@@ -10,7 +10,7 @@ from napari_sam2.errors import ModelError
 from napari_sam2.model.config import CONFIGS, Sam2Config
 from napari_sam2.model.download import DownloadStep, model_path, verify
 from napari_sam2.model.registry import REGISTRY, ModelFile
-from napari_sam2.tracking.object_bytes import BudgetPlan, plan_budget
+from napari_sam2.tracking.memory.budget import BudgetPlan, plan_budget
 from napari_sam2.ui.device_choice import torch_command
 from napari_sam2.ui.pace import bytes_text, clock_text
 

@@ -130,7 +130,7 @@ class Answers:
             self.predictor.step(frame_index, frame, objects=unseen)
         known = [one for one in corrected if one in seen]
         if known:
-            from napari_sam2.tracking.memory_bank import LastTracked
+            from napari_sam2.tracking.memory.bank import LastTracked
 
             logits = np.stack([seen[one] for one in known]).astype(np.float32)
             last = LastTracked(frame_index, reverse=False)

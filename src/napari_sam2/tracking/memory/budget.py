@@ -14,7 +14,7 @@ from napari_sam2.model.config import (
     STRIDE,
     Sam2Config,
 )
-from napari_sam2.tracking.memory_budget import GAP_BOUNDS, ROW_BLOCK
+from napari_sam2.tracking.memory.slots import GAP_BOUNDS, ROW_BLOCK
 
 MEMORY_BYTES = 2
 """Bytes of one number of a spatial memory: bf16."""

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from napari_sam2.errors import InputError
 from napari_sam2.interfaces import Arrays, StoredAnchor
-from napari_sam2.tracking.memory_bank import Anchor, LastTracked, MemoryBank
-from napari_sam2.tracking.memory_budget import EMPTY
-from napari_sam2.tracking.row_tensors import STORAGE
+from napari_sam2.tracking.memory.bank import Anchor, LastTracked, MemoryBank
+from napari_sam2.tracking.memory.slots import EMPTY
+from napari_sam2.tracking.memory.tensors import STORAGE
 
 
 def take(bank: MemoryBank) -> dict[str, np.ndarray]:

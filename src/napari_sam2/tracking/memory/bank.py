@@ -18,7 +18,8 @@ from torch import Tensor
 from napari_sam2.interfaces import StoredAnchor
 from napari_sam2.model.config import MAX_POINTERS, RECENT_MEMORIES, Sam2Config
 from napari_sam2.model.memory_attention import ANCHOR_TIME, MemorySelection
-from napari_sam2.tracking.memory_budget import (
+from napari_sam2.tracking.memory.object_table import ObjectTable
+from napari_sam2.tracking.memory.slots import (
     AnchorSlots,
     FrameRing,
     Recall,
@@ -27,8 +28,7 @@ from napari_sam2.tracking.memory_budget import (
     padded,
     recall,
 )
-from napari_sam2.tracking.object_table import ObjectTable
-from napari_sam2.tracking.row_tensors import HOST, STORAGE, RowTensors
+from napari_sam2.tracking.memory.tensors import HOST, STORAGE, RowTensors
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,1 @@
+"""The memory bank: slots, tensors, snapshots, and its size in bytes."""
