@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 from nano_stills import still_scores
 
-from napari_sam2.io.training_images import read_folder
+from napari_sam2.io.training.images import read_folder
 from napari_sam2.model.checkpoint import load_model
 from napari_sam2.model.sam2 import Sam2
 from napari_sam2.session.planning.frame_set import FrameSet

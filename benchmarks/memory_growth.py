@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from napari_sam2.batch.movie_files import CALIBRATION
-from napari_sam2.io.ome_zarr_image import embed_image
-from napari_sam2.io.prompt_files import write_prompts
+from napari_sam2.io.ome_zarr.embedded_image import embed_image
+from napari_sam2.io.prompts.files import write_prompts
 from napari_sam2.prompts import FramePrompt, MaskPrompt, PromptedObject
 from napari_sam2.synthetic import MovieConfig, SimulatedMovie
 

@@ -27,7 +27,7 @@ import tifffile
 from nano_stills import still_scores
 from nano_tracking import KINDS, Masks, Tracked, hold, otsu_linked, track
 
-from napari_sam2.io.training_images import read_folder
+from napari_sam2.io.training.images import read_folder
 from napari_sam2.metrics import evaluate, last_frames_before_division
 from napari_sam2.model.checkpoint import load_model
 from napari_sam2.synthetic.config import PRESETS, MovieConfig

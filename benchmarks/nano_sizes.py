@@ -16,7 +16,7 @@ import numpy as np
 from nano_scores import RECIPES
 from nano_stills import scores_of, windows
 
-from napari_sam2.io.training_images import read_folder
+from napari_sam2.io.training.images import read_folder
 from napari_sam2.model.checkpoint import load_model
 from napari_sam2.model.sam2 import Sam2
 

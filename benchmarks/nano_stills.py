@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from napari_sam2.io.training_images import LabelledImage
+from napari_sam2.io.training.images import LabelledImage
 from napari_sam2.model.sam2 import Sam2
 from napari_sam2.prompts import BoxPrompt, FramePrompt, PointPrompt
 from napari_sam2.tracking.postprocess import label_image

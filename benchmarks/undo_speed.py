@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from napari_sam2.interfaces import FrameResult, ObjectScores
-from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
-from napari_sam2.io.provenance import Provenance
-from napari_sam2.io.session_document import SessionDocument
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
+from napari_sam2.io.sessions.document import SessionDocument
+from napari_sam2.io.sessions.provenance import Provenance
 from napari_sam2.prompts import FramePrompt, PointPrompt, PromptedObject
 from napari_sam2.session.book.state import BookState, ObjectState
 

@@ -15,7 +15,7 @@ import torch
 
 from napari_sam2.cli import main
 from napari_sam2.interfaces import FrameResult, ObjectScores
-from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.model.checkpoint import build_model, load_model, save_model
 from napari_sam2.session.book.state import BookState
 from napari_sam2.session.planning.frame_set import FrameSet

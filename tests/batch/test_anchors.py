@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from napari_sam2.batch.job import open_run
-from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
-from napari_sam2.io.prompt_files import write_prompts
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
+from napari_sam2.io.prompts.files import write_prompts
 from napari_sam2.prompts import FramePrompt, MaskPrompt, PromptedObject
 from napari_sam2.synthetic.clicks import clicks_inside
 

@@ -12,7 +12,7 @@ import pytest
 
 from napari_sam2.batch.job import TrackJob, open_run
 from napari_sam2.errors import InputError, OutputError
-from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.session.planning.plan import Direction, MergePolicy
 
 KILLED_RUN = """
@@ -87,7 +87,7 @@ def test_a_run_killed_at_80_percent_resumes_to_the_same_bytes(
 
 def _clicks(job, movie):
     """Prompts on two frames, so that both directions have something to do."""
-    from napari_sam2.io.prompt_files import write_prompts
+    from napari_sam2.io.prompts.files import write_prompts
     from napari_sam2.prompts import FramePrompt, PointPrompt, PromptedObject
     from napari_sam2.synthetic.clicks import clicks_inside
 

@@ -12,8 +12,8 @@ import pytest
 from filelock import FileLock
 
 from napari_sam2.cli import main
-from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
-from napari_sam2.io.prompt_files import write_prompts
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
+from napari_sam2.io.prompts.files import write_prompts
 from napari_sam2.prompts import BoxPrompt, FramePrompt, MaskPrompt, PointPrompt
 from napari_sam2.session.book.prompt_book import PromptBook
 

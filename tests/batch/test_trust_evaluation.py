@@ -10,8 +10,8 @@ from napari_sam2.batch.evaluation import EvaluationJob
 from napari_sam2.batch.trust_evaluation import evaluate_trust
 from napari_sam2.errors import InputError, ModelError
 from napari_sam2.interfaces import FrameResult, ObjectScores
-from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
-from napari_sam2.io.provenance import Provenance
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
+from napari_sam2.io.sessions.provenance import Provenance
 from napari_sam2.model.notes import TRUST_NOTE
 from napari_sam2.prompts import PromptedObject
 from napari_sam2.session.scores.trust_model import FEATURES, TrustModel

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_sam2.errors import InputError
-from napari_sam2.io.axes import FrameSelection, lay_out_frames
+from napari_sam2.io.movies.axes import FrameSelection, lay_out_frames
 
 SIZES = {"T": 4, "Z": 3, "C": 5, "Y": 6, "X": 7, "S": 3}
 

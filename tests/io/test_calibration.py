@@ -3,12 +3,12 @@ import pytest
 import tifffile
 
 from napari_sam2.interfaces import Calibration
-from napari_sam2.io.calibration import (
+from napari_sam2.io.movies.calibration import (
     scales_from_ome_xml,
     scales_from_resolution,
     unit_name,
 )
-from napari_sam2.io.frame_sources import open_frames
+from napari_sam2.io.movies.frame_sources import open_frames
 
 UM = "micrometer"
 

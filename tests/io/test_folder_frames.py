@@ -4,8 +4,8 @@ import tifffile
 from PIL import Image
 
 from napari_sam2.errors import InputError
-from napari_sam2.io.folder_stacks import natural_key
-from napari_sam2.io.frame_sources import open_frames
+from napari_sam2.io.movies.folder_stacks import natural_key
+from napari_sam2.io.movies.frame_sources import open_frames
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import tifffile
 
 from napari_sam2.errors import InputError
 from napari_sam2.interfaces import Calibration, FrameSource
-from napari_sam2.io.frame_sources import open_frames
-from napari_sam2.io.intensity import IntensityMapping
+from napari_sam2.io.movies.frame_sources import open_frames
+from napari_sam2.io.movies.intensity import IntensityMapping
 
 
 class BlockCounter:

@@ -6,7 +6,7 @@ from hypothesis.extra import numpy as hnp
 from pydantic import ValidationError
 
 from napari_sam2.errors import InputError
-from napari_sam2.io.intensity import (
+from napari_sam2.io.movies.intensity import (
     IntensityMapping,
     check_dtype,
     check_finite,

@@ -6,7 +6,7 @@ import pytest
 
 from napari_sam2.errors import InputError
 from napari_sam2.interfaces import Calibration, FrameSource
-from napari_sam2.io.prefetch import PrefetchingFrameSource
+from napari_sam2.io.movies.prefetch import PrefetchingFrameSource
 
 
 class SlowFrames:

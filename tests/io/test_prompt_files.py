@@ -7,8 +7,8 @@ import zarr
 from PIL import Image
 
 from napari_sam2.errors import InputError
-from napari_sam2.io.prompt_files import read_prompts
-from napari_sam2.io.prompt_labels import prompts_from_labels
+from napari_sam2.io.prompts.files import read_prompts
+from napari_sam2.io.prompts.label_images import prompts_from_labels
 from napari_sam2.prompts import PointPrompt
 
 MOVIE = {"frame_shape": (6, 8), "frame_count": 5}

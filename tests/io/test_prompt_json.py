@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from napari_sam2.errors import InputError, OutputError
-from napari_sam2.io.prompt_files import read_prompts, write_prompts
+from napari_sam2.io.prompts.files import read_prompts, write_prompts
 from napari_sam2.prompts import (
     BoxPrompt,
     FramePrompt,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from napari_sam2.io.recent import LIMIT, RecentSession, RecentSessions
+from napari_sam2.io.sessions.recent import LIMIT, RecentSession, RecentSessions
 
 
 def test_newest_first_and_each_once(tmp_path):
@@ -49,7 +49,7 @@ def test_a_folder_that_may_not_be_written_is_no_error(tmp_path):
 
 def test_the_users_folder_is_asked_for(monkeypatch, tmp_path):
     monkeypatch.setattr(
-        "napari_sam2.io.recent.user_config_path", lambda name: tmp_path / name
+        "napari_sam2.io.sessions.recent.user_config_path", lambda name: tmp_path / name
     )
     RecentSessions().add(tmp_path / "x.zarr")
     assert (tmp_path / "napari-sam2" / "recent-sessions.json").exists()

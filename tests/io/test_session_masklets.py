@@ -9,11 +9,11 @@ import pytest
 
 from napari_sam2.errors import InputError
 from napari_sam2.interfaces import FrameResult, ObjectScores
-from napari_sam2.io.intensity import IntensityMapping
-from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
-from napari_sam2.io.provenance import Provenance
-from napari_sam2.io.session_document import InputMapping, SessionDocument
-from napari_sam2.io.session_masklets import (
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
+from napari_sam2.io.movies.intensity import IntensityMapping
+from napari_sam2.io.sessions.document import InputMapping, SessionDocument
+from napari_sam2.io.sessions.provenance import Provenance
+from napari_sam2.io.training.vouched import (
     BLOCK,
     MOST_FRAMES,
     MaskletSession,

@@ -6,7 +6,7 @@ import pytest
 import tifffile
 
 from napari_sam2.errors import InputError
-from napari_sam2.io.frame_sources import open_frames
+from napari_sam2.io.movies.frame_sources import open_frames
 
 FLAVOURS = {
     "tifffile": {},

@@ -8,7 +8,7 @@ import tifffile
 from PIL import Image
 
 from napari_sam2.errors import InputError
-from napari_sam2.io.training_images import read_folder, read_pair, to_uint8
+from napari_sam2.io.training.images import read_folder, read_pair, to_uint8
 
 
 @pytest.fixture

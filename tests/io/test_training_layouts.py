@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from napari_sam2.errors import InputError
-from napari_sam2.io.training_coco import read_coco, stacked_labels
-from napari_sam2.io.training_ctc import read_ctc, read_tracks
-from napari_sam2.io.training_davis import read_davis
-from napari_sam2.io.training_images import LabelledImage
-from napari_sam2.io.training_sav import read_sav
-from napari_sam2.io.training_sources import TrainingSource, read_source, shrunk
+from napari_sam2.io.training.coco import read_coco, stacked_labels
+from napari_sam2.io.training.ctc import read_ctc, read_tracks
+from napari_sam2.io.training.davis import read_davis
+from napari_sam2.io.training.images import LabelledImage
+from napari_sam2.io.training.sav import read_sav
+from napari_sam2.io.training.sources import TrainingSource, read_source, shrunk
 
 SHAPE = (24, 32)
 

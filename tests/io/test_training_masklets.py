@@ -10,11 +10,11 @@ import tifffile
 
 from napari_sam2.errors import InputError
 from napari_sam2.interfaces import FrameResult, ObjectScores
-from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
-from napari_sam2.io.provenance import Provenance
-from napari_sam2.io.session_document import InputMapping, SessionDocument
-from napari_sam2.io.training_masklets import MaskletChoice, read_masklets
-from napari_sam2.io.training_sources import TrainingSource, read_source
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
+from napari_sam2.io.sessions.document import InputMapping, SessionDocument
+from napari_sam2.io.sessions.provenance import Provenance
+from napari_sam2.io.training.masklets import MaskletChoice, read_masklets
+from napari_sam2.io.training.sources import TrainingSource, read_source
 from napari_sam2.prompts import FramePrompt, PointPrompt, PromptedObject
 from napari_sam2.session.book.state import BookState, ObjectState
 from napari_sam2.session.planning.frame_set import FrameSet

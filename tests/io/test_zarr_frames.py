@@ -3,7 +3,7 @@ import pytest
 import zarr
 
 from napari_sam2.errors import InputError
-from napari_sam2.io.frame_sources import open_frames
+from napari_sam2.io.movies.frame_sources import open_frames
 
 
 def raw_frames(source, **options):

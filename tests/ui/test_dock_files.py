@@ -11,7 +11,7 @@ from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QFileDialog
 from tests.ui.engine_steps import click
 
-from napari_sam2.io.recent import RecentSessions
+from napari_sam2.io.sessions.recent import RecentSessions
 from napari_sam2.prompts import FramePrompt, MaskPrompt
 from napari_sam2.ui.file_prompts import SavedPrompts
 from napari_sam2.ui.reader import get_reader

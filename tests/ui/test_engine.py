@@ -9,7 +9,7 @@ import zarr
 from tests.ui.engine_steps import Table, click, done_frames, of_kind
 
 from napari_sam2.errors import InputError, ModelError, OutputError
-from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.prompts import FramePrompt, MaskPrompt
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.planning.plan import Direction

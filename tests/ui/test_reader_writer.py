@@ -13,11 +13,11 @@ from qtpy.QtWidgets import QFileDialog
 from napari_sam2.errors import InputError, OutputError
 from napari_sam2.interfaces import Calibration, FrameResult, ObjectScores
 from napari_sam2.io import label_group, session_folder
-from napari_sam2.io.ome_zarr_image import embed_image
-from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
-from napari_sam2.io.provenance import Provenance
-from napari_sam2.io.recent import RecentSession
-from napari_sam2.io.tracks import track_rows, track_table
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
+from napari_sam2.io.label_store.tracks import track_rows, track_table
+from napari_sam2.io.ome_zarr.embedded_image import embed_image
+from napari_sam2.io.sessions.provenance import Provenance
+from napari_sam2.io.sessions.recent import RecentSession
 from napari_sam2.prompts import PromptedObject
 from napari_sam2.ui import tracks_layer
 from napari_sam2.ui.labels_in_layer import LabelsInLayer

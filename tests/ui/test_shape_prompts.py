@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from napari.layers import Image, Shapes
 
 from napari_sam2.errors import InputError
-from napari_sam2.io.prompt_files import write_prompts
+from napari_sam2.io.prompts.files import write_prompts
 from napari_sam2.prompts import (
     BoxPrompt,
     FramePrompt,

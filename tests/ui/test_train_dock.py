@@ -12,13 +12,13 @@ from qtpy.QtCore import Qt, QThreadPool
 from qtpy.QtGui import QTextDocument
 
 from napari_sam2.interfaces import FrameResult, ObjectScores
-from napari_sam2.io.ome_zarr_labels import DEFAULT_NAME, OmeZarrLabelStore
-from napari_sam2.io.provenance import Provenance
-from napari_sam2.io.session_document import (
+from napari_sam2.io.label_store.store import DEFAULT_NAME, OmeZarrLabelStore
+from napari_sam2.io.sessions.document import (
     InputMapping,
     ModelChoice,
     SessionDocument,
 )
+from napari_sam2.io.sessions.provenance import Provenance
 from napari_sam2.model.own_models import OwnModel, own_models
 from napari_sam2.prompts import PromptedObject
 from napari_sam2.session.book.state import BookState, ObjectState

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from napari_sam2.batch.job import ModelOptions, TrackJob, TrackReport, open_run
 from napari_sam2.batch.movie_files import write_movie_zarr
-from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
-from napari_sam2.io.prompt_files import write_prompts
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
+from napari_sam2.io.prompts.files import write_prompts
 from napari_sam2.metrics import MovieScore, evaluate, last_frames_before_division
 from napari_sam2.prompts import FramePrompt, PointPrompt, PromptedObject
 from napari_sam2.session.session import FrameDone

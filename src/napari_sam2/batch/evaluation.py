@@ -10,9 +10,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from napari_sam2.errors import InputError
-from napari_sam2.io.frame_sources import StackFrames, open_frames
-from napari_sam2.io.intensity import IntensityMapping
-from napari_sam2.io.ome_zarr_labels import DEFAULT_NAME, OmeZarrLabelStore
+from napari_sam2.io.label_store.store import DEFAULT_NAME, OmeZarrLabelStore
+from napari_sam2.io.movies.frame_sources import StackFrames, open_frames
+from napari_sam2.io.movies.intensity import IntensityMapping
 from napari_sam2.metrics import MovieScore, evaluate, match_objects
 
 UNUSED_MAPPING = IntensityMapping(limits=((0.0, 1.0),))

@@ -22,12 +22,12 @@ from napari_sam2.batch.output import Output
 from napari_sam2.batch.resources import current_memory, peak_memory
 from napari_sam2.errors import InputError
 from napari_sam2.interfaces import FrameSource
-from napari_sam2.io.frame_sources import StackFrames, open_frames
-from napari_sam2.io.ome_zarr_labels import DEFAULT_NAME, OmeZarrLabelStore
-from napari_sam2.io.prefetch import PrefetchingFrameSource
-from napari_sam2.io.prompt_files import read_prompts
-from napari_sam2.io.prompt_json import document_of
-from napari_sam2.io.provenance import Provenance
+from napari_sam2.io.label_store.store import DEFAULT_NAME, OmeZarrLabelStore
+from napari_sam2.io.movies.frame_sources import StackFrames, open_frames
+from napari_sam2.io.movies.prefetch import PrefetchingFrameSource
+from napari_sam2.io.prompts.files import read_prompts
+from napari_sam2.io.prompts.json_file import document_of
+from napari_sam2.io.sessions.provenance import Provenance
 from napari_sam2.prompts import PromptedObject
 from napari_sam2.session.planning.plan import (
     Direction,
@@ -49,7 +49,7 @@ FILL_HOLES = 8
 class FrameOptions(BaseModel):
     """Which part of a file is the movie, and how its intensities are mapped.
 
-    Attributes are those of `napari_sam2.io.frame_sources.open_frames`.
+    Attributes are those of `napari_sam2.io.movies.frame_sources.open_frames`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

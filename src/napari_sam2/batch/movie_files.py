@@ -10,7 +10,7 @@ import tifffile
 
 from napari_sam2.errors import OutputError
 from napari_sam2.interfaces import Calibration
-from napari_sam2.io.ome_zarr_image import embed_image
+from napari_sam2.io.ome_zarr.embedded_image import embed_image
 from napari_sam2.synthetic import SimulatedMovie
 
 FRAME_INTERVAL = 300.0

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_sam2.errors import InputError, OutputError
-from napari_sam2.io.frame_sources import StackFrames
-from napari_sam2.io.ome_zarr_image import embed_image, holds_image
-from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
-from napari_sam2.io.provenance import Provenance
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
+from napari_sam2.io.movies.frame_sources import StackFrames
+from napari_sam2.io.ome_zarr.embedded_image import embed_image, holds_image
+from napari_sam2.io.sessions.provenance import Provenance
 from napari_sam2.prompts import PromptedObject
 
 

@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from napari_sam2.batch.evaluation import EvaluationJob, run_evaluation
 from napari_sam2.errors import InputError, ModelError
-from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.metrics.calibration import (
     area_under_roc,
     expected_calibration_error,

@@ -44,7 +44,7 @@ def fine_tune(  # noqa: PLR0913 - each is an option
     Ctrl-C ends it early; the best so far is kept if it is better than the base.
     """
     from napari_sam2.commands.options import parse_ids
-    from napari_sam2.io.session_masklets import MaskletSession, read_vouched
+    from napari_sam2.io.training.vouched import MaskletSession, read_vouched
     from napari_sam2.train.fine_tuning import fine_tune as tuning
     from napari_sam2.train.fine_tuning_movie import TaughtMovie
     from napari_sam2.train.fine_tuning_plan import LARGEST_SIDE, FineTuneSettings

@@ -55,7 +55,7 @@ def train_split(
     ] = None,
 ) -> None:
     """Choose images for validation so that none resembles one that is trained on."""
-    from napari_sam2.io.training_images import read_folder
+    from napari_sam2.io.training.images import read_folder
     from napari_sam2.train.appearance_split import split_by_appearance
 
     split = split_by_appearance(read_folder(folder), share, seed)

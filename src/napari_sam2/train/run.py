@@ -17,7 +17,7 @@ from napari_sam2.train.simulated import simulated_examples
 from napari_sam2.train.trainer import TrainingProgress, train
 
 if TYPE_CHECKING:
-    from napari_sam2.io.training_images import LabelledImage
+    from napari_sam2.io.training.images import LabelledImage
 
 SIMULATED_HELD_OUT = 6
 SIMULATED_SEED = 1000
@@ -127,7 +127,7 @@ def _held_out_names(path: Path) -> frozenset[str]:
 
 def _read(source: Source, base: Path) -> Iterator[LabelledImage]:
     # Here, so that training on simulated movies needs no file formats.
-    from napari_sam2.io.training_sources import TrainingSource, read_source
+    from napari_sam2.io.training.sources import TrainingSource, read_source
 
     if source.kind == "simulator":
         raise ValueError("simulated movies are not read from files")

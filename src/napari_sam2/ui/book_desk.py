@@ -10,7 +10,7 @@ from typing import Any
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_sam2.errors import InputError, NapariSam2Error
-from napari_sam2.io.session_document import SessionDocument
+from napari_sam2.io.sessions.document import SessionDocument
 from napari_sam2.session.book.changes import changes
 from napari_sam2.session.book.prompt_book import Edit, PromptBook
 from napari_sam2.session.book.state import BookState

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_sam2.errors import InputError
-from napari_sam2.io.prompt_files import mask_folder, read_prompts, write_prompts
+from napari_sam2.io.prompts.files import mask_folder, read_prompts, write_prompts
 from napari_sam2.prompts import PromptedObject
 from napari_sam2.session.book.intake import Intake, intake_of
 from napari_sam2.session.book.state import BookState
@@ -30,7 +30,7 @@ def file_to_prompts(
     Parameters
     ----------
     path
-        The file; see `napari_sam2.io.prompt_files.read_prompts`.
+        The file; see `napari_sam2.io.prompts.files.read_prompts`.
     axes
         The movie.
     frame_index

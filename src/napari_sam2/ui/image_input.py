@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2.interfaces import Calibration
-from napari_sam2.io.calibration import unit_name
-from napari_sam2.io.frame_sources import StackFrames, open_frames
-from napari_sam2.io.intensity import IntensityMapping
+from napari_sam2.io.movies.calibration import unit_name
+from napari_sam2.io.movies.frame_sources import StackFrames, open_frames
+from napari_sam2.io.movies.intensity import IntensityMapping
 from napari_sam2.ui.channel_view import (
     COLORS,
     GREY,

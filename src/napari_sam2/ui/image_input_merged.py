@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from napari_sam2.interfaces import Calibration, FrameSource
-from napari_sam2.io.frame_sources import StackFrames
+from napari_sam2.io.movies.frame_sources import StackFrames
 from napari_sam2.ui.channel_view import COLORS
 
 PICTURE_SIDE = 256

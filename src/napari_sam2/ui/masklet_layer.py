@@ -15,7 +15,7 @@ import numpy as np
 from napari.layers import Labels, Points
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
-from napari_sam2.io.ome_zarr_labels import DEFAULT_NAME
+from napari_sam2.io.label_store.store import DEFAULT_NAME
 from napari_sam2.session.book.state import BookState
 from napari_sam2.session.scores.tables import ScoreTables
 from napari_sam2.ui.connections import Connections

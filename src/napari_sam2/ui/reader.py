@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from napari_sam2.io.session_folder import session_names
+from napari_sam2.io.sessions.folder import session_names
 
 
 def get_reader(path: str | Sequence[str]) -> Callable[[str], list[Any]] | None:

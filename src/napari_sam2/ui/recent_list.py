@@ -9,7 +9,7 @@ from pathlib import Path
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QMenu, QPushButton, QWidget
 
-from napari_sam2.io.recent import RecentSession
+from napari_sam2.io.sessions.recent import RecentSession
 from napari_sam2.ui.folders import short_path
 from napari_sam2.ui.icons import icon
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import napari
 import zarr
 
-from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from napari_sam2.io.session_document import (
+from napari_sam2.io.sessions.document import (
     InputMapping,
     ModelChoice,
     SessionDocument,

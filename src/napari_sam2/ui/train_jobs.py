@@ -11,9 +11,9 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
-from napari_sam2.io.session_masklets import MaskletSession, read_vouched
-from napari_sam2.io.tracked_movie import tracked_frames
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
+from napari_sam2.io.training.tracked_movie import tracked_frames
+from napari_sam2.io.training.vouched import MaskletSession, read_vouched
 from napari_sam2.model.own_models import OwnModel, free_name, own_models
 from napari_sam2.session.book.state import ObjectState
 from napari_sam2.session.planning.frame_set import FrameSet

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
     QTreeWidgetItem,
 )
 
-from napari_sam2.io.ome_zarr_labels import DEFAULT_NAME
+from napari_sam2.io.label_store.store import DEFAULT_NAME
 from napari_sam2.ui.connections import Connections
 from napari_sam2.ui.icons import icon
 from napari_sam2.ui.layer_combo import LayerCombo

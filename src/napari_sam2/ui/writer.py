@@ -8,11 +8,11 @@ from typing import Any
 
 from napari_sam2.errors import InputError
 from napari_sam2.interfaces import Calibration
-from napari_sam2.io.calibration import unit_name
-from napari_sam2.io.label_export import PlainLabels
-from napari_sam2.io.label_export import write_labels as export
-from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
-from napari_sam2.io.ome_zarr_metadata import LabelledObject
+from napari_sam2.io.label_store.export import PlainLabels
+from napari_sam2.io.label_store.export import write_labels as export
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
+from napari_sam2.io.movies.calibration import unit_name
+from napari_sam2.io.ome_zarr.metadata import LabelledObject
 from napari_sam2.ui.masklet_layer_session import marked_session
 
 FRAME_AXES = {"z": "z", "depth": "z", "plane": "z"}

@@ -12,8 +12,8 @@ from napari_sam2.interfaces import (
     Progress,
     StoredAnchor,
 )
-from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
-from napari_sam2.io.provenance import Provenance
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
+from napari_sam2.io.sessions.provenance import Provenance
 from napari_sam2.prompts import FramePrompt, PointPrompt, PromptedObject
 
 FRAME_SHAPE = (48, 64)

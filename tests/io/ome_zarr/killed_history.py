@@ -17,8 +17,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from zarr.storage import LocalStore
 
 from conftest import FakeRun
-from napari_sam2.io import kept_chunks
-from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
+from napari_sam2.io.history import kept_chunks
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.session.book.state import BookState, ObjectState
 
 RUN = FakeRun(frame_count=6)

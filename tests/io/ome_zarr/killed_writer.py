@@ -18,7 +18,7 @@ from zarr.storage import LocalStore
 
 from conftest import FRAME_SHAPE, LOGITS_SHAPE, PROVENANCE, FakeRun
 from napari_sam2.interfaces import Progress
-from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
 
 RUN = FakeRun(frame_count=12)
 SWEEPS = ((range(8, -1, -1), (7,), (7,)), (range(12), (3,), (3, 7)))

@@ -1,6 +1,6 @@
 """Steps that are too old are forgotten, and their files go."""
 
-from napari_sam2.io import history
+from napari_sam2.io.history import history
 from napari_sam2.session.book.state import BookState
 
 NOTHING = BookState()

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import zarr
 
-from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
-from napari_sam2.io.session_document import SessionDocument
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
+from napari_sam2.io.sessions.document import SessionDocument
 
 if sys.platform == "win32":
     pytest.skip("has neither fork nor SIGKILL", allow_module_level=True)

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
-from napari_sam2.io.session_document import SessionDocument
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
+from napari_sam2.io.sessions.document import SessionDocument
 from napari_sam2.prompts import FramePrompt, PointPrompt
 from napari_sam2.session.book.state import BookState, ObjectState
 from napari_sam2.session.planning.frame_set import FrameSet

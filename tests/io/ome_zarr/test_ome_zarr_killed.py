@@ -11,7 +11,7 @@ import pytest
 import yaozarrs
 import zarr
 
-from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
 
 if sys.platform == "win32":
     pytest.skip("has neither fork nor SIGKILL", allow_module_level=True)

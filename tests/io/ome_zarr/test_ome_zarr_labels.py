@@ -12,8 +12,8 @@ from zarr.storage import LocalStore
 
 from napari_sam2.errors import OutputError
 from napari_sam2.interfaces import Calibration, LabelStore
-from napari_sam2.io.mask_logits import OUTSIDE
-from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
+from napari_sam2.io.label_store.mask_logits import OUTSIDE
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.prompts import PromptedObject
 
 SCORES = ("object_score", "predicted_iou", "stability", "area")

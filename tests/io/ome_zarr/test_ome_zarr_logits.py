@@ -7,7 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from napari_sam2.io.mask_logits import OUTSIDE, LogitArray, keep_around_positive
+from napari_sam2.io.label_store.mask_logits import (
+    OUTSIDE,
+    LogitArray,
+    keep_around_positive,
+)
 
 logit_maps = arrays(
     np.float32,

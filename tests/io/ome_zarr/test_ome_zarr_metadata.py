@@ -16,15 +16,15 @@ from napari_ome_zarr._reader import napari_get_reader
 
 from napari_sam2.errors import OutputError
 from napari_sam2.interfaces import Calibration
-from napari_sam2.io.ome_zarr_image import embed_image, holds_image
-from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
-from napari_sam2.io.ome_zarr_metadata import (
+from napari_sam2.io.label_store.progress_journal import ProgressJournal
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
+from napari_sam2.io.ome_zarr.embedded_image import embed_image, holds_image
+from napari_sam2.io.ome_zarr.metadata import (
     LevelGeometry,
     label_attributes,
     object_colour,
     read_calibration,
 )
-from napari_sam2.io.progress_journal import ProgressJournal
 from napari_sam2.prompts import PromptedObject
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from napari_sam2.errors import OutputError
-from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
 
 
 def test_progress_and_snapshot_are_read_back(new_store, fake_run, provenance):

@@ -8,7 +8,7 @@ import pytest
 from tests.io.ome_zarr.test_ome_zarr_history import book, content, settled
 
 from napari_sam2.errors import OutputError
-from napari_sam2.io import kept_chunks
+from napari_sam2.io.history import kept_chunks
 
 
 @pytest.fixture

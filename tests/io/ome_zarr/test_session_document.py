@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from napari_sam2.errors import OutputError
 from napari_sam2.interfaces import Calibration
-from napari_sam2.io.intensity import IntensityMapping
-from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
-from napari_sam2.io.session_document import (
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
+from napari_sam2.io.movies.intensity import IntensityMapping
+from napari_sam2.io.sessions.document import (
     InputMapping,
     ModelChoice,
     SessionDocument,

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import zarr
 
-from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
-from napari_sam2.io.tracks import track_rows, track_table, tracks_of
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
+from napari_sam2.io.label_store.tracks import track_rows, track_table, tracks_of
 from napari_sam2.metrics.regions import measure
 
 NAMES = ("centroid_y", "centroid_x", "mean_intensity")

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from napari_sam2.errors import OutputError
-from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.session.book.state import BookState, ObjectState
 
 WRITER = """
 import sys
-from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
 store = OmeZarrLabelStore.open(sys.argv[1])
 print("open", flush=True)
 for line in sys.stdin:
@@ -138,7 +138,9 @@ def test_a_file_system_without_locks_is_written_all_the_same(begun, monkeypatch)
     def refuse(*_, **__):
         raise OSError(errno.ENOLCK, "no locks available")
 
-    monkeypatch.setattr("napari_sam2.io.writing_lock.FileLock.acquire", refuse)
+    monkeypatch.setattr(
+        "napari_sam2.io.label_store.writing_lock.FileLock.acquire", refuse
+    )
     store = OmeZarrLabelStore.open(begun.path)
     store.history.undo()
     assert not np.any(store.read_labels(1))

@@ -12,7 +12,7 @@ import numpy as np
 
 from napari_sam2.errors import OutputError
 from napari_sam2.interfaces import StoredAnchor
-from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.prompts import FramePrompt, Place
 from napari_sam2.session.book.prompt_book import Edit
 from napari_sam2.session.book.staleness import is_same_prompt

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from napari_sam2.interfaces import FrameResult
-from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.session.book.changes import changes
 from napari_sam2.session.book.prompt_book import Edit
 from napari_sam2.session.book.state import BookState

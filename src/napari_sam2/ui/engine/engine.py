@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from napari_sam2.errors import InputError
-from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
-from napari_sam2.io.session_document import SessionDocument
-from napari_sam2.io.tracks import table_of, track_rows
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
+from napari_sam2.io.label_store.tracks import table_of, track_rows
+from napari_sam2.io.sessions.document import SessionDocument
 from napari_sam2.prompts import FramePrompt
 from napari_sam2.session.book.prompt_book import Edit
 from napari_sam2.session.book.state import BookState

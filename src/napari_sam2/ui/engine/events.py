@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from napari_sam2.interfaces import Calibration
-from napari_sam2.io.session_document import SessionDocument
-from napari_sam2.io.tracks import TrackTable
+from napari_sam2.io.label_store.tracks import TrackTable
+from napari_sam2.io.sessions.document import SessionDocument
 from napari_sam2.session.book.state import BookState
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.scores.tables import ScoreRow, ScoreTables

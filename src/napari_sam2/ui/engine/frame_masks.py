@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam2.interfaces import FrameResult, ObjectScores
-from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.metrics.regions import areas
 from napari_sam2.prompts import PromptedObject
 from napari_sam2.session.book.state import BookState

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from napari_sam2 import __version__
 from napari_sam2.errors import ModelError
 from napari_sam2.interfaces import FrameSource
-from napari_sam2.io.prompt_json import document_of
-from napari_sam2.io.provenance import Provenance
+from napari_sam2.io.prompts.json_file import document_of
+from napari_sam2.io.sessions.provenance import Provenance
 from napari_sam2.model.download import file_sha256
 from napari_sam2.model.notes import TRUST_NOTE, read_notes
 from napari_sam2.prompts import PromptedObject

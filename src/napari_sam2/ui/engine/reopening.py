@@ -8,7 +8,7 @@ from typing import Any
 
 import zarr
 
-from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.session.book.state import BookState
 from napari_sam2.ui.engine.desk import Desk
 from napari_sam2.ui.engine.events import Event, Request, ScoresRead, SessionRead

@@ -12,8 +12,8 @@ import numpy as np
 
 from napari_sam2.errors import InputError
 from napari_sam2.interfaces import FrameResult
-from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
-from napari_sam2.io.prefetch import PrefetchingFrameSource
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
+from napari_sam2.io.movies.prefetch import PrefetchingFrameSource
 from napari_sam2.prompts import PromptedObject
 from napari_sam2.session.book.changes import changes
 from napari_sam2.session.book.prompt_book import Edit

@@ -6,8 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-from napari_sam2.io.measurements import MeasurementName
-from napari_sam2.io.ome_zarr_labels import OmeZarrLabelStore
+from napari_sam2.io.label_store.measurements import MeasurementName
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.session.scores.tables import ScoreTables
 
 KEPT: tuple[Literal["object_score", "predicted_iou", "stability"], ...] = (

@@ -1,0 +1,1 @@
+"""The steps of a store, kept on disk for undo."""

@@ -1,0 +1,380 @@
+"""Undo and redo of everything, on disk: books, strokes, object edits, propagations.
+
+A *step* is one thing that a person did: the change of the book, and all chunks that
+were replaced because of it. Before a chunk is replaced for the first time within a
+step, it gets a second name in a mirror (see `kept_chunks`); undo gives it back its
+first. So nothing is decoded or copied, and two thousand frames take under a second.
+
+`history/<number>` holds the step of that number. The attribute `ledger` of `history`
+says which steps are done and which undone, and is replaced by one atomic rename; a step
+that it does not name does not exist. An undo that was killed is repeated when the store
+is opened again.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import zarr
+from pydantic import ValidationError
+
+from napari_sam2.errors import OutputError
+from napari_sam2.io.history.kept_chunks import KeptChunks, Side, parse_chunk_key
+from napari_sam2.io.history.ledger import Ledger, Step
+from napari_sam2.io.ome_zarr.zarr_nodes import (
+    PARTIAL,
+    attributes_of,
+    group_at,
+    remove_partial_files,
+    replace_attributes,
+)
+from napari_sam2.io.sessions.book_json import BookWriter, ObjectChange
+from napari_sam2.session.book.state import BookState
+
+HISTORY = "history"
+LEDGER, STEP = "ledger", "step"
+ELSEWHERE = "changes made outside of the session"
+MAX_STEPS = 200
+SLACK = 20
+"""Steps above the limit that are borne, so that not every click cleans up."""
+MAX_BYTES = 4 * 2**30
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Returned:
+    """What an undo or a redo brought back.
+
+    Attributes
+    ----------
+    text
+        What was undone or redone, for people.
+    state
+        The book as it is now.
+    frames
+        Frames whose labels, logits or anchors changed, ascending.
+    """
+
+    text: str
+    state: BookState
+    frames: tuple[int, ...]
+
+
+class Journaled(Protocol):
+    """The store, as its history sees it."""
+
+    def writing(self, action: str) -> AbstractContextManager[None]:
+        """Turn errors of the disk into words."""
+
+    def settle(self) -> None:
+        """Write out what waits in memory."""
+
+    def unfinish(self) -> None:
+        """Prepare for frames that change: nothing is finished, nothing resumes."""
+
+    def read_book(self) -> BookState:
+        """Return the objects as the store knows them."""
+
+    def adopt(self, book: BookState) -> None:
+        """Go on from what is on disk now, with this book."""
+
+
+class History:
+    """The steps of a label group.
+
+    Parameters
+    ----------
+    owner
+        The store.
+    run
+        Group of the run.
+    folder
+        Folder of the label group.
+    books
+        Turns objects into JSON, and back.
+    """
+
+    def __init__(
+        self, owner: Journaled, run: zarr.Group, folder: Path, books: BookWriter
+    ) -> None:
+        self._owner = owner
+        self._run = run
+        self._folder = folder
+        self._books = books
+        self._open: KeptChunks | None = None
+        self._before: BookState | None = None
+        self._after: BookState | None = None
+        self._changes: list[ObjectChange] = []
+        self._ledger = self._read_ledger()
+
+    @property
+    def undo_text(self) -> str | None:
+        """What an undo would take back; None if there is nothing."""
+        ledger = self._ledger
+        return ledger.texts[ledger.done[-1]] if ledger.done else None
+
+    @property
+    def redo_text(self) -> str | None:
+        """What a redo would bring back; None if there is nothing."""
+        ledger = self._ledger
+        return ledger.texts[ledger.undone[-1]] if ledger.undone else None
+
+    @property
+    def position(self) -> int:
+        """Number of the last step that holds; 0 before the first."""
+        return self._ledger.done[-1] if self._ledger.done else 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether what is written now belongs to the last step."""
+        return self._open is not None
+
+    @property
+    def book(self) -> BookState:
+        """The book as the worker knows it: at the end of the last step."""
+        return self._owner.read_book() if self._after is None else self._after
+
+    def begin(self, text: str, before: BookState, after: BookState) -> None:
+        """Open a step: what is written from now on belongs to it, until the next.
+
+        Closes the step before, and drops steps that were undone.
+
+        Parameters
+        ----------
+        text
+            What the person did, for the undo menu.
+        before, after
+            The book; what changed between steps without being one (frames that are no
+            longer stale) is added to the step before.
+
+        Raises
+        ------
+        OutputError
+            If the disk refuses.
+        """
+        with self._owner.writing("record a step"):
+            self._end_restoring()
+            self.renew_after(before)
+            self._close()
+            self._owner.settle()
+            ledger = self._ledger
+            number = ledger.next_number
+            step = Step.model_construct(changes=self._books.changes(before, after))
+            self._group().create_group(
+                str(number), attributes={STEP: step.model_dump_json()}, overwrite=True
+            )
+            texts = {one: ledger.texts[one] for one in ledger.done} | {number: text}
+            self._record(
+                Ledger(done=[*ledger.done, number], next_number=number + 1, texts=texts)
+            )
+            self._remove(ledger.undone)
+            self._open = self._chunks(number)
+            self._before, self._after, self._changes = before, after, step.changes
+        if len(self._ledger.done) > MAX_STEPS + SLACK:
+            self.compact(MAX_STEPS)
+
+    def renew_after(self, book: BookState) -> None:
+        """Say what the book is like at the end of the open step."""
+        if self._open is None or self._before is None or book is self._after:
+            return
+        with self._owner.writing("record a step"):
+            changes = self._books.changes(self._before, book)
+            if changes != self._changes:
+                group = group_at(self._group(), str(self.position))
+                step = Step.model_construct(changes=changes)
+                replace_attributes(group, {STEP: step.model_dump_json()})
+        self._after, self._changes = book, changes
+
+    def cover(self) -> None:
+        """Open a step for whoever writes without one, if there are others.
+
+        Undoing a step below would otherwise mix what it knows with what it does not.
+        """
+        if self._open is None and (self._ledger.done or self._ledger.undone):
+            self.begin(ELSEWHERE, self.book, self.book)
+
+    def preserve(self, key: str) -> None:
+        """Keep the chunk of a key below the label group that is about to change."""
+        if self._open is not None and (chunk := parse_chunk_key(key)) is not None:
+            self._open.preserve(chunk)
+
+    def undo(self, current: BookState | None = None) -> Returned | None:
+        """Take the last step back; None if there is none.
+
+        Parameters
+        ----------
+        current
+            The book as it is, where it may have changed since it was last saved.
+
+        Raises
+        ------
+        OutputError
+            If the disk refuses; the next opening of the store ends the undo.
+        """
+        ended = self._ended("before")
+        if ended is not None:
+            return ended
+        done = self._ledger.done
+        return self._restore(done[-1], "before", current) if done else None
+
+    def redo(self, current: BookState | None = None) -> Returned | None:
+        """Do the step again that was undone last; None if there is none.
+
+        Parameters
+        ----------
+        current
+            The book as it is, where it may have changed since it was last saved.
+
+        Raises
+        ------
+        OutputError
+            If the disk refuses; the next opening of the store ends the redo.
+        """
+        ended = self._ended("after")
+        if ended is not None:
+            return ended
+        undone = self._ledger.undone
+        return self._restore(undone[-1], "after", current) if undone else None
+
+    def newer(self, book: BookState, position: int) -> BookState:
+        """Bring a book that was saved at a position up to the present one."""
+        for number in self._ledger.undone:
+            if number <= position:
+                book = self._books.undone(book, self._step(number).changes)
+        for number in self._ledger.done:
+            # The step that it was saved at may have taken in more since.
+            if number >= position:
+                book = self._books.redone(book, self._step(number).changes)
+        return book
+
+    def compact(self, max_steps: int = MAX_STEPS, max_bytes: int = MAX_BYTES) -> None:
+        """Forget the oldest steps until few enough, and small enough, are left."""
+        done = list(self._ledger.done)
+        sizes = {
+            number: self._chunks(number).byte_count()
+            for number in (*done, *self._ledger.undone)
+        }
+        gone = []
+        # The open step is never forgotten.
+        while len(done) > 1 and (
+            len(sizes) > max_steps or sum(sizes.values()) > max_bytes
+        ):
+            number = done.pop(0)
+            sizes.pop(number)
+            gone.append(number)
+        if gone:
+            kept = (*done, *self._ledger.undone)
+            texts = {one: self._ledger.texts[one] for one in kept}
+            with self._owner.writing("forget old steps"):
+                self._record(
+                    self._ledger.model_copy(update={"done": done, "texts": texts})
+                )
+                self._remove(gone)
+
+    def recover(self) -> None:
+        """End what a killed process began, and sweep what it left."""
+        ledger = self._ledger
+        if not (self._folder / self._run.basename / HISTORY).is_dir():
+            return
+        if ledger.restoring is not None:
+            remove_partial_files(self._folder, "**/*")
+            number, side = ledger.restoring
+            self._chunks(number).restore(side)
+            self._record(ledger.after_restoring())
+        known = {str(one) for one in (*ledger.done, *ledger.undone)}
+        for folder in self._path(0).parent.iterdir():
+            if folder.is_dir() and folder.name not in known:
+                shutil.rmtree(folder)
+        for folder in self._path(0).parent.glob(f"*/*{PARTIAL}"):
+            if folder.is_dir():
+                shutil.rmtree(folder)
+
+    def _restore(self, number: int, side: Side, current: BookState | None) -> Returned:
+        with self._owner.writing("undo" if side == "before" else "redo"):
+            if current is not None:
+                self.renew_after(current)
+            self._after = current or self.book
+            self._close()
+            self._owner.settle()
+            chunks = self._chunks(number)
+            if chunks.frames():
+                self._owner.unfinish()
+            if side == "before":
+                chunks.keep_after()
+            self._record(self._ledger.model_copy(update={"restoring": (number, side)}))
+            return self._put_in_place(number, side)
+
+    def _ended(self, side: Side) -> Returned | None:
+        """End what the disk refused; return it if that is what is asked for now."""
+        restoring = self._ledger.restoring
+        with self._owner.writing("undo"):
+            ended = self._end_restoring()
+        return ended if restoring is not None and restoring[1] == side else None
+
+    def _end_restoring(self) -> Returned | None:
+        """End an undo or a redo that the disk refused in the middle, if there is one.
+
+        What was kept of both sides is whole; keeping a half restored one would not be.
+        """
+        restoring = self._ledger.restoring
+        return None if restoring is None else self._put_in_place(*restoring)
+
+    def _put_in_place(self, number: int, side: Side) -> Returned:
+        step, chunks = self._step(number), self._chunks(number)
+        chunks.restore(side)
+        turn = self._books.undone if side == "before" else self._books.redone
+        book = turn(self.book, step.changes)
+        self._record(self._ledger.after_restoring())
+        self._after = book
+        self._owner.adopt(book)
+        return Returned(self._ledger.texts[number], book, chunks.frames())
+
+    def _chunks(self, number: int) -> KeptChunks:
+        return KeptChunks(self._folder, self._path(number))
+
+    def _close(self) -> None:
+        self._open = None
+        self._before = None
+
+    def _group(self) -> zarr.Group:
+        return self._run.require_group(HISTORY)
+
+    def _path(self, number: int) -> Path:
+        return self._folder / self._run.basename / HISTORY / str(number)
+
+    def _read_ledger(self) -> Ledger:
+        node = self._run.get(HISTORY)
+        if not isinstance(node, zarr.Group):
+            return Ledger()
+        try:
+            return Ledger.model_validate_json(attributes_of(node).get(LEDGER, "{}"))
+        except ValidationError as error:
+            raise self._damaged(error) from error
+
+    def _record(self, ledger: Ledger) -> None:
+        replace_attributes(self._group(), {LEDGER: ledger.model_dump_json()})
+        self._ledger = ledger
+
+    def _step(self, number: int) -> Step:
+        group = group_at(self._group(), str(number))
+        try:
+            return Step.model_validate_json(attributes_of(group)[STEP])
+        except (KeyError, ValidationError) as error:
+            raise self._damaged(error) from error
+
+    def _remove(self, numbers: Sequence[int]) -> None:
+        for number in numbers:
+            folder = self._path(number)
+            aside = folder.with_name(f"{number}{PARTIAL}")
+            folder.rename(aside)
+            shutil.rmtree(aside)
+
+    def _damaged(self, error: Exception) -> OutputError:
+        return OutputError(
+            f"{self._folder}/{self._run.basename}/{HISTORY}: the history is damaged "
+            f"({type(error).__name__}); remove this folder, and undo begins anew"
+        )

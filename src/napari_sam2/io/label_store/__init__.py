@@ -1,0 +1,1 @@
+"""Masklets on disk: labels, logits, scores, anchors, progress."""

@@ -1,0 +1,119 @@
+"""Anchors on disk: what a person saw, bit for bit, so that a session can replay it.
+
+Sparse ``(T, objects, …)`` arrays with one chunk for each anchor. The object score is
+written last and marks the anchor as whole; where it is NaN there is no anchor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+import numpy as np
+import zarr
+
+from napari_sam2.interfaces import StoredAnchor
+from napari_sam2.io.ome_zarr.zarr_nodes import ArraySpec, array_at, create_array
+
+BLOCK = 256
+SCORES = ("predicted_iou", "object_score")
+
+
+class AnchorArrays:
+    """Stored anchors of all objects.
+
+    Parameters
+    ----------
+    group
+        Group of the anchors.
+    object_ids
+        Ids by column.
+    """
+
+    def __init__(self, group: zarr.Group, object_ids: Sequence[int]) -> None:
+        self._group = group
+        self._object_ids = object_ids
+
+    @classmethod
+    def create(
+        cls,
+        group: zarr.Group,
+        object_ids: Sequence[int],
+        shape: tuple[int, int, int, int],
+    ) -> AnchorArrays:
+        """Create empty arrays for ``(T, objects, h, w)`` logits."""
+        for name in SCORES:
+            create_array(group, name, _scores_spec(shape[:2]))
+        create_array(group, "logits", _one_chunk_each(shape))
+        return cls(group, object_ids)
+
+    def write(self, anchor: StoredAnchor, column: int) -> None:
+        """Store one anchor, replacing an earlier one of the same object and frame."""
+        where = (anchor.frame_index, column)
+        score = array_at(self._group, "object_score")
+        score[where] = np.nan
+        array_at(self._group, "logits")[where] = anchor.logits
+        self._pointers(len(anchor.pointer))[where] = anchor.pointer
+        array_at(self._group, "predicted_iou")[where] = anchor.predicted_iou
+        score[where] = anchor.object_score
+
+    def remove(self, columns: Sequence[int], frames: Collection[int]) -> None:
+        """Forget the anchors of some objects on some frames."""
+        scores = array_at(self._group, "object_score")
+        for first in sorted({frame // BLOCK * BLOCK for frame in frames}):
+            block = np.array(scores[first : first + BLOCK])
+            there = np.argwhere(~np.isnan(block[:, columns]))
+            gone = [(row, columns[n]) for row, n in there if first + row in frames]
+            for row, column in gone:
+                block[row, column] = np.nan
+            if gone:
+                scores[first : first + BLOCK] = block
+
+    def read(self) -> Iterator[StoredAnchor]:
+        """Yield all anchors, by frame and column."""
+        scores = array_at(self._group, "object_score")
+        for first in range(0, scores.shape[0], BLOCK):
+            block = np.asarray(scores[first : first + BLOCK])
+            for row, column in np.argwhere(~np.isnan(block)).tolist():
+                yield self._read_one(first + row, column)
+
+    def resize(self, object_ids: Sequence[int]) -> None:
+        """Make room for more objects."""
+        self._object_ids = object_ids
+        for _, array in self._group.arrays():
+            array.resize((array.shape[0], len(object_ids), *array.shape[2:]))
+
+    def _read_one(self, frame_index: int, column: int) -> StoredAnchor:
+        where = (frame_index, column)
+        return StoredAnchor(
+            object_id=self._object_ids[column],
+            frame_index=frame_index,
+            logits=np.asarray(array_at(self._group, "logits")[where]),
+            pointer=np.asarray(array_at(self._group, "pointer")[where]),
+            object_score=self._read_score("object_score", where),
+            predicted_iou=self._read_score("predicted_iou", where),
+        )
+
+    def _read_score(self, name: str, where: tuple[int, int]) -> float:
+        return float(np.asarray(array_at(self._group, name)[where]))
+
+    def _pointers(self, length: int) -> zarr.Array:
+        if "pointer" not in self._group:
+            shape = (*array_at(self._group, "object_score").shape, length)
+            return create_array(self._group, "pointer", _one_chunk_each(shape))
+        return array_at(self._group, "pointer")
+
+
+def _scores_spec(shape: tuple[int, ...]) -> ArraySpec:
+    return ArraySpec(
+        shape=shape,
+        chunks=(BLOCK, BLOCK),
+        dtype=np.float32,
+        fill_value=float("nan"),
+        dimension_names=("frame", "object"),
+    )
+
+
+def _one_chunk_each(shape: tuple[int, ...]) -> ArraySpec:
+    return ArraySpec(
+        shape=shape, chunks=(1, 1, *shape[2:]), dtype=np.float32, fill_value=0.0
+    )

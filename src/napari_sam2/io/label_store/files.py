@@ -1,0 +1,223 @@
+"""The files of one label group, and what is done to several of them at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+import zarr
+
+from napari_sam2.io.history.history import History
+from napari_sam2.io.label_store.anchor_arrays import AnchorArrays
+from napari_sam2.io.label_store.frame_arrays import FrameArrays
+from napari_sam2.io.label_store.group import (
+    RUN,
+    complete,
+    describe,
+    drop_pyramid,
+    open_label_group,
+)
+from napari_sam2.io.label_store.progress_journal import ProgressJournal
+from napari_sam2.io.ome_zarr.metadata import LabelledObject, read_objects
+from napari_sam2.io.ome_zarr.parent import Parent
+from napari_sam2.io.ome_zarr.watched_store import WatchedStore
+from napari_sam2.io.ome_zarr.zarr_nodes import (
+    attributes_of,
+    group_at,
+    replace_attributes,
+    storage_errors,
+)
+from napari_sam2.io.sessions.book_json import BookWriter
+from napari_sam2.io.sessions.document import SessionDocument, SessionFile
+from napari_sam2.io.sessions.from_run import RunFacts, session_of_run
+from napari_sam2.io.sessions.mask_files import MaskFiles
+from napari_sam2.io.sessions.provenance import Provenance
+from napari_sam2.prompts import PromptedObject
+from napari_sam2.session.book.state import BookState, ObjectState
+
+
+class LabelFiles:
+    """What an `OmeZarrLabelStore` is made of.
+
+    Parameters
+    ----------
+    parent, name, mode
+        The OME-Zarr folder, the label group in it, and whether it may change.
+
+    Attributes
+    ----------
+    group, run
+        The label group, and the group of its run.
+    frames, anchors, journal, history
+        Arrays of all frames, anchors, progress, undo.
+    is_complete
+        Whether `finish` was called and nothing was written since.
+    """
+
+    def __init__(self, parent: Parent, name: str, mode: Literal["r", "r+"]) -> None:
+        self._parent = parent
+        self.group = open_label_group(parent, name, mode)
+        self.run = group_at(self.group, RUN)
+        folder = parent.labels_folder() / name
+        books = BookWriter(MaskFiles(self.run))
+        self._session = SessionFile(self.run, books)
+        self.history = History(self, self.run, folder, books)
+        if mode == "r+":
+            self.history.recover()
+            _watch(self.group, f"labels/{name}/", self.history)
+        ids: list[int] = list(attributes_of(self.run)["object_ids"])
+        self.frames = FrameArrays(self.group, self.run, ids)
+        self.anchors = AnchorArrays(group_at(self.run, "anchors"), ids)
+        self.journal = ProgressJournal(self.run)
+        self.is_complete = self.journal.is_complete
+
+    @property
+    def objects(self) -> list[LabelledObject]:
+        """All objects that the label image lists."""
+        return read_objects(attributes_of(self.group))
+
+    @property
+    def provenance(self) -> Provenance:
+        """What made the masklets."""
+        return Provenance.model_validate(attributes_of(self.group)[RUN]["provenance"])
+
+    def writing(self, action: str) -> AbstractContextManager[None]:
+        """Turn errors of the disk into words."""
+        return storage_errors(self._parent.path, action)
+
+    def prepare(self) -> None:
+        """Get ready for a write: not finished, and undone with a step of its own."""
+        self.history.cover()
+        self.reopen()
+
+    def settle(self) -> None:
+        """Write out what waits in memory."""
+        self.frames.settle()
+
+    def unfinish(self) -> None:
+        """Prepare for frames that change: nothing is finished, nothing resumes."""
+        self.reopen()
+        self.journal.forget()
+
+    def reopen(self) -> None:
+        """Take back `finish`."""
+        if self.is_complete:
+            self.journal.reopen()
+            drop_pyramid(self.group, self._parent)
+            self.is_complete = False
+
+    def finish(self) -> None:
+        """Mark the run complete, with a pyramid if the image has one."""
+        self.settle()
+        ids = self.frames.object_ids
+        spans = self.frames.scores.frame_spans()
+        by_id = {ids[column]: span for column, span in spans.items()}
+        complete(self.group, self._parent, by_id)
+        self.journal.close()
+        self.is_complete = True
+
+    def sweep(self, name: str) -> None:
+        """Clear up after a killed process."""
+        self._parent.list_label(name)
+        self._parent.sweep(name)
+        self.journal.sweep()
+        if not self.is_complete:
+            # Killed while finishing, it may list levels that will soon be stale.
+            drop_pyramid(self.group, self._parent)
+
+    def add_objects(self, objects: Sequence[PromptedObject]) -> None:
+        """Make columns for new objects, and list those that are not listed."""
+        listed = {one.object_id: one for one in self.objects}
+        unlisted = [one for one in objects if one.object_id not in listed]
+        if not unlisted:
+            return
+        self.reopen()
+        new = [one.object_id for one in unlisted if one.object_id not in self.frames]
+        if new:
+            # The list of ids comes last: until then nobody looks at the new columns.
+            self.frames.add_columns(new)
+            self.anchors.resize(self.frames.object_ids)
+            attributes = attributes_of(self.run)
+            attributes["object_ids"] = self.frames.object_ids
+            replace_attributes(self.run, attributes)
+        self._describe([*listed.values(), *map(_labelled, unlisted)])
+
+    def save_session(self, document: SessionDocument) -> None:
+        """Save the session; names and mothers go to the label image."""
+        self.history.renew_after(document.book)
+        self._session.write(document, self.history.position)
+        self._list(document.book)
+
+    def read_session(self) -> SessionDocument:
+        """Return the session as it was saved, or else made of the run, up to date."""
+        saved = self._session.read()
+        document, position = (self._of_run(), 0) if saved is None else saved
+        book = self.history.newer(document.book, position)
+        # The command line may have added objects since.
+        known = {one.object_id for one in (*document.book.objects, *book.objects)}
+        added = [one for one in self.objects if one.object_id not in known]
+        book = book.with_objects(
+            ObjectState(one.object_id, one.name, one.parent) for one in added
+        )
+        return document.model_copy(update={"book": book})
+
+    def read_book(self) -> BookState:
+        """Return the objects as the store knows them."""
+        return self.read_session().book
+
+    def adopt(self, book: BookState) -> None:
+        """Go on from what is on disk now, with this book."""
+        self.frames.forget()
+        saved = self._session.read()
+        document = self._of_run() if saved is None else saved[0]
+        self._session.write(
+            document.model_copy(update={"book": book}), self.history.position
+        )
+        self._list(book)
+
+    def _of_run(self) -> SessionDocument:
+        return session_of_run(
+            RunFacts(
+                self.provenance,
+                self.objects,
+                list(self.anchors.read()),
+                lambda frame_index: np.asarray(self.frames.labels[frame_index]),
+            )
+        )
+
+    def _list(self, book: BookState) -> None:
+        """Let the label image list the objects of a book, if it lists others."""
+        known = {one.object_id: one for one in self.objects}
+        wanted = []
+        for state in book.objects:
+            one = known.get(state.object_id, LabelledObject(state.object_id))
+            # Objects without a result have no column: they are listed with their first.
+            if state.object_id in self.frames:
+                wanted.append(replace(one, name=state.name, parent=state.parent))
+        if wanted != [known[one] for one in sorted(known)]:
+            self._describe(wanted)
+
+    def _describe(self, objects: Iterable[LabelledObject]) -> None:
+        level_count = 1
+        if self.is_complete and self._parent.image is not None:
+            level_count = len(self._parent.image.levels)
+        describe(self.group, self._parent, objects, level_count)
+
+
+def _labelled(one: PromptedObject) -> LabelledObject:
+    return LabelledObject(one.object_id, one.name, one.parent)
+
+
+def _watch(group: zarr.Group, prefix: str, history: History) -> None:
+    """Let the history see each key of a label group before it changes."""
+
+    def before_change(key: str) -> None:
+        if key.startswith(prefix):
+            history.preserve(key.removeprefix(prefix))
+
+    store = group.store
+    if isinstance(store, WatchedStore):
+        store.before_change = before_change

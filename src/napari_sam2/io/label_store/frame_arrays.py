@@ -1,0 +1,149 @@
+"""All that a label group holds for each frame: labels, logits, scores, measurements.
+
+They are written together, so that they fit together; `WholeFrames` says of
+which frames that is true on disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import zarr
+
+from napari_sam2.interfaces import FrameResult, ObjectScores
+from napari_sam2.io.label_store.group import check_range
+from napari_sam2.io.label_store.mask_logits import LogitArray
+from napari_sam2.io.label_store.measurements import MeasurementArrays
+from napari_sam2.io.label_store.progress_journal import WholeFrames
+from napari_sam2.io.label_store.score_arrays import ScoreArrays
+from napari_sam2.io.ome_zarr.zarr_nodes import array_at
+from napari_sam2.metrics.regions import Measured, measure
+
+
+class FrameArrays:
+    """Arrays of all frames, and which object has which column.
+
+    Parameters
+    ----------
+    group, run
+        The label group, and the group of its run.
+    object_ids
+        Ids by column.
+    """
+
+    def __init__(
+        self, group: zarr.Group, run: zarr.Group, object_ids: list[int]
+    ) -> None:
+        self.labels: zarr.Array = array_at(group, "0")
+        self.object_ids = object_ids
+        self.whole = WholeFrames.open(run)
+        self.scores = ScoreArrays.open(run)
+        self.logits = LogitArray.open(run)
+        self.measurements = MeasurementArrays(run, self.scores.shape)
+        self._columns = {one: column for column, one in enumerate(object_ids)}
+
+    def __contains__(self, object_id: object) -> bool:
+        return object_id in self._columns
+
+    def columns_of(self, object_ids: Iterable[int]) -> list[int]:
+        """Return the columns of objects.
+
+        Raises
+        ------
+        ValueError
+            If one was never added.
+        """
+        try:
+            return [self._columns[one] for one in object_ids]
+        except KeyError as error:
+            raise ValueError(
+                f"object {error.args[0]} is not in the store: add_objects comes first"
+            ) from error
+
+    def add_columns(self, object_ids: Iterable[int]) -> None:
+        """Make room for more objects; the caller records the list of ids after."""
+        for one in object_ids:
+            check_range(one, self.labels.dtype)
+            self._columns[one] = len(self.object_ids)
+            self.object_ids.append(one)
+        count = len(self.object_ids)
+        for arrays in (self.scores, self.logits, self.measurements):
+            arrays.resize(count)
+
+    def write(self, result: FrameResult, image: np.ndarray | None = None) -> None:
+        """Store one frame, replacing what was there; see `OmeZarrLabelStore.write`."""
+        frame, columns = result.frame_index, self.columns_of(result.object_ids)
+        if result.labels.dtype != self.labels.dtype:
+            check_range(result.labels.max(initial=0), self.labels.dtype)
+        self.whole.begin(frame)
+        self.labels[frame] = result.labels.astype(self.labels.dtype, copy=False)
+        self.logits.write(frame, columns, result.logits)
+        self.scores.write(frame, columns, result.scores)
+        self._measure(frame, columns, result.labels, image)
+
+    def measure_intensity(self, frame_index: int, image: np.ndarray) -> None:
+        """Set mean intensities of all objects of a frame."""
+        columns = self.scores.computed(frame_index)
+        labels = np.asarray(self.labels[frame_index])
+        self.measurements.write(
+            frame_index, columns, self._measured(columns, labels, image)
+        )
+
+    def computed(self, frame_index: int, without: Sequence[int] = ()) -> list[int]:
+        """Return the columns with a result on a frame, in order of the ids."""
+        left_out = set(without)
+        found = self.scores.computed(frame_index)
+        kept = [one for one in found if self.object_ids[one] not in left_out]
+        return sorted(kept, key=self.object_ids.__getitem__)
+
+    def read_logits(
+        self, frame_index: int, without: Sequence[int]
+    ) -> tuple[tuple[int, ...], np.ndarray]:
+        """Return ids and logits; see `OmeZarrLabelStore.read_logits`."""
+        columns = self.computed(frame_index, without)
+        ids = tuple(self.object_ids[column] for column in columns)
+        return ids, self.logits.read(frame_index, columns)
+
+    def read_scores(self, frame_index: int) -> tuple[tuple[int, ...], ObjectScores]:
+        """Return ids and scores of the objects that have a result on a frame."""
+        columns = self.computed(frame_index)
+        ids = tuple(self.object_ids[column] for column in columns)
+        return ids, self.scores.read(frame_index, columns)
+
+    def settle(self) -> None:
+        """Write out what waits in memory; all written frames are whole then."""
+        self.scores.flush()
+        self.measurements.flush()
+        self.whole.mark()
+
+    def forget(self) -> None:
+        """Drop what is in memory, because the disk was changed below."""
+        self.scores.forget()
+        self.measurements.forget()
+        self.whole.forget()
+
+    def _measure(
+        self,
+        frame: int,
+        columns: Sequence[int],
+        labels: np.ndarray,
+        image: np.ndarray | None,
+    ) -> None:
+        """Measure the objects of a frame; others than the written may lose pixels."""
+        written = set(columns)
+        others = [one for one in self.scores.computed(frame) if one not in written]
+        self.measurements.write(frame, columns, self._measured(columns, labels, image))
+        if not others:
+            return
+        measured = self._measured(others, labels, image)
+        if image is not None:
+            self.measurements.write(frame, others, measured)
+        else:
+            self.measurements.write_positions(frame, others, measured)
+        self.scores.write_areas(frame, others, measured.area)
+
+    def _measured(
+        self, columns: Sequence[int], labels: np.ndarray, image: np.ndarray | None
+    ) -> Measured:
+        return measure(labels, [self.object_ids[one] for one in columns], image)

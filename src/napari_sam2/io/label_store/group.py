@@ -1,0 +1,276 @@
+"""The zarr group ``labels/<name>``: created in one step, opened, described, finished.
+
+A new group is built under a hidden name and renamed when it is whole, so that
+whatever exists can be opened and resumed.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import zarr
+
+from napari_sam2.errors import OutputError
+from napari_sam2.interfaces import Calibration
+from napari_sam2.io.label_store.anchor_arrays import AnchorArrays
+from napari_sam2.io.label_store.mask_logits import LogitArray
+from napari_sam2.io.label_store.measurements import MeasurementArrays
+from napari_sam2.io.label_store.progress_journal import WholeFrames
+from napari_sam2.io.label_store.score_arrays import ScoreArrays
+from napari_sam2.io.ome_zarr.metadata import (
+    ZARR_FORMATS,
+    LabelledObject,
+    LevelGeometry,
+    label_attributes,
+    read_calibration,
+    read_objects,
+)
+from napari_sam2.io.ome_zarr.parent import (
+    Parent,
+    check_fits,
+    check_label_name,
+    open_or_create_parent,
+)
+from napari_sam2.io.ome_zarr.pyramid import build_level, label_spec
+from napari_sam2.io.ome_zarr.watched_store import WatchedStore
+from napari_sam2.io.ome_zarr.zarr_nodes import (
+    array_at,
+    attributes_of,
+    create_array,
+    replace_attributes,
+)
+from napari_sam2.io.sessions.provenance import Provenance
+from napari_sam2.prompts import PromptedObject
+
+RUN = "napari-sam2"
+"""Group of a run inside its label group, and key of its provenance."""
+FORMAT_VERSION = 1
+BUILDING, REPLACED = ".{}.new.partial", ".{}.old.partial"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelGroupSpec:
+    """All that a new label group is made of.
+
+    Attributes
+    ----------
+    name
+        Of the group.
+    shape
+        ``(T, Y, X)``.
+    logits_shape
+        ``(h, w)`` of the low-resolution logits.
+    objects
+        All objects; their columns are given out in order of their ids.
+    provenance, calibration
+        What makes the labels, and their scale.
+    dtype
+        Of the labels.
+    """
+
+    name: str
+    shape: tuple[int, int, int]
+    logits_shape: tuple[int, int]
+    objects: tuple[PromptedObject, ...]
+    provenance: Provenance
+    calibration: Calibration
+    dtype: np.dtype
+
+
+def create_label_group(path: Path, spec: LabelGroupSpec, *, overwrite: bool) -> Parent:
+    """Create the group, and the folder around it where there is none.
+
+    Raises
+    ------
+    OutputError
+        If the group exists and is not to be overwritten, or is of another maker, or
+        cannot be there.
+    """
+    check_label_name(spec.name)
+    for one in spec.objects:
+        check_range(one.object_id, spec.dtype)
+    parent = open_or_create_parent(path)
+    check_fits(parent, spec.shape, spec.calibration.frame_axis)
+    folder = parent.labels_folder()
+    target, building, replaced = (
+        folder / one.format(spec.name) for one in ("{}", BUILDING, REPLACED)
+    )
+    if target.exists() and not overwrite:
+        raise OutputError(
+            f"{target}: exists already; resume its run, overwrite it, or "
+            "choose another name"
+        )
+    if target.exists():
+        # Refuses what somebody else made.
+        open_label_group(parent, spec.name, "r")
+    parent.sweep(spec.name)
+    for stray in (building, replaced):
+        shutil.rmtree(stray, ignore_errors=True)
+    _fill(parent, building, spec)
+    if target.exists():
+        target.rename(replaced)
+    building.rename(target)
+    shutil.rmtree(replaced, ignore_errors=True)
+    parent.list_label(spec.name)
+    return parent
+
+
+def open_label_group(parent: Parent, name: str, mode: Literal["r", "r+"]) -> zarr.Group:
+    """Open a group that `create_label_group` made.
+
+    Raises
+    ------
+    OutputError
+        If it is not there, is of another maker or of a later version.
+    """
+    where = f"{parent.path}/labels/{name}"
+    if not (parent.labels_folder() / name).is_dir():
+        raise OutputError(f"{where}: no such labels; check folder and name")
+    group = zarr.open_group(
+        WatchedStore(parent.path, read_only=mode == "r"),
+        path=f"labels/{name}",
+        mode=mode,
+        use_consolidated=False,
+    )
+    version = attributes_of(group).get(RUN, {}).get("format_version")
+    if version is None:
+        raise OutputError(
+            f"{where}: was not written by napari-sam2; choose another name"
+        )
+    if version > FORMAT_VERSION:
+        raise OutputError(
+            f"{where}: was written by a newer napari-sam2 (format {version}); update"
+        )
+    return group
+
+
+def describe(
+    group: zarr.Group,
+    parent: Parent,
+    objects: Iterable[LabelledObject],
+    level_count: int,
+) -> None:
+    """Renew the OME metadata by one atomic write, keeping other attributes."""
+    attributes = attributes_of(group)
+    calibration = read_calibration(attributes)
+    ome = label_attributes(
+        parent.version,
+        group.basename,
+        calibration,
+        _geometries(parent, calibration)[:level_count],
+        objects,
+        has_image=parent.image is not None,
+    )
+    replace_attributes(group, {**attributes, **ome})
+
+
+def complete(
+    group: zarr.Group, parent: Parent, spans: Mapping[int, tuple[int, int]]
+) -> None:
+    """Write the coarser levels that the image has too, and the objects' frames.
+
+    Metadata name a level only once it is whole.
+
+    Parameters
+    ----------
+    group, parent
+        The label group and what it lies in.
+    spans
+        First and last frame of each object that has pixels, by id.
+    """
+    level_count = _build_pyramid(group, parent)
+    objects = []
+    for one in read_objects(attributes_of(group)):
+        first, last = spans.get(one.object_id, (None, None))
+        objects.append(replace(one, first_frame=first, last_frame=last))
+    describe(group, parent, objects, level_count)
+    parent.refresh_consolidated()
+
+
+def drop_pyramid(group: zarr.Group, parent: Parent) -> None:
+    """Go back to a single level, before the finest one changes."""
+    describe(group, parent, read_objects(attributes_of(group)), 1)
+    level_count = 1 if parent.image is None else len(parent.image.levels)
+    for number in range(1, level_count):
+        del group[str(number)]
+
+
+def write_provenance(group: zarr.Group, provenance: Provenance) -> None:
+    """Replace the provenance by one atomic write, keeping other attributes."""
+    replace_attributes(group, attributes_of(group) | _run_entry(provenance))
+
+
+def check_range(value: int, dtype: np.dtype) -> None:
+    """Refuse label values that the label image cannot hold.
+
+    Raises
+    ------
+    OutputError
+        If the value is too large.
+    """
+    if value > np.iinfo(dtype).max:
+        raise OutputError(
+            f"object {value}: does not fit into {dtype} labels; use smaller ids or "
+            "create the labels as uint32"
+        )
+
+
+def _fill(parent: Parent, folder: Path, spec: LabelGroupSpec) -> None:
+    objects = [
+        LabelledObject(one.object_id, one.name, one.parent) for one in spec.objects
+    ]
+    group = zarr.create_group(
+        folder,
+        zarr_format=ZARR_FORMATS[parent.version],
+        attributes=label_attributes(
+            parent.version,
+            spec.name,
+            spec.calibration,
+            _geometries(parent, spec.calibration)[:1],
+            objects,
+            has_image=parent.image is not None,
+        )
+        | _run_entry(spec.provenance),
+    )
+    names = (spec.calibration.frame_axis, "y", "x")
+    create_array(group, "0", label_spec(spec.shape, spec.dtype, names))
+    _fill_run(group, spec, sorted(one.object_id for one in spec.objects))
+
+
+def _fill_run(group: zarr.Group, spec: LabelGroupSpec, ids: list[int]) -> None:
+    run = group.create_group(RUN, attributes={"object_ids": ids, "complete": False})
+    frame_count = spec.shape[0]
+    ScoreArrays.create(run, (frame_count, len(ids)))
+    MeasurementArrays(run, (frame_count, len(ids)))
+    LogitArray.create(run, (frame_count, len(ids), *spec.logits_shape))
+    WholeFrames.create(run, frame_count)
+    AnchorArrays.create(
+        run.create_group("anchors"), ids, (frame_count, len(ids), *spec.logits_shape)
+    )
+
+
+def _run_entry(provenance: Provenance) -> dict[str, Any]:
+    facts = provenance.model_dump(mode="json")
+    return {RUN: {"format_version": FORMAT_VERSION, "provenance": facts}}
+
+
+def _build_pyramid(group: zarr.Group, parent: Parent) -> int:
+    if parent.image is None:
+        return 1
+    finest = array_at(group, "0")
+    frame_axis = read_calibration(attributes_of(group)).frame_axis
+    shapes = parent.image.level_shapes(finest.shape, frame_axis)
+    for number, shape in enumerate(shapes[1:], start=1):
+        build_level(group, number, shape, (frame_axis, "y", "x"))
+    return len(shapes)
+
+
+def _geometries(parent: Parent, calibration: Calibration) -> Sequence[LevelGeometry]:
+    if parent.image is None:
+        return [LevelGeometry(calibration.scale, calibration.translation)]
+    return parent.image.level_geometries(calibration)

@@ -1,0 +1,80 @@
+"""Where each object is on each frame, and how bright: ``(T, objects)`` arrays.
+
+Stored beside the scores for plots, so that nobody reads pixels to draw a curve. A
+store that was written before these were kept gets them with its next write; until
+then everything in them is NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+import numpy as np
+import zarr
+
+from napari_sam2.io.label_store.row_block import RowBlock
+from napari_sam2.io.label_store.score_arrays import create_table
+from napari_sam2.metrics.regions import Measured
+
+MeasurementName = Literal["centroid_y", "centroid_x", "mean_intensity"]
+NAMES: tuple[MeasurementName, ...] = get_args(MeasurementName)
+
+
+class MeasurementArrays:
+    """Three arrays of measurements with a write-back block of rows.
+
+    Parameters
+    ----------
+    group
+        Group of the run; arrays that it lacks are made if it is writable.
+    shape
+        Number of frames and of objects.
+    """
+
+    def __init__(self, group: zarr.Group, shape: tuple[int, int]) -> None:
+        arrays: dict[str, zarr.Array] = {}
+        for name in NAMES:
+            node = group.get(name)
+            if isinstance(node, zarr.Array):
+                arrays[name] = node
+            elif not group.read_only:
+                arrays[name] = create_table(group, name, shape)
+        self._arrays = arrays
+        self._block = RowBlock(arrays)
+        self._shape = shape
+
+    def write(
+        self, frame_index: int, columns: Sequence[int], measured: Measured
+    ) -> None:
+        """Set position and intensity of some objects on a frame."""
+        row = self._block.change(frame_index)
+        for name, rows in self._block.rows.items():
+            rows[row, list(columns)] = getattr(measured, name)
+
+    def write_positions(
+        self, frame_index: int, columns: Sequence[int], measured: Measured
+    ) -> None:
+        """Set only where some objects are on a frame."""
+        row = self._block.change(frame_index)
+        for name in ("centroid_y", "centroid_x"):
+            self._block.rows[name][row, list(columns)] = getattr(measured, name)
+
+    def read_all(self, name: MeasurementName) -> np.ndarray:
+        """Return one measurement as ``(T, objects)`` float32, NaN where unknown."""
+        if name not in self._arrays:
+            return np.full(self._shape, np.nan, np.float32)
+        return self._block.read_all(name)
+
+    def flush(self) -> None:
+        """Write changed rows to disk."""
+        self._block.flush()
+
+    def forget(self) -> None:
+        """Drop what is in memory: the disk says what holds."""
+        self._block.forget()
+
+    def resize(self, object_count: int) -> None:
+        """Make room for more objects."""
+        self._shape = (self._shape[0], object_count)
+        self._block.resize(object_count)

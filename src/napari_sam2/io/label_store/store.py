@@ -1,0 +1,354 @@
+"""Masklets as OME-Zarr labels, with all that a run needs to go on where it stopped.
+
+`labels/<name>/0` is an ordinary label image that any viewer opens while it is being
+written. Everything else of the run (scores, logits, anchors, progress, snapshot of the
+memory bank) lies in the group `labels/<name>/napari-sam2`. See ``docs/formats.md``.
+
+One thread at a time may use a store, and one process at a time may write a label group:
+the second is refused. Readers in other processes need no care.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+from typing import Literal, Self
+
+import numpy as np
+import zarr
+
+from napari_sam2.errors import OutputError
+from napari_sam2.interfaces import (
+    Arrays,
+    Calibration,
+    FrameResult,
+    ObjectScores,
+    Progress,
+    StoredAnchor,
+)
+from napari_sam2.io.label_store.files import LabelFiles
+from napari_sam2.io.label_store.group import (
+    RUN,
+    LabelGroupSpec,
+    create_label_group,
+    write_provenance,
+)
+from napari_sam2.io.label_store.measurements import MeasurementName
+from napari_sam2.io.label_store.writing_lock import hold_writing_lock
+from napari_sam2.io.ome_zarr.metadata import LabelledObject, read_calibration
+from napari_sam2.io.ome_zarr.parent import Parent, open_parent
+from napari_sam2.io.ome_zarr.zarr_nodes import attributes_of, storage_errors
+from napari_sam2.io.sessions.document import SessionDocument
+from napari_sam2.io.sessions.provenance import Provenance
+from napari_sam2.prompts import PromptedObject
+
+DEFAULT_NAME = "masklets"
+UNCALIBRATED = Calibration()
+
+
+class OmeZarrLabelStore:
+    """A `LabelStore` in an OME-Zarr folder.
+
+    Made by `create`, `open` or `open_for_resume`. Unless opened with ``"r"``, other
+    processes cannot write the label group until `close`, or until nothing refers to the
+    store.
+
+    Attributes
+    ----------
+    path, name
+        Folder of the OME-Zarr, name of the label group in it.
+    array
+        ``(T, Y, X)`` label image, writable unless opened with ``"r"``: what a viewer
+        shows and paints on.
+    calibration
+        Scale, units and kind of the frame axis.
+    history
+        Undo and redo, on disk.
+    """
+
+    def __init__(self, parent: Parent, name: str, mode: Literal["r", "r+"]) -> None:
+        self.path = parent.path
+        self.name = name
+        run = parent.labels_folder() / name / RUN
+        # Comes first: opening ends what a killed process began, and only that.
+        self._lock = hold_writing_lock(run) if mode == "r+" else None
+        self._files = LabelFiles(parent, name, mode)
+        self._frames = self._files.frames
+        self._anchors = self._files.anchors
+        self.array: zarr.Array = self._frames.labels
+        self.calibration = read_calibration(attributes_of(self._files.group))
+        self.history = self._files.history
+
+    @classmethod
+    def create(  # noqa: PLR0913 - each is a fact of its own, all by keyword
+        cls,
+        path: Path,
+        *,
+        frame_count: int,
+        frame_shape: tuple[int, int],
+        logits_shape: tuple[int, int],
+        objects: Sequence[PromptedObject],
+        provenance: Provenance,
+        calibration: Calibration = UNCALIBRATED,
+        name: str = DEFAULT_NAME,
+        dtype: np.typing.DTypeLike = np.uint16,
+        overwrite: bool = False,
+    ) -> Self:
+        """Create an empty label group in a new or an existing OME-Zarr.
+
+        Parameters
+        ----------
+        path
+            Folder of the OME-Zarr: a new one, or an image, which gets labels.
+        frame_count, frame_shape, logits_shape
+            T, ``(Y, X)`` of a frame, ``(h, w)`` of the low-resolution logits.
+        objects
+            All objects known by now; others may come by `add_objects`.
+        provenance, calibration, name
+            What makes the masklets, their scale, and their name.
+        dtype
+            uint16, or uint32 for ids above 65535.
+        overwrite
+            Whether an existing label group of that name is replaced.
+
+        Raises
+        ------
+        OutputError
+            If the group exists, the folder is no OME-Zarr or holds another movie, an id
+            does not fit into ``dtype``, another process writes the group, or the disk
+            refuses.
+        """
+        spec = LabelGroupSpec(
+            name=name,
+            shape=(frame_count, *frame_shape),
+            logits_shape=logits_shape,
+            objects=tuple(objects),
+            provenance=provenance,
+            calibration=calibration,
+            dtype=np.dtype(dtype),
+        )
+        with storage_errors(Path(path), "create the labels"):
+            if overwrite:
+                hold_writing_lock(Path(path) / "labels" / name / RUN)
+            parent = create_label_group(Path(path), spec, overwrite=overwrite)
+            return cls(parent, name, "r+")
+
+    @classmethod
+    def open(
+        cls, path: Path, name: str = DEFAULT_NAME, mode: Literal["r", "r+"] = "r+"
+    ) -> Self:
+        """Open an existing label group that this plugin made.
+
+        Raises
+        ------
+        OutputError
+            If there is none, a newer version wrote it, or it is to be written and
+            another process writes it.
+        """
+        with storage_errors(Path(path), "open the labels"):
+            return cls(open_parent(Path(path), mode), name, mode)
+
+    @classmethod
+    def open_for_resume(
+        cls, path: Path, expected: Provenance, name: str = DEFAULT_NAME
+    ) -> Self:
+        """Open a label group to go on with its run, and sweep up after a killed one.
+
+        Raises
+        ------
+        OutputError
+            If something that decides the result is not what it was; the message names
+            it.
+        """
+        store = cls.open(path, name)
+        different = store.provenance.differences(expected)
+        if different:
+            store.close()
+            raise OutputError(
+                f"{store.path}/labels/{name}: {' and '.join(different)} changed since "
+                "this run was started; run with the same, or overwrite it"
+            )
+        with storage_errors(store.path, "open the labels"):
+            store._files.sweep(name)
+        return store
+
+    def close(self) -> None:
+        """Let other processes write; nothing may be written by this store any more."""
+        self._lock = None
+
+    @staticmethod
+    def exists(path: Path, name: str = DEFAULT_NAME) -> bool:
+        """Return whether there is a label group of that name."""
+        return (Path(path) / "labels" / name).exists()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether `finish` was called and nothing was written since."""
+        return self._files.is_complete
+
+    @property
+    def frame_count(self) -> int:
+        """Number of frames."""
+        return self.array.shape[0]
+
+    @property
+    def frame_shape(self) -> tuple[int, int]:
+        """``(Y, X)`` of the label images."""
+        _, height, width = self.array.shape
+        return height, width
+
+    @property
+    def logits_shape(self) -> tuple[int, int]:
+        """``(h, w)`` of the low-resolution logits."""
+        return self._frames.logits.mask_shape
+
+    @property
+    def object_ids(self) -> tuple[int, ...]:
+        """Ids of all objects, by column of the arrays ``(T, objects)``."""
+        return tuple(self._frames.object_ids)
+
+    @property
+    def objects(self) -> list[LabelledObject]:
+        """All objects with name, parent and, once finished, first and last frame."""
+        return self._files.objects
+
+    @property
+    def provenance(self) -> Provenance:
+        """What made the masklets."""
+        return self._files.provenance
+
+    def renew_provenance(self, provenance: Provenance) -> None:
+        """Say what makes the masklets from now on, after prompts have changed."""
+        with storage_errors(self.path, "record the provenance"):
+            write_provenance(self._files.group, provenance)
+
+    @property
+    def whole_frames(self) -> np.ndarray:
+        """``(T,)`` bool: labels, logits and scores on disk fit together."""
+        return self._frames.whole.read()
+
+    def write(self, result: FrameResult, *, image: np.ndarray | None = None) -> None:
+        """Store one frame, replacing what was there; scores wait for `commit`.
+
+        ``image``, ``(Y, X)`` or ``(Y, X, C)``, is what mean intensities are of.
+
+        Raises
+        ------
+        ValueError
+            If an object was never added.
+        OutputError
+            If a label value does not fit, or the disk refuses.
+        """
+        with self._files.writing(f"write frame {result.frame_index}"):
+            self._files.prepare()
+            self._frames.write(result, result.image if image is None else image)
+
+    def measure_intensity(self, frame_index: int, image: np.ndarray) -> None:
+        """Set the mean intensities of a frame from its ``(Y, X)`` intensities."""
+        with self._files.writing(f"measure frame {frame_index}"):
+            self._frames.measure_intensity(frame_index, image)
+
+    def read_labels(self, frame_index: int) -> np.ndarray:
+        """Return the ``(Y, X)`` label image; zeros where nothing was written."""
+        return np.asarray(self.array[frame_index])
+
+    def read_logits(
+        self, frame_index: int, *, without: Sequence[int] = ()
+    ) -> tuple[tuple[int, ...], np.ndarray]:
+        """Return ids and ``(objects, h, w)`` float32 logits of a frame, in id order.
+
+        Upsampled bilinearly, they are positive where the original ones were and equal
+        there (see `mask_logits`). Costs nothing when no object is left.
+        """
+        return self._frames.read_logits(frame_index, without)
+
+    def read_scores(self, frame_index: int) -> tuple[tuple[int, ...], ObjectScores]:
+        """Return ids and scores of the objects that have a result on a frame."""
+        return self._frames.read_scores(frame_index)
+
+    def read_score_table(
+        self, name: Literal["object_score", "predicted_iou", "stability", "area"]
+    ) -> np.ndarray:
+        """Return one score as ``(T, objects)``; NaN (area: −1) if never computed."""
+        return self._frames.scores.read_all(name)
+
+    def read_measurements(self, name: MeasurementName) -> np.ndarray:
+        """Return one measurement as ``(T, objects)`` float32; NaN where unknown."""
+        return self._frames.measurements.read_all(name)
+
+    def write_anchor(self, anchor: StoredAnchor) -> None:
+        """Store what a person saw on an anchor, bit for bit."""
+        (column,) = self._frames.columns_of([anchor.object_id])
+        with self._files.writing(f"write frame {anchor.frame_index}"):
+            self.history.cover()
+            self._anchors.write(anchor, column)
+
+    def remove_anchors(
+        self, object_ids: Iterable[int], frames: Collection[int]
+    ) -> None:
+        """Forget what a person saw of objects on frames; unknown objects have none."""
+        known = [one for one in object_ids if one in self._frames]
+        if known and frames:
+            with self._files.writing("remove anchors"):
+                self.history.cover()
+                self._anchors.remove(self._frames.columns_of(known), frozenset(frames))
+
+    def read_anchors(self) -> list[StoredAnchor]:
+        """Return all stored anchors, by object and frame."""
+        return sorted(
+            self._anchors.read(), key=lambda one: (one.object_id, one.frame_index)
+        )
+
+    def add_objects(self, objects: Iterable[PromptedObject]) -> None:
+        """Make room for objects that were not known when the store was created.
+
+        Raises
+        ------
+        OutputError
+            If an id does not fit into the label image.
+        """
+        with self._files.writing("add objects"):
+            self._files.add_objects(list(objects))
+
+    def save_session(self, document: SessionDocument) -> None:
+        """Save the session by one atomic write; names and mothers go to the labels."""
+        with self._files.writing("save the session"):
+            self._files.save_session(document)
+
+    def read_session(self) -> SessionDocument:
+        """Return the session: as saved, and what was done since.
+
+        The command line saves none; it is made of what the store knows then, and its
+        remarks say what could not be restored.
+        """
+        return self._files.read_session()
+
+    def commit(self, progress: Progress, snapshot: Arrays | None) -> None:
+        """Make all writes so far durable, then record that they are whole.
+
+        Raises
+        ------
+        OutputError
+            If the disk refuses; what the last commit recorded is still true.
+        """
+        with self._files.writing("record the progress"):
+            self._files.settle()
+            self._files.journal.record(progress, snapshot)
+            self._files.is_complete = False
+
+    def read_progress(self) -> tuple[Progress, Arrays] | None:
+        """Return what the last `commit` recorded, or None."""
+        return self._files.journal.read()
+
+    def finish(self) -> None:
+        """Mark the run complete; inside an image, build as many levels as it has."""
+        with self._files.writing("finish the labels"):
+            self._files.finish()
+
+    def reopen(self) -> None:
+        """Take back `finish`, because the labels are about to change.
+
+        Writing does so by itself; a viewer does it before somebody paints on `array`.
+        """
+        with self._files.writing("reopen the labels"):
+            self._files.reopen()

@@ -1,0 +1,1 @@
+"""Movies on disk or in memory as frames: axes, intensities, calibration."""

@@ -1,0 +1,309 @@
+"""TIFF files as image stacks: plain multi-page, OME, ImageJ, and tifffile's own.
+
+Only the pages of a frame are read. A file that ends too early is refused when it is
+opened if its structure shows it, otherwise at the first page that is not whole.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from math import prod
+from pathlib import Path
+from threading import Lock
+from typing import TypeAlias
+
+import numpy as np
+import tifffile
+
+from napari_sam2.errors import InputError
+from napari_sam2.io.movies.calibration import (
+    AxisScale,
+    scales_from_imagej,
+    scales_from_ome_xml,
+    scales_from_resolution,
+)
+from napari_sam2.io.movies.image_stacks import READ_FAILURES, Index, one_line
+
+Page: TypeAlias = tifffile.TiffPage | tifffile.TiffFrame
+
+_logger = logging.getLogger(__name__)
+
+
+class TiffStack:
+    """The first image of a TIFF file, read page by page.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Raises
+    ------
+    InputError
+        If it is no TIFF, is truncated, or holds images of different shapes.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.name = str(path)
+        self._lock = Lock()
+        with _tifffile_log_held_back(), _as_input_error(path):
+            self._file = tifffile.TiffFile(path)
+            try:
+                self._lay_out_pages()
+                _check_codec(self._keyframe, self.name)
+                _check_whole(self._file, self._pages, self._raw_start, self.name)
+            except BaseException:
+                self._file.close()
+                raise
+            self.scales = _find_scales(self._file, self._keyframe)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of a pixel, in this machine's byte order."""
+        dtype: np.dtype = np.dtype(self._keyframe.dtype).newbyteorder("=")
+        return dtype
+
+    def chunk_starts(self, axis: int) -> Sequence[int]:
+        """Return where pages begin along an axis."""
+        return range(self.shape[axis]) if axis < self._page_axes else (0,)
+
+    def read(self, index: Index) -> np.ndarray:
+        """Return the part that an index of integers and slices names."""
+        over_pages, in_page = index[: self._page_axes], index[self._page_axes :]
+        lengths = self.shape[: self._page_axes]
+        steps = [
+            range(*entry.indices(length)) if isinstance(entry, slice) else (entry,)
+            for entry, length in zip(over_pages, lengths, strict=True)
+        ]
+        pages = [
+            self._read_page(_position(counts, lengths))[in_page]
+            for counts in itertools.product(*steps)
+        ]
+        kept = [
+            len(step)
+            for step, entry in zip(steps, over_pages, strict=True)
+            if isinstance(entry, slice)
+        ]
+        return np.stack(pages).reshape(*kept, *pages[0].shape)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _lay_out_pages(self) -> None:
+        """Find the movie in the file: its pages, shape and axes."""
+        series = self._file.series
+        if not series:
+            raise InputError(f"{self.name} is empty: it holds no image")
+        first = series[0]
+        self._pages: Sequence[Page | None] = first
+        self._keyframe = first.keyframe
+        self._raw_start = None if first.is_multifile else first.dataoffset
+        self.shape, self.axes = tuple(first.shape), first.axes
+        if len(series) > 1:
+            self._join_series(series)
+        elif first.kind == "uniform" and self._raw_start is None:
+            # tifffile looks at three pages and takes the others to be alike.
+            _check_uniform((page.aspage() for page in first if page), self.name)
+        self._page_axes = _count_page_axes(self.shape, self._keyframe.size, self.name)
+
+    def _join_series(self, series: Sequence[tifffile.TiffPageSeries]) -> None:
+        """Make one movie of images that were written one by one.
+
+        Other kinds of file (microscopes', pyramids) keep thumbnails and labels in
+        further series: there the first is the movie.
+        """
+        kind = series[0].kind
+        pages = [page for images in series for page in images if page is not None]
+        if kind == "ome":
+            raise InputError(
+                f"{self.name} holds {len(series)} OME images; save the one to track as "
+                "its own file"
+            )
+        if kind not in ("shaped", "uniform", "generic"):
+            return
+        shape, axes = self._keyframe.shape, self._keyframe.axes
+        if kind == "shaped" and len({images.shape for images in series}) == 1:
+            shape, axes = self.shape, self.axes
+        else:
+            pages.sort(key=lambda page: page.index)
+        _check_uniform(pages, self.name)
+        self._pages, self._raw_start = pages, None
+        self.shape = (len(pages) * self._keyframe.size // prod(shape), *shape)
+        self.axes = f"Q{axes}"
+
+    def _read_page(self, position: int) -> np.ndarray:
+        page_shape = self.shape[self._page_axes :]
+        with self._lock:
+            if self._raw_start is not None:
+                pixels = self._read_raw(self._raw_start, position)
+            else:
+                pixels = _decode(self._pages[position])
+        return pixels.reshape(page_shape).astype(self.dtype, copy=False)
+
+    def _read_raw(self, start: int, position: int) -> np.ndarray:
+        """Read a page of a file whose pixels lie in one uncompressed piece."""
+        stored = self.dtype.newbyteorder(self._file.byteorder)
+        size = self._keyframe.size * stored.itemsize
+        self._file.filehandle.seek(start + position * size)
+        data = self._file.filehandle.read(size)
+        if len(data) < size:
+            raise EOFError("the file ends inside this image")
+        return np.frombuffer(data, stored)
+
+
+def _count_page_axes(shape: Sequence[int], page_size: int, name: str) -> int:
+    """Return how many leading axes count pages; the rest lie within one page."""
+    for axis in range(len(shape), -1, -1):
+        if prod(shape[axis:]) == page_size:
+            return axis
+    raise InputError(f"{name}: pages of {page_size} pixels do not make up {shape}")
+
+
+def _position(counts: tuple[int, ...], lengths: tuple[int, ...]) -> int:
+    return int(np.ravel_multi_index(counts, lengths)) if lengths else 0
+
+
+def _check_uniform(pages: Iterable[Page], name: str) -> None:
+    first = None
+    for number, page in enumerate(pages):
+        first = first or page
+        if (page.shape, page.dtype) != (first.shape, first.dtype):
+            raise InputError(
+                f"{name}: page {number} is {page.shape} of {page.dtype}, but page 0 is "
+                f"{first.shape} of {first.dtype}; all frames must have one shape"
+            )
+
+
+def _decode(page: Page | None) -> np.ndarray:
+    if page is None:
+        raise EOFError("this image is declared, but not there; is a part file missing?")
+    handle = page.parent.filehandle
+    was_closed = handle.closed
+    if was_closed:
+        handle.open()
+    try:
+        if not _is_whole(page):
+            raise EOFError("the file ends inside this image")
+        pixels: np.ndarray = page.asarray()
+    finally:
+        if was_closed:
+            handle.close()
+    return pixels
+
+
+def _is_whole(page: Page | None) -> bool:
+    if page is None:
+        return True
+    ends = np.add(page.dataoffsets, page.databytecounts)
+    return bool(ends.max(initial=0) <= page.parent.filehandle.size)
+
+
+def _check_whole(
+    file: tifffile.TiffFile,
+    pages: Sequence[Page | None],
+    raw_start: int | None,
+    name: str,
+) -> None:
+    """Refuse a file that ends before its last page.
+
+    tifffile reads as many pages as it finds and only logs that there should be more.
+    """
+    size, series = file.filehandle.size, file.series[0]
+    declared = _images_by_imagej(file)
+    if series.kind != "imagej" and declared > len(file.pages):
+        raise InputError(
+            f"{name} is truncated: it should hold {declared} images, but the file ends "
+            f"after {len(file.pages)}; copy it again"
+        )
+    if raw_start is not None:
+        whole = raw_start + series.nbytes <= size
+    else:
+        whole = _is_whole(pages[len(pages) - 1])
+    counted_elsewhere = raw_start is not None and series.kind in ("shaped", "imagej")
+    if not whole or not (counted_elsewhere or _last_page_says_so(file)):
+        raise InputError(
+            f"{name} is truncated: its last image lies beyond the end of the file "
+            f"({size} bytes); copy it again"
+        )
+
+
+def _check_codec(page: tifffile.TiffPage, name: str) -> None:
+    """Refuse a compression that cannot be undone here, before the first frame."""
+    try:
+        tifffile.TIFF.DECOMPRESSORS[page.compression]
+        tifffile.TIFF.UNPREDICTORS[page.predictor]
+    except KeyError as error:
+        compression = getattr(page.compression, "name", page.compression)
+        raise InputError(
+            f"{name} is compressed as {compression}, which needs another package: "
+            "pip install imagecodecs, or save it again with zlib or without compression"
+        ) from error
+
+
+def _images_by_imagej(file: tifffile.TiffFile) -> int:
+    metadata = file.imagej_metadata if file.is_imagej else None
+    return int((metadata or {}).get("images", 1))
+
+
+def _last_page_says_so(file: tifffile.TiffFile) -> bool:
+    """Tell whether the chain of pages ends with a link to nothing, as it must."""
+    where = file.pages.next_page_offset
+    if where is None:
+        return True
+    file.filehandle.seek(where)
+    link = file.filehandle.read(file.tiff.offsetsize)
+    return len(link) == file.tiff.offsetsize and not any(link)
+
+
+def _find_scales(
+    file: tifffile.TiffFile, page: tifffile.TiffPage
+) -> Mapping[str, AxisScale]:
+    resolution = _steps_per_unit(page)
+    if file.is_ome and file.ome_metadata:
+        return scales_from_ome_xml(file.ome_metadata)
+    if file.is_imagej and file.imagej_metadata:
+        return scales_from_imagej(file.imagej_metadata, resolution)
+    unit = page.tags.valueof("ResolutionUnit")
+    return scales_from_resolution(resolution, getattr(unit, "name", "").lower())
+
+
+def _steps_per_unit(page: tifffile.TiffPage) -> tuple[float, float] | None:
+    """Return ``(y, x)`` pixels per unit from the resolution tags."""
+    steps = []
+    for tag in ("YResolution", "XResolution"):
+        numerator, denominator = page.tags.valueof(tag, default=(0, 0))
+        if numerator <= 0 or denominator <= 0:
+            return None
+        steps.append(numerator / denominator)
+    return steps[0], steps[1]
+
+
+@contextmanager
+def _as_input_error(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except READ_FAILURES as error:
+        raise InputError(
+            f"{path} cannot be read as TIFF: {one_line(error)}; it may be truncated or "
+            "of another format"
+        ) from error
+
+
+@contextmanager
+def _tifffile_log_held_back() -> Iterator[None]:
+    """Keep tifffile's complaints out of the way: what matters here becomes an error."""
+
+    def hold_back(record: logging.LogRecord) -> bool:
+        _logger.debug("tifffile: %s", record.getMessage())
+        return False
+
+    log = logging.getLogger("tifffile")
+    log.addFilter(hold_back)
+    try:
+        yield
+    finally:
+        log.removeFilter(hold_back)

@@ -1,0 +1,1 @@
+"""OME-Zarr: groups, metadata, pyramids, images, lists of labels."""

@@ -1,0 +1,139 @@
+"""A movie embedded as an OME-Zarr image, so that its labels lie beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaozarrs.v05 as models
+import zarr
+
+from napari_sam2.errors import OutputError
+from napari_sam2.interfaces import Calibration
+from napari_sam2.io.ome_zarr.metadata import (
+    LevelGeometry,
+    calibrated_axes,
+    multiscale,
+    ome_attributes,
+)
+from napari_sam2.io.ome_zarr.parent import NEW_VERSION, open_or_create_parent
+from napari_sam2.io.ome_zarr.pyramid import MAX_CHUNK
+from napari_sam2.io.ome_zarr.zarr_nodes import (
+    ArraySpec,
+    attributes_of,
+    create_array,
+    replace_attributes,
+    storage_errors,
+)
+
+CHANNELS = (("red", "FF0000"), ("green", "00FF00"), ("blue", "0000FF"))
+
+
+def holds_image(path: Path) -> bool:
+    """Return whether a folder is an OME-Zarr image already."""
+    if not (path / "zarr.json").exists() and not (path / ".zgroup").exists():
+        return False
+    return open_or_create_parent(path).image is not None
+
+
+def embed_image(
+    path: Path,
+    frames: Iterable[np.ndarray],
+    *,
+    frame_count: int,
+    calibration: Calibration,
+    name: str = "image",
+) -> None:
+    """Write a movie as the image of a new OME-Zarr 0.5, one frame at a time.
+
+    Done before `OmeZarrLabelStore.create`, whose labels then point to it. Metadata
+    come last: until then the folder holds no image, and may be written again.
+
+    Parameters
+    ----------
+    path
+        Folder of the OME-Zarr.
+    frames
+        ``(Y, X)`` of any number type, kept as it is, or ``(Y, X, 3)`` uint8 RGB, which
+        becomes a channel axis; all of one shape and type.
+    frame_count
+        How many there are.
+    calibration
+        Scale, units and kind of the frame axis.
+    name
+        What viewers call the image.
+
+    Raises
+    ------
+    OutputError
+        If the folder holds an image already, or the disk refuses.
+    """
+    with storage_errors(path, "embed the movie"):
+        parent = open_or_create_parent(path)
+        if parent.image is not None:
+            raise OutputError(
+                f"{path}: holds an image already; do not embed another, or "
+                "choose another folder"
+            )
+        # Space axes follow channels, and a stack's frames are space.
+        channel_axis = 0 if calibration.frame_axis == "z" else 1
+        is_rgb = False
+        array: zarr.Array | None = None
+        for frame_index, frame in enumerate(frames):
+            is_rgb = frame.ndim == 3
+            if array is None:
+                spec = _spec(frame, frame_count, calibration, channel_axis)
+                array = create_array(parent.group, "0", spec)
+            if is_rgb and channel_axis == 0:
+                array[:, frame_index] = np.moveaxis(frame, -1, 0)
+            else:
+                array[frame_index] = np.moveaxis(frame, -1, 0) if is_rgb else frame
+        metadata = _metadata(name, calibration, channel_axis if is_rgb else None)
+        attributes = attributes_of(parent.group)
+        replace_attributes(
+            parent.group, attributes | ome_attributes(NEW_VERSION, metadata)
+        )
+
+
+def _spec(
+    frame: np.ndarray, frame_count: int, calibration: Calibration, channel_axis: int
+) -> ArraySpec:
+    height, width = frame.shape[:2]
+    shape = [frame_count, height, width]
+    chunks = [1, min(height, MAX_CHUNK), min(width, MAX_CHUNK)]
+    names = [calibration.frame_axis, "y", "x"]
+    if frame.ndim == 3:
+        shape.insert(channel_axis, frame.shape[2])
+        chunks.insert(channel_axis, 1)
+        names.insert(channel_axis, "c")
+    return ArraySpec(tuple(shape), tuple(chunks), frame.dtype, 0, tuple(names))
+
+
+def _metadata(
+    name: str, calibration: Calibration, channel_axis: int | None
+) -> dict[str, Any]:
+    axes = calibrated_axes(calibration)
+    scale, translation = list(calibration.scale), list(calibration.translation)
+    if channel_axis is not None:
+        axes.insert(channel_axis, {"name": "c", "type": "channel"})
+        scale.insert(channel_axis, 1.0)
+        translation.insert(channel_axis, 0.0)
+    level = LevelGeometry(tuple(scale), tuple(translation))
+    image = models.Image(
+        multiscales=[multiscale(NEW_VERSION, name, axes, [level])],
+        omero=None if channel_axis is None else _rgb_display(),
+    )
+    metadata: dict[str, Any] = image.model_dump(exclude_none=True)
+    return metadata
+
+
+def _rgb_display() -> models.Omero:
+    window = models.OmeroWindow(start=0, min=0, end=255, max=255)
+    return models.Omero(
+        channels=[
+            models.OmeroChannel(label=label, color=color, window=window, active=True)
+            for label, color in CHANNELS
+        ]
+    )

@@ -1,0 +1,268 @@
+"""The zarr folder that masklets go into: a new one, or an existing OME-Zarr image."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import zarr
+import zarr.errors
+
+from napari_sam2.errors import OutputError
+from napari_sam2.interfaces import Calibration
+from napari_sam2.io.ome_zarr.metadata import (
+    ZARR_FORMATS,
+    LevelGeometry,
+    labels_group_attributes,
+    ome_metadata,
+)
+from napari_sam2.io.ome_zarr.zarr_nodes import (
+    array_at,
+    attributes_of,
+    group_at,
+    is_partial,
+    remove_partial_files,
+    replace_attributes,
+)
+
+NEW_VERSION = "0.5"
+METADATA_FILES = {"zarr.json", ".zgroup", ".zarray"}
+NAME = re.compile(r"(?!__)[A-Za-z0-9_-][A-Za-z0-9_. -]*")
+
+
+@dataclass(frozen=True, slots=True)
+class ImageLevel:
+    """One resolution level of the image: facts by axis name."""
+
+    shape: dict[str, int]
+    scale: dict[str, float]
+    translation: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class ParentImage:
+    """Resolution levels of the image that masklets lie in, finest first."""
+
+    levels: tuple[ImageLevel, ...]
+
+    def level_shapes(
+        self, shape: tuple[int, ...], frame_axis: str
+    ) -> list[tuple[int, ...]]:
+        """Return ``(T, Y, X)`` of the masklets for each level of the image."""
+        axes = (frame_axis, "y", "x")
+        return [
+            tuple(
+                level.shape.get(axis, length)
+                for axis, length in zip(axes, shape, strict=True)
+            )
+            for level in self.levels
+        ]
+
+    def level_geometries(self, calibration: Calibration) -> list[LevelGeometry]:
+        """Return the masklets' geometry for each level, relative to the finest."""
+        axes = (calibration.frame_axis, "y", "x")
+        finest = self.levels[0]
+        found = []
+        for level in self.levels:
+            ratios = [
+                level.scale.get(axis, 1.0) / finest.scale.get(axis, 1.0)
+                for axis in axes
+            ]
+            shifts = [
+                level.translation.get(axis, 0.0) - finest.translation.get(axis, 0.0)
+                for axis in axes
+            ]
+            found.append(
+                LevelGeometry(
+                    tuple(map(float.__mul__, calibration.scale, ratios)),
+                    tuple(map(float.__add__, calibration.translation, shifts)),
+                )
+            )
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """The folder's zarr group, its OME-Zarr version, its image if it holds one."""
+
+    path: Path
+    group: zarr.Group
+    version: str
+    image: ParentImage | None
+
+    def labels_folder(self) -> Path:
+        """Return the folder of all label groups."""
+        return self.path / "labels"
+
+    def listed_labels(self) -> list[str]:
+        """Return the names in the ``labels`` group's list."""
+        if "labels" not in self.group:
+            return []
+        attributes = attributes_of(group_at(self.group, "labels"))
+        return list(ome_metadata(attributes).get("labels", ()))
+
+    def list_label(self, name: str) -> None:
+        """Add a name to the list of labels, which viewers go by."""
+        names = self.listed_labels()
+        if name in names:
+            return
+        attributes = labels_group_attributes(self.version, [*names, name])
+        if "labels" in self.group:
+            labels = group_at(self.group, "labels")
+            replace_attributes(labels, _merged(attributes_of(labels), attributes))
+        else:
+            self.group.create_group("labels", attributes=attributes)
+
+    def sweep(self, name: str) -> None:
+        """Remove what writers of a label group left behind when they were killed."""
+        labels = self.labels_folder()
+        remove_partial_files(self.path)
+        remove_partial_files(labels)
+        remove_partial_files(labels / name, "**/*")
+
+    def refresh_consolidated(self) -> None:
+        """Renew consolidated metadata where the image has them.
+
+        Readers that find them look nowhere else, and would not see new labels.
+        """
+        root = zarr.open_group(self.path, mode="r+")
+        if root.metadata.consolidated_metadata is None:
+            return
+        with warnings.catch_warnings():
+            # It is not in the zarr v3 specification; the image uses it all the same.
+            warnings.filterwarnings("ignore", "Consolidated metadata")
+            zarr.consolidate_metadata(root.store)
+
+
+def open_parent(path: Path, mode: Literal["r", "r+"] = "r+") -> Parent:
+    """Open an existing zarr group.
+
+    Raises
+    ------
+    OutputError
+        If there is none, or it is of a kind that cannot hold labels.
+    """
+    try:
+        group = zarr.open_group(path, mode=mode, use_consolidated=False)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise OutputError(
+            f"{path}: no zarr group is there; check the folder"
+        ) from error
+    except zarr.errors.ContainsArrayError as error:
+        raise OutputError(
+            f"{path}: is a single zarr array, which cannot hold labels; "
+            "choose another folder"
+        ) from error
+    return _described(path, group)
+
+
+def open_or_create_parent(path: Path) -> Parent:
+    """Open an existing zarr group, or make one where there is nothing.
+
+    Raises
+    ------
+    OutputError
+        If something else is there.
+    """
+    if path.is_dir() and any((path / name).exists() for name in METADATA_FILES):
+        return open_parent(path)
+    if path.is_file() or (path.is_dir() and not all(map(is_partial, path.iterdir()))):
+        raise OutputError(f"{path}: exists and is no zarr group; choose another folder")
+    group = zarr.create_group(path, zarr_format=ZARR_FORMATS[NEW_VERSION])
+    return Parent(path, group, NEW_VERSION, None)
+
+
+def check_label_name(name: str) -> None:
+    """Refuse names that cannot be a folder of a zarr hierarchy.
+
+    Raises
+    ------
+    OutputError
+        If the name is not made of letters, digits, ``_``, ``-``, ``.`` and spaces, or
+        begins with a dot or ``__``.
+    """
+    if not NAME.fullmatch(name):
+        raise OutputError(
+            f"name {name!r}: use letters, digits, '_', '-', '.' and spaces, "
+            "and begin with neither '.' nor '__'"
+        )
+
+
+def check_fits(parent: Parent, shape: tuple[int, int, int], frame_axis: str) -> None:
+    """Refuse to put masklets into an image of another size.
+
+    Raises
+    ------
+    OutputError
+        If frames, rows or columns differ.
+    """
+    if parent.image is None:
+        return
+    finest = parent.image.levels[0].shape
+    expected = tuple(
+        finest.get(axis, length)
+        for axis, length in zip((frame_axis, "y", "x"), shape, strict=True)
+    )
+    if expected != shape:
+        raise OutputError(
+            f"{parent.path}: holds an image of {_product(expected)} "
+            f"({frame_axis}, y, x), but the movie has {_product(shape)}; "
+            "choose another folder"
+        )
+
+
+def _described(path: Path, group: zarr.Group) -> Parent:
+    metadata = ome_metadata(attributes_of(group))
+    for key, words in (("plate", "a plate"), ("bioformats2raw.layout", "a collection")):
+        if key in metadata:
+            raise OutputError(
+                f"{path}: is {words} of images; give the folder of one of its images, "
+                f"such as {path / ('A/1/0' if key == 'plate' else '0')}"
+            )
+    is_v2 = group.metadata.zarr_format == 2
+    if "multiscales" not in metadata:
+        return Parent(path, group, "0.4" if is_v2 else NEW_VERSION, None)
+    version = (
+        metadata["multiscales"][0].get("version") if is_v2 else metadata.get("version")
+    )
+    if ZARR_FORMATS.get(str(version)) != group.metadata.zarr_format:
+        raise OutputError(
+            f"{path}: is an OME-Zarr image of version {version}, and labels can be "
+            "added to 0.4 and 0.5; choose another folder"
+        )
+    return Parent(path, group, str(version), _parent_image(group, metadata))
+
+
+def _parent_image(group: zarr.Group, metadata: dict[str, Any]) -> ParentImage:
+    entry = metadata["multiscales"][0]
+    axes = [axis["name"] for axis in entry["axes"]]
+    levels = []
+    for dataset in entry["datasets"]:
+        facts = {"scale": [1.0] * len(axes), "translation": [0.0] * len(axes)}
+        for one in dataset["coordinateTransformations"]:
+            facts[one["type"]] = one[one["type"]]
+        array = array_at(group, dataset["path"])
+        levels.append(
+            ImageLevel(
+                shape=dict(zip(axes, array.shape, strict=True)),
+                scale=dict(zip(axes, map(float, facts["scale"]), strict=True)),
+                translation=dict(
+                    zip(axes, map(float, facts["translation"]), strict=True)
+                ),
+            )
+        )
+    return ParentImage(tuple(levels))
+
+
+def _merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """Replace the OME part of the attributes, keeping what others put there."""
+    if "ome" in new:
+        return {**old, "ome": {**old.get("ome", {}), **new["ome"]}}
+    return {**old, **new}
+
+
+def _product(shape: tuple[int, ...]) -> str:
+    return " × ".join(map(str, shape))

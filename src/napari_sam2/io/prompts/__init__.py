@@ -1,0 +1,1 @@
+"""Files of prompts: JSON, CSV, label images."""

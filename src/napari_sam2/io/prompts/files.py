@@ -1,0 +1,98 @@
+"""Prompts in files: the JSON of this program, label images, and napari's points."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from napari_sam2.errors import InputError, OutputError
+from napari_sam2.io.movies.image_stacks import one_line
+from napari_sam2.io.prompts.bounds import PromptBounds
+from napari_sam2.io.prompts.json_file import document_of, read_json_prompts
+from napari_sam2.io.prompts.label_images import read_label_prompts
+from napari_sam2.io.prompts.points_csv import read_point_prompts
+from napari_sam2.prompts import PromptedObject
+
+
+def read_prompts(
+    path: str | os.PathLike[str],
+    *,
+    frame_shape: tuple[int, int],
+    frame_count: int,
+    frame: int = 0,
+) -> list[PromptedObject]:
+    """Read what a person said about the objects of a movie.
+
+    Parameters
+    ----------
+    path
+        A prompts file (``.json``), napari's points (``.csv``), or else a label image
+        or a stack of them: TIFF, PNG, zarr, or a folder.
+    frame_shape
+        ``(Y, X)`` of the movie in pixels.
+    frame_count
+        Number of frames of the movie.
+    frame
+        Frame of prompts that do not say theirs: label images, and points without a
+        frame. Of a stack of labels, only this frame is taken.
+
+    Returns
+    -------
+    list[PromptedObject]
+        In the order of the JSON file, otherwise by object id.
+
+    Raises
+    ------
+    InputError
+        Naming the file, the object, the frame and the field that is wrong.
+    """
+    path = Path(path).expanduser()
+    if not path.exists():
+        raise InputError(f"{path} does not exist")
+    bounds = PromptBounds(frame_shape, frame_count)
+    suffix = path.suffix.lower()
+    if suffix == ".json":
+        return read_json_prompts(path, bounds=bounds)
+    bounds.check_frame(frame, str(path))
+    if suffix == ".csv":
+        return read_point_prompts(path, frame=frame, bounds=bounds)
+    return read_label_prompts(path, frame=frame, bounds=bounds)
+
+
+def write_prompts(
+    path: str | os.PathLike[str], objects: Sequence[PromptedObject]
+) -> None:
+    """Write prompts as JSON, and their masks as PNG into ``<name>-masks`` beside it.
+
+    The JSON is put in place last and whole, so a reader never sees half of it.
+
+    Raises
+    ------
+    OutputError
+        If the files cannot be written.
+    """
+    path = Path(path)
+    document, masks = document_of(objects, mask_folder(path))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for name, mask in masks.items():
+            file = path.parent / name
+            file.parent.mkdir(exist_ok=True)
+            Image.fromarray(mask.astype(np.uint8) * 255).save(file)
+        partial = path.with_name(f".{path.name}.partial")
+        text = document.model_dump_json(exclude_none=True, indent=1)
+        partial.write_text(f"{text}\n", encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise OutputError(
+            f"{path}: the prompts cannot be written: {one_line(error)}"
+        ) from error
+
+
+def mask_folder(path: Path) -> str:
+    """Return the name of the folder beside a prompts file that its masks go to."""
+    return f"{path.stem}-masks"

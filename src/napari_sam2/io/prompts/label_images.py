@@ -1,0 +1,159 @@
+"""Label images as prompts: each label is the mask of one object."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from napari_sam2.errors import InputError
+from napari_sam2.io.movies.frame_sources import open_stack
+from napari_sam2.io.movies.image_stacks import READ_FAILURES, Index, one_line
+from napari_sam2.io.prompts.bounds import PromptBounds, check_object_id
+from napari_sam2.prompts import FramePrompt, MaskPrompt, PromptedObject
+
+MANY_LABELS = 32
+"""Fewer different values are taken as they are."""
+
+
+def read_label_prompts(
+    path: str | os.PathLike[str], *, frame: int, bounds: PromptBounds
+) -> list[PromptedObject]:
+    """Read a label image, or one frame of a stack of them, as mask prompts.
+
+    Parameters
+    ----------
+    path
+        ``(Y, X)`` labels, or ``(T, Y, X)`` of as many frames as the movie.
+    frame
+        Frame that the masks belong to.
+    bounds
+        The movie.
+
+    Raises
+    ------
+    InputError
+        If it does not fit the movie or holds no labels.
+    """
+    bounds.check_frame(frame, str(path))
+    labels = read_plane(path, frame=frame, frame_count=bounds.frame_count)
+    where = f"{path}, frame {frame}"
+    if labels.shape != bounds.frame_shape:
+        raise InputError(
+            f"{where}: the labels are {labels.shape[0]} × {labels.shape[1]} pixels, "
+            f"but the movie is {bounds.frame_shape[0]} × {bounds.frame_shape[1]}"
+        )
+    return prompts_from_labels(labels, frame=frame, where=where)
+
+
+def prompts_from_labels(
+    labels: np.ndarray, *, frame: int, where: str = "labels"
+) -> list[PromptedObject]:
+    """Make one object of each label.
+
+    Parameters
+    ----------
+    labels
+        ``(Y, X)`` of bool or integers, or of floats that are whole numbers.
+    frame
+        Frame that they belong to.
+    where
+        What errors call them.
+
+    Raises
+    ------
+    InputError
+        If there is no label, one is no id from 1 to 65535, or these are intensities.
+    """
+    if labels.dtype.kind == "f":
+        labels = _as_whole_numbers(labels, where)
+    if labels.dtype.kind not in "biu":
+        raise InputError(f"{where}: labels are whole numbers, not {labels.dtype}")
+    ids = [int(value) for value in np.unique(labels) if value != 0]
+    if not ids:
+        raise InputError(f"{where}: there is no label, only background")
+    for object_id in (ids[0], ids[-1]):
+        check_object_id(object_id, where)
+    _refuse_intensities(labels, len(ids), where)
+    return [
+        PromptedObject(
+            object_id,
+            (FramePrompt(object_id, frame, mask=MaskPrompt(labels == object_id)),),
+        )
+        for object_id in ids
+    ]
+
+
+def _refuse_intensities(labels: np.ndarray, count: int, where: str) -> None:
+    """Refuse an image whose values change from pixel to pixel, as no labels do."""
+    if count < MANY_LABELS:
+        return
+    neighbours = [(labels[1:], labels[:-1]), (labels[:, 1:], labels[:, :-1])]
+    inside = [(one != 0) & (other != 0) for one, other in neighbours]
+    changed = [one != other for one, other in neighbours]
+    pairs = sum(int(both.sum()) for both in inside)
+    changes = sum(
+        int((both & change).sum()) for both, change in zip(inside, changed, strict=True)
+    )
+    if changes > pairs / 2:
+        raise InputError(
+            f"{where}: looks like intensities, not labels: {count} values that change "
+            "from pixel to pixel; give an image with one number for each object"
+        )
+
+
+def read_plane(
+    path: str | os.PathLike[str], *, frame: int = 0, frame_count: int = 1
+) -> np.ndarray:
+    """Read the one ``(Y, X)`` plane of an image file that belongs to a frame.
+
+    Raises
+    ------
+    InputError
+        If the file is broken, is in colour, or has another number of frames.
+    """
+    stack = open_stack(path)
+    try:
+        index = _index_of_frame(stack.shape, stack.axes, frame, frame_count, stack.name)
+        plane = stack.read(index)
+    except READ_FAILURES as error:
+        raise InputError(f"{path} cannot be read: {one_line(error)}") from error
+    finally:
+        stack.close()
+    return plane
+
+
+def _index_of_frame(
+    shape: tuple[int, ...], axes: str | None, frame: int, frame_count: int, name: str
+) -> Index:
+    letters = axes or ""
+    if "S" in letters and shape[letters.index("S")] > 1:
+        raise InputError(f"{name} is in colour; labels have one number a pixel")
+    if not {"Y", "X"} <= set(letters):
+        letters = "?" * (len(shape) - 2) + "YX"
+    others = [
+        axis
+        for axis, letter in enumerate(letters)
+        if letter not in "YX" and shape[axis] > 1
+    ]
+    if len(shape) < 2 or len(others) > 1:
+        raise InputError(
+            f"{name} has shape {shape}; labels are one image, or one for each frame"
+        )
+    if others and shape[others[0]] != frame_count:
+        raise InputError(
+            f"{name} holds {shape[others[0]]} label images, but the movie has "
+            f"{frame_count} frames; give one image, or one for each frame"
+        )
+    index: list[int | slice] = [
+        slice(None) if letter in "YX" else 0 for letter in letters
+    ]
+    for axis in others:
+        index[axis] = frame
+    return tuple(index)
+
+
+def _as_whole_numbers(labels: np.ndarray, where: str) -> np.ndarray:
+    if not np.isfinite(labels).all() or (labels != np.round(labels)).any():
+        raise InputError(f"{where}: labels are whole numbers, but some here are not")
+    return labels.astype(np.int64)

@@ -1,0 +1,1 @@
+"""Sessions on disk: the document, its masks, provenance, the folder."""

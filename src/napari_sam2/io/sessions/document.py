@@ -1,0 +1,201 @@
+"""What a session is, on disk: the book, and how the movie was looked at.
+
+The document is one attribute of the group `napari-sam2/session`, replaced by one
+atomic rename. Masks that people drew lie beside it (see `mask_files`).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+import zarr
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core.core_schema import CoreSchema, is_instance_schema
+
+from napari_sam2.errors import OutputError
+from napari_sam2.interfaces import Calibration
+from napari_sam2.io.movies.intensity import IntensityMapping
+from napari_sam2.io.ome_zarr.zarr_nodes import attributes_of, replace_attributes
+from napari_sam2.io.sessions.book_json import BookWriter, SessionObject
+from napari_sam2.session.book.state import BookState
+
+SESSION, DOCUMENT = "session", "document"
+VERSION: Literal[1] = 1
+
+Index = Annotated[int, Field(ge=0)]
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True, protected_namespaces=())
+
+
+class _AsItIs:
+    """The book goes into the file as entries, and through pydantic untouched."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, *_: object) -> CoreSchema:
+        return is_instance_schema(BookState)
+
+
+class InputMapping(_Entry):
+    """Which movie the session is about, and what the model sees of it.
+
+    Attributes
+    ----------
+    source
+        Path of the movie; None if only the viewer knows it.
+    layer
+        Name of the image layer.
+    axes
+        Letters of all axes, such as ``"TCYX"``; None if unknown.
+    frame_axis
+        Letter of the one that holds the frames; None for a single image.
+    fixed
+        Index along the axes that are neither frames nor picture, by letter.
+    channels
+        Channels that become red, green and blue, or the one that is shown.
+    intensity
+        From intensities to what the model sees; None if it was never measured.
+    calibration
+        Physical scale.
+    """
+
+    source: str | None = None
+    layer: str | None = None
+    axes: str | None = None
+    frame_axis: str | None = None
+    fixed: dict[str, Index] = {}
+    channels: tuple[Index, ...] = ()
+    intensity: IntensityMapping | None = None
+    calibration: Calibration = Calibration()
+
+
+class ModelChoice(_Entry):
+    """Which model tracks.
+
+    Attributes
+    ----------
+    name
+        Name or path.
+    image_size
+        Input size in pixels; None for the model's own.
+    """
+
+    name: str
+    image_size: Annotated[int, Field(ge=1)] | None = None
+
+
+class SessionDocument(_Entry):
+    """A session as it is saved and read.
+
+    Attributes
+    ----------
+    book
+        Objects, prompts, locks, reviews.
+    image
+        The movie.
+    model
+        None before one was chosen.
+    frame_index, selected
+        Where the person was, and with which object.
+    live_repair
+        Whether gaps are tracked again at once.
+    settings
+        Small things of the window, as it likes.
+    remarks
+        What could not be restored as it was, in words; not saved.
+    """
+
+    book: Annotated[BookState, _AsItIs] = Field(default=BookState(), exclude=True)
+    image: InputMapping = InputMapping()
+    model: ModelChoice | None = None
+    frame_index: Index = 0
+    selected: Annotated[int, Field(ge=1)] | None = None
+    live_repair: bool = True
+    settings: dict[str, JsonValue] = {}
+    remarks: tuple[str, ...] = Field(default=(), exclude=True)
+
+
+class _Stored(BaseModel):
+    """What is in the file: the document with its book as entries."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    version: Literal[1] = VERSION
+    step: Index = 0
+    objects: list[SessionObject] = []
+    session: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        ids = [one.id for one in self.objects]
+        if ids != sorted(set(ids)):
+            raise ValueError("object ids are not ascending and unique")
+        return self
+
+
+class SessionFile:
+    """The saved session of a run.
+
+    Parameters
+    ----------
+    run
+        Group of the run.
+    books
+        Turns objects into JSON, and back.
+    """
+
+    def __init__(self, run: zarr.Group, books: BookWriter) -> None:
+        self._run = run
+        self._books = books
+        self._group: zarr.Group | None = None
+
+    def write(self, document: SessionDocument, step: int) -> None:
+        """Replace the saved session, by one atomic write."""
+        stored = _Stored.model_construct(
+            version=VERSION,
+            step=step,
+            objects=[self._books.entry(one) for one in document.book.objects],
+            session=document.model_dump(mode="json"),
+        )
+        text = stored.model_dump_json(exclude_defaults=True)
+        if self._group is None:
+            self._group = self._run.require_group(SESSION)
+        # As text: zarr indents attributes, which takes a hundred times as long.
+        replace_attributes(self._group, {"version": VERSION, DOCUMENT: text})
+
+    def read(self) -> tuple[SessionDocument, int] | None:
+        """Return the saved session and the step that it was saved at, or None.
+
+        Raises
+        ------
+        OutputError
+            If it is damaged, or a later version wrote it.
+        """
+        node = self._run.get(SESSION)
+        if not isinstance(node, zarr.Group) or DOCUMENT not in node.attrs:
+            return None
+        where = f"{self._run.store_path}/{SESSION}"
+        attributes = attributes_of(node)
+        if attributes.get("version") != VERSION:
+            raise OutputError(
+                f"{where}: was saved by a newer napari-sam2 (version "
+                f"{attributes.get('version')}); update"
+            )
+        try:
+            stored = _Stored.model_validate_json(str(attributes[DOCUMENT]))
+            document = SessionDocument.model_validate(stored.session)
+            states = tuple(self._books.state(one) for one in stored.objects)
+        except (ValidationError, ValueError) as error:
+            raise OutputError(
+                f"{where}: the saved session is damaged; remove this folder, and the "
+                "masklets open without it"
+            ) from error
+        return document.model_copy(update={"book": BookState(states)}), stored.step

@@ -1,0 +1,1 @@
+"""Pictures and movies with truth, for training."""
