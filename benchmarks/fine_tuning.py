@@ -27,7 +27,7 @@ import numpy as np
 from nano_stills import still_scores
 
 from napari_sam2.io.training.images import read_folder
-from napari_sam2.model.checkpoint import load_model
+from napari_sam2.model.checkpoints.checkpoint import load_model
 from napari_sam2.model.sam2 import Sam2
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.synthetic.config import MovieConfig

@@ -18,7 +18,7 @@ from nano_tracking import track
 from PIL import Image
 from scipy import ndimage
 
-from napari_sam2.model.checkpoint import load_model
+from napari_sam2.model.checkpoints.checkpoint import load_model
 
 SHOWN = (0, 4, 11, 19)
 

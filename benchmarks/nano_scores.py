@@ -29,7 +29,7 @@ from nano_tracking import KINDS, Masks, Tracked, hold, otsu_linked, track
 
 from napari_sam2.io.training.images import read_folder
 from napari_sam2.metrics import evaluate, last_frames_before_division
-from napari_sam2.model.checkpoint import load_model
+from napari_sam2.model.checkpoints.checkpoint import load_model
 from napari_sam2.synthetic.config import PRESETS, MovieConfig
 from napari_sam2.synthetic.movie import SimulatedMovie
 

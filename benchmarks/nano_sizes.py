@@ -17,7 +17,7 @@ from nano_scores import RECIPES
 from nano_stills import scores_of, windows
 
 from napari_sam2.io.training.images import read_folder
-from napari_sam2.model.checkpoint import load_model
+from napari_sam2.model.checkpoints.checkpoint import load_model
 from napari_sam2.model.sam2 import Sam2
 
 NAME = "dsb2018"

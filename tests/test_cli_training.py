@@ -16,7 +16,7 @@ import torch
 from napari_sam2.cli import main
 from napari_sam2.interfaces import FrameResult, ObjectScores
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
-from napari_sam2.model.checkpoint import build_model, load_model, save_model
+from napari_sam2.model.checkpoints.checkpoint import build_model, load_model, save_model
 from napari_sam2.session.book.state import BookState
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.train import fine_tuning_run, run

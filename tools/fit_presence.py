@@ -19,8 +19,8 @@ import numpy as np
 import torch
 
 from napari_sam2.metrics.masks import region_similarity
-from napari_sam2.model.checkpoint import load_model, save_model
-from napari_sam2.model.notes import read_notes
+from napari_sam2.model.checkpoints.checkpoint import load_model, save_model
+from napari_sam2.model.checkpoints.notes import read_notes
 from napari_sam2.model.sam2 import Sam2
 from napari_sam2.prompts import FramePrompt, MaskPrompt, PointPrompt
 from napari_sam2.synthetic.config import PRESETS, MovieConfig

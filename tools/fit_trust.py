@@ -17,8 +17,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from napari_sam2.model.checkpoint import load_model, save_notes
-from napari_sam2.model.notes import TRUST_NOTE
+from napari_sam2.model.checkpoints.checkpoint import load_model, save_notes
+from napari_sam2.model.checkpoints.notes import TRUST_NOTE
 from napari_sam2.train.config import read_config
 from napari_sam2.train.examples import Corpus, Example
 from napari_sam2.train.run import split

@@ -26,7 +26,7 @@ def movie():
 @pytest.fixture(scope="session")
 def files(movie, tmp_path_factory):
     """A folder with ``movie.tif``, ``prompts.tif`` (labels of frame 0) and weights."""
-    from napari_sam2.model.checkpoint import save_model
+    from napari_sam2.model.checkpoints.checkpoint import save_model
 
     folder = tmp_path_factory.mktemp("job")
     with tifffile.TiffWriter(folder / "movie.tif") as writer:
@@ -41,7 +41,7 @@ def _toy_that_sees():
     """Random weights, but masks that are neither full nor empty nor absent."""
     import torch
 
-    from napari_sam2.model.checkpoint import build_model
+    from napari_sam2.model.checkpoints.checkpoint import build_model
 
     model = build_model("toy", seed=3)
     with torch.no_grad():

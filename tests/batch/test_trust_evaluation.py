@@ -12,7 +12,7 @@ from napari_sam2.errors import InputError, ModelError
 from napari_sam2.interfaces import FrameResult, ObjectScores
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.io.sessions.provenance import Provenance
-from napari_sam2.model.notes import TRUST_NOTE
+from napari_sam2.model.checkpoints.notes import TRUST_NOTE
 from napari_sam2.prompts import PromptedObject
 from napari_sam2.session.scores.trust_model import FEATURES, TrustModel
 
@@ -23,7 +23,7 @@ BAD = (3, 4, 9)
 @pytest.fixture(scope="module")
 def network(tmp_path_factory):
     """Return a function that saves a toy network with a note, or without."""
-    from napari_sam2.model.checkpoint import build_model, save_model
+    from napari_sam2.model.checkpoints.checkpoint import build_model, save_model
 
     folder = tmp_path_factory.mktemp("models")
 

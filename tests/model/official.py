@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from napari_sam2.model.checkpoints.official_keys import rename_key
 from napari_sam2.model.config import CONFIGS
-from napari_sam2.model.official_keys import rename_key
 from napari_sam2.model.sam2 import ImageEmbedding, Sam2
 
 YAML = {

@@ -14,15 +14,15 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from napari_sam2.errors import ModelError, OutputError
-from napari_sam2.model.checkpoint import (
+from napari_sam2.model.checkpoints.checkpoint import (
     build_model,
     load_model,
     save_model,
     weights_path,
     weights_sha256,
 )
+from napari_sam2.model.checkpoints.official_keys import rename_key
 from napari_sam2.model.config import CONFIGS
-from napari_sam2.model.official_keys import rename_key
 from napari_sam2.model.sam2 import Sam2
 
 OFFICIAL_NAMES = [name for name in CONFIGS if name.startswith("sam2")]

@@ -12,14 +12,14 @@ import pytest
 
 from napari_sam2.errors import ModelError
 from napari_sam2.model import download as downloading
-from napari_sam2.model.download import (
+from napari_sam2.model.checkpoints.download import (
     cache_folder,
     download,
     download_steps,
     model_path,
     verify,
 )
-from napari_sam2.model.registry import ModelFile
+from napari_sam2.model.checkpoints.registry import ModelFile
 
 BODY = bytes(range(256)) * 12_000  # twelve chunks
 SHA256 = hashlib.sha256(BODY).hexdigest()

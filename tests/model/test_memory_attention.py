@@ -6,7 +6,7 @@ import pytest
 import torch
 from jaxtyping import TypeCheckError
 
-from napari_sam2.model.checkpoint import build_model
+from napari_sam2.model.checkpoints.checkpoint import build_model
 from napari_sam2.model.memory_attention import ANCHOR_TIME, MemorySelection
 from napari_sam2.model.sam2 import ImageEmbedding, Sam2
 

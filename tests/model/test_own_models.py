@@ -7,7 +7,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from napari_sam2.errors import InputError
-from napari_sam2.model.own_models import (
+from napari_sam2.model.checkpoints.own_models import (
     free_name,
     own_folder,
     own_model_path,

@@ -16,10 +16,10 @@ pytest.importorskip("sam2", reason="the reference implementation is not installe
 
 from tests.model.official import Scene, as_tokens, make_scene, smooth_images
 
+from napari_sam2.model.checkpoints.official_keys import rename_key
 from napari_sam2.model.config import MAX_POINTERS
 from napari_sam2.model.mask_decoder import stability, upsample_logits
 from napari_sam2.model.memory_attention import ANCHOR_TIME, MemorySelection
-from napari_sam2.model.official_keys import rename_key
 from napari_sam2.model.prompt_encoder import PromptTensors
 from napari_sam2.model.sam2 import Decoded, ImageEmbedding
 

@@ -3,8 +3,8 @@ from urllib.parse import urlparse
 import pytest
 
 from napari_sam2.errors import ModelError
+from napari_sam2.model.checkpoints.registry import DEFAULT_MODEL, REGISTRY, find
 from napari_sam2.model.config import CONFIGS
-from napari_sam2.model.registry import DEFAULT_MODEL, REGISTRY, find
 
 OFFICIAL = [entry for entry in REGISTRY.values() if not entry.is_bundled]
 

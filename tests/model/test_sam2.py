@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from napari_sam2.model.checkpoint import build_model
+from napari_sam2.model.checkpoints.checkpoint import build_model
 from napari_sam2.model.config import CONFIGS
 from napari_sam2.model.mask_decoder import RawMasks, choose_masks, upsample_logits
 from napari_sam2.model.prompt_encoder import PromptTensors

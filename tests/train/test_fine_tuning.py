@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from napari_sam2.errors import InputError
-from napari_sam2.model.checkpoint import build_model, load_model, save_model
+from napari_sam2.model.checkpoints.checkpoint import build_model, load_model, save_model
+from napari_sam2.model.checkpoints.notes import read_notes
 from napari_sam2.model.config import CONFIGS
-from napari_sam2.model.notes import read_notes
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.train import fine_tuning_run
 from napari_sam2.train.examples import prepare

@@ -9,7 +9,7 @@ from PIL import Image
 from safetensors import safe_open
 
 from napari_sam2.errors import InputError
-from napari_sam2.model.checkpoint import load_model
+from napari_sam2.model.checkpoints.checkpoint import load_model
 from napari_sam2.train.clips import make_clip
 from napari_sam2.train.config import read_config
 from napari_sam2.train.examples import UNKNOWN

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from napari_sam2.errors import InputError, ModelError
-from napari_sam2.model.checkpoint import load_model, save_model
+from napari_sam2.model.checkpoints.checkpoint import load_model, save_model
 from napari_sam2.train.batches import collate, make_batch
 from napari_sam2.train.clips import make_clip
 from napari_sam2.train.config import (

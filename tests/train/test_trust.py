@@ -7,8 +7,13 @@ import pytest
 import torch
 
 from napari_sam2.errors import ModelError
-from napari_sam2.model.checkpoint import build_model, load_model, save_model, save_notes
-from napari_sam2.model.notes import TRUST_NOTE, read_notes
+from napari_sam2.model.checkpoints.checkpoint import (
+    build_model,
+    load_model,
+    save_model,
+    save_notes,
+)
+from napari_sam2.model.checkpoints.notes import TRUST_NOTE, read_notes
 from napari_sam2.session.scores.trust_model import FEATURES, TrustModel
 from napari_sam2.train.examples import Corpus
 from napari_sam2.train.simulated import simulated_examples

@@ -62,7 +62,7 @@ def toy(tmp_path_factory):
     """Path of a random toy network whose masks are neither full nor empty."""
     import torch
 
-    from napari_sam2.model.checkpoint import build_model, save_model
+    from napari_sam2.model.checkpoints.checkpoint import build_model, save_model
 
     model = build_model("toy", seed=3)
     with torch.no_grad():
@@ -77,7 +77,7 @@ def toy(tmp_path_factory):
 @pytest.fixture(scope="session")
 def trained():
     """Name or path of a model that was trained."""
-    from napari_sam2.model.checkpoint import weights_path
+    from napari_sam2.model.checkpoints.checkpoint import weights_path
 
     weights_path(TRAINED_MODEL)  # fails here, and says why, if it is not there
     return TRAINED_MODEL

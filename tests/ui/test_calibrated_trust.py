@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tests.ui.engine_steps import Table, click, of_kind
 
-from napari_sam2.model.notes import TRUST_NOTE
+from napari_sam2.model.checkpoints.notes import TRUST_NOTE
 from napari_sam2.session.scores.trust_model import FEATURES, TrustModel
 from napari_sam2.session.scores.trust_rule import neighbour_trust
 from napari_sam2.ui.engine import ModelReady
@@ -22,7 +22,7 @@ SURE = TrustModel(
 @pytest.fixture
 def calibrated(toy, tmp_path):
     """Path of the toy network, with a trust model in its file."""
-    from napari_sam2.model.checkpoint import load_model, save_model
+    from napari_sam2.model.checkpoints.checkpoint import load_model, save_model
 
     path = tmp_path / "calibrated.safetensors"
     save_model(load_model(toy), path, notes={TRUST_NOTE: SURE.to_json()})

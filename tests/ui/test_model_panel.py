@@ -7,9 +7,9 @@ import pytest
 from qtpy.QtWidgets import QApplication
 
 from napari_sam2.errors import ModelError
+from napari_sam2.model.checkpoints.download import DownloadStep
+from napari_sam2.model.checkpoints.registry import REGISTRY
 from napari_sam2.model.config import CONFIGS
-from napari_sam2.model.download import DownloadStep
-from napari_sam2.model.registry import REGISTRY
 from napari_sam2.ui.device_choice import Device, found_devices, import_torch
 from napari_sam2.ui.model_panel import ModelPanel
 from napari_sam2.ui.model_view import (

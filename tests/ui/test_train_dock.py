@@ -19,7 +19,7 @@ from napari_sam2.io.sessions.document import (
     SessionDocument,
 )
 from napari_sam2.io.sessions.provenance import Provenance
-from napari_sam2.model.own_models import OwnModel, own_models
+from napari_sam2.model.checkpoints.own_models import OwnModel, own_models
 from napari_sam2.prompts import PromptedObject
 from napari_sam2.session.book.state import BookState, ObjectState
 from napari_sam2.session.planning.frame_set import FrameSet

@@ -274,7 +274,7 @@ def _frame_range(
 
 
 def _load_predictor(options: ModelOptions, source: FrameSource) -> StreamingPredictor:
-    from napari_sam2.model.checkpoint import load_model
+    from napari_sam2.model.checkpoints.checkpoint import load_model
     from napari_sam2.tracking.predictor import StreamingPredictor
 
     return StreamingPredictor(
@@ -303,7 +303,7 @@ def _provenance(
 ) -> Provenance:
     import torch
 
-    from napari_sam2.model.checkpoint import weights_sha256
+    from napari_sam2.model.checkpoints.checkpoint import weights_sha256
 
     settings: dict[str, Any] = job.model_dump(
         mode="json", include={"frames", "direction", "merge"}

@@ -17,7 +17,7 @@ from napari_sam2.metrics.calibration import (
     precision_recall,
 )
 from napari_sam2.metrics.scores import MovieScore
-from napari_sam2.model.notes import TRUST_NOTE, read_notes
+from napari_sam2.model.checkpoints.notes import TRUST_NOTE, read_notes
 from napari_sam2.session.scores.trust_model import GOOD_REGION, FrameScores, TrustModel
 
 RECALLS = (0.5, 0.8, 0.9)
@@ -94,7 +94,7 @@ def trust_model_of(name_or_path: str) -> TrustModel:
     ModelError
         If there is no such network, or nobody fitted one for it.
     """
-    from napari_sam2.model.checkpoint import weights_path
+    from napari_sam2.model.checkpoints.checkpoint import weights_path
 
     text = read_notes(weights_path(name_or_path)).get(TRUST_NOTE)
     trust = TrustModel.from_json(text) if text else None

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from napari_sam2.commands.progress import listening_to_ctrl_c
 from napari_sam2.commands.train import time_left
-from napari_sam2.model.registry import DEFAULT_MODEL
+from napari_sam2.model.checkpoints.registry import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from napari_sam2.train.fine_tuning import FineTuneResult

@@ -12,7 +12,7 @@ from rich.table import Table
 from napari_sam2.commands.progress import download_progress
 
 if TYPE_CHECKING:
-    from napari_sam2.model.own_models import OwnModel
+    from napari_sam2.model.checkpoints.own_models import OwnModel
 
 app = typer.Typer(help="List, download and verify models.", no_args_is_help=True)
 
@@ -31,9 +31,9 @@ def list_models() -> None:
 
     Your own, fine-tuned ones come last.
     """
-    from napari_sam2.model.download import model_path
-    from napari_sam2.model.own_models import own_models
-    from napari_sam2.model.registry import REGISTRY
+    from napari_sam2.model.checkpoints.download import model_path
+    from napari_sam2.model.checkpoints.own_models import own_models
+    from napari_sam2.model.checkpoints.registry import REGISTRY
 
     table = Table("model", "size", "licence", "on this machine")
     for entry in REGISTRY.values():
@@ -56,7 +56,7 @@ def download(
     ] = None,
 ) -> None:
     """Download a model into the cache folder (NAPARI_SAM2_CACHE) and verify it."""
-    from napari_sam2.model.download import download as fetch
+    from napari_sam2.model.checkpoints.download import download as fetch
 
     with download_progress(name) as on_bytes:
         path = fetch(name, progress=on_bytes, accept_hash=accept_hash)
@@ -66,7 +66,7 @@ def download(
 @app.command()
 def verify(name: Name) -> None:
     """Check a downloaded model against its registered SHA-256."""
-    from napari_sam2.model.download import verify as check
+    from napari_sam2.model.checkpoints.download import verify as check
 
     found = check(name)
     typer.echo(f"{found.path}: {TRUST[found.trusted_by]}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from napari_sam2.model.checkpoint import save_model
+from napari_sam2.model.checkpoints.checkpoint import save_model
 from napari_sam2.train.checkpoint import load_state
 from napari_sam2.train.config import TrainConfig
 from napari_sam2.train.low_rank import merged

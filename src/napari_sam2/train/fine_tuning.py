@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_sam2.errors import InputError, ModelError
-from napari_sam2.model.checkpoint import load_model, weights_path
-from napari_sam2.model.download import file_sha256
-from napari_sam2.model.own_models import own_model_path
+from napari_sam2.model.checkpoints.checkpoint import load_model, weights_path
+from napari_sam2.model.checkpoints.download import file_sha256
+from napari_sam2.model.checkpoints.own_models import own_model_path
 from napari_sam2.train.fine_tuning_card import Training, base_title, write_model
 from napari_sam2.train.fine_tuning_clock import BudgetClock, FineTuneProgress
 from napari_sam2.train.fine_tuning_movie import TaughtMovie, check_enough

@@ -11,13 +11,13 @@ from pathlib import Path
 import torch
 
 from napari_sam2.errors import OutputError
-from napari_sam2.model.checkpoint import (
+from napari_sam2.model.checkpoints.checkpoint import (
     PICKLE_SUFFIXES,
     SAFETENSORS_SUFFIX,
     save_model,
 )
-from napari_sam2.model.notes import TRUST_NOTE, read_notes
-from napari_sam2.model.own_models import (
+from napari_sam2.model.checkpoints.notes import TRUST_NOTE, read_notes
+from napari_sam2.model.checkpoints.own_models import (
     AFTER_NOTE,
     BASE_NOTE,
     BASE_SHA256_NOTE,

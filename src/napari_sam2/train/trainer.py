@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from napari_sam2.errors import InputError, ModelError
-from napari_sam2.model.checkpoint import load_model
+from napari_sam2.model.checkpoints.checkpoint import load_model
 from napari_sam2.model.config import CONFIGS
 from napari_sam2.model.sam2 import Sam2
 from napari_sam2.train.batches import Batch, make_batch

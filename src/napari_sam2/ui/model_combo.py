@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QComboBox, QSizePolicy
 
-from napari_sam2.model.own_models import OwnModel
-from napari_sam2.model.registry import REGISTRY
+from napari_sam2.model.checkpoints.own_models import OwnModel
+from napari_sam2.model.checkpoints.registry import REGISTRY
 from napari_sam2.ui.model_view import model_title
 
 NARROWEST = 10

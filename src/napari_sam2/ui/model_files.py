@@ -7,7 +7,7 @@ from functools import partial
 
 from qtpy.QtCore import QObject
 
-from napari_sam2.model.download import DownloadStep, download_steps
+from napari_sam2.model.checkpoints.download import DownloadStep, download_steps
 from napari_sam2.ui.device_choice import Device, found_devices
 from napari_sam2.ui.jobs import Job
 from napari_sam2.ui.model_panel import ModelPanel

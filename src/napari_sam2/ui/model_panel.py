@@ -14,9 +14,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_sam2.model.download import DownloadStep
-from napari_sam2.model.own_models import OwnModel
-from napari_sam2.model.registry import DEFAULT_MODEL, REGISTRY
+from napari_sam2.model.checkpoints.download import DownloadStep
+from napari_sam2.model.checkpoints.own_models import OwnModel
+from napari_sam2.model.checkpoints.registry import DEFAULT_MODEL, REGISTRY
 from napari_sam2.ui.device_choice import Device
 from napari_sam2.ui.model_combo import ModelCombo
 from napari_sam2.ui.model_device_rows import DeviceRows

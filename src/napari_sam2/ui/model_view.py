@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Literal
 
 from napari_sam2.errors import ModelError
+from napari_sam2.model.checkpoints.download import DownloadStep, model_path, verify
+from napari_sam2.model.checkpoints.registry import REGISTRY, ModelFile
 from napari_sam2.model.config import CONFIGS, Sam2Config
-from napari_sam2.model.download import DownloadStep, model_path, verify
-from napari_sam2.model.registry import REGISTRY, ModelFile
 from napari_sam2.tracking.memory.budget import BudgetPlan, plan_budget
 from napari_sam2.ui.device_choice import torch_command
 from napari_sam2.ui.pace import bytes_text, clock_text

@@ -14,7 +14,7 @@ from typing import Any
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.io.training.tracked_movie import tracked_frames
 from napari_sam2.io.training.vouched import MaskletSession, read_vouched
-from napari_sam2.model.own_models import OwnModel, free_name, own_models
+from napari_sam2.model.checkpoints.own_models import OwnModel, free_name, own_models
 from napari_sam2.session.book.state import ObjectState
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.ui.device_choice import import_torch

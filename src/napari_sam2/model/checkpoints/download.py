@@ -2,7 +2,7 @@
 
 pooch keeps the cache folder: a file gets its name there only after its hash is right.
 The way there is ours, because the official files are large and connections break: bytes
-are collected in ``<file>.part`` (`napari_sam2.model.byte_stream`), an interrupted
+are collected in ``<file>.part`` (`napari_sam2.model.checkpoints.byte_stream`), an interrupted
 download goes on where it stopped, and of several processes that want the same file one
 downloads it while the others wait.
 
@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from napari_sam2.errors import ModelError
-from napari_sam2.model.byte_stream import PATIENCE, Answer, ByteStream
-from napari_sam2.model.registry import ModelFile, find
+from napari_sam2.model.checkpoints.byte_stream import PATIENCE, Answer, ByteStream
+from napari_sam2.model.checkpoints.registry import ModelFile, find
 
 if TYPE_CHECKING:
     import requests
@@ -35,7 +35,7 @@ ProgressCallback = Callable[[int, int | None], None]
 CACHE_VARIABLE = "NAPARI_SAM2_CACHE"
 """Environment variable that places the cache folder."""
 
-_WEIGHTS_FOLDER = Path(__file__).parent / "weights"
+_WEIGHTS_FOLDER = Path(__file__).parents[1] / "weights"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_sam2.errors import InputError, ModelError
-from napari_sam2.model.download import cache_folder
-from napari_sam2.model.notes import read_notes
-from napari_sam2.model.registry import REGISTRY
+from napari_sam2.model.checkpoints.download import cache_folder
+from napari_sam2.model.checkpoints.notes import read_notes
+from napari_sam2.model.checkpoints.registry import REGISTRY
 
 FOLDER = "own"
 SUFFIX, CARD_SUFFIX = ".safetensors", ".md"

@@ -21,11 +21,15 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from napari_sam2.errors import ModelError, OutputError
+from napari_sam2.model.checkpoints.download import (
+    ProgressCallback,
+    download,
+    file_sha256,
+)
+from napari_sam2.model.checkpoints.official_keys import has_official_keys, rename_key
+from napari_sam2.model.checkpoints.own_models import own_folder
+from napari_sam2.model.checkpoints.registry import find
 from napari_sam2.model.config import CONFIGS, Sam2Config
-from napari_sam2.model.download import ProgressCallback, download, file_sha256
-from napari_sam2.model.official_keys import has_official_keys, rename_key
-from napari_sam2.model.own_models import own_folder
-from napari_sam2.model.registry import find
 from napari_sam2.model.sam2 import Sam2
 
 PICKLE_SUFFIXES = (".pt", ".pth")

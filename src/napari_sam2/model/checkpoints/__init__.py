@@ -1,0 +1,1 @@
+"""Weights as files: reading, registry, download, notes."""
