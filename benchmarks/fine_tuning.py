@@ -3,10 +3,10 @@
     python benchmarks/fine_tuning.py [--steps 300] [--data ../shared/data]
 
 Bacteria with inverted contrast are kept out of nano's training
-(`napari_sam2.train.simulated.INVERT`). Three masklets × 20 frames teach; the last five
+(`napari_sam2.train.data.simulated.INVERT`). Three masklets × 20 frames teach; the last five
 of these frames are held out for choosing the result. It is then measured on the 12
 frames after those, which nothing has seen, for the three masklets and for the other
-cells: J from one click and from masks, see `napari_sam2.train.fine_tuning_score`.
+cells: J from one click and from masks, see `napari_sam2.train.fine_tuning.score`.
 What was lost is measured on the validation split of
 ``docs/recipes/held-out-*.txt`` (mean IoU from a click, three clicks and a box), or,
 without the data, on simulated movies of other seeds.
@@ -32,11 +32,11 @@ from napari_sam2.model.sam2 import Sam2
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.synthetic.config import MovieConfig
 from napari_sam2.synthetic.movie import SimulatedMovie
-from napari_sam2.train.fine_tuning import FineTuneResult, fine_tune
-from napari_sam2.train.fine_tuning_movie import TaughtMovie
-from napari_sam2.train.fine_tuning_plan import FineTuneSettings
-from napari_sam2.train.fine_tuning_score import as_taught, held_out_score
-from napari_sam2.train.simulated import simulated_examples
+from napari_sam2.train.data.simulated import simulated_examples
+from napari_sam2.train.fine_tuning.fine_tune import FineTuneResult, fine_tune
+from napari_sam2.train.fine_tuning.movie import TaughtMovie
+from napari_sam2.train.fine_tuning.plan import FineTuneSettings
+from napari_sam2.train.fine_tuning.score import as_taught, held_out_score
 
 RECIPES = Path(__file__).parents[1] / "docs" / "recipes"
 COLLECTIONS = ("dsb2018", "usiigaci-phase")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from napari_sam2.train.curves import draw, validation_panels
+from napari_sam2.train.validation.curves import draw, validation_panels
 
 if __name__ == "__main__":
     run, picture = Path(sys.argv[1]), Path(sys.argv[2])

@@ -20,7 +20,7 @@ from napari_sam2.model.checkpoints.checkpoint import build_model, load_model, sa
 from napari_sam2.session.book.state import BookState
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.train import fine_tuning_run, run
-from napari_sam2.train.examples import prepare
+from napari_sam2.train.data.examples import prepare
 
 FRAMES, SIDE = 8, 48
 
@@ -182,8 +182,8 @@ count = 1
 @pytest.fixture
 def recipe(tmp_path, monkeypatch):
     monkeypatch.setattr(run, "simulated_examples", lambda *_: [example()])
-    monkeypatch.setattr("napari_sam2.train.validation.BATCHES", 1)
-    monkeypatch.setattr("napari_sam2.train.recorder.LOG_EVERY", 1)
+    monkeypatch.setattr("napari_sam2.train.validation.validation.BATCHES", 1)
+    monkeypatch.setattr("napari_sam2.train.trainer.recorder.LOG_EVERY", 1)
     path = tmp_path / "recipe.toml"
     path.write_text(RECIPE)
     return path
@@ -193,7 +193,7 @@ def press_ctrl_c_at(monkeypatch, step):
     """Let Ctrl-C come as a step is reported."""
     import signal
 
-    import napari_sam2.train.trainer as trainer
+    import napari_sam2.train.trainer.trainer as trainer
 
     report = trainer._progress
 

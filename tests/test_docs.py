@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from napari_sam2.cli import app
-from napari_sam2.train.config import Source, Stage, TrainConfig, read_config
+from napari_sam2.train.recipe.config import Source, Stage, TrainConfig, read_config
 from napari_sam2.ui.tool_keys import GESTURES, KEYS
 
 ROOT = Path(__file__).parents[1]

@@ -19,11 +19,11 @@ from pathlib import Path
 
 from napari_sam2.model.checkpoints.checkpoint import load_model, save_notes
 from napari_sam2.model.checkpoints.notes import TRUST_NOTE
-from napari_sam2.train.config import read_config
-from napari_sam2.train.examples import Corpus, Example
-from napari_sam2.train.run import split
-from napari_sam2.train.simulated import simulated_examples
-from napari_sam2.train.trust import assess_trust, fit_trust, judge
+from napari_sam2.train.data.examples import Corpus, Example
+from napari_sam2.train.data.simulated import simulated_examples
+from napari_sam2.train.recipe.config import read_config
+from napari_sam2.train.trainer.run import split
+from napari_sam2.train.validation.trust import assess_trust, fit_trust, judge
 
 CALIBRATION_ERROR, AUROC = 0.05, 0.85
 """What trust must reach on clips that it was not fitted to."""

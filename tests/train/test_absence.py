@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_sam2.train.absence import (
+from napari_sam2.train.data.absence import (
     FOREIGN,
     SMALLEST_SIGHT,
     Scene,
@@ -19,9 +19,9 @@ from napari_sam2.train.absence import (
     erase,
     make_absent,
 )
-from napari_sam2.train.clips import disturb, make_clip, visible_masks
-from napari_sam2.train.examples import Corpus, prepare
-from napari_sam2.train.motion import CropStyle
+from napari_sam2.train.data.clips import disturb, make_clip, visible_masks
+from napari_sam2.train.data.examples import Corpus, prepare
+from napari_sam2.train.data.motion import CropStyle
 
 SIDE = 64
 MIDDLE = 5
@@ -106,8 +106,8 @@ def test_the_prompted_frame_is_never_touched(seed):
 
 
 def test_after_a_cut_other_objects_have_other_ids(monkeypatch):
-    monkeypatch.setattr("napari_sam2.train.absence.CUT", 1.0)
-    monkeypatch.setattr("napari_sam2.train.absence.CROSSING", 0.0)
+    monkeypatch.setattr("napari_sam2.train.data.absence.CUT", 1.0)
+    monkeypatch.setattr("napari_sam2.train.data.absence.CROSSING", 0.0)
     random = np.random.default_rng(0)
     after = make_absent(scene(), np.array([], int), scene(1), 1.0, random)
     cut = [frame for frame in range(4) if after.labels[frame].max() > FOREIGN]

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_sam2.train.appearance import (
+from napari_sam2.train.data.appearance import (
     add_shot_noise,
     flicker,
     mix_channels,

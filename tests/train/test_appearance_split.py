@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from napari_sam2.cli import app
 from napari_sam2.errors import InputError
-from napari_sam2.train.appearance_split import (
+from napari_sam2.train.data.appearance_split import (
     clusters_of,
     describe,
     hold_out,

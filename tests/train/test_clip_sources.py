@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from napari_sam2.errors import InputError
-from napari_sam2.train import clips
-from napari_sam2.train.absence import FOREIGN, Scene, make_absent
-from napari_sam2.train.clips import animate, disturb, draw_view, make_clip
-from napari_sam2.train.examples import UNKNOWN, Corpus, Example, prepare
-from napari_sam2.train.motion import CropStyle, sample_frames
+from napari_sam2.train.data import clips
+from napari_sam2.train.data.absence import FOREIGN, Scene, make_absent
+from napari_sam2.train.data.clips import animate, disturb, draw_view, make_clip
+from napari_sam2.train.data.examples import UNKNOWN, Corpus, Example, prepare
+from napari_sam2.train.data.motion import CropStyle, sample_frames
 
 STYLE = CropStyle(frames=3, size=64, diameter=(12.0, 30.0))
 
@@ -97,10 +97,10 @@ def test_a_drawn_view_shows_its_objects():
 
 
 def always_cut(monkeypatch) -> None:
-    monkeypatch.setattr("napari_sam2.train.absence.CUT", 1.0)
-    monkeypatch.setattr("napari_sam2.train.absence.CROSSING", 0.0)
-    monkeypatch.setattr("napari_sam2.train.absence.erase", lambda *_: None)
-    monkeypatch.setattr("napari_sam2.train.absence.cover", lambda *_: None)
+    monkeypatch.setattr("napari_sam2.train.data.absence.CUT", 1.0)
+    monkeypatch.setattr("napari_sam2.train.data.absence.CROSSING", 0.0)
+    monkeypatch.setattr("napari_sam2.train.data.absence.erase", lambda *_: None)
+    monkeypatch.setattr("napari_sam2.train.data.absence.cover", lambda *_: None)
 
 
 @pytest.mark.parametrize("names", [("one",), ("a.zarr 0-2 of 1", "a.zarr 7-9")])

@@ -10,16 +10,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_sam2.train.clips import animate, choose_objects, make_clip
-from napari_sam2.train.examples import Corpus, object_table, prepare
-from napari_sam2.train.motion import (
+from napari_sam2.train.data.clips import animate, choose_objects, make_clip
+from napari_sam2.train.data.examples import Corpus, object_table, prepare
+from napari_sam2.train.data.motion import (
     CropStyle,
     elastic,
     sample_frames,
     sample_labels,
     sampling_grid,
 )
-from napari_sam2.train.prompt_simulation import (
+from napari_sam2.train.data.prompt_simulation import (
     bounding_box,
     click_beside,
     click_inside,

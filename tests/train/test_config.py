@@ -8,8 +8,14 @@ import numpy as np
 import pytest
 
 from napari_sam2.errors import InputError
-from napari_sam2.train.config import PromptMix, Source, Stage, TrainConfig, read_config
-from napari_sam2.train.losses import LossWeights
+from napari_sam2.train.recipe.config import (
+    PromptMix,
+    Source,
+    Stage,
+    TrainConfig,
+    read_config,
+)
+from napari_sam2.train.recipe.loss_weights import LossWeights
 
 RECIPE = """
 model = "toy"

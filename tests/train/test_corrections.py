@@ -17,16 +17,16 @@ from napari_sam2.model.prompt_encoder import PointLabel
 from napari_sam2.model.sam2 import Sam2
 from napari_sam2.prompts import FramePrompt, MaskPrompt, PointPrompt
 from napari_sam2.tracking.predictor import StreamingPredictor
-from napari_sam2.train import passes
-from napari_sam2.train.appearance import IMAGE_MEAN, IMAGE_STD
-from napari_sam2.train.batches import Batch, make_batch
-from napari_sam2.train.clip_memory import ClipMemory
-from napari_sam2.train.config import PromptMix, Stage
-from napari_sam2.train.corrections import CorrectionPlan, error_clicks
-from napari_sam2.train.examples import Corpus, prepare
-from napari_sam2.train.losses import PRESETS
-from napari_sam2.train.passes import run_batch
-from napari_sam2.train.prompt_groups import PromptGroup
+from napari_sam2.train.data.appearance import IMAGE_MEAN, IMAGE_STD
+from napari_sam2.train.data.batches import Batch, make_batch
+from napari_sam2.train.data.corrections import CorrectionPlan, error_clicks
+from napari_sam2.train.data.examples import Corpus, prepare
+from napari_sam2.train.data.prompt_groups import PromptGroup
+from napari_sam2.train.passes import passes
+from napari_sam2.train.passes.clip_memory import ClipMemory
+from napari_sam2.train.passes.passes import run_batch
+from napari_sam2.train.recipe.config import PromptMix, Stage
+from napari_sam2.train.recipe.loss_weights import PRESETS
 
 SIDE = 64
 

@@ -8,7 +8,7 @@ import torch
 
 from napari_sam2.model.config import CONFIGS
 from napari_sam2.model.sam2 import Sam2
-from napari_sam2.train.dense import (
+from napari_sam2.train.passes.dense import (
     OFFSET_UNIT,
     DenseHead,
     dense_loss,

@@ -9,11 +9,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_sam2.train.absence import Scene
-from napari_sam2.train.clips import make_clip
-from napari_sam2.train.division import SMALLEST_MOTHER, divide
-from napari_sam2.train.examples import Corpus, prepare
-from napari_sam2.train.motion import CropStyle
+from napari_sam2.train.data.absence import Scene
+from napari_sam2.train.data.clips import make_clip
+from napari_sam2.train.data.division import SMALLEST_MOTHER, divide
+from napari_sam2.train.data.examples import Corpus, prepare
+from napari_sam2.train.data.motion import CropStyle
 
 SIDE, COUNT, MOTHER, NEIGHBOUR = 80, 5, 3, 7
 

@@ -14,25 +14,25 @@ from napari_sam2.model.checkpoints.checkpoint import build_model, load_model, sa
 from napari_sam2.model.checkpoints.notes import read_notes
 from napari_sam2.model.config import CONFIGS
 from napari_sam2.session.planning.frame_set import FrameSet
-from napari_sam2.train import fine_tuning_run
-from napari_sam2.train.examples import prepare
-from napari_sam2.train.fine_tuning import fine_tune
-from napari_sam2.train.fine_tuning_blend import (
+from napari_sam2.train.data.examples import prepare
+from napari_sam2.train.fine_tuning import run as fine_tuning_run
+from napari_sam2.train.fine_tuning.blend import (
     BLENDS,
     Scored,
     best_blend,
     blended,
 )
-from napari_sam2.train.fine_tuning_card import base_title
-from napari_sam2.train.fine_tuning_movie import (
+from napari_sam2.train.fine_tuning.card import base_title
+from napari_sam2.train.fine_tuning.fine_tune import fine_tune
+from napari_sam2.train.fine_tuning.movie import (
     TaughtMovie,
     check_enough,
     examples_of,
     parted,
 )
-from napari_sam2.train.fine_tuning_plan import FineTuneSettings, plan_training
-from napari_sam2.train.fine_tuning_run import FineTuneRun, rate_share
-from napari_sam2.train.fine_tuning_score import held_out_score
+from napari_sam2.train.fine_tuning.plan import FineTuneSettings, plan_training
+from napari_sam2.train.fine_tuning.run import FineTuneRun, rate_share
+from napari_sam2.train.fine_tuning.score import held_out_score
 
 FRAMES, SIDE = 12, 64
 SETTINGS = FineTuneSettings("my-discs", steps=3, device="cpu")

@@ -7,7 +7,7 @@ import torch
 from napari_sam2.model.config import CONFIGS
 from napari_sam2.model.position import rotary_angles, rotate
 from napari_sam2.model.sam2 import Sam2
-from napari_sam2.train.initialise import initialise_local
+from napari_sam2.train.trainer.initialise import initialise_local
 
 
 def fresh() -> Sam2:

@@ -7,9 +7,7 @@ import math
 import pytest
 import torch
 
-from napari_sam2.train.losses import (
-    PRESETS,
-    LossWeights,
+from napari_sam2.train.passes.losses import (
     at_target_size,
     dice_loss,
     mask_iou,
@@ -17,6 +15,7 @@ from napari_sam2.train.losses import (
     prompt_losses,
     soft_targets,
 )
+from napari_sam2.train.recipe.loss_weights import PRESETS, LossWeights
 
 QUARTER = torch.tensor([[[1.0, 0.0], [0.0, 0.0]]])
 

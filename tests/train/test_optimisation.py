@@ -11,8 +11,8 @@ from torch import nn
 
 from napari_sam2.model.config import CONFIGS
 from napari_sam2.model.sam2 import Sam2
-from napari_sam2.train.low_rank import add_low_rank, merged
-from napari_sam2.train.optimisation import (
+from napari_sam2.train.trainer.low_rank import add_low_rank, merged
+from napari_sam2.train.trainer.optimisation import (
     denormals_flushed,
     freeze,
     parameter_groups,

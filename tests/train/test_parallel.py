@@ -17,8 +17,8 @@ from torch import distributed
 from napari_sam2.errors import InputError
 from napari_sam2.model.config import CONFIGS
 from napari_sam2.model.sam2 import Sam2
-from napari_sam2.train.dense import DenseHead
-from napari_sam2.train.parallel import (
+from napari_sam2.train.passes.dense import DenseHead
+from napari_sam2.train.trainer.parallel import (
     PATIENCE,
     TrainingPass,
     own_device,
@@ -29,7 +29,7 @@ from napari_sam2.train.parallel import (
 
 WORKER = """
 import torch
-from napari_sam2.train import parallel
+from napari_sam2.train.trainer import parallel
 class Half(torch.nn.Module):
     def __init__(self):
         super().__init__()

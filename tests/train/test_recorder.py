@@ -15,8 +15,12 @@ from PIL import Image
 from napari_sam2.model.config import CONFIGS
 from napari_sam2.model.sam2 import Sam2
 from napari_sam2.train import pictures, tensorboard
-from napari_sam2.train.config import PromptMix, Source, Stage, TrainConfig
-from napari_sam2.train.curves import (
+from napari_sam2.train.data.examples import Corpus, prepare
+from napari_sam2.train.data.prompt_groups import draw_group
+from napari_sam2.train.recipe.config import PromptMix, Source, Stage, TrainConfig
+from napari_sam2.train.trainer.recorder import CURVES, EXAMPLES, Recorder
+from napari_sam2.train.trainer.trainer import start, train_step
+from napari_sam2.train.validation.curves import (
     Panel,
     draw,
     log_panels,
@@ -24,11 +28,13 @@ from napari_sam2.train.curves import (
     smoothed,
     validation_panels,
 )
-from napari_sam2.train.examples import Corpus, prepare
-from napari_sam2.train.pictures import PREDICTED, PROMPT, TRUE, outlined, prompt_mask
-from napari_sam2.train.prompt_groups import draw_group
-from napari_sam2.train.recorder import CURVES, EXAMPLES, Recorder
-from napari_sam2.train.trainer import start, train_step
+from napari_sam2.train.validation.pictures import (
+    PREDICTED,
+    PROMPT,
+    TRUE,
+    outlined,
+    prompt_mask,
+)
 
 STAGE = Stage("clip", 4, frames=3, size=64, crops=1, objects=2, prompts=PromptMix(1, 1))
 CONFIG = TrainConfig("toy", (STAGE,), (Source("none", "folder", 1.0),))
@@ -47,12 +53,14 @@ def corpus() -> Corpus:
 
 @pytest.fixture
 def quick(monkeypatch):
-    monkeypatch.setattr("napari_sam2.train.validation.BATCHES", 1)
+    monkeypatch.setattr("napari_sam2.train.validation.validation.BATCHES", 1)
     monkeypatch.setattr(pictures, "CROPS", 2)
 
 
 def test_a_validation_leaves_curves_and_pictures(corpus, quick, tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_sam2.train.recorder.is_installed", lambda: False)
+    monkeypatch.setattr(
+        "napari_sam2.train.trainer.recorder.is_installed", lambda: False
+    )
     config = replace(CONFIG, validate_every=2)
     recorder = Recorder(config, tmp_path, {"discs": corpus}, 0)
     state = start(config)
@@ -175,7 +183,7 @@ def test_events_are_written_where_tensorboard_is(corpus, quick, tmp_path, monkey
     module = ModuleType("torch.utils.tensorboard")
     module.SummaryWriter = Writer
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
-    monkeypatch.setattr("napari_sam2.train.recorder.is_installed", lambda: True)
+    monkeypatch.setattr("napari_sam2.train.trainer.recorder.is_installed", lambda: True)
     config = replace(CONFIG, validate_every=1, stages=(replace(STAGE, frames=1),))
     recorder = Recorder(config, tmp_path, {"discs": corpus}, 19)
     state = start(config)

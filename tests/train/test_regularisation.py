@@ -14,13 +14,13 @@ from napari_sam2.errors import InputError
 from napari_sam2.model.config import CONFIGS
 from napari_sam2.model.sam2 import Sam2
 from napari_sam2.model.trunk import build_trunk
-from napari_sam2.train.batches import make_batch
-from napari_sam2.train.config import PromptMix, Source, Stage, TrainConfig
-from napari_sam2.train.examples import Corpus, prepare
-from napari_sam2.train.losses import PRESETS
-from napari_sam2.train.passes import run_batch
-from napari_sam2.train.regularisation import _drop_paths, regularise
-from napari_sam2.train.trainer import start, train_step
+from napari_sam2.train.data.batches import make_batch
+from napari_sam2.train.data.examples import Corpus, prepare
+from napari_sam2.train.passes.passes import run_batch
+from napari_sam2.train.recipe.config import PromptMix, Source, Stage, TrainConfig
+from napari_sam2.train.recipe.loss_weights import PRESETS
+from napari_sam2.train.trainer.regularisation import _drop_paths, regularise
+from napari_sam2.train.trainer.trainer import start, train_step
 
 STAGE = Stage("clip", 3, frames=2, size=64, crops=1, objects=2, prompts=PromptMix(1, 1))
 CONFIG = TrainConfig(

@@ -10,17 +10,17 @@ from safetensors import safe_open
 
 from napari_sam2.errors import InputError
 from napari_sam2.model.checkpoints.checkpoint import load_model
-from napari_sam2.train.clips import make_clip
-from napari_sam2.train.config import read_config
-from napari_sam2.train.examples import UNKNOWN
-from napari_sam2.train.motion import CropStyle
-from napari_sam2.train.run import open_sources, run_training
-from napari_sam2.train.simulated import (
+from napari_sam2.train.data.clips import make_clip
+from napari_sam2.train.data.examples import UNKNOWN
+from napari_sam2.train.data.motion import CropStyle
+from napari_sam2.train.data.simulated import (
     RESTLESS_SPEED,
     render,
     simulated_examples,
     varied,
 )
+from napari_sam2.train.recipe.config import read_config
+from napari_sam2.train.trainer.run import open_sources, run_training
 
 RECIPE = """
 model = "toy"
@@ -58,7 +58,7 @@ def recipe(tmp_path):
 
 
 def test_a_run_leaves_weights_that_load(recipe, tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_sam2.train.validation.BATCHES", 1)
+    monkeypatch.setattr("napari_sam2.train.validation.validation.BATCHES", 1)
     average = run_training(recipe, folder=tmp_path / "run")
     weights = tmp_path / "run" / "toy.safetensors"
     loaded = load_model(weights)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from napari_sam2.commands.train import time_left
-from napari_sam2.train.config import Source, Stage, TrainConfig
-from napari_sam2.train.stage_clock import REMEMBERED, StageClock, step_cost
+from napari_sam2.train.recipe.config import Source, Stage, TrainConfig
+from napari_sam2.train.trainer.stage_clock import REMEMBERED, StageClock, step_cost
 
 STILLS = Stage("image", 10, size=128, crops=2, objects=4)
 CLIPS = Stage("clip", 10, frames=5, image_every=2, size=128, crops=2, objects=4)

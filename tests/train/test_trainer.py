@@ -13,22 +13,22 @@ import torch
 
 from napari_sam2.errors import InputError, ModelError
 from napari_sam2.model.checkpoints.checkpoint import load_model, save_model
-from napari_sam2.train.batches import collate, make_batch
-from napari_sam2.train.clips import make_clip
-from napari_sam2.train.config import (
+from napari_sam2.train.data.batches import collate, make_batch
+from napari_sam2.train.data.clips import make_clip
+from napari_sam2.train.data.examples import Corpus, prepare
+from napari_sam2.train.data.motion import CropStyle
+from napari_sam2.train.passes.passes import run_batch
+from napari_sam2.train.recipe.config import (
     PromptMix,
     Source,
     Stage,
     TrainConfig,
     read_config,
 )
-from napari_sam2.train.examples import Corpus, prepare
-from napari_sam2.train.export import export_weights
-from napari_sam2.train.losses import PRESETS, LossWeights
-from napari_sam2.train.motion import CropStyle
-from napari_sam2.train.passes import run_batch
-from napari_sam2.train.recorder import CHECKPOINT, LOG
-from napari_sam2.train.trainer import locate, start, train
+from napari_sam2.train.recipe.loss_weights import PRESETS, LossWeights
+from napari_sam2.train.trainer.export import export_weights
+from napari_sam2.train.trainer.recorder import CHECKPOINT, LOG
+from napari_sam2.train.trainer.trainer import locate, start, train
 
 RECIPES = sorted((Path(__file__).parents[2] / "docs" / "recipes").glob("*.toml"))
 
@@ -174,8 +174,8 @@ def test_weights_of_another_model_are_no_base(tmp_path):
 
 
 def test_validation_and_log_are_written(corpus, tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_sam2.train.validation.BATCHES", 1)
-    monkeypatch.setattr("napari_sam2.train.recorder.LOG_EVERY", 1)
+    monkeypatch.setattr("napari_sam2.train.validation.validation.BATCHES", 1)
+    monkeypatch.setattr("napari_sam2.train.trainer.recorder.LOG_EVERY", 1)
     train(CONFIG, corpus, tmp_path, held_out={"discs": corpus})
     rows = list(csv.DictReader((tmp_path / LOG).read_text().splitlines()))
     assert {int(row["step"]) for row in rows} == set(range(1, 7))

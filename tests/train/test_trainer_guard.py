@@ -15,12 +15,12 @@ import pytest
 import torch
 
 from napari_sam2.errors import InputError
-from napari_sam2.train import trainer
-from napari_sam2.train.config import PromptMix, Source, Stage, TrainConfig
-from napari_sam2.train.examples import Corpus, prepare
-from napari_sam2.train.parallel import TrainingPass
-from napari_sam2.train.recorder import CHECKPOINT
-from napari_sam2.train.trainer import start, train, train_step
+from napari_sam2.train.data.examples import Corpus, prepare
+from napari_sam2.train.recipe.config import PromptMix, Source, Stage, TrainConfig
+from napari_sam2.train.trainer import trainer
+from napari_sam2.train.trainer.parallel import TrainingPass
+from napari_sam2.train.trainer.recorder import CHECKPOINT
+from napari_sam2.train.trainer.trainer import start, train, train_step
 
 STAGE = Stage(
     "image", 5, size=64, crops=1, objects=2, prompts=PromptMix(1, 1, 0), dense=1.0
@@ -115,8 +115,8 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import test_trainer_guard as here
-from napari_sam2.train import trainer
-from napari_sam2.train.parallel import workers
+from napari_sam2.train.trainer import trainer
+from napari_sam2.train.trainer.parallel import workers
 with workers("cpu") as number:
     if number == 1:
         trainer.TrainingPass = here.Breaking

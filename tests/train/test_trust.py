@@ -15,9 +15,15 @@ from napari_sam2.model.checkpoints.checkpoint import (
 )
 from napari_sam2.model.checkpoints.notes import TRUST_NOTE, read_notes
 from napari_sam2.session.scores.trust_model import FEATURES, TrustModel
-from napari_sam2.train.examples import Corpus
-from napari_sam2.train.simulated import simulated_examples
-from napari_sam2.train.trust import Judged, assess_trust, fit_trust, join, judge
+from napari_sam2.train.data.examples import Corpus
+from napari_sam2.train.data.simulated import simulated_examples
+from napari_sam2.train.validation.trust import (
+    Judged,
+    assess_trust,
+    fit_trust,
+    join,
+    judge,
+)
 
 
 def judged(count, seed):

@@ -119,7 +119,7 @@ def row(dock, index):
 def scored(monkeypatch):
     """Let every network that was trained score better; skip the simulator."""
     from napari_sam2.train import fine_tuning_run
-    from napari_sam2.train.examples import prepare
+    from napari_sam2.train.data.examples import prepare
 
     labels = np.stack([labels_of(frame).astype(np.int32) for frame in range(3)])
     frames = np.where(labels > 0, 200, 40).astype(np.uint8)[..., None]
@@ -162,7 +162,7 @@ def test_training_puts_a_model_into_the_list(
     open_train, qtbot, scored, toy, monkeypatch
 ):
     monkeypatch.setattr(
-        "napari_sam2.train.fine_tuning_clock.BudgetClock.done",
+        "napari_sam2.train.fine_tuning.clock.BudgetClock.done",
         lambda _clock, step: min(1.0, step / 3),
     )
     _, dock = open_train()

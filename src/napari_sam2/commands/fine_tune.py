@@ -15,8 +15,8 @@ from napari_sam2.commands.train import time_left
 from napari_sam2.model.checkpoints.registry import DEFAULT_MODEL
 
 if TYPE_CHECKING:
-    from napari_sam2.train.fine_tuning import FineTuneResult
-    from napari_sam2.train.fine_tuning_clock import FineTuneProgress
+    from napari_sam2.train.fine_tuning.clock import FineTuneProgress
+    from napari_sam2.train.fine_tuning.fine_tune import FineTuneResult
 
 
 def fine_tune(  # noqa: PLR0913 - each is an option
@@ -45,9 +45,9 @@ def fine_tune(  # noqa: PLR0913 - each is an option
     """
     from napari_sam2.commands.options import parse_ids
     from napari_sam2.io.training.vouched import MaskletSession, read_vouched
-    from napari_sam2.train.fine_tuning import fine_tune as tuning
-    from napari_sam2.train.fine_tuning_movie import TaughtMovie
-    from napari_sam2.train.fine_tuning_plan import LARGEST_SIDE, FineTuneSettings
+    from napari_sam2.train.fine_tuning.fine_tune import fine_tune as tuning
+    from napari_sam2.train.fine_tuning.movie import TaughtMovie
+    from napari_sam2.train.fine_tuning.plan import LARGEST_SIDE, FineTuneSettings
 
     chosen = MaskletSession(session, parse_ids(objects), image=image)
     movie = TaughtMovie.of(read_vouched(chosen, max_side=LARGEST_SIDE))

@@ -15,7 +15,7 @@ from napari_sam2.commands.progress import CANCELLED, listening_to_ctrl_c
 from napari_sam2.errors import OutputError
 
 if TYPE_CHECKING:
-    from napari_sam2.train.trainer import TrainingProgress
+    from napari_sam2.train.trainer.trainer import TrainingProgress
 
 
 def train(
@@ -29,8 +29,8 @@ def train(
 ) -> None:
     """Train a model as a recipe says; after Ctrl-C it goes on with --resume."""
     from napari_sam2.train import tensorboard
-    from napari_sam2.train.run import run_training
-    from napari_sam2.train.trainer import TrainingStopped
+    from napari_sam2.train.trainer.run import run_training
+    from napari_sam2.train.trainer.trainer import TrainingStopped
 
     if not tensorboard.is_installed():
         typer.echo("TensorBoard is off: package tensorboard is not installed", err=True)
@@ -56,7 +56,7 @@ def train_split(
 ) -> None:
     """Choose images for validation so that none resembles one that is trained on."""
     from napari_sam2.io.training.images import read_folder
-    from napari_sam2.train.appearance_split import split_by_appearance
+    from napari_sam2.train.data.appearance_split import split_by_appearance
 
     split = split_by_appearance(read_folder(folder), share, seed)
     _write(out, "\n".join(split.held_out) + "\n")

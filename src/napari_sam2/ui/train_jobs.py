@@ -111,7 +111,7 @@ class TrainOrder:
 
 @dataclass(frozen=True, slots=True)
 class TrainStep:
-    """Where the training is, see `napari_sam2.train.fine_tuning_clock`."""
+    """Where the training is, see `napari_sam2.train.fine_tuning.clock`."""
 
     doing: str
     step: int
@@ -123,7 +123,7 @@ class TrainStep:
 
 @dataclass(frozen=True, slots=True)
 class TrainOutcome:
-    """What came of it, see `napari_sam2.train.fine_tuning.FineTuneResult`."""
+    """What came of it, see `napari_sam2.train.fine_tuning.fine_tune.FineTuneResult`."""
 
     sentence: str
     before: float
@@ -186,9 +186,9 @@ def run_order(
     """
     yield TrainStep("Reading the masklets …", 0, 60 * order.minutes, 0.0, None, None)
     import_torch()
-    from napari_sam2.train.fine_tuning import fine_tune
-    from napari_sam2.train.fine_tuning_movie import TaughtMovie
-    from napari_sam2.train.fine_tuning_plan import LARGEST_SIDE, FineTuneSettings
+    from napari_sam2.train.fine_tuning.fine_tune import fine_tune
+    from napari_sam2.train.fine_tuning.movie import TaughtMovie
+    from napari_sam2.train.fine_tuning.plan import LARGEST_SIDE, FineTuneSettings
 
     session = MaskletSession(order.folder, order.objects, order.array, name=order.label)
     movie = TaughtMovie.of(read_vouched(session, max_side=LARGEST_SIDE))

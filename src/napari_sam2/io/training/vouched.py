@@ -27,7 +27,7 @@ BLOCK = 8
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VouchedMasklets:
-    """Frames and masklets, see `napari_sam2.train.fine_tuning_movie.TaughtMovie`.
+    """Frames and masklets, see `napari_sam2.train.fine_tuning.movie.TaughtMovie`.
 
     Attributes
     ----------

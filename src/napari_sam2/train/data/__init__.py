@@ -1,0 +1,1 @@
+"""Clips for training: examples, motion, appearance, prompts, batches."""

@@ -1,0 +1,1 @@
+"""Validation: scores, pictures, curves, trust."""
