@@ -16,14 +16,14 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_sam2.engine import FrameChanged, Request, TrackingEngine
+from napari_sam2.engine.movie.axes import lay_out_layer
+from napari_sam2.engine.movie.channels import GREY, ChannelSource, Look
+from napari_sam2.engine.movie.image_input import ImageInput, SeenChannel
 from napari_sam2.interfaces import Calibration
 from napari_sam2.prompts import FramePrompt, PointPrompt
 from napari_sam2.session.book.prompt_book import PromptBook
 from napari_sam2.synthetic import MovieConfig, SimulatedMovie
-from napari_sam2.ui.channel_view import GREY, ChannelSource, Look
-from napari_sam2.ui.engine import FrameChanged, Request, TrackingEngine
-from napari_sam2.ui.image_input import ImageInput, SeenChannel
-from napari_sam2.ui.layer_axes import lay_out_layer
 
 OBJECTS, FRAMES = 20, 16
 LIMITS = (100.0, 3000.0)

@@ -10,8 +10,8 @@ import pytest
 from qtpy.QtCore import QThreadPool
 from tests.ui.engine_steps import Table, movie_input
 
+from napari_sam2.engine import Request
 from napari_sam2.synthetic import MovieConfig, SimulatedMovie
-from napari_sam2.ui.engine import Request
 
 FRAMES = 12
 TRAINED_MODEL = os.environ.get("NAPARI_SAM2_TEST_MODEL", "nano")

@@ -1,14 +1,14 @@
 """A book and an engine, driven by hand as the conductor drives them."""
 
+from napari_sam2.engine import BookReturned, Order, Together, TrackingEngine
+from napari_sam2.engine.movie.axes import lay_out_layer
+from napari_sam2.engine.movie.channels import GREY, ChannelSource, Look
+from napari_sam2.engine.movie.image_input import ImageInput, SeenChannel
 from napari_sam2.interfaces import Calibration
 from napari_sam2.prompts import FramePrompt, PointPrompt
 from napari_sam2.session.book.prompt_book import PromptBook
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.session import FrameDone
-from napari_sam2.ui.channel_view import GREY, ChannelSource, Look
-from napari_sam2.ui.engine import BookReturned, Order, Together, TrackingEngine
-from napari_sam2.ui.image_input import ImageInput, SeenChannel
-from napari_sam2.ui.layer_axes import lay_out_layer
 
 
 def click(object_id, frame_index, *places):

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from tests.ui.engine_steps import Table, click, movie_input
 
+from napari_sam2.engine import Request
 from napari_sam2.prompts import FramePrompt, MaskPrompt
 from napari_sam2.session.session import FrameDone
-from napari_sam2.ui.engine import Request
 
 
 def square(frame_index, shape):

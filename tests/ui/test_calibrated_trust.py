@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from tests.ui.engine_steps import Table, click, of_kind
 
+from napari_sam2.engine import ModelReady
 from napari_sam2.model.checkpoints.notes import TRUST_NOTE
 from napari_sam2.session.scores.trust_model import FEATURES, TrustModel
 from napari_sam2.session.scores.trust_rule import neighbour_trust
-from napari_sam2.ui.engine import ModelReady
 
 SURE = TrustModel(
     mean=(0.0,) * len(FEATURES),

@@ -6,15 +6,7 @@ from unittest.mock import MagicMock, create_autospec
 import numpy as np
 import pytest
 
-from napari_sam2.errors import InputError
-from napari_sam2.interfaces import FrameResult, ObjectScores
-from napari_sam2.prompts import FramePrompt, PointPrompt
-from napari_sam2.session.book.state import BookState
-from napari_sam2.session.planning.frame_set import FrameSet
-from napari_sam2.session.planning.plan import Direction
-from napari_sam2.session.scores.tables import ScoreRow
-from napari_sam2.session.session import FrameDone
-from napari_sam2.ui.engine import (
+from napari_sam2.engine import (
     BookReturned,
     Compared,
     Followed,
@@ -25,7 +17,15 @@ from napari_sam2.ui.engine import (
     Together,
     TrackingEngine,
 )
-from napari_sam2.ui.jobs import JobQueue, Priority
+from napari_sam2.engine.jobs import JobQueue, Priority
+from napari_sam2.errors import InputError
+from napari_sam2.interfaces import FrameResult, ObjectScores
+from napari_sam2.prompts import FramePrompt, PointPrompt
+from napari_sam2.session.book.state import BookState
+from napari_sam2.session.planning.frame_set import FrameSet
+from napari_sam2.session.planning.plan import Direction
+from napari_sam2.session.scores.tables import ScoreRow
+from napari_sam2.session.session import FrameDone
 
 
 @pytest.fixture

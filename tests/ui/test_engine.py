@@ -8,13 +8,7 @@ import pytest
 import zarr
 from tests.ui.engine_steps import Table, click, done_frames, of_kind
 
-from napari_sam2.errors import InputError, ModelError, OutputError
-from napari_sam2.io.label_store.store import OmeZarrLabelStore
-from napari_sam2.prompts import FramePrompt, MaskPrompt
-from napari_sam2.session.planning.frame_set import FrameSet
-from napari_sam2.session.planning.plan import Direction
-from napari_sam2.session.session import FrameDone
-from napari_sam2.ui.engine import (
+from napari_sam2.engine import (
     FrameChanged,
     Hovered,
     ModelReady,
@@ -25,6 +19,12 @@ from napari_sam2.ui.engine import (
     TrackingEngine,
     Warmed,
 )
+from napari_sam2.errors import InputError, ModelError, OutputError
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
+from napari_sam2.prompts import FramePrompt, MaskPrompt
+from napari_sam2.session.planning.frame_set import FrameSet
+from napari_sam2.session.planning.plan import Direction
+from napari_sam2.session.session import FrameDone
 
 # --- Answers
 

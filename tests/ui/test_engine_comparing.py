@@ -4,11 +4,7 @@ import numpy as np
 import pytest
 from tests.ui.engine_steps import click, of_kind
 
-from napari_sam2.errors import InputError
-from napari_sam2.session.planning.frame_set import FrameSet
-from napari_sam2.session.planning.plan import Direction
-from napari_sam2.ui.book_verbs import kept_direction
-from napari_sam2.ui.engine import (
+from napari_sam2.engine import (
     ONLY_BACKWARD,
     ONLY_FORWARD,
     Compared,
@@ -16,6 +12,10 @@ from napari_sam2.ui.engine import (
     FrameChanged,
     holds,
 )
+from napari_sam2.errors import InputError
+from napari_sam2.session.planning.frame_set import FrameSet
+from napari_sam2.session.planning.plan import Direction
+from napari_sam2.ui.book_verbs import kept_direction
 
 
 def everything(table):

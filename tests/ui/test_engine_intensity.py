@@ -3,7 +3,7 @@
 import numpy as np
 from tests.ui.engine_steps import click, of_kind
 
-from napari_sam2.ui.engine import Scored
+from napari_sam2.engine import Scored
 
 
 def means(labels, image):

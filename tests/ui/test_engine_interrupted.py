@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from tests.ui.engine_steps import Table, click, movie_input
 
+from napari_sam2.engine import Request, Scored
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.prompts import FramePrompt, MaskPrompt
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.planning.plan import Direction
 from napari_sam2.session.session import FrameDone
-from napari_sam2.ui.engine import Request, Scored
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from tests.ui.engine_steps import Table, click, done_frames, flat, of_kind
 
+from napari_sam2.engine import BookReturned, Followed, Order
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.session import FrameDone
-from napari_sam2.ui.engine import BookReturned, Followed, Order
 
 FRAMES = 12
 LIVE = {"is_repair": True, "joins_step": True}

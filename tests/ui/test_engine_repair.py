@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from tests.ui.engine_steps import Table, click
 
+from napari_sam2.engine.orders import prompted
+from napari_sam2.engine.workspace.loading import predictor_for
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.prompts import FramePrompt, MaskPrompt
 from napari_sam2.session.planning.plan import FrameRange, Plan
 from napari_sam2.session.session import Session
 from napari_sam2.ui.drawn_prompts import drawn_prompts
-from napari_sam2.ui.engine.loading import predictor_for
-from napari_sam2.ui.engine.runs import prompted
 
 FRAMES = 12
 SHAPE = (96, 112)

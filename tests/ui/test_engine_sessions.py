@@ -7,15 +7,15 @@ import numpy as np
 from filelock import FileLock
 from tests.ui.engine_steps import Table, click, of_kind
 
-from napari_sam2.io.sessions.document import SessionDocument
-from napari_sam2.session.planning.frame_set import FrameSet
-from napari_sam2.session.session import FrameDone
-from napari_sam2.ui.engine import (
+from napari_sam2.engine import (
     BookReturned,
     FramesChanged,
     ScoresRead,
     StoreReady,
 )
+from napari_sam2.io.sessions.document import SessionDocument
+from napari_sam2.session.planning.frame_set import FrameSet
+from napari_sam2.session.session import FrameDone
 
 # --- Undo
 

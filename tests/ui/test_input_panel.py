@@ -9,8 +9,8 @@ from napari.components import ViewerModel
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMessageBox
 
+from napari_sam2.engine.movie.channels import GREY, Look
 from napari_sam2.errors import InputError
-from napari_sam2.ui.channel_view import GREY, Look
 from napari_sam2.ui.connections import Connections
 from napari_sam2.ui.input_frozen import LookState
 from napari_sam2.ui.input_panel import InputPanel

@@ -2,8 +2,7 @@ import threading
 
 import pytest
 
-from napari_sam2.errors import InputError
-from napari_sam2.ui.jobs import (
+from napari_sam2.engine.jobs import (
     Delivery,
     Failure,
     Finish,
@@ -12,6 +11,7 @@ from napari_sam2.ui.jobs import (
     Priority,
     run_jobs,
 )
+from napari_sam2.errors import InputError
 
 
 def job(items, **options):

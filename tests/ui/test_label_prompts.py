@@ -5,14 +5,14 @@ import zarr
 from napari.layers import Image, Labels
 from napari.utils.colormaps import DirectLabelColormap
 
+from napari_sam2.engine.movie.axes import lay_out_layer
 from napari_sam2.errors import InputError
 from napari_sam2.ui.label_prompts import (
     anchor_frames,
     labels_to_prompts,
     picture_labels,
 )
-from napari_sam2.ui.layer_axes import lay_out_layer
-from napari_sam2.ui.points_layer import colormap_with, object_color
+from napari_sam2.ui.layers.colors import colormap_with, object_color
 
 SHAPE = (4, 20, 30)
 AXES = lay_out_layer(SHAPE, ("t", "y", "x"), 0, {})

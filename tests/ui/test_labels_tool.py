@@ -10,10 +10,10 @@ from qtpy.QtCore import QObject, Qt
 from qtpy.QtWidgets import QApplication
 from tests.ui.hand import Hand
 
+from napari_sam2.engine.movie.axes import lay_out_layer
 from napari_sam2.prompts import BoxPrompt, FramePrompt, MaskPrompt, PointPrompt
 from napari_sam2.session.book.prompt_book import PromptBook
 from napari_sam2.ui.labels_tool import LabelsTool
-from napari_sam2.ui.layer_axes import lay_out_layer
 from napari_sam2.ui.tool_bindings import ToolKeys
 
 SHAPE = (5, 60, 80)

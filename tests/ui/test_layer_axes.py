@@ -1,12 +1,12 @@
 import pytest
 
-from napari_sam2.errors import InputError
-from napari_sam2.ui.layer_axes import (
+from napari_sam2.engine.movie.axes import (
     candidate_frame_axes,
     guess_channel_axis,
     guess_frame_axis,
     lay_out_layer,
 )
+from napari_sam2.errors import InputError
 
 
 @pytest.mark.parametrize(

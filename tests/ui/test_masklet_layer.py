@@ -11,11 +11,11 @@ from napari.settings import get_settings
 from qtpy.QtCore import QObject
 from tests.ui.hand import Hand, unwrapped
 
+from napari_sam2.engine import Request, StoreReady
+from napari_sam2.engine.movie.axes import lay_out_layer
+from napari_sam2.engine.movie.image_input import ImageInput
 from napari_sam2.interfaces import Calibration
 from napari_sam2.session.book.state import BookState, ObjectState
-from napari_sam2.ui.engine import Request, StoreReady
-from napari_sam2.ui.image_input import ImageInput
-from napari_sam2.ui.layer_axes import lay_out_layer
 from napari_sam2.ui.masklet_layer import MaskletLayer
 from napari_sam2.ui.masklet_layer_session import session_metadata, session_of
 

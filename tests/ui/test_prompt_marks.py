@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from qtpy.QtCore import QObject
 
+from napari_sam2.engine.movie.axes import lay_out_layer
 from napari_sam2.errors import InputError
 from napari_sam2.prompts import BoxPrompt, FramePrompt, MaskPrompt, PointPrompt
 from napari_sam2.session.book.prompt_book import PromptBook
 from napari_sam2.session.book.state import BookState
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.ui.book_verbs import in_one_step
-from napari_sam2.ui.layer_axes import lay_out_layer
-from napari_sam2.ui.points_layer import object_color
+from napari_sam2.ui.layers.colors import object_color
 from napari_sam2.ui.prompt_marks import PromptMarks
 from napari_sam2.ui.prompt_rows import Marks, Row, edits_between, plan_rows, points_in
 from napari_sam2.ui.tool_bindings import ToolKeys

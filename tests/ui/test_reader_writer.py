@@ -10,6 +10,7 @@ import zarr
 from npe2 import PluginManifest
 from qtpy.QtWidgets import QFileDialog
 
+from napari_sam2.engine.movie.axes import lay_out_layer
 from napari_sam2.errors import InputError, OutputError
 from napari_sam2.interfaces import Calibration, FrameResult, ObjectScores
 from napari_sam2.io import label_group, session_folder
@@ -21,7 +22,6 @@ from napari_sam2.io.sessions.recent import RecentSession
 from napari_sam2.prompts import PromptedObject
 from napari_sam2.ui import tracks_layer
 from napari_sam2.ui.labels_in_layer import LabelsInLayer
-from napari_sam2.ui.layer_axes import lay_out_layer
 from napari_sam2.ui.masklet_layer_session import session_of
 from napari_sam2.ui.reader import get_reader
 from napari_sam2.ui.recent_list import RecentList

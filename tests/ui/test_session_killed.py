@@ -10,7 +10,7 @@ import pytest
 from tests.ui.engine_steps import Table, click, movie_input
 from tests.ui.killed_session import square
 
-from napari_sam2.ui.engine import Request, ScoresRead
+from napari_sam2.engine import Request, ScoresRead
 
 if sys.platform == "win32":
     pytest.skip("has no SIGKILL", allow_module_level=True)

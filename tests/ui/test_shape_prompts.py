@@ -4,6 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from napari.layers import Image, Shapes
 
+from napari_sam2.engine.movie.axes import lay_out_layer
+from napari_sam2.engine.movie.places import box_between, corners_of
 from napari_sam2.errors import InputError
 from napari_sam2.io.prompts.files import write_prompts
 from napari_sam2.prompts import (
@@ -19,14 +21,12 @@ from napari_sam2.session.book.state import BookState
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.ui import book_verbs
 from napari_sam2.ui.file_prompts import SavedPrompts, file_to_prompts, prompts_of
-from napari_sam2.ui.layer_axes import lay_out_layer
 from napari_sam2.ui.shape_prompts import (
     Outline,
     area_of,
     read_outlines,
     shapes_to_prompts,
 )
-from napari_sam2.ui.tool_places import box_between, corners_of
 
 SHAPE = (5, 40, 60)
 AXES = lay_out_layer(SHAPE, ("t", "y", "x"), 0, {})

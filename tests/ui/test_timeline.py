@@ -12,8 +12,9 @@ from napari_sam2.prompts import BoxPrompt, FramePrompt, MaskPrompt
 from napari_sam2.session.book.state import BookState, ObjectState
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.scores.tables import ScoreTables
+from napari_sam2.ui.layers.colors import trust_colors
 from napari_sam2.ui.timeline import Timeline
-from napari_sam2.ui.timeline_image import LaneStyle, lane_picture, trust_colors
+from napari_sam2.ui.timeline_image import LaneStyle, lane_picture
 from napari_sam2.ui.timeline_model import (
     Geometry,
     Hit,

@@ -9,15 +9,7 @@ from typing import Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_sam2.errors import InputError, NapariSam2Error
-from napari_sam2.io.sessions.document import SessionDocument
-from napari_sam2.session.book.changes import changes
-from napari_sam2.session.book.prompt_book import Edit, PromptBook
-from napari_sam2.session.book.state import BookState
-from napari_sam2.session.scores.tables import ScoreTables
-from napari_sam2.session.scores.trust_rule import TrustFunction, neighbour_trust
-from napari_sam2.session.session import FrameDone
-from napari_sam2.ui.engine import (
+from napari_sam2.engine import (
     BookReturned,
     Event,
     FrameChanged,
@@ -30,7 +22,15 @@ from napari_sam2.ui.engine import (
     StoreReady,
     TrackingEngine,
 )
-from napari_sam2.ui.jobs import Job, Priority
+from napari_sam2.engine.jobs import Job, Priority
+from napari_sam2.errors import InputError, NapariSam2Error
+from napari_sam2.io.sessions.document import SessionDocument
+from napari_sam2.session.book.changes import changes
+from napari_sam2.session.book.prompt_book import Edit, PromptBook
+from napari_sam2.session.book.state import BookState
+from napari_sam2.session.scores.tables import ScoreTables
+from napari_sam2.session.scores.trust_rule import TrustFunction, neighbour_trust
+from napari_sam2.session.session import FrameDone
 from napari_sam2.ui.owed_masks import Ticket
 from napari_sam2.ui.sittings import Sitting, Sittings
 from napari_sam2.ui.worker import Worker

@@ -17,14 +17,14 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_sam2.ui.channel_view import (
+from napari_sam2.engine.movie.channels import (
     COLORS,
     GREY,
     ChannelChoice,
     ChannelSource,
     Look,
 )
-from napari_sam2.ui.model_device_rows import narrow
+from napari_sam2.ui.widgets.panel import narrow
 
 NOTHING = "nothing"
 DARKEST = {"red": "#b01818", "green": "#127a28", "blue": "#2448c8", GREY: "#707070"}

@@ -5,77 +5,19 @@ Pure values; of layers only what every image layer of napari has publicly.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2.engine.movie.channels import ChannelSource, Look
+
 if TYPE_CHECKING:
     from napari.layers import Image
 
-GREY = "grey"
-COLORS = ("red", "green", "blue")
 
 LUMINANCE = (0.2126, 0.7152, 0.0722)
 """How bright red, green and blue look (Rec. 709)."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChannelSource:
-    """One channel of one layer.
-
-    Attributes
-    ----------
-    layer_id
-        Which layer.
-    index
-        Which of its channels; None if it has no axis of channels.
-    title
-        What people call it; another name makes it no other channel.
-    """
-
-    layer_id: Hashable
-    index: int | None
-    title: str = field(compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """How intensities become brightness.
-
-    Attributes
-    ----------
-    limits
-        What is black and what is white.
-    gamma
-        Exponent.
-    invert
-        Whether dark is shown as bright.
-    """
-
-    limits: tuple[float, float]
-    gamma: float = 1.0
-    invert: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ChannelChoice:
-    """One channel that the model sees.
-
-    Attributes
-    ----------
-    color
-        ``"grey"`` for one that is seen alone, else ``"red"``, ``"green"``, ``"blue"``.
-    source
-        Where it comes from.
-    look
-        A look of its own; None for that of its layer.
-    """
-
-    color: str
-    source: ChannelSource
-    look: Look | None = None
 
 
 def look_of(layer: Image) -> Look:
@@ -106,7 +48,7 @@ def channel_sources(
     axis
         Dimension along which channels lie; None if there is none.
     """
-    from napari_sam2.ui.image_input import layer_shape
+    from napari_sam2.ui.layers.pixels import layer_shape
 
     fitting = [movie]
     fitting += [

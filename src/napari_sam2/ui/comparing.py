@@ -9,9 +9,7 @@ import numpy as np
 from napari.utils.colormaps import DirectLabelColormap
 from qtpy.QtCore import QObject
 
-from napari_sam2.errors import InputError, NapariSam2Error
-from napari_sam2.session.planning.plan import Direction
-from napari_sam2.ui.engine import (
+from napari_sam2.engine import (
     ONLY_BACKWARD,
     ONLY_FORWARD,
     Compared,
@@ -19,10 +17,12 @@ from napari_sam2.ui.engine import (
     Request,
     holds,
 )
-from napari_sam2.ui.jobs import Job, Priority
+from napari_sam2.engine.jobs import Job, Priority
+from napari_sam2.errors import InputError, NapariSam2Error
+from napari_sam2.session.planning.plan import Direction
 from napari_sam2.ui.labels_in_layer import LabelsInLayer
+from napari_sam2.ui.layers.placement import placed_like
 from napari_sam2.ui.live_labels import LiveLabels
-from napari_sam2.ui.points_layer import placed_like
 
 if TYPE_CHECKING:
     from napari.layers import Labels

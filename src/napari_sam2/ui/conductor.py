@@ -11,6 +11,15 @@ from functools import partial
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
+from napari_sam2.engine import (
+    DirectionsCompared,
+    Event,
+    Order,
+    Request,
+    corrects,
+)
+from napari_sam2.engine.engine import WARM_REACH
+from napari_sam2.engine.jobs import Priority
 from napari_sam2.prompts import FramePrompt, Place
 from napari_sam2.session.book.intake import Intake
 from napari_sam2.session.book.prompt_book import Edit, PromptBook
@@ -19,15 +28,6 @@ from napari_sam2.session.planning.plan import Direction
 from napari_sam2.ui.book_desk import BookDesk, Follow
 from napari_sam2.ui.book_verbs import flipped, in_one_step, kept_direction, taken_in
 from napari_sam2.ui.drawn_prompts import drawn_prompts
-from napari_sam2.ui.engine import (
-    DirectionsCompared,
-    Event,
-    Order,
-    Request,
-    corrects,
-)
-from napari_sam2.ui.engine.engine import WARM_REACH
-from napari_sam2.ui.jobs import Priority
 from napari_sam2.ui.owed_masks import Ticket
 from napari_sam2.ui.run_control import RunControl
 from napari_sam2.ui.sittings import Sitting

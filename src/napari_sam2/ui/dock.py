@@ -13,6 +13,17 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QWidget
 
+from napari_sam2.engine import (
+    FrameChanged,
+    FramesChanged,
+    ModelReady,
+    Order,
+    Pictured,
+    Request,
+    Said,
+    SessionRead,
+    StoreReady,
+)
 from napari_sam2.errors import InputError, NapariSam2Error
 from napari_sam2.session.book.changes import changes
 from napari_sam2.session.book.prompt_book import Edit
@@ -26,17 +37,6 @@ from napari_sam2.ui.cursor import Cursor
 from napari_sam2.ui.dock_layout import TimeStrip
 from napari_sam2.ui.dock_sections import DockSections
 from napari_sam2.ui.dock_wiring import connect_parts
-from napari_sam2.ui.engine import (
-    FrameChanged,
-    FramesChanged,
-    ModelReady,
-    Order,
-    Pictured,
-    Request,
-    Said,
-    SessionRead,
-    StoreReady,
-)
 from napari_sam2.ui.folders import short_path
 from napari_sam2.ui.input_panel import InputPanel
 from napari_sam2.ui.key_verbs import KeyVerbs

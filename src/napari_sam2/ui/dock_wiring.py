@@ -9,7 +9,7 @@ from napari.utils.notifications import show_info
 
 from napari_sam2.ui.file_requests import FileRequests
 from napari_sam2.ui.key_sheet import KeySheet
-from napari_sam2.ui.points_layer import color_in
+from napari_sam2.ui.layers.colors import color_in
 from napari_sam2.ui.prompt_saving import PromptSaving
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from napari_sam2.engine.movie.axes import LayerAxes
 from napari_sam2.errors import InputError
 from napari_sam2.io.prompts.files import mask_folder, read_prompts, write_prompts
 from napari_sam2.prompts import PromptedObject
 from napari_sam2.session.book.intake import Intake, intake_of
 from napari_sam2.session.book.state import BookState
-from napari_sam2.ui.layer_axes import LayerAxes
 
 
 def file_to_prompts(

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject
 
+from napari_sam2.engine import TracksMade
+from napari_sam2.engine.jobs import Job, Priority
 from napari_sam2.errors import InputError, NapariSam2Error
-from napari_sam2.ui.engine import TracksMade
 from napari_sam2.ui.folders import short_path
-from napari_sam2.ui.jobs import Job, Priority
 from napari_sam2.ui.plot_curves import CurveTable
 from napari_sam2.ui.tracks_layer import show_tracks
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QComboBox
 
-from napari_sam2.ui.image_input import layer_shape
-from napari_sam2.ui.model_device_rows import narrow
+from napari_sam2.ui.layers.pixels import layer_shape
+from napari_sam2.ui.widgets.panel import narrow
 
 if TYPE_CHECKING:
     from napari.layers import Image

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QMessageBox, QPushButton, QWidget
 
-from napari_sam2.ui.channel_view import ChannelChoice
+from napari_sam2.engine.movie.channels import ChannelChoice
 from napari_sam2.ui.panel import Note
 
 if TYPE_CHECKING:

@@ -8,28 +8,25 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QSpinBox, QWidget
 
-from napari_sam2.errors import InputError
-from napari_sam2.ui.channel_rows import ChannelRows
-from napari_sam2.ui.channel_view import (
-    ChannelChoice,
-    ChannelSource,
-    Look,
-    channel_sources,
-    look_of,
-)
-from napari_sam2.ui.connections import Connections
-from napari_sam2.ui.image_input import ImageInput, image_input, layer_shape
-from napari_sam2.ui.input_axes import AxisCombo, axis_name, shape_and_names
-from napari_sam2.ui.input_frozen import FrozenBox, look_state
-from napari_sam2.ui.input_picture import InputPicture
-from napari_sam2.ui.layer_axes import (
+from napari_sam2.engine.movie.axes import (
     LayerAxes,
     candidate_frame_axes,
     guess_channel_axis,
     guess_frame_axis,
     lay_out_layer,
 )
+from napari_sam2.engine.movie.channels import ChannelChoice, ChannelSource, Look
+from napari_sam2.engine.movie.image_input import ImageInput
+from napari_sam2.errors import InputError
+from napari_sam2.ui.channel_rows import ChannelRows
+from napari_sam2.ui.channel_view import channel_sources, look_of
+from napari_sam2.ui.connections import Connections
+from napari_sam2.ui.image_input import image_input
+from napari_sam2.ui.input_axes import AxisCombo, axis_name, shape_and_names
+from napari_sam2.ui.input_frozen import FrozenBox, look_state
+from napari_sam2.ui.input_picture import InputPicture
 from napari_sam2.ui.layer_combo import LayerCombo
+from napari_sam2.ui.layers.pixels import layer_shape
 from napari_sam2.ui.panel import Note, Panel
 from napari_sam2.ui.preferences import Preferences
 from napari_sam2.ui.wheel_guard import WheelGuard

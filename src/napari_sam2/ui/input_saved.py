@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
+from napari_sam2.engine.movie.channels import ChannelChoice, ChannelSource, Look
+from napari_sam2.engine.movie.image_input import ImageInput
 from napari_sam2.errors import InputError
-from napari_sam2.ui.channel_view import ChannelChoice, ChannelSource, Look
-from napari_sam2.ui.image_input import ImageInput
 from napari_sam2.ui.input_panel import InputPanel
 
 Index = Annotated[int, Field(ge=0)]

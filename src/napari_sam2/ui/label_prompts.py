@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2.engine.movie.axes import LayerAxes
+from napari_sam2.engine.movie.places import Spot, position_of
 from napari_sam2.errors import InputError
 from napari_sam2.prompts import FramePrompt, MaskPrompt
 from napari_sam2.session.book.intake import (
@@ -22,8 +24,6 @@ from napari_sam2.session.book.intake import (
     sentence_of,
 )
 from napari_sam2.session.book.state import Color
-from napari_sam2.ui.layer_axes import LayerAxes
-from napari_sam2.ui.tool_places import Spot, position_of
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_sam2.ui.layer_axes import LayerAxes
+from napari_sam2.engine.movie.axes import LayerAxes
 
 
 class LabelsInLayer:

@@ -17,11 +17,12 @@ from napari.layers import Labels
 from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtGui import QAction
 
+from napari_sam2.engine.movie.axes import LayerAxes
+from napari_sam2.engine.movie.places import Spot, box_between, is_on_frame, spot_at
 from napari_sam2.session.book.state import BookState
 from napari_sam2.ui.connections import Connections
 from napari_sam2.ui.icons import icon
-from napari_sam2.ui.layer_axes import LayerAxes
-from napari_sam2.ui.points_layer import own_colors
+from napari_sam2.ui.layers.colors import own_colors
 from napari_sam2.ui.tool_bindings import ToolKeys, with_key
 from napari_sam2.ui.tool_gestures import (
     ALT,
@@ -45,7 +46,6 @@ from napari_sam2.ui.tool_layer import (
     LayerHold,
     shows_rows_and_columns,
 )
-from napari_sam2.ui.tool_places import Spot, box_between, is_on_frame, spot_at
 from napari_sam2.ui.tool_preview import ToolPreview
 from napari_sam2.ui.tool_prompts import gives_up_mask, with_box, with_click
 

@@ -7,20 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2.engine.movie.axes import LayerAxes
+from napari_sam2.engine.movie.places import Spot, corners_of, position_of
 from napari_sam2.errors import InputError
 from napari_sam2.prompts import BoxPrompt, MaskPrompt, PointPrompt
 from napari_sam2.session.book.state import Color
 from napari_sam2.ui.connections import Connections
-from napari_sam2.ui.layer_axes import LayerAxes
-from napari_sam2.ui.points_layer import (
-    LABEL,
-    POSITIVE,
-    color_points,
-    object_color,
-    placed_like,
-    positions_in,
-    set_next_click,
-)
+from napari_sam2.ui.layers.colors import object_color
+from napari_sam2.ui.layers.placement import placed_like, positions_in
+from napari_sam2.ui.points_layer import LABEL, POSITIVE, color_points, set_next_click
 from napari_sam2.ui.prompt_rows import (
     TOLERANCE,
     Place,
@@ -31,7 +26,6 @@ from napari_sam2.ui.prompt_rows import (
     rows_of,
 )
 from napari_sam2.ui.shape_prompts import Outline, area_of, read_outlines
-from napari_sam2.ui.tool_places import Spot, corners_of, position_of
 
 if TYPE_CHECKING:
     from napari.layers import Image, Points, Shapes

@@ -15,12 +15,14 @@ import numpy as np
 from napari.layers import Labels, Points
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
+from napari_sam2.engine import StoreReady
 from napari_sam2.io.label_store.store import DEFAULT_NAME
 from napari_sam2.session.book.state import BookState
 from napari_sam2.session.scores.tables import ScoreTables
 from napari_sam2.ui.connections import Connections
-from napari_sam2.ui.engine import StoreReady
 from napari_sam2.ui.labels_in_layer import LabelsInLayer
+from napari_sam2.ui.layers.colors import object_colors
+from napari_sam2.ui.layers.placement import placed_like
 from napari_sam2.ui.live_labels import LiveLabels
 from napari_sam2.ui.masklet_layer_look import (
     colormap_for,
@@ -29,7 +31,6 @@ from napari_sam2.ui.masklet_layer_look import (
     looks_alike,
 )
 from napari_sam2.ui.masklet_layer_session import layer_of_session, session_metadata
-from napari_sam2.ui.points_layer import object_colors, placed_like
 from napari_sam2.ui.strokes import StrokeWatch
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from napari.utils.colormaps import DirectLabelColormap
 
 from napari_sam2.session.book.state import BookState, Color
 from napari_sam2.session.scores.tables import ScoreTables
-from napari_sam2.ui.points_layer import color_of, colormap_with, object_colors
+from napari_sam2.ui.layers.colors import color_of, colormap_with, object_colors
 
 TRANSPARENT = (0.0, 0.0, 0.0, 0.0)
 

@@ -10,10 +10,10 @@ from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QSizePolicy
 
 from napari_sam2.ui.device_choice import USUAL_DEVICES, Device
 from napari_sam2.ui.model_view import precision_titles
+from napari_sam2.ui.widgets.panel import narrow
 
 GB, MB = 10**9, 10**6
 MOST_GB = 1024.0
-SHORTEST_TEXT = 8
 
 
 class DeviceCombo(QComboBox):
@@ -147,12 +147,3 @@ class DeviceRows(QObject):
         self.memory_spin.setRange(0.0, MOST_GB * GB / unit)
         self.memory_spin.setDecimals(1 if unit == GB else 0)
         self.memory_spin.setSingleStep(0.5 if unit == GB else 100)
-
-
-def narrow(combo: QComboBox) -> None:
-    """Let a list of long names not make the dock wider."""
-    combo.setMinimumContentsLength(SHORTEST_TEXT)
-    combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-    combo.setSizeAdjustPolicy(
-        QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-    )

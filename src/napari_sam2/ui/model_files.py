@@ -7,12 +7,12 @@ from functools import partial
 
 from qtpy.QtCore import QObject
 
+from napari_sam2.engine.jobs import Job
 from napari_sam2.model.checkpoints.download import DownloadStep, download_steps
 from napari_sam2.ui.device_choice import Device, found_devices
-from napari_sam2.ui.jobs import Job
+from napari_sam2.ui.model.listing import ModelsListed, list_models
 from napari_sam2.ui.model_panel import ModelPanel
 from napari_sam2.ui.model_view import ModelState, look_up_model, problem_of
-from napari_sam2.ui.train_jobs import ModelsListed, list_models
 from napari_sam2.ui.worker import Worker
 
 

@@ -20,8 +20,8 @@ from qtpy.QtGui import QColor, QFont, QIcon, QPainter, QPixmap
 from napari_sam2.errors import InputError
 from napari_sam2.session.book.state import Color
 from napari_sam2.ui.icons import icon
+from napari_sam2.ui.layers.colors import object_color
 from napari_sam2.ui.object_table import Lock, ObjectRow, parent_from_text
-from napari_sam2.ui.points_layer import object_color
 
 SORT_ROLE = int(Qt.ItemDataRole.UserRole)
 TRUST_ROLE = int(Qt.ItemDataRole.UserRole) + 1

@@ -22,8 +22,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_sam2.ui.layers.colors import trust_colors
 from napari_sam2.ui.object_model import TRUST_ROLE, Column, ObjectFilter
-from napari_sam2.ui.timeline_image import trust_colors
 
 ROW_HEIGHT = 22
 ICON_SIDE = 14

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QResizeEvent
-from qtpy.QtWidgets import QFormLayout, QGroupBox, QLabel, QLayout, QSizePolicy, QWidget
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QGroupBox,
+    QLabel,
+    QLayout,
+    QSizePolicy,
+    QWidget,
+)
 
 WIDEST_LABEL = "Frames along"
 STYLE_PADDING = 16
 """Pixels that napari's style adds to a label."""
+
+SHORTEST_TEXT = 8
+"""Letters that a list of names asks room for."""
 
 
 class Panel(QGroupBox):
@@ -79,3 +90,12 @@ class Note(QLabel):
         """Ask for another height at another width."""
         super().resizeEvent(event)
         self.updateGeometry()
+
+
+def narrow(combo: QComboBox) -> None:
+    """Let a list of long names not make the dock wider."""
+    combo.setMinimumContentsLength(SHORTEST_TEXT)
+    combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    combo.setSizeAdjustPolicy(
+        QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+    )

@@ -16,6 +16,7 @@ from napari_sam2.interfaces import Calibration
 from napari_sam2.session.book.state import BookState
 from napari_sam2.session.scores.tables import ScoreTables
 from napari_sam2.ui.icons import icon
+from napari_sam2.ui.layers.colors import color_in
 from napari_sam2.ui.panel import Note, Panel
 from napari_sam2.ui.plot_colors import legible
 from napari_sam2.ui.plot_curves import (
@@ -25,7 +26,6 @@ from napari_sam2.ui.plot_curves import (
     WorldUnits,
     curves,
 )
-from napari_sam2.ui.points_layer import color_in
 
 if TYPE_CHECKING:
     from napari_sam2.ui.plot_grid import PlotGrid

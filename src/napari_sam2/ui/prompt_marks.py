@@ -12,16 +12,13 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Points
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_sam2.engine.movie.axes import LayerAxes
 from napari_sam2.errors import InputError
 from napari_sam2.session.book.state import BookState, Color
 from napari_sam2.ui.connections import Connections
-from napari_sam2.ui.layer_axes import LayerAxes
+from napari_sam2.ui.layers.colors import own_colors
 from napari_sam2.ui.mark_layers import BoxView, PointView
-from napari_sam2.ui.points_layer import (
-    add_points_layer,
-    adopt_points_layer,
-    own_colors,
-)
+from napari_sam2.ui.points_layer import add_points_layer, adopt_points_layer
 from napari_sam2.ui.prompt_rows import (
     Marks,
     edits_between,

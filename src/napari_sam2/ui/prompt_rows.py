@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from napari_sam2.engine.movie.axes import LayerAxes
+from napari_sam2.engine.movie.places import spot_at
 from napari_sam2.prompts import (
     MAX_OBJECT_ID,
     BoxPrompt,
@@ -16,8 +18,6 @@ from napari_sam2.prompts import (
     PointPrompt,
 )
 from napari_sam2.session.book.state import BookState
-from napari_sam2.ui.layer_axes import LayerAxes
-from napari_sam2.ui.tool_places import spot_at
 
 TOLERANCE = 1e-3
 """Pixels by which a mark may miss what it stands for, on its way through the world."""

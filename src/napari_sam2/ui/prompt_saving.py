@@ -11,10 +11,10 @@ from napari.utils.notifications import show_info
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QFileDialog
 
+from napari_sam2.engine.jobs import Job, Priority
 from napari_sam2.errors import NapariSam2Error, OutputError
 from napari_sam2.ui.file_prompts import SavedPrompts, prompts_of
 from napari_sam2.ui.folders import short_path
-from napari_sam2.ui.jobs import Job, Priority
 
 if TYPE_CHECKING:
     from napari_sam2.ui.dock import TrackerDock

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject
 
+from napari_sam2.engine.jobs import Job
+from napari_sam2.engine.movie.axes import LayerAxes
 from napari_sam2.errors import InputError, NapariSam2Error
 from napari_sam2.session.book.intake import Intake
 from napari_sam2.ui.file_prompts import file_to_prompts
-from napari_sam2.ui.jobs import Job
 from napari_sam2.ui.label_prompts import (
     anchor_frames,
     labels_to_prompts,
     picture_labels,
 )
-from napari_sam2.ui.layer_axes import LayerAxes
 from napari_sam2.ui.shape_prompts import read_outlines, shapes_to_prompts
 
 if TYPE_CHECKING:

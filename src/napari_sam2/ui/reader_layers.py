@@ -9,15 +9,15 @@ from typing import Any
 import dask.array as da
 import numpy as np
 
+from napari_sam2.engine.movie.axes import lay_out_layer
 from napari_sam2.errors import NapariSam2Error
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.io.ome_zarr.folder_image import FolderImage, read_image
 from napari_sam2.io.sessions.folder import session_names
 from napari_sam2.ui.labels_in_layer import LabelsInLayer
-from napari_sam2.ui.layer_axes import lay_out_layer
+from napari_sam2.ui.layers.colors import object_colors
 from napari_sam2.ui.live_labels import LiveLabels
 from napari_sam2.ui.masklet_layer_session import session_metadata
-from napari_sam2.ui.points_layer import object_colors
 
 LayerData = tuple[Any, dict[str, Any], str]
 

@@ -7,15 +7,15 @@ from functools import partial
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_sam2.session.session import FrameDone
-from napari_sam2.ui.engine import (
+from napari_sam2.engine import (
     Followed,
     Order,
     Request,
     Together,
     TrackingEngine,
 )
-from napari_sam2.ui.jobs import Job, Priority
+from napari_sam2.engine.jobs import Job, Priority
+from napari_sam2.session.session import FrameDone
 from napari_sam2.ui.sittings import Sitting, TrackedFrames
 from napari_sam2.ui.worker import Worker
 

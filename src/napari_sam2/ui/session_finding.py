@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject
 
+from napari_sam2.engine import StoreReady
+from napari_sam2.engine.jobs import Job, Priority
 from napari_sam2.io.label_store.store import DEFAULT_NAME
 from napari_sam2.io.sessions.recent import RecentSession, RecentSessions
 from napari_sam2.ui.connections import Connections
-from napari_sam2.ui.engine import StoreReady
-from napari_sam2.ui.jobs import Job, Priority
 from napari_sam2.ui.masklet_layer_session import session_of
 
 if TYPE_CHECKING:

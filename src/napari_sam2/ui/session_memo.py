@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
+from napari_sam2.engine import Request
 from napari_sam2.io.sessions.document import (
     InputMapping,
     ModelChoice,
     SessionDocument,
 )
 from napari_sam2.session.book.state import BookState
-from napari_sam2.ui.engine import Request
 from napari_sam2.ui.input_saved import save_input
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_sam2.engine import SessionRead
 from napari_sam2.errors import InputError, NapariSam2Error
 from napari_sam2.io.sessions.document import SessionDocument
 from napari_sam2.session.book.state import BookState
 from napari_sam2.ui import session_memo
-from napari_sam2.ui.engine import SessionRead
 from napari_sam2.ui.input_saved import restore_input
 
 if TYPE_CHECKING:

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from skimage.draw import polygon
 
+from napari_sam2.engine.movie.axes import LayerAxes
+from napari_sam2.engine.movie.places import box_between, is_on_frame
 from napari_sam2.errors import InputError
 from napari_sam2.prompts import BoxPrompt, FramePrompt, MaskPrompt
 from napari_sam2.session.book.intake import Intake, free_ids, gathered, sentence_of
-from napari_sam2.ui.layer_axes import LayerAxes
 from napari_sam2.ui.prompt_rows import object_id_of
-from napari_sam2.ui.tool_places import box_between, is_on_frame
 
 if TYPE_CHECKING:
     from napari.layers import Image, Shapes
@@ -81,7 +81,7 @@ def read_outlines(
         needed for such shapes only.
     """
     # Imported here: `points_layer` draws on napari, and this module is geometry else.
-    from napari_sam2.ui.points_layer import positions_in
+    from napari_sam2.ui.layers.placement import positions_in
 
     features = shapes.features
     labels = features[LABEL].tolist() if LABEL in features else [None] * shapes.nshapes

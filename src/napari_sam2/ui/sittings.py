@@ -6,12 +6,7 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from napari_sam2.session.book.prompt_book import PromptBook
-from napari_sam2.session.book.staleness import with_stale_frames
-from napari_sam2.session.book.state import BookState
-from napari_sam2.session.planning.frame_set import NO_FRAMES, FrameSet
-from napari_sam2.session.scores.tables import ScoreTables
-from napari_sam2.ui.engine import (
+from napari_sam2.engine import (
     Event,
     FrameChanged,
     FramesChanged,
@@ -20,6 +15,11 @@ from napari_sam2.ui.engine import (
     ScoresRead,
     StoreReady,
 )
+from napari_sam2.session.book.prompt_book import PromptBook
+from napari_sam2.session.book.staleness import with_stale_frames
+from napari_sam2.session.book.state import BookState
+from napari_sam2.session.planning.frame_set import NO_FRAMES, FrameSet
+from napari_sam2.session.scores.tables import ScoreTables
 from napari_sam2.ui.owed_masks import OwedMasks
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 
 from napari_sam2.session.scores.tables import ScoreTables
+from napari_sam2.ui.layers.colors import trust_colors
 from napari_sam2.ui.timeline_model import (
     Lane,
     TimeView,
@@ -16,10 +16,6 @@ from napari_sam2.ui.timeline_model import (
     least_per_pixel,
     pixels_of,
 )
-
-TRUST_COLORS = ((222, 66, 0), (240, 158, 60), (150, 170, 180), (64, 138, 196))
-"""Orange over grey to blue: told apart without telling red from green, and neither end
-drowns in a dark or a light window. Low trust is the loud end."""
 
 STALE_STRENGTH = 0.35
 HIDDEN_STRENGTH = 0.4
@@ -70,23 +66,6 @@ class LaneStyle:
         """Return a colour between background (0) and text (1)."""
         ends = np.array([self.background, self.text], np.float32)
         return _mix(ends[0], ends[1], share)
-
-
-def trust_colors(trust: np.ndarray | float) -> np.ndarray:
-    """Return ``(…, 3)`` float32 colours in 0…255 of trust in 0…1."""
-    index = np.nan_to_num(np.clip(trust, 0, 1) * 255).astype(np.uint8)
-    colors: np.ndarray = _trust_table()[index]
-    return colors
-
-
-@cache
-def _trust_table() -> np.ndarray:
-    """Return ``(256, 3)`` float32 colours from no trust to full trust."""
-    colors = np.array(TRUST_COLORS, np.float32)
-    steps, places = np.linspace(0, 1, 256), np.linspace(0, 1, len(colors))
-    channels = [np.interp(steps, places, channel) for channel in colors.T]
-    table: np.ndarray = np.stack(channels, axis=-1).astype(np.float32)
-    return table
 
 
 def lane_picture(

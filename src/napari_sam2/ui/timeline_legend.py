@@ -7,7 +7,7 @@ from qtpy.QtCore import QRect, QSize, Qt
 from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPalette
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
-from napari_sam2.ui.timeline_image import trust_colors
+from napari_sam2.ui.layers.colors import trust_colors
 
 BAR_WIDTH, BAR_HEIGHT = 60, 8
 TEXT_WIDTH = 52

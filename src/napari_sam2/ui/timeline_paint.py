@@ -17,7 +17,7 @@ from qtpy.QtGui import (
 )
 from qtpy.QtWidgets import QWidget
 
-from napari_sam2.ui.points_layer import object_color
+from napari_sam2.ui.layers.colors import object_color
 from napari_sam2.ui.timeline_image import LaneStyle
 from napari_sam2.ui.timeline_model import Geometry, Lane, spaced, tick_step
 

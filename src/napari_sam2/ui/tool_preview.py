@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2.engine.movie.axes import LayerAxes
 from napari_sam2.prompts import BoxPrompt
 from napari_sam2.session.book.state import Color
 from napari_sam2.ui.labels_in_layer import LabelsInLayer
-from napari_sam2.ui.layer_axes import LayerAxes
-from napari_sam2.ui.points_layer import SHARED, colormap_with
+from napari_sam2.ui.layers.colors import colormap_with
+from napari_sam2.ui.layers.placement import SHARED
 
 if TYPE_CHECKING:
     from napari.layers import Labels, Layer

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from napari_sam2.engine.movie.places import Spot
 from napari_sam2.prompts import BoxPrompt, FramePrompt, PointPrompt
 from napari_sam2.session.book.state import BookState
-from napari_sam2.ui.tool_places import Spot
 
 
 def with_click(

@@ -17,12 +17,12 @@ from qtpy.QtWidgets import (
 
 from napari_sam2.session.planning.plan import Direction, FrameRange, MergePolicy
 from napari_sam2.ui.compare_row import CompareRow
-from napari_sam2.ui.model_device_rows import narrow
 from napari_sam2.ui.pace import Pace, clock_text, pace_text
 from napari_sam2.ui.panel import Note, Panel
 from napari_sam2.ui.preferences import Preferences
 from napari_sam2.ui.range_row import RangeRow
 from napari_sam2.ui.wheel_guard import WheelGuard
+from napari_sam2.ui.widgets.panel import narrow
 
 TRACK_KEY = "G"
 """Free on all of napari's layers; the dock binds it to `TrackPanel.toggle`."""

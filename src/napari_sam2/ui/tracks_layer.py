@@ -12,11 +12,11 @@ import numpy as np
 from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error, show_warning
 
+from napari_sam2.engine.movie.axes import LayerAxes
 from napari_sam2.errors import InputError, NapariSam2Error
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.io.label_store.tracks import TrackTable, tracks_of
 from napari_sam2.ui.labels_in_layer import LabelsInLayer
-from napari_sam2.ui.layer_axes import LayerAxes
 from napari_sam2.ui.masklet_layer_session import session_of
 
 if TYPE_CHECKING:

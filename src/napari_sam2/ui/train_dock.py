@@ -19,23 +19,21 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_sam2.engine.jobs import Job
 from napari_sam2.ui.connections import Connections
 from napari_sam2.ui.dock_layout import lay_out_column
 from napari_sam2.ui.icons import icon
-from napari_sam2.ui.image_input import finest_level
-from napari_sam2.ui.jobs import Job
+from napari_sam2.ui.layers.pixels import finest_level
+from napari_sam2.ui.model.listing import USUAL_NAME, ModelsListed, list_models
 from napari_sam2.ui.model_combo import ModelCombo, card_tip
 from napari_sam2.ui.pace import clock_text
 from napari_sam2.ui.panel import Note, Panel
 from napari_sam2.ui.status_line import StatusLine
 from napari_sam2.ui.train_jobs import (
-    USUAL_NAME,
-    ModelsListed,
     SessionListed,
     TrainOrder,
     TrainOutcome,
     TrainStep,
-    list_models,
     list_session,
     run_order,
 )

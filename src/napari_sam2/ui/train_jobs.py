@@ -14,12 +14,10 @@ from typing import Any
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.io.training.tracked_movie import tracked_frames
 from napari_sam2.io.training.vouched import MaskletSession, read_vouched
-from napari_sam2.model.checkpoints.own_models import OwnModel, free_name, own_models
 from napari_sam2.session.book.state import ObjectState
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.ui.device_choice import import_torch
-
-USUAL_NAME = "my-cells"
+from napari_sam2.ui.model.listing import ModelsListed, list_models
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +70,6 @@ class SessionListed:
     def session(self) -> tuple[Path, str]:
         """Folder and label group: which session it is."""
         return self.folder, self.label
-
-
-@dataclass(frozen=True, slots=True)
-class ModelsListed:
-    """Own models, and a name that a new one could have."""
-
-    models: tuple[OwnModel, ...]
-    free_name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,11 +150,6 @@ def _row(masklet: ObjectState, tracked: FrameSet) -> MaskletRow:
         len(masklet.locked & tracked),
         len((masklet.locked | masklet.reviewed) & tracked),
     )
-
-
-def list_models() -> Iterator[ModelsListed]:
-    """Look for own models."""
-    yield ModelsListed(tuple(own_models()), free_name(USUAL_NAME))
 
 
 def run_order(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from napari.qt.threading import GeneratorWorker, create_worker
 from qtpy.QtCore import QObject, Signal
 
-from napari_sam2.ui.jobs import Delivery, Failure, Finish, Job, JobQueue, run_jobs
+from napari_sam2.engine.jobs import Delivery, Failure, Finish, Job, JobQueue, run_jobs
 
 
 class Worker(QObject):

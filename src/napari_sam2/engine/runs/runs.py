@@ -6,32 +6,13 @@ import hashlib
 import json
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from napari_sam2.errors import InputError
-from napari_sam2.interfaces import FrameResult
-from napari_sam2.io.label_store.store import OmeZarrLabelStore
-from napari_sam2.io.movies.prefetch import PrefetchingFrameSource
-from napari_sam2.prompts import PromptedObject
-from napari_sam2.session.book.changes import changes
-from napari_sam2.session.book.prompt_book import Edit
-from napari_sam2.session.book.staleness import is_same_prompt, lives
-from napari_sam2.session.book.state import BookState
-from napari_sam2.session.planning.frame_set import FrameSet
-from napari_sam2.session.planning.plan import (
-    AROUND_A_FRAME,
-    Direction,
-    FrameRange,
-    MergePolicy,
-    Plan,
-    timelines,
-)
-from napari_sam2.session.planning.sweeps import sweeps
-from napari_sam2.session.session import FrameDone, Session
-from napari_sam2.ui.engine.desk import Desk, Masklets
-from napari_sam2.ui.engine.events import (
+from napari_sam2.engine.edits.frame_edits import events_of
+from napari_sam2.engine.edits.steps import Steps
+from napari_sam2.engine.events import (
     Event,
     Followed,
     FrameChanged,
@@ -40,47 +21,25 @@ from napari_sam2.ui.engine.events import (
     Scored,
     Together,
 )
-from napari_sam2.ui.engine.frame_work import events_of
-from napari_sam2.ui.engine.loading import predictor_for, provenance
-from napari_sam2.ui.engine.steps import Steps
-
-NOTHING_TO_REPAIR = "Nothing to repair: all masks follow from the prompts."
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What somebody wants to be tracked.
-
-    Attributes
-    ----------
-    direction
-        Where to go from the anchors.
-    frames
-        First and last frame that may be written; None for all.
-    merge
-        What happens to labels of others.
-    start
-        The frame that is looked at; `NEXT_ANCHOR` and `ONE_FRAME` are about it.
-    is_repair
-        Only what was tracked before is tracked again, where it is stale.
-    joins_step
-        What is written belongs to the last step of the history, whose consequence it
-        is, and to each that is begun meanwhile; not to a step of its own.
-    """
-
-    direction: Direction = Direction.BOTH
-    frames: tuple[int, int] | None = None
-    merge: MergePolicy = MergePolicy.KEEP
-    start: int = 0
-    is_repair: bool = False
-    joins_step: bool = False
-
-    @property
-    def text(self) -> str:
-        """What the undo menu calls it."""
-        if self.is_repair:
-            return "repair"
-        return f"track {self.direction.replace('_', ' ')}"
+from napari_sam2.engine.orders import NOTHING_TO_REPAIR, Order, holds, prompted
+from napari_sam2.engine.workspace.loading import predictor_for, provenance
+from napari_sam2.engine.workspace.open_masklets import Masklets
+from napari_sam2.engine.workspace.workspace import Desk
+from napari_sam2.errors import InputError
+from napari_sam2.interfaces import FrameResult
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
+from napari_sam2.io.movies.prefetch import PrefetchingFrameSource
+from napari_sam2.session.book.prompt_book import Edit
+from napari_sam2.session.book.state import BookState
+from napari_sam2.session.planning.frame_set import FrameSet
+from napari_sam2.session.planning.plan import (
+    AROUND_A_FRAME,
+    FrameRange,
+    Plan,
+    timelines,
+)
+from napari_sam2.session.planning.sweeps import sweeps
+from napari_sam2.session.session import FrameDone, Session
 
 
 class LastWritten:
@@ -273,33 +232,6 @@ class Runs:
                 return None
             fresh = plan  # all of it follows already: somebody wants it once more
         return _keyed(fresh, request, book)
-
-
-def holds(planned: BookState, present: BookState, frame_count: int) -> bool:
-    """Whether what a plan was made of is still so: lives, prompts and locks."""
-    old, new = lives(planned, frame_count), lives(present, frame_count)
-    return all(
-        new.get(one.object_id) == old[one.object_id]
-        and all(map(is_same_prompt, present[one.object_id].prompts, one.prompts))
-        and present[one.object_id].locked == one.locked
-        for one in planned.objects
-        if one.prompts
-    )
-
-
-def corrects(edit: Edit) -> bool:
-    """Whether something follows from an edit that a repair can do."""
-    changed, before = changes(edit.before, edit.after), edit.before
-    return bool(changed.prompted or changed.cleared or changed.removed) or any(
-        one.stale - before[one.object_id].stale
-        for one in edit.after.objects
-        if one.object_id in before
-    )
-
-
-def prompted(book: BookState) -> tuple[PromptedObject, ...]:
-    """Return the objects that something is said about."""
-    return tuple(thing.as_prompted() for thing in book.objects if thing.prompts)
 
 
 def _owed(store: OmeZarrLabelStore, book: BookState) -> Mapping[int, FrameSet]:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_sam2.engine.workspace.loading import few_threads
 from napari_sam2.interfaces import FrameSource, StoredAnchor
 from napari_sam2.prompts import FramePrompt, Place
-from napari_sam2.ui.engine.loading import few_threads
 
 if TYPE_CHECKING:
     from napari_sam2.tracking.predictor import StreamingPredictor

@@ -5,8 +5,8 @@ step at a time, and yields what the window must know. torch is imported when the
 verb needs it.
 """
 
-from napari_sam2.ui.engine.engine import TrackingEngine
-from napari_sam2.ui.engine.events import (
+from napari_sam2.engine.engine import TrackingEngine
+from napari_sam2.engine.events import (
     ONLY_BACKWARD,
     ONLY_FORWARD,
     BookReturned,
@@ -29,7 +29,7 @@ from napari_sam2.ui.engine.events import (
     TracksMade,
     Warmed,
 )
-from napari_sam2.ui.engine.runs import Order, corrects, holds
+from napari_sam2.engine.orders import Order, corrects, holds
 
 __all__ = [
     "ONLY_BACKWARD",

@@ -8,11 +8,11 @@ from typing import Any
 
 import zarr
 
+from napari_sam2.engine.events import Event, Request, ScoresRead, SessionRead
+from napari_sam2.engine.workspace.score_reading import tables_of
+from napari_sam2.engine.workspace.workspace import Desk
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.session.book.state import BookState
-from napari_sam2.ui.engine.desk import Desk
-from napari_sam2.ui.engine.events import Event, Request, ScoresRead, SessionRead
-from napari_sam2.ui.engine.score_reading import tables_of
 
 
 class Reopening:

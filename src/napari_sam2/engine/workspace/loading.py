@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_sam2 import __version__
+from napari_sam2.engine.events import Request
 from napari_sam2.errors import ModelError
 from napari_sam2.interfaces import FrameSource
 from napari_sam2.io.prompts.json_file import document_of
@@ -18,7 +19,6 @@ from napari_sam2.model.checkpoints.notes import TRUST_NOTE, read_notes
 from napari_sam2.prompts import PromptedObject
 from napari_sam2.session.planning.plan import Direction, MergePolicy
 from napari_sam2.session.scores.trust_model import TrustModel
-from napari_sam2.ui.engine.events import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

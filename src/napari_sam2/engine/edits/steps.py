@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 
-from napari_sam2.session.book.prompt_book import Edit
-from napari_sam2.session.planning.frame_set import FrameSet
-from napari_sam2.ui.engine.desk import Desk
-from napari_sam2.ui.engine.early_steps import EarlySteps
-from napari_sam2.ui.engine.events import (
+from napari_sam2.engine.events import (
     BookReturned,
     Event,
     FramesChanged,
     Request,
     ScoresRead,
 )
-from napari_sam2.ui.engine.score_reading import tables_of
+from napari_sam2.engine.workspace.score_reading import tables_of
+from napari_sam2.engine.workspace.workspace import Desk
+from napari_sam2.session.book.prompt_book import Edit
+from napari_sam2.session.planning.frame_set import FrameSet
 
 
 class Steps:
@@ -33,7 +32,6 @@ class Steps:
 
     def record_early(self, request: Request, edit: Edit) -> None:
         """Record an edit of a book that has no prompts, and no masklets."""
-        self._early_steps(request).add(edit)
 
     def record(self, request: Request, edit: Edit) -> None:
         """Open the step of an edit: what is written from now on belongs to it.
@@ -41,7 +39,6 @@ class Steps:
         Edits that were passed over are part of it: nobody saw an answer to them.
         """
         masklets = self._desk.opened(request)
-        for early in self._early_steps(request).hand_over():
             masklets.store.history.begin(early.text, early.before, early.after)
         passed, masklets.pending = masklets.pending, []
         before = passed[0].before if passed else edit.before
@@ -63,7 +60,6 @@ class Steps:
     def _turn(self, request: Request, *, is_redo: bool) -> Iterator[Event]:
         masklets = self._desk.masklets(request)
         if masklets is None:
-            early = self._early_steps(request)
             edit = early.redo() if is_redo else early.undo()
             if edit is not None:
                 yield BookReturned(edit.text, edit.after if is_redo else edit.before)
@@ -81,5 +77,37 @@ class Steps:
             yield FramesChanged(FrameSet.of(returned.frames))
             yield ScoresRead(tables_of(masklets.store))
 
-    def _early_steps(self, request: Request) -> EarlySteps:
         return self._early.setdefault(request.masklets_key, EarlySteps())
+
+
+class EarlySteps:
+    """Edits of a book that has no file yet: nothing was prompted."""
+
+    def __init__(self) -> None:
+        self._done: list[Edit] = []
+        self._undone: list[Edit] = []
+
+    def add(self, edit: Edit) -> None:
+        """Add a step; those that were undone are gone."""
+        self._done.append(edit)
+        self._undone.clear()
+
+    def undo(self) -> Edit | None:
+        """Take the last step back."""
+        if not self._done:
+            return None
+        self._undone.append(self._done.pop())
+        return self._undone[-1]
+
+    def redo(self) -> Edit | None:
+        """Do the step again that was undone last."""
+        if not self._undone:
+            return None
+        self._done.append(self._undone.pop())
+        return self._done[-1]
+
+    def hand_over(self) -> list[Edit]:
+        """Return all steps that hold, and forget them: they go to the disk."""
+        steps, self._done = self._done, []
+        self._undone.clear()
+        return steps

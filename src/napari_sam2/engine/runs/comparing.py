@@ -6,15 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from napari_sam2.errors import InputError
-from napari_sam2.session.book.prompt_book import Edit
-from napari_sam2.session.book.state import BookState
-from napari_sam2.session.compare import Comparison
-from napari_sam2.session.planning.plan import Direction
-from napari_sam2.session.session import Session
-from napari_sam2.tracking.postprocess import label_image
-from napari_sam2.ui.engine.desk import Desk
-from napari_sam2.ui.engine.events import (
+from napari_sam2.engine.edits.frame_edits import events_of
+from napari_sam2.engine.edits.steps import Steps
+from napari_sam2.engine.events import (
     ONLY_BACKWARD,
     ONLY_FORWARD,
     Compared,
@@ -22,10 +16,17 @@ from napari_sam2.ui.engine.events import (
     Event,
     Request,
 )
-from napari_sam2.ui.engine.frame_work import events_of
-from napari_sam2.ui.engine.loading import predictor_for
-from napari_sam2.ui.engine.runs import LastWritten, prompted
-from napari_sam2.ui.engine.steps import Steps
+from napari_sam2.engine.orders import prompted
+from napari_sam2.engine.runs.runs import LastWritten
+from napari_sam2.engine.workspace.loading import predictor_for
+from napari_sam2.engine.workspace.workspace import Desk
+from napari_sam2.errors import InputError
+from napari_sam2.session.book.prompt_book import Edit
+from napari_sam2.session.book.state import BookState
+from napari_sam2.session.compare import Comparison
+from napari_sam2.session.planning.plan import Direction
+from napari_sam2.session.session import Session
+from napari_sam2.tracking.postprocess import label_image
 
 NOT_THERE = "There is no comparison to keep: compare the directions once more"
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from napari_sam2.engine.events import FrameChanged, Scored
+from napari_sam2.engine.frame_masks import FrameMasks, frames_of
+from napari_sam2.engine.workspace.open_masklets import Masklets, Movie
 from napari_sam2.interfaces import FrameResult, StoredAnchor
 from napari_sam2.prompts import FramePrompt, Place
 from napari_sam2.session.book.prompt_book import Edit
@@ -14,9 +17,6 @@ from napari_sam2.session.book.staleness import is_same_prompt, vanished
 from napari_sam2.session.book.state import BookState
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.scores.tables import ScoreRow
-from napari_sam2.ui.engine.desk import Masklets, Movie
-from napari_sam2.ui.engine.events import FrameChanged, Scored
-from napari_sam2.ui.engine.frame_masks import FrameMasks, frames_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_sam2.engine.movie.image_input import ImageInput
 from napari_sam2.interfaces import Calibration
 from napari_sam2.io.label_store.tracks import TrackTable
 from napari_sam2.io.sessions.document import SessionDocument
@@ -17,7 +18,6 @@ from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.scores.tables import ScoreRow, ScoreTables
 from napari_sam2.session.scores.trust_model import TrustModel
 from napari_sam2.session.session import FrameDone
-from napari_sam2.ui.image_input import ImageInput
 
 ONLY_FORWARD, ONLY_BACKWARD = 1, 2
 """Pixels that one way alone gives to the object."""

@@ -7,19 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_sam2.errors import InputError
-from napari_sam2.io.label_store.store import OmeZarrLabelStore
-from napari_sam2.io.label_store.tracks import table_of, track_rows
-from napari_sam2.io.sessions.document import SessionDocument
-from napari_sam2.prompts import FramePrompt
-from napari_sam2.session.book.prompt_book import Edit
-from napari_sam2.session.book.state import BookState
-from napari_sam2.session.planning.plan import Direction
-from napari_sam2.tracking.postprocess import label_image
-from napari_sam2.ui.engine.comparing import Comparing
-from napari_sam2.ui.engine.desk import Desk
-from napari_sam2.ui.engine.edits import Edits
-from napari_sam2.ui.engine.events import (
+from napari_sam2.engine.edits.edits import Edits
+from napari_sam2.engine.edits.frame_edits import FrameWork
+from napari_sam2.engine.edits.steps import Steps
+from napari_sam2.engine.events import (
     Event,
     FrameChanged,
     Hovered,
@@ -29,12 +20,22 @@ from napari_sam2.ui.engine.events import (
     TracksMade,
     Warmed,
 )
-from napari_sam2.ui.engine.frame_work import FrameWork
-from napari_sam2.ui.engine.loading import embed
-from napari_sam2.ui.engine.reopening import Reopening
-from napari_sam2.ui.engine.runs import Order, Runs
-from napari_sam2.ui.engine.steps import Steps
-from napari_sam2.ui.image_input_merged import small_picture
+from napari_sam2.engine.movie.merged_frames import small_picture
+from napari_sam2.engine.orders import Order
+from napari_sam2.engine.runs.comparing import Comparing
+from napari_sam2.engine.runs.runs import Runs
+from napari_sam2.engine.workspace.loading import embed
+from napari_sam2.engine.workspace.reopening import Reopening
+from napari_sam2.engine.workspace.workspace import Desk
+from napari_sam2.errors import InputError
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
+from napari_sam2.io.label_store.tracks import table_of, track_rows
+from napari_sam2.io.sessions.document import SessionDocument
+from napari_sam2.prompts import FramePrompt
+from napari_sam2.session.book.prompt_book import Edit
+from napari_sam2.session.book.state import BookState
+from napari_sam2.session.planning.plan import Direction
+from napari_sam2.tracking.postprocess import label_image
 
 WARM_REACH = 16
 """Frames on each side of the cursor whose embeddings are prepared, if they fit."""

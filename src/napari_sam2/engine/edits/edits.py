@@ -11,6 +11,11 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from napari_sam2.engine.edits.frame_edits import FrameWork, events_of
+from napari_sam2.engine.edits.steps import Steps
+from napari_sam2.engine.events import Event, FramesChanged, Request
+from napari_sam2.engine.frame_masks import frames_of
+from napari_sam2.engine.workspace.workspace import Desk
 from napari_sam2.interfaces import FrameResult
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.session.book.changes import changes
@@ -18,11 +23,6 @@ from napari_sam2.session.book.prompt_book import Edit
 from napari_sam2.session.book.state import BookState
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.session import NO_RUN
-from napari_sam2.ui.engine.desk import Desk
-from napari_sam2.ui.engine.events import Event, FramesChanged, Request
-from napari_sam2.ui.engine.frame_masks import frames_of
-from napari_sam2.ui.engine.frame_work import FrameWork, events_of
-from napari_sam2.ui.engine.steps import Steps
 
 MANY_FRAMES = 16
 """More changed frames than these are not sent one by one."""

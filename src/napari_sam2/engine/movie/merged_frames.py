@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from napari_sam2.engine.movie.channels import COLORS
 from napari_sam2.interfaces import Calibration, FrameSource
 from napari_sam2.io.movies.frame_sources import StackFrames
-from napari_sam2.ui.channel_view import COLORS
 
 PICTURE_SIDE = 256
 """Pixels of the longer side of a small picture."""

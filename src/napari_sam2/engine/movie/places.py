@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from napari_sam2.engine.movie.axes import LayerAxes
 from napari_sam2.prompts import BoxPrompt
-from napari_sam2.ui.layer_axes import LayerAxes
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""What follows from an edit: frames answered, cleared and written, and its step."""

@@ -1,0 +1,80 @@
+"""What somebody wants to be tracked, and whether a plan made of it still holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from napari_sam2.prompts import PromptedObject
+from napari_sam2.session.book.changes import changes
+from napari_sam2.session.book.prompt_book import Edit
+from napari_sam2.session.book.staleness import is_same_prompt, lives
+from napari_sam2.session.book.state import BookState
+from napari_sam2.session.planning.plan import (
+    Direction,
+    MergePolicy,
+)
+
+NOTHING_TO_REPAIR = "Nothing to repair: all masks follow from the prompts."
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What somebody wants to be tracked.
+
+    Attributes
+    ----------
+    direction
+        Where to go from the anchors.
+    frames
+        First and last frame that may be written; None for all.
+    merge
+        What happens to labels of others.
+    start
+        The frame that is looked at; `NEXT_ANCHOR` and `ONE_FRAME` are about it.
+    is_repair
+        Only what was tracked before is tracked again, where it is stale.
+    joins_step
+        What is written belongs to the last step of the history, whose consequence it
+        is, and to each that is begun meanwhile; not to a step of its own.
+    """
+
+    direction: Direction = Direction.BOTH
+    frames: tuple[int, int] | None = None
+    merge: MergePolicy = MergePolicy.KEEP
+    start: int = 0
+    is_repair: bool = False
+    joins_step: bool = False
+
+    @property
+    def text(self) -> str:
+        """What the undo menu calls it."""
+        if self.is_repair:
+            return "repair"
+        return f"track {self.direction.replace('_', ' ')}"
+
+
+def holds(planned: BookState, present: BookState, frame_count: int) -> bool:
+    """Whether what a plan was made of is still so: lives, prompts and locks."""
+    old, new = lives(planned, frame_count), lives(present, frame_count)
+    return all(
+        new.get(one.object_id) == old[one.object_id]
+        and all(map(is_same_prompt, present[one.object_id].prompts, one.prompts))
+        and present[one.object_id].locked == one.locked
+        for one in planned.objects
+        if one.prompts
+    )
+
+
+def corrects(edit: Edit) -> bool:
+    """Whether something follows from an edit that a repair can do."""
+    changed, before = changes(edit.before, edit.after), edit.before
+    return bool(changed.prompted or changed.cleared or changed.removed) or any(
+        one.stale - before[one.object_id].stale
+        for one in edit.after.objects
+        if one.object_id in before
+    )
+
+
+def prompted(book: BookState) -> tuple[PromptedObject, ...]:
+    """Return the objects that something is said about."""
+    return tuple(thing.as_prompted() for thing in book.objects if thing.prompts)

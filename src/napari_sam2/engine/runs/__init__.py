@@ -1,0 +1,1 @@
+"""Runs of the tracker, and comparisons of its directions."""

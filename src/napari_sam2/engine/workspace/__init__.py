@@ -1,0 +1,1 @@
+"""What is open: model, movie, masklets, and what is known of them."""

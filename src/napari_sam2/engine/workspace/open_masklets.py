@@ -1,0 +1,123 @@
+"""A movie and a label store that are open, and what is known of their answers."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_sam2.engine.movie.image_input import ImageInput
+from napari_sam2.engine.workspace.kept_frames import KeptFrames
+from napari_sam2.engine.workspace.prompt_answers import Answers
+from napari_sam2.interfaces import StoredAnchor
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
+from napari_sam2.prompts import FramePrompt, Place
+from napari_sam2.session.book.prompt_book import Edit
+from napari_sam2.session.book.staleness import is_same_prompt
+from napari_sam2.session.book.state import BookState
+from napari_sam2.session.planning.plan import Plan
+
+if TYPE_CHECKING:
+    from napari_sam2.tracking.predictor import StreamingPredictor
+
+
+KEPT_ANSWERS = 20
+"""Answers at one place that an undo finds without the disk."""
+
+
+@dataclass(slots=True)
+class Movie:
+    """An open movie, and who answers prompts on it.
+
+    Attributes
+    ----------
+    image, source
+        The movie, and its frames.
+    device, precision
+        What was asked for.
+    predictor, answers
+        Nobody else uses them.
+    """
+
+    image: ImageInput
+    source: KeptFrames
+    device: str
+    precision: str
+    predictor: StreamingPredictor
+    answers: Answers
+
+
+@dataclass(slots=True, eq=False)
+class Masklets:
+    """An open label store, and what is known of its anchors.
+
+    Attributes
+    ----------
+    store
+        The masklets.
+    said, anchors
+        By place: the prompt that was answered there, and the answer.
+    seen
+        By place: the mask that a person saw before the first prompt there.
+    past
+        By place: earlier prompts with their answers, for undo.
+    pending
+        Edits whose answers were dropped because the next one was there already.
+    interrupted
+        The plan of a run that was stopped; the same plan goes on where it was.
+    """
+
+    store: OmeZarrLabelStore
+    said: dict[Place, FramePrompt] = field(default_factory=dict)
+    anchors: dict[Place, StoredAnchor] = field(default_factory=dict)
+    seen: dict[Place, np.ndarray] = field(default_factory=dict)
+    past: dict[Place, deque[tuple[FramePrompt, StoredAnchor]]] = field(
+        default_factory=dict
+    )
+    pending: list[Edit] = field(default_factory=list)
+    interrupted: Plan | None = None
+
+    def note(self, prompt: FramePrompt, anchor: StoredAnchor) -> None:
+        """Take note of an answer."""
+        place = (prompt.object_id, prompt.frame_index)
+        self.said[place], self.anchors[place] = prompt, anchor
+        self.past.setdefault(place, deque(maxlen=KEPT_ANSWERS)).append((prompt, anchor))
+
+    def forget(self, place: Place) -> None:
+        """Take note that nothing is said at a place."""
+        self.said.pop(place, None)
+        self.anchors.pop(place, None)
+        self.seen.pop(place, None)
+
+    def adopt(self, book: BookState) -> None:
+        """Go on with another book, whose prompts were answered before, or on disk."""
+        said = {
+            (thing.object_id, prompt.frame_index): prompt
+            for thing in book.objects
+            for prompt in thing.prompts
+        }
+        unknown = []
+        for place in [place for place in self.said if place not in said]:
+            self.forget(place)
+        for place, prompt in said.items():
+            if not is_same_prompt(self.said.get(place), prompt):
+                known = self._answered_before(place, prompt)
+                if known is None:
+                    unknown.append(place)
+                else:
+                    self.said[place], self.anchors[place] = prompt, known
+        if unknown:
+            for anchor in self.store.read_anchors():
+                place = (anchor.object_id, anchor.frame_index)
+                if place in unknown:
+                    self.note(said[place], anchor)
+
+    def _answered_before(
+        self, place: Place, prompt: FramePrompt
+    ) -> StoredAnchor | None:
+        for before, anchor in reversed(self.past.get(place, ())):
+            if is_same_prompt(before, prompt):
+                return anchor
+        return None
