@@ -45,7 +45,7 @@ def measured(frame_count: int, side: int) -> tuple[np.ndarray, float]:
     from qtpy.QtWidgets import QApplication
 
     from napari_sam2.prompts import FramePrompt, PointPrompt
-    from napari_sam2.ui.dock import TrackerDock
+    from napari_sam2.ui.dock.dock import TrackerDock
 
     movie, frames = simulated(side)
     there_and_back = np.concatenate([frames, frames[::-1]])

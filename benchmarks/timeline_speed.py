@@ -144,7 +144,7 @@ def measure_scores(tables: ScoreTables, state: BookState) -> None:
 
 def measure_timeline(tables: ScoreTables, state: BookState) -> None:
     """Print how long repaints take, of a timeline of 1200 × 600 pixels."""
-    from napari_sam2.ui.timeline import Timeline
+    from napari_sam2.ui.timeline.timeline import Timeline
 
     timeline = Timeline()
     timeline.resize(1200, 600)
@@ -176,7 +176,7 @@ def measure_timeline(tables: ScoreTables, state: BookState) -> None:
 
 def measure_plots(tables: ScoreTables, state: BookState) -> None:
     """Print how long it takes to draw eight objects."""
-    from napari_sam2.ui.plots_panel import PlotsPanel
+    from napari_sam2.ui.plots.panel import PlotsPanel
 
     panel = PlotsPanel()
     panel.resize(460, 500)
@@ -201,7 +201,7 @@ def measure_plots(tables: ScoreTables, state: BookState) -> None:
 
 def measure_table(tables: ScoreTables, state: BookState) -> None:
     """Print how long the table of objects takes."""
-    from napari_sam2.ui.object_panel import ObjectPanel
+    from napari_sam2.ui.objects.panel import ObjectPanel
 
     panel = ObjectPanel()
     panel.resize(460, 600)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from qtpy.QtCore import QPoint
     from qtpy.QtWidgets import QWidget
 
-    from napari_sam2.ui.dock import TrackerDock
+    from napari_sam2.ui.dock.dock import TrackerDock
 
 IMAGES = Path(__file__).parent / "images"
 WINDOW = (1260, 980)
@@ -328,7 +328,7 @@ def key_sheet() -> QWidget:
     """Return the sheet of keys that is open."""
     from qtpy.QtWidgets import QApplication
 
-    from napari_sam2.ui.key_sheet import KeySheet
+    from napari_sam2.ui.keys.sheet import KeySheet
 
     return next(
         one

@@ -105,7 +105,7 @@ def test_help_loads_neither_torch_nor_napari():
 
 
 def test_the_docks_module_loads_no_torch():
-    assert loaded_after("import napari_sam2.ui.dock", "torch", "timm") == set()
+    assert loaded_after("import napari_sam2.ui.dock.dock", "torch", "timm") == set()
 
 
 def test_the_package_itself_loads_nothing():

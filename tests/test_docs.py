@@ -9,7 +9,7 @@ import pytest
 
 from napari_sam2.cli import app
 from napari_sam2.train.recipe.config import Source, Stage, TrainConfig, read_config
-from napari_sam2.ui.tool_keys import GESTURES, KEYS
+from napari_sam2.ui.keys.keys import GESTURES, KEYS
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("docs/*.md"), ROOT / "README.md"])

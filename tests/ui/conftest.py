@@ -94,7 +94,7 @@ def home(tmp_path, monkeypatch):
 @pytest.fixture
 def open_dock(make_napari_viewer_proxy, qtbot, stack, toy):
     """Return a function that opens a viewer with a movie and the dock."""
-    from napari_sam2.ui.dock import TrackerDock
+    from napari_sam2.ui.dock.dock import TrackerDock
 
     docks = []
 

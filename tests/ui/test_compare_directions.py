@@ -5,7 +5,7 @@ import pytest
 from tests.ui.engine_steps import click
 
 from napari_sam2.session.planning.frame_set import FrameSet
-from napari_sam2.ui.compare_row import CompareRow, verdict
+from napari_sam2.ui.track.compare_row import CompareRow, verdict
 
 
 def test_the_worst_frame_is_named():

@@ -45,7 +45,7 @@ def test_opening_the_dock_loads_no_torch(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     loaded = set(done.stdout.split())
-    assert "napari_sam2.ui.dock" in loaded
+    assert "napari_sam2.ui.dock.dock" in loaded
     assert not loaded & {"torch", "timm", "torchvision"}
 
 

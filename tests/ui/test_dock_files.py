@@ -13,9 +13,9 @@ from tests.ui.engine_steps import click
 
 from napari_sam2.io.sessions.recent import RecentSessions
 from napari_sam2.prompts import FramePrompt, MaskPrompt
-from napari_sam2.ui.file_prompts import SavedPrompts
-from napari_sam2.ui.reader import get_reader
-from napari_sam2.ui.timeline_model import lane_of
+from napari_sam2.ui.contributions.reader import get_reader
+from napari_sam2.ui.prompts.from_files import SavedPrompts
+from napari_sam2.ui.timeline.model import lane_of
 
 
 @pytest.fixture

@@ -6,13 +6,13 @@ from qtpy.QtCore import QSettings, Qt
 from qtpy.QtWidgets import QPushButton, QWidget
 
 from napari_sam2.session.book.state import BookState, ObjectState
-from napari_sam2.ui.dock_layout import TimeStrip, lay_out_column
-from napari_sam2.ui.object_panel import ObjectPanel
-from napari_sam2.ui.panel import Panel
-from napari_sam2.ui.plots_panel import PlotsPanel
-from napari_sam2.ui.section import Folds, Section
-from napari_sam2.ui.timeline_panel import TimelinePanel
-from napari_sam2.ui.track_panel import TrackPanel
+from napari_sam2.ui.objects.panel import ObjectPanel
+from napari_sam2.ui.plots.panel import PlotsPanel
+from napari_sam2.ui.timeline.panel import TimelinePanel
+from napari_sam2.ui.track.panel import TrackPanel
+from napari_sam2.ui.widgets.layout import TimeStrip, lay_out_column
+from napari_sam2.ui.widgets.panel import Panel
+from napari_sam2.ui.widgets.section import Folds, Section
 
 LOWEST_WINDOW = 768
 NAPARI_NEEDS = 560

@@ -15,7 +15,7 @@ from napari_sam2.engine import (
 from napari_sam2.errors import InputError
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.planning.plan import Direction
-from napari_sam2.ui.book_verbs import kept_direction
+from napari_sam2.ui.controller.book_verbs import kept_direction
 
 
 def everything(table):

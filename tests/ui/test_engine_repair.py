@@ -12,7 +12,7 @@ from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.prompts import FramePrompt, MaskPrompt
 from napari_sam2.session.planning.plan import FrameRange, Plan
 from napari_sam2.session.session import Session
-from napari_sam2.ui.drawn_prompts import drawn_prompts
+from napari_sam2.ui.controller.drawn_prompts import drawn_prompts
 
 FRAMES = 12
 SHAPE = (96, 112)

@@ -3,7 +3,7 @@ import pytest
 from napari.settings import get_settings
 from qtpy.QtGui import QColor, QIcon
 
-from napari_sam2.ui.icons import icon, icon_names
+from napari_sam2.ui.widgets.icons import icon, icon_names
 
 
 def pixels(one, mode=QIcon.Mode.Normal):

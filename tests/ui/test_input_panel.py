@@ -11,12 +11,12 @@ from qtpy.QtWidgets import QMessageBox
 
 from napari_sam2.engine.movie.channels import GREY, Look
 from napari_sam2.errors import InputError
-from napari_sam2.ui.connections import Connections
-from napari_sam2.ui.input_frozen import LookState
-from napari_sam2.ui.input_panel import InputPanel
-from napari_sam2.ui.input_picture import HEIGHT
-from napari_sam2.ui.input_saved import restore_input, save_input
-from napari_sam2.ui.preferences import Preferences
+from napari_sam2.ui.movie.frozen_box import LookState
+from napari_sam2.ui.movie.panel import InputPanel
+from napari_sam2.ui.movie.picture import HEIGHT
+from napari_sam2.ui.movie.saved import restore_input, save_input
+from napari_sam2.ui.widgets.connections import Connections
+from napari_sam2.ui.widgets.preferences import Preferences
 
 STACK = np.random.default_rng(0).integers(0, 4000, (6, 3, 24, 32), dtype=np.uint16)
 

@@ -8,15 +8,15 @@ from napari.utils.key_bindings import coerce_keybinding
 from napari.utils.shortcuts import default_shortcuts
 from qtpy.QtCore import QObject, Qt
 
-from napari_sam2.ui.key_sheet import KeySheet, gesture_rows, key_rows
-from napari_sam2.ui.tool_bindings import ToolKeys, shown_key, with_key
-from napari_sam2.ui.tool_keys import (
+from napari_sam2.ui.keys.bindings import ToolKeys, shown_key, with_key
+from napari_sam2.ui.keys.keys import (
     GESTURES,
     KEYS,
     PAN_KEY,
     PREVIEW_KEY,
     Ground,
 )
+from napari_sam2.ui.keys.sheet import KeySheet, gesture_rows, key_rows
 
 LAYERS = {Ground.MASKLETS: Labels, Ground.POINTS: Points, Ground.SHAPES: Shapes}
 WORDS = {

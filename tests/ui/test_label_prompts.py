@@ -7,12 +7,12 @@ from napari.utils.colormaps import DirectLabelColormap
 
 from napari_sam2.engine.movie.axes import lay_out_layer
 from napari_sam2.errors import InputError
-from napari_sam2.ui.label_prompts import (
+from napari_sam2.ui.layers.colors import colormap_with, object_color
+from napari_sam2.ui.prompts.from_labels import (
     anchor_frames,
     labels_to_prompts,
     picture_labels,
 )
-from napari_sam2.ui.layers.colors import colormap_with, object_color
 
 SHAPE = (4, 20, 30)
 AXES = lay_out_layer(SHAPE, ("t", "y", "x"), 0, {})

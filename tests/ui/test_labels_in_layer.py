@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_sam2.engine.movie.axes import lay_out_layer
-from napari_sam2.ui.labels_in_layer import LabelsInLayer
+from napari_sam2.ui.layers.labels_in_layer import LabelsInLayer
 
 STORED = np.arange(1, 4 * 6 * 7 + 1, dtype=np.uint16).reshape(4, 6, 7)
 SHAPE = (3, 4, 2, 6, 7)

@@ -13,8 +13,8 @@ from tests.ui.hand import Hand
 from napari_sam2.engine.movie.axes import lay_out_layer
 from napari_sam2.prompts import BoxPrompt, FramePrompt, MaskPrompt, PointPrompt
 from napari_sam2.session.book.prompt_book import PromptBook
-from napari_sam2.ui.labels_tool import LabelsTool
-from napari_sam2.ui.tool_bindings import ToolKeys
+from napari_sam2.ui.keys.bindings import ToolKeys
+from napari_sam2.ui.tool.labels_tool import LabelsTool
 
 SHAPE = (5, 60, 80)
 AXES = lay_out_layer(SHAPE, ("t", "y", "x"), 0, {})
@@ -205,7 +205,7 @@ def test_previews_follow_shift_and_late_ones_are_not_shown(bench, qtbot):
 def test_the_last_preview_comes_although_timers_are_early(bench, qtbot, monkeypatch):
     began, clock = time.monotonic(), time.monotonic
     slow = SimpleNamespace(monotonic=lambda: began + 0.8 * (clock() - began))
-    monkeypatch.setattr("napari_sam2.ui.labels_tool.time", slow)
+    monkeypatch.setattr("napari_sam2.ui.tool.labels_tool.time", slow)
     one = bench()
     one.tool.set_on(True)
     asked = one.heard.hover_requested

@@ -3,7 +3,7 @@ import threading
 import numpy as np
 import pytest
 
-from napari_sam2.ui.live_labels import LiveLabels
+from napari_sam2.ui.masklets.live_labels import LiveLabels
 
 SHAPE = (5, 6, 7)
 FRAME = np.arange(42, dtype=np.uint16).reshape(6, 7)

@@ -9,7 +9,7 @@ CONTRIBUTIONS = PluginManifest.from_distribution("napari-sam2").contributions
 
 DECLINE = """
 import sys
-from napari_sam2.ui.reader import get_reader
+from napari_sam2.ui.contributions.reader import get_reader
 assert get_reader(sys.argv[1]) is None
 print(*sys.modules)
 """

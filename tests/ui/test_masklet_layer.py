@@ -16,8 +16,8 @@ from napari_sam2.engine.movie.axes import lay_out_layer
 from napari_sam2.engine.movie.image_input import ImageInput
 from napari_sam2.interfaces import Calibration
 from napari_sam2.session.book.state import BookState, ObjectState
-from napari_sam2.ui.masklet_layer import MaskletLayer
-from napari_sam2.ui.masklet_layer_session import session_metadata, session_of
+from napari_sam2.ui.masklets.layer import MaskletLayer
+from napari_sam2.ui.masklets.session_mark import session_metadata, session_of
 
 FRAMES, HEIGHT, WIDTH = 12, 30, 40
 BLOCK = (slice(5, 15), slice(10, 20))

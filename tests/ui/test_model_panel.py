@@ -10,9 +10,9 @@ from napari_sam2.errors import ModelError
 from napari_sam2.model.checkpoints.download import DownloadStep
 from napari_sam2.model.checkpoints.registry import REGISTRY
 from napari_sam2.model.config import CONFIGS
-from napari_sam2.ui.device_choice import Device, found_devices, import_torch
-from napari_sam2.ui.model_panel import ModelPanel
-from napari_sam2.ui.model_view import (
+from napari_sam2.ui.model.devices import Device, found_devices, import_torch
+from napari_sam2.ui.model.panel import ModelPanel
+from napari_sam2.ui.model.view import (
     ModelChoice,
     ModelState,
     Problem,
@@ -22,7 +22,7 @@ from napari_sam2.ui.model_view import (
     look_up_model,
     problem_of,
 )
-from napari_sam2.ui.preferences import Preferences
+from napari_sam2.ui.widgets.preferences import Preferences
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from napari_sam2.errors import OutputError
 from napari_sam2.interfaces import Calibration
 from napari_sam2.session.book.state import BookState, ObjectState
 from napari_sam2.session.scores.tables import ScoreTables
-from napari_sam2.ui.plot_colors import legible
-from napari_sam2.ui.plot_curves import CurveTable, Quantity, WorldUnits, curves
-from napari_sam2.ui.plots_panel import MOST_OBJECTS, NOTHING, PlotsPanel
+from napari_sam2.ui.plots.colors import legible
+from napari_sam2.ui.plots.curves import CurveTable, Quantity, WorldUnits, curves
+from napari_sam2.ui.plots.panel import MOST_OBJECTS, NOTHING, PlotsPanel
 
 FRAMES = 40
 MICROMETERS = Calibration(

@@ -3,8 +3,8 @@ import pytest
 
 from napari_sam2.prompts import FramePrompt, PointPrompt
 from napari_sam2.session.book.state import BookState, ObjectState
-from napari_sam2.ui.drawn_prompts import drawn_prompts
-from napari_sam2.ui.owed_masks import OwedMasks
+from napari_sam2.ui.controller.drawn_prompts import drawn_prompts
+from napari_sam2.ui.controller.pending_answers import OwedMasks
 
 
 def test_a_later_edit_makes_answers_to_earlier_ones_late():

@@ -8,7 +8,7 @@ from npe2 import PluginManifest
 
 import napari_sam2
 from napari_sam2.model.checkpoints.registry import DEFAULT_MODEL, REGISTRY
-from napari_sam2.ui.preferences import Preferences, read_preferences
+from napari_sam2.ui.widgets.preferences import Preferences, read_preferences
 
 MANIFEST = Path(napari_sam2.__file__).with_name("napari.yaml")
 

@@ -15,11 +15,17 @@ from napari_sam2.prompts import BoxPrompt, FramePrompt, MaskPrompt, PointPrompt
 from napari_sam2.session.book.prompt_book import PromptBook
 from napari_sam2.session.book.state import BookState
 from napari_sam2.session.planning.frame_set import FrameSet
-from napari_sam2.ui.book_verbs import in_one_step
+from napari_sam2.ui.controller.book_verbs import in_one_step
+from napari_sam2.ui.keys.bindings import ToolKeys
 from napari_sam2.ui.layers.colors import object_color
-from napari_sam2.ui.prompt_marks import PromptMarks
-from napari_sam2.ui.prompt_rows import Marks, Row, edits_between, plan_rows, points_in
-from napari_sam2.ui.tool_bindings import ToolKeys
+from napari_sam2.ui.prompts.mark_rows import (
+    Marks,
+    Row,
+    edits_between,
+    plan_rows,
+    points_in,
+)
+from napari_sam2.ui.prompts.marks import PromptMarks
 
 SHAPE = (5, 60, 80)
 SCALE, TRANSLATE = (2, 0.5, 0.25), (0, 7, 9)

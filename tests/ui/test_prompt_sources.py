@@ -4,8 +4,8 @@ import numpy as np
 from napari.components import ViewerModel
 from qtpy.QtWidgets import QFileDialog
 
-from napari_sam2.ui.connections import Connections
-from napari_sam2.ui.prompt_sources import PromptSources
+from napari_sam2.ui.prompts.sources_panel import PromptSources
+from napari_sam2.ui.widgets.connections import Connections
 
 
 def test_only_layers_of_others_are_offered_and_asked_for(qtbot, monkeypatch):

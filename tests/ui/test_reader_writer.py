@@ -20,12 +20,12 @@ from napari_sam2.io.ome_zarr.embedded_image import embed_image
 from napari_sam2.io.sessions.provenance import Provenance
 from napari_sam2.io.sessions.recent import RecentSession
 from napari_sam2.prompts import PromptedObject
-from napari_sam2.ui import tracks_layer
-from napari_sam2.ui.labels_in_layer import LabelsInLayer
-from napari_sam2.ui.masklet_layer_session import session_of
-from napari_sam2.ui.reader import get_reader
-from napari_sam2.ui.recent_list import RecentList
-from napari_sam2.ui.writer import label_name, write_labels
+from napari_sam2.ui.contributions.reader import get_reader
+from napari_sam2.ui.contributions.writer import label_name, write_labels
+from napari_sam2.ui.layers.labels_in_layer import LabelsInLayer
+from napari_sam2.ui.masklets import tracks_layer
+from napari_sam2.ui.masklets.recent_list import RecentList
+from napari_sam2.ui.masklets.session_mark import session_of
 
 SHAPE = (4, 20, 24)
 CALIBRATION = Calibration(

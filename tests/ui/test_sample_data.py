@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from napari_sam2.synthetic import PRESETS, SimulatedMovie
-from napari_sam2.ui import sample_data
+from napari_sam2.ui.contributions import sample_data
 
 
 @pytest.mark.parametrize(

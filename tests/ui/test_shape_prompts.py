@@ -19,9 +19,9 @@ from napari_sam2.session.book.intake import free_ids, new_ids
 from napari_sam2.session.book.prompt_book import PromptBook
 from napari_sam2.session.book.state import BookState
 from napari_sam2.session.planning.frame_set import FrameSet
-from napari_sam2.ui import book_verbs
-from napari_sam2.ui.file_prompts import SavedPrompts, file_to_prompts, prompts_of
-from napari_sam2.ui.shape_prompts import (
+from napari_sam2.ui.controller import book_verbs
+from napari_sam2.ui.prompts.from_files import SavedPrompts, file_to_prompts, prompts_of
+from napari_sam2.ui.prompts.from_shapes import (
     Outline,
     area_of,
     read_outlines,

@@ -13,9 +13,8 @@ from napari_sam2.session.book.state import BookState, ObjectState
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.scores.tables import ScoreTables
 from napari_sam2.ui.layers.colors import trust_colors
-from napari_sam2.ui.timeline import Timeline
-from napari_sam2.ui.timeline_image import LaneStyle, lane_picture
-from napari_sam2.ui.timeline_model import (
+from napari_sam2.ui.timeline.image import LaneStyle, lane_picture
+from napari_sam2.ui.timeline.model import (
     Geometry,
     Hit,
     Lane,
@@ -28,7 +27,8 @@ from napari_sam2.ui.timeline_model import (
     spaced,
     tick_step,
 )
-from napari_sam2.ui.timeline_text import lane_text
+from napari_sam2.ui.timeline.text import lane_text
+from napari_sam2.ui.timeline.timeline import Timeline
 
 MASK = MaskPrompt(np.ones((2, 2), bool))
 STYLE = LaneStyle((0, 0, 0), (255, 255, 255), (90, 90, 90), height=18)

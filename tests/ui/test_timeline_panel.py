@@ -7,7 +7,7 @@ from qtpy.QtCore import Qt
 from napari_sam2.session.book.state import BookState, ObjectState
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.scores.tables import ScoreRow, ScoreTables
-from napari_sam2.ui.timeline_panel import TimelinePanel
+from napari_sam2.ui.timeline.panel import TimelinePanel
 
 
 def made_tables():

@@ -3,7 +3,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_sam2.ui.tool_gestures import (
+from napari_sam2.ui.tool.gestures import (
     ALT,
     CONTROL,
     DRAG_PIXELS,

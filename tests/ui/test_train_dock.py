@@ -23,10 +23,15 @@ from napari_sam2.model.checkpoints.own_models import OwnModel, own_models
 from napari_sam2.prompts import PromptedObject
 from napari_sam2.session.book.state import BookState, ObjectState
 from napari_sam2.session.planning.frame_set import FrameSet
-from napari_sam2.ui.masklet_layer_session import session_metadata
-from napari_sam2.ui.model_combo import ModelCombo
-from napari_sam2.ui.train_dock import IN_THE_LIST, TrainDock, progress_text, score_text
-from napari_sam2.ui.train_jobs import MaskletRow, TrainStep, list_session
+from napari_sam2.ui.masklets.session_mark import session_metadata
+from napari_sam2.ui.model.combo import ModelCombo
+from napari_sam2.ui.training.dock import (
+    IN_THE_LIST,
+    TrainDock,
+    progress_text,
+    score_text,
+)
+from napari_sam2.ui.training.jobs import MaskletRow, TrainStep, list_session
 
 FRAMES, SIDE, IDS = 12, 64, (1, 2, 3)
 EVERYWHERE = FrameSet.between(0, FRAMES - 1)
@@ -214,7 +219,7 @@ def test_a_session_without_an_open_layer_is_chosen_by_its_folder(
     assert dock.taught.objects == ()
     assert "Track some cells" in dock.taught.note.text()
     monkeypatch.setattr(
-        "napari_sam2.ui.train_panel.QFileDialog.getExistingDirectory",
+        "napari_sam2.ui.training.panel.QFileDialog.getExistingDirectory",
         lambda *_: str(session),
     )
     dock.taught.folder_button.click()
@@ -233,7 +238,7 @@ def test_a_base_chosen_by_hand_stays_until_another_session_is_listed(
     assert dock.base_combo.currentData() == toy
     other = shutil.copytree(session, session.with_name("other.zarr"))
     monkeypatch.setattr(
-        "napari_sam2.ui.train_panel.QFileDialog.getExistingDirectory",
+        "napari_sam2.ui.training.panel.QFileDialog.getExistingDirectory",
         lambda *_: str(other),
     )
     dock.taught.folder_button.click()

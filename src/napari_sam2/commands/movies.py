@@ -150,7 +150,7 @@ def demo(
         f"masklets: {result.report.labels}"
     )
     if view and has_display():
-        from napari_sam2.ui.result_view import show_result
+        from napari_sam2.ui.contributions.result_view import show_result
 
         show_result(result.movie)
 

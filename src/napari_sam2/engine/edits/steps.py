@@ -32,6 +32,7 @@ class Steps:
 
     def record_early(self, request: Request, edit: Edit) -> None:
         """Record an edit of a book that has no prompts, and no masklets."""
+        self._early_steps(request).add(edit)
 
     def record(self, request: Request, edit: Edit) -> None:
         """Open the step of an edit: what is written from now on belongs to it.
@@ -39,6 +40,7 @@ class Steps:
         Edits that were passed over are part of it: nobody saw an answer to them.
         """
         masklets = self._desk.opened(request)
+        for early in self._early_steps(request).hand_over():
             masklets.store.history.begin(early.text, early.before, early.after)
         passed, masklets.pending = masklets.pending, []
         before = passed[0].before if passed else edit.before
@@ -60,6 +62,7 @@ class Steps:
     def _turn(self, request: Request, *, is_redo: bool) -> Iterator[Event]:
         masklets = self._desk.masklets(request)
         if masklets is None:
+            early = self._early_steps(request)
             edit = early.redo() if is_redo else early.undo()
             if edit is not None:
                 yield BookReturned(edit.text, edit.after if is_redo else edit.before)
@@ -77,6 +80,7 @@ class Steps:
             yield FramesChanged(FrameSet.of(returned.frames))
             yield ScoresRead(tables_of(masklets.store))
 
+    def _early_steps(self, request: Request) -> EarlySteps:
         return self._early.setdefault(request.masklets_key, EarlySteps())
 
 

@@ -1,0 +1,1 @@
+"""What the plugin contributes to napari besides its docks."""

@@ -1,0 +1,150 @@
+"""What our keys, and the buttons beside them, do with the chosen objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_sam2.session.book.state import ObjectState
+from napari_sam2.session.planning.frame_set import FrameSet
+from napari_sam2.ui.controller.conductor import Conductor
+from napari_sam2.ui.controller.cursor import Cursor
+from napari_sam2.ui.controller.selection import Selection
+from napari_sam2.ui.keys.bindings import ToolKeys
+
+NOTHING_DOUBTFUL = "No frame is left that nobody reviewed."
+
+
+class KeyVerbs(QObject):
+    """Turns keys into verbs of the conductor.
+
+    Parameters
+    ----------
+    keys
+        Say that they were pressed.
+    conductor, selection, cursor
+        What the verbs are about.
+    """
+
+    polarity_reset = Signal()
+    """A new object begins: the next click is inside."""
+    track_toggled = Signal()
+    told = Signal(str)
+
+    def __init__(
+        self,
+        keys: ToolKeys,
+        conductor: Conductor,
+        selection: Selection,
+        cursor: Cursor,
+    ) -> None:
+        super().__init__(keys)
+        self._conductor, self._selection, self._cursor = conductor, selection, cursor
+        keys.new_object_requested.connect(self.new_object)
+        keys.previous_object_requested.connect(lambda: self._step_object(-1))
+        keys.next_object_requested.connect(lambda: self._step_object(1))
+        keys.flip_requested.connect(conductor.flip_last_point)
+        keys.remove_requested.connect(self.remove)
+        keys.hide_requested.connect(self.toggle_hidden)
+        keys.lock_requested.connect(self.toggle_lock)
+        keys.doubtful_requested.connect(self.next_doubtful)
+        keys.review_requested.connect(self.review_here)
+        keys.previous_anchor_requested.connect(lambda: self._step_anchor(-1))
+        keys.next_anchor_requested.connect(lambda: self._step_anchor(1))
+        keys.track_requested.connect(self.track_toggled)
+        keys.undo_requested.connect(conductor.undo)
+        keys.redo_requested.connect(conductor.redo)
+
+    # --- Objects
+
+    def new_object(self) -> None:
+        """Go on with an object that does not exist yet; its first prompt makes it."""
+        self.polarity_reset.emit()
+        self._selection.go_on_with(self._conductor.book.next_id)
+
+    def remove(self) -> None:
+        """Delete the chosen objects."""
+        chosen = self._known(self._selection.chosen or (self._selection.current,))
+        if chosen:
+            self._conductor.remove_objects(chosen)
+
+    def toggle_hidden(self) -> None:
+        """Hide the current object, or show it."""
+        thing = self._current()
+        if thing is not None:
+            self._conductor.set_hidden([thing.object_id], not thing.is_hidden)
+
+    # --- Frames of objects
+
+    def toggle_lock(self) -> None:
+        """Lock the current object on the frame that is shown, or unlock it."""
+        thing, here = self._current(), FrameSet.of([self._cursor.frame_index])
+        if thing is not None:
+            is_locked = self._cursor.frame_index in thing.locked
+            change = self._conductor.unlock if is_locked else self._conductor.lock
+            change(thing.object_id, here)
+
+    def review_here(self) -> None:
+        """Note that the chosen objects are right on the frame that is shown."""
+        chosen = self._known(self._selection.chosen or (self._selection.current,))
+        self.review(chosen, FrameSet.of([self._cursor.frame_index]))
+
+    def next_doubtful(self) -> None:
+        """Mark the frame that was jumped to reviewed; jump to the worst one left."""
+        conductor = self._conductor
+        if (tables := conductor.tables) is None:
+            return
+        worst = tables.worst_unreviewed(conductor.book)
+        if worst is not None and self._is_shown(worst):
+            conductor.review(worst[0], FrameSet.of([worst[1]]))
+            worst = tables.worst_unreviewed(conductor.book)
+        if worst is None:
+            self.told.emit(NOTHING_DOUBTFUL)
+            return
+        object_id, frame_index = worst
+        self._selection.go_on_with(object_id)
+        self._cursor.go_to(frame_index)
+
+    def lock(self, object_ids: Iterable[int], frames: FrameSet) -> None:
+        """Lock objects on frames."""
+        self._conductor.lock_all(object_ids, frames)
+
+    def unlock(self, object_ids: Iterable[int], frames: FrameSet) -> None:
+        """Unlock objects on frames."""
+        self._conductor.unlock_all(object_ids, frames)
+
+    def review(self, object_ids: Iterable[int], frames: FrameSet) -> None:
+        """Note that objects are right on frames."""
+        self._conductor.review_all(object_ids, frames)
+
+    def unreview(self, object_ids: Iterable[int], frames: FrameSet) -> None:
+        """Take that back."""
+        self._conductor.unreview_all(object_ids, frames)
+
+    # --- Steps
+
+    def _is_shown(self, place: tuple[int, int]) -> bool:
+        return place == (self._selection.current, self._cursor.frame_index)
+
+    def _step_object(self, by: int) -> None:
+        self._selection.step(self._conductor.book, by)
+
+    def _step_anchor(self, by: int) -> None:
+        thing, here = self._current(), self._cursor.frame_index
+        anchors = () if thing is None else thing.anchors
+        after = [frame for frame in anchors if frame > here]
+        before = [frame for frame in anchors if frame < here]
+        if by > 0 and after:
+            self._cursor.go_to(after[0])
+        elif by < 0 and before:
+            self._cursor.go_to(before[-1])
+
+    def _current(self) -> ObjectState | None:
+        for thing in self._conductor.book.objects:
+            if thing.object_id == self._selection.current:
+                return thing
+        return None
+
+    def _known(self, object_ids: Iterable[int]) -> list[int]:
+        return [one for one in object_ids if one in self._conductor.book]

@@ -1,0 +1,177 @@
+"""Books and scores of all masklets that the window has shown. Nothing of Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from napari_sam2.engine import (
+    Event,
+    FrameChanged,
+    FramesChanged,
+    Request,
+    Scored,
+    ScoresRead,
+    StoreReady,
+)
+from napari_sam2.session.book.prompt_book import PromptBook
+from napari_sam2.session.book.staleness import with_stale_frames
+from napari_sam2.session.book.state import BookState
+from napari_sam2.session.planning.frame_set import NO_FRAMES, FrameSet
+from napari_sam2.session.scores.tables import ScoreTables
+from napari_sam2.ui.controller.pending_answers import OwedMasks
+
+
+@dataclass(slots=True, eq=False)
+class Sitting:
+    """What is known of one set of masklets.
+
+    Attributes
+    ----------
+    request
+        What the panels said when it began.
+    book, tables
+        What people said; scores and measurements so far.
+    is_new
+        Nothing of it was told to the engine.
+    owed
+        Which answers its edits wait for.
+    """
+
+    request: Request
+    book: PromptBook
+    tables: ScoreTables
+    is_new: bool = True
+    owed: OwedMasks = field(default_factory=OwedMasks)
+    _ready: StoreReady | None = None
+    _missed: set[int] = field(default_factory=set)
+
+    @property
+    def frame_count(self) -> int:
+        """Length of the movie."""
+        return self.book.frame_count
+
+    def take_scores(self, event: Scored | ScoresRead) -> None:
+        """Note scores, whatever is shown."""
+        if isinstance(event, ScoresRead):
+            self.tables = event.tables
+        else:
+            self.tables = self.tables.with_frame(event.row)
+
+    def miss(self, event: object) -> None:
+        """Note what came while other masklets were shown."""
+        match event:
+            case StoreReady():
+                self._ready = event
+            case FrameChanged(frame_index):
+                self._missed.add(frame_index)
+            case FramesChanged(frames):
+                self._missed.update(frames)
+
+    def take_missed(self) -> list[Event]:
+        """Return what is to be told now that these masklets are shown again."""
+        events: list[Event] = [] if self._ready is None else [self._ready]
+        if self._missed:
+            events.append(FramesChanged(FrameSet.of(self._missed)))
+        self._ready, self._missed = None, set()
+        return events
+
+
+class Sittings:
+    """Finds the sitting of a request, or begins it."""
+
+    def __init__(self) -> None:
+        self._known: dict[Hashable, Sitting] = {}
+
+    def lie_in(self, folder: Path) -> bool:
+        """Whether one of them has its masklets in a folder."""
+        wanted = folder.absolute()
+        return any(
+            one.request.folder.absolute() == wanted for one in self._known.values()
+        )
+
+    def of(self, request: Request, before: Sitting | None) -> Sitting:
+        """Return the sitting of a request.
+
+        A new one takes over the prompts of the one before, if the picture has the same
+        shape: another channel, another model, another folder.
+        """
+        key = request.masklets_key
+        if key not in self._known:
+            count = request.image.axes.frame_count
+            state = BookState()
+            if before is not None and _is_alike(before.request, request):
+                state = taken_over(before.book.state, count)
+            self.put(request, state)
+        return self._known[key]
+
+    def put(self, request: Request, state: BookState) -> Sitting:
+        """Begin a sitting with a book, instead of one that may be known."""
+        count = request.image.axes.frame_count
+        tables = ScoreTables.empty([], count)
+        sitting = Sitting(request, PromptBook(count, state), tables)
+        self._known[request.masklets_key] = sitting
+        return sitting
+
+
+class TrackedFrames:
+    """Collects what a run has done until somebody tells the book.
+
+    Parameters
+    ----------
+    book
+        What the run follows.
+    """
+
+    def __init__(self, book: BookState) -> None:
+        self._prompts = {one.object_id: one.prompts for one in book.objects}
+        self._frames: dict[int, set[int]] = {}
+
+    def is_about(self, object_ids: Iterable[int]) -> bool:
+        """Whether any of the objects is tracked."""
+        return any(self._prompts.get(one) for one in object_ids)
+
+    def note(self, frame_index: int, object_ids: Iterable[int]) -> None:
+        """Take note of a frame that was written."""
+        for one in object_ids:
+            self._frames.setdefault(one, set()).add(frame_index)
+
+    def hand_over(self, book: PromptBook) -> bool:
+        """Tell a book; objects that were prompted meanwhile stay as they are.
+
+        Returns
+        -------
+        bool
+            Whether anything changed; the book is not heard to change.
+        """
+        before, frames = book.state, self._frames
+        self._frames = {}
+        with book.changed.blocked():
+            for one, done in frames.items():
+                if one in book.state and _same(self._prompts.get(one), book.state, one):
+                    book.mark_tracked(one, FrameSet.of(done))
+        return book.state is not before
+
+
+def taken_over(book: BookState, frame_count: int) -> BookState:
+    """Return the objects and prompts of a book; nothing of them is tracked yet."""
+    fresh = BookState(
+        tuple(
+            replace(one, locked=NO_FRAMES, reviewed=NO_FRAMES, waiting=NO_FRAMES)
+            for one in book.objects
+        )
+    )
+    return with_stale_frames(BookState(), fresh, frame_count)
+
+
+def _same(prompts: object, book: BookState, object_id: int) -> bool:
+    return book[object_id].prompts is prompts
+
+
+def _is_alike(one: Request, other: Request) -> bool:
+    first, second = one.image.axes, other.image.axes
+    return (first.frame_count, first.frame_shape) == (
+        second.frame_count,
+        second.frame_shape,
+    )

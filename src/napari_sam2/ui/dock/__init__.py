@@ -1,0 +1,1 @@
+"""The dock *SAM 2 Tracker*: puts panels, layers, tool and controller together."""

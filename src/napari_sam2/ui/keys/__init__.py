@@ -1,0 +1,1 @@
+"""Keys and gestures: the table, its bindings, the sheet."""

@@ -1,0 +1,1 @@
+"""What themes share about napari's layers: colours, placement, pixels."""

@@ -1,0 +1,1 @@
+"""The layer of the masklets, and where they are written."""

@@ -1,0 +1,365 @@
+"""The labels layer that shows masklets.
+
+Its labels lie in memory (`LiveLabels`). What is missing is asked for, what the worker
+wrote is shown, what people paint is told. No file is touched here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Container, Hashable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Labels, Points
+from qtpy.QtCore import QObject, Qt, QTimer, Signal
+
+from napari_sam2.engine import StoreReady
+from napari_sam2.io.label_store.store import DEFAULT_NAME
+from napari_sam2.session.book.state import BookState
+from napari_sam2.session.scores.tables import ScoreTables
+from napari_sam2.ui.layers.colors import object_colors
+from napari_sam2.ui.layers.labels_in_layer import LabelsInLayer
+from napari_sam2.ui.layers.placement import placed_like
+from napari_sam2.ui.masklets.live_labels import LiveLabels
+from napari_sam2.ui.masklets.look import (
+    colormap_for,
+    colors_by_object,
+    features_for,
+    looks_alike,
+)
+from napari_sam2.ui.masklets.session_mark import layer_of_session, session_metadata
+from napari_sam2.ui.masklets.strokes import StrokeWatch
+from napari_sam2.ui.widgets.connections import Connections
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+    from napari.viewer import Viewer
+
+REFRESH_MS = 100
+"""At most ten refreshes a second."""
+
+BUSY_SHARE = 0.25
+"""Of the window's time that refreshes may take: volumes are renewed less often."""
+
+PREFETCHED = 8
+"""So many frames on both sides of the one that is shown are asked for early."""
+
+OPACITY = 0.5
+"""Masks and what lies under them are seen alike."""
+
+
+class MaskletLayer(QObject):
+    """Shows masklets in a labels layer, and renews what is seen of it.
+
+    Parameters
+    ----------
+    viewer
+        Where.
+    parent
+        The dock.
+    """
+
+    stroke_finished = Signal(int, object, object)
+    """Somebody painted, erased or filled: frame, ``(Y, X)`` labels before and after."""
+    frames_wanted = Signal(object)
+    """List of frames to be read, those wanted most first; `show_frame` brings them."""
+    told = Signal(str)
+    """Why something could not be painted on."""
+    layer_added = Signal(object)
+    """There is a new labels layer for masklets, or one was taken over."""
+
+    _missed = Signal()
+
+    def __init__(self, viewer: Viewer, parent: QObject) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._shown: StoreReady | None = None
+        self._live: dict[Hashable, LiveLabels] = {}
+        self._layer_ids: dict[Hashable, Hashable] = {}
+        self._book = BookState()
+        self._tables: ScoreTables | None = None
+        self._coloring: Hashable = None
+        self._connections = Connections()
+        self._mode_before = ""
+        self._is_tracking = self._is_stale = self._is_outdated = False
+        self._pause = QTimer(self)
+        self._pause.setSingleShot(True)
+        self._pause.timeout.connect(self._after_pause)
+        self._strokes = StrokeWatch(self)
+        self._strokes.stroke_finished.connect(self.stroke_finished)
+        self._strokes.refused.connect(self.told)
+        # Frames are missed in napari's slicing thread, too.
+        self._missed.connect(self._on_missed, Qt.ConnectionType.QueuedConnection)
+        self._connections.add(viewer.dims.events.current_step, self._on_moved)
+
+    # --- The layer
+
+    @property
+    def layer(self) -> Labels | None:
+        """The labels layer; None before the first mask, and after it was deleted."""
+        if self._shown is None:
+            return None
+        wanted = self._layer_ids.get(self._shown.request.masklets_key)
+        for layer in self._viewer.layers:
+            if layer.unique_id == wanted:
+                return layer
+        return None
+
+    @property
+    def live(self) -> LiveLabels | None:
+        """The labels of the masklets that are shown."""
+        shown = self._shown
+        return None if shown is None else self._live[shown.request.masklets_key]
+
+    def show(self, ready: StoreReady) -> None:
+        """Show masklets on their image layer; all frames are asked for anew."""
+        key = ready.request.masklets_key
+        if self._shown is not None and self._shown.request.masklets_key != key:
+            self._turn_away()
+        self._shown = ready
+        if key not in self._live:
+            axes = ready.request.image.axes
+            shape = (axes.frame_count, *axes.frame_shape)
+            self._live[key] = LiveLabels(shape, ready.array.dtype)
+        live = self._live[key]
+        live.notify = self._missed.emit
+        live.forget()
+        self._bring_back()
+        layer = self.layer
+        if layer is not None:
+            self._attach(layer)
+        self._renew_if_seen(range(live.shape[0]))
+        self._on_moved()
+
+    def close(self) -> None:
+        """Let go of the layers: they stay, and read files when looked at, no more."""
+        self._connections.close()
+        self._strokes.close()
+        self._pause.stop()
+        for layer in self._viewer.layers:
+            if layer.unique_id in self._layer_ids.values():
+                # The window may be closing, and its widgets may be gone.
+                with layer.events.blocker_all():
+                    layer.editable = False
+        for live in self._live.values():
+            live.notify = None
+        if self._shown is not None and self.live is not None:
+            self.live.leave_to(partial(_read_frame, self._shown.array))
+
+    # --- What the worker says
+
+    def show_frame(self, frame_index: int, labels: np.ndarray) -> None:
+        """Show new ``(Y, X)`` labels of a frame, which nobody changes any more."""
+        live = self.live
+        if live is None:
+            return
+        live.put(frame_index, labels)
+        self._bring_back()
+        self._renew_if_seen([frame_index])
+
+    def forget_frames(self, frames: Iterable[int]) -> None:
+        """Read frames again when they are looked at: they are new on disk."""
+        live = self.live
+        if live is not None:
+            changed = set(frames)
+            live.forget(changed)
+            self._renew_if_seen(changed)
+
+    def show_book(self, book: BookState) -> None:
+        """Show names, and hide what is hidden."""
+        before, self._book = self._book, book
+        if not looks_alike(before, book):
+            self._show_look()
+
+    def show_scores(self, tables: ScoreTables) -> None:
+        """Say how far the masks of the frame that is shown are trusted."""
+        self._tables = tables
+        self._is_outdated = True
+        self._renew()
+
+    def set_tracking(self, tracking: bool) -> None:
+        """Keep brushes away from frames that the tracker writes.
+
+        Switching editing off empties napari's undo history, which would bring back
+        labels from before the run. The tool in hand is taken up again afterwards.
+        """
+        layer, self._is_tracking = self.layer, tracking
+        if layer is None or layer.editable != tracking:
+            return
+        if tracking:
+            self._mode_before = layer.mode
+            layer.editable = False
+        else:
+            layer.editable = True
+            layer.mode = self._mode_before or layer.mode
+
+    # --- The place
+
+    def displayed_frame(self) -> int | None:
+        """Return the frame that the viewer shows."""
+        layer, shown = self.layer, self._shown
+        if layer is None or shown is None:
+            return None
+        return shown.request.image.axes.frame_at(
+            layer.world_to_data(self._viewer.dims.point)
+        )
+
+    def go_to(self, frame_index: int) -> None:
+        """Let the viewer show a frame, at most ten times a second."""
+        layer, shown = self.layer, self._shown
+        if layer is None or shown is None or self._pause.isActive():
+            return
+        axis = shown.request.image.axes.frame_axis
+        if axis is None:
+            return
+        position = [0.0] * layer.ndim
+        position[axis] = frame_index
+        dims = self._viewer.dims
+        dims.set_point(
+            dims.ndim - layer.ndim + axis, layer.data_to_world(position)[axis]
+        )
+        self._pause.start(REFRESH_MS)
+
+    # --- Steps: the layer
+
+    def _bring_back(self) -> None:
+        """Show masklets that have no layer yet, or whose layer somebody deleted."""
+        if self._shown is None or self.layer is not None:
+            return
+        for layer in self._viewer.layers:
+            if layer.unique_id == self._shown.request.image.layer_id:
+                self._add(self._shown, layer)
+                return
+
+    def _add(self, ready: StoreReady, image: Image) -> None:
+        """Add the labels layer, or take over one that the reader opened."""
+        request = ready.request
+        labels = LabelsInLayer(self._live[request.masklets_key], request.image.axes)
+        layer = layer_of_session(self._viewer, request.folder, DEFAULT_NAME)
+        if layer is not None and layer.data.shape != labels.shape:
+            # Opened from disk as (t, y, x), for a movie of more dimensions.
+            self._viewer.layers.remove(layer)
+            layer = None
+        if layer is None:
+            layer = self._new_layer(labels, ready, image)
+        else:
+            layer.data = labels
+        self._layer_ids[request.masklets_key] = layer.unique_id
+        self._coloring = None
+        self._attach(layer)
+        self._show_look()
+        self.layer_added.emit(layer)
+
+    def _new_layer(
+        self, labels: LabelsInLayer, ready: StoreReady, image: Image
+    ) -> Labels:
+        """Add a layer; points that are being set stay on top and chosen."""
+        layers = self._viewer.layers
+        active = layers.selection.active
+        layer = self._viewer.add_labels(
+            labels,
+            name=f"{image.name} masklets",
+            colormap=object_colors(),
+            opacity=OPACITY,
+            metadata=session_metadata(ready.request.folder, DEFAULT_NAME),
+            **placed_like(image),
+        )
+        if isinstance(active, Points):
+            layers.move(layers.index(layer), layers.index(active))
+        layers.selection.active = active
+        return layer
+
+    def _turn_away(self) -> None:
+        """Let nobody paint on masklets that are no longer shown: nobody keeps it."""
+        self._strokes.close()
+        layer, live = self.layer, self.live
+        if layer is not None:
+            layer.editable = False
+        if live is not None:
+            live.notify = None
+        self._book, self._tables, self._coloring = BookState(), None, None
+
+    def _attach(self, layer: Labels) -> None:
+        live = self.live
+        if live is not None:
+            self._strokes.attach(layer, layer.data, live)
+        layer.editable = not self._is_tracking
+
+    def _show_look(self) -> None:
+        layer = self.layer
+        if layer is None:
+            return
+        coloring = colors_by_object(self._book)
+        if coloring != self._coloring:
+            self._coloring = coloring
+            layer.colormap = colormap_for(self._book)
+        self._show_features(layer)
+
+    def _show_features(self, layer: Labels) -> None:
+        frame_index = self.displayed_frame()
+        layer.features = features_for(self._book, self._tables, frame_index)
+        self._is_outdated = False
+
+    # --- Steps: what is seen
+
+    def _sees_all_frames(self, layer: Labels) -> bool:
+        """Whether the frame axis is one of those that are displayed."""
+        dims, shown = self._viewer.dims, self._shown
+        axis = None if shown is None else shown.request.image.axes.frame_axis
+        return axis is not None and dims.ndim - layer.ndim + axis in dims.displayed
+
+    def _renew_if_seen(self, frames: Container[int]) -> None:
+        layer = self.layer
+        if layer is None:
+            return
+        displayed = self.displayed_frame()
+        if (displayed is not None and displayed in frames) or self._sees_all_frames(
+            layer
+        ):
+            self._is_stale = True
+            self._renew()
+
+    def _renew(self) -> None:
+        """Renew what is seen now, or when the pause is over."""
+        if self._pause.isActive():
+            return
+        layer, begun = self.layer, time.perf_counter()
+        if layer is None:
+            return
+        if self._is_outdated:
+            self._show_features(layer)
+        if self._is_stale:
+            self._is_stale = False
+            layer.refresh(extent=False)
+        taken_ms = 1000 * (time.perf_counter() - begun)
+        self._pause.start(max(REFRESH_MS, round(taken_ms / BUSY_SHARE)))
+
+    def _after_pause(self) -> None:
+        if self._is_stale or self._is_outdated:
+            self._renew()
+
+    def _on_moved(self, _event: Any = None) -> None:
+        """Ask for the frames around the one that is shown."""
+        live, frame_index = self.live, self.displayed_frame()
+        if live is None or frame_index is None:
+            return
+        steps = (sign * step for step in range(PREFETCHED + 1) for sign in (1, -1))
+        live.ask(frame_index + step for step in steps)
+        if self._tables is not None:
+            self._is_outdated = True
+            self._renew()
+
+    def _on_missed(self) -> None:
+        live, shown = self.live, self.displayed_frame()
+        wanted = [] if live is None else live.take_wanted()
+        if wanted:
+            near = shown or 0
+            wanted.sort(key=lambda one: (abs(one - near), -one))
+            self.frames_wanted.emit(wanted)
+
+
+def _read_frame(array: Any, frame_index: int) -> np.ndarray:
+    labels: np.ndarray = np.asarray(array[frame_index])
+    return labels

@@ -1,0 +1,1 @@
+"""The choice of a model, and of the device that runs it."""

@@ -1,0 +1,265 @@
+"""Panel: which model tracks, where it runs, and whether it is all there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QProgressBar,
+    QPushButton,
+    QWidget,
+)
+
+from napari_sam2.model.checkpoints.download import DownloadStep
+from napari_sam2.model.checkpoints.own_models import OwnModel
+from napari_sam2.model.checkpoints.registry import DEFAULT_MODEL, REGISTRY
+from napari_sam2.ui.model.combo import ModelCombo
+from napari_sam2.ui.model.device_rows import DeviceRows
+from napari_sam2.ui.model.devices import Device
+from napari_sam2.ui.model.problem import ProblemBox
+from napari_sam2.ui.model.view import (
+    ModelChoice,
+    ModelState,
+    Problem,
+    budget_text,
+    download_text,
+)
+from napari_sam2.ui.widgets.pace import Pace
+from napari_sam2.ui.widgets.panel import Note, Panel
+from napari_sam2.ui.widgets.preferences import Preferences
+from napari_sam2.ui.widgets.wheel_guard import WheelGuard
+
+OWN_FILE = "Own file …"
+FILE_KINDS = "Checkpoints (*.pt *.pth *.safetensors)"
+BAR_STEPS = 1000
+
+
+class ModelPanel(Panel):
+    """Asks for the model and says where it runs.
+
+    Parameters
+    ----------
+    preferences
+        What a new session begins with.
+    """
+
+    model_changed = Signal()
+    """Another model was chosen."""
+    choice_changed = Signal()
+    """Anything of `choice` is another one now, the model included."""
+    state_requested = Signal(str)
+    """Is the file of this model here? Answer with `show_model_state`."""
+    download_requested = Signal(str)
+    """Fetch this model's file now; tell `show_download`, `end_download`."""
+    check_requested = Signal(str)
+    """Compare the hash of this model's file; answer with `show_model_state`."""
+    cancel_requested = Signal()
+    """Stop the download."""
+    own_models_requested = Signal()
+    """Which own models are there? Answer with `show_own_models`."""
+    devices_requested = Signal()
+    """What can torch use? Answer with `show_devices`."""
+
+    def __init__(self, preferences: Preferences | None = None) -> None:
+        super().__init__("Model")
+        preferred = preferences or Preferences()
+        self._chosen = DEFAULT_MODEL
+        self._objects = 0
+        self._is_here = False
+        self._pace = Pace()
+        self._create()
+        self._lay_out()
+        self._connect()
+        self.devices.device_combo.choose(preferred.device)
+        precision = self.devices.precision_combo
+        precision.setCurrentIndex(max(0, precision.findData(preferred.precision)))
+        self.devices.set_memory_bytes(preferred.memory_bytes)
+        self.choose(preferred.model)
+        self.show_state("")
+        self._show_budget()
+        self.end_download()
+        WheelGuard(self)
+
+    def _create(self) -> None:
+        self.combo = ModelCombo()
+        self.combo.setToolTip(
+            "nano comes with the plugin and is fast without a graphics card; the "
+            "SAM 2.1 models are downloaded once, and want one"
+        )
+        self.combo.setAccessibleName("Network")
+        self.combo.addItem(OWN_FILE, None)
+        self.combo.setCurrentIndex(self.combo.findData(DEFAULT_MODEL))
+        self.state = Note()
+        self.file_button = QPushButton()
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.cancel_button = QPushButton("Cancel")
+        self.cancel_button.setToolTip(
+            "Stop the download; what came is kept, and it goes on from there"
+        )
+        self.download_note = Note()
+        self.devices = DeviceRows(self)
+        self.budget = Note()
+        self.problem = ProblemBox()
+
+    def _lay_out(self) -> None:
+        self._download = QWidget()
+        row = QHBoxLayout(self._download)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.bar, 1)
+        row.addWidget(self.cancel_button)
+        devices = self.devices
+        self.add_row("Networ&k", self.combo)
+        self.form.addRow(self.state)
+        self.form.addRow(self.file_button)
+        self.form.addRow(self._download)
+        self.form.addRow(self.download_note)
+        self.form.addRow(self.problem)
+        self.add_row("De&vice", devices.device_combo)
+        self.add_row("Precision", devices.precision_combo)
+        self.add_row("Memory", devices.memory_row)
+        self.form.addRow(self.budget)
+
+    def _connect(self) -> None:
+        self.combo.activated.connect(self._on_activated)
+        self.combo.about_to_open.connect(self.own_models_requested)
+        self.devices.changed.connect(self._on_devices_changed)
+        self.devices.devices_requested.connect(self.devices_requested)
+        self.file_button.clicked.connect(self._on_file_button)
+        self.cancel_button.clicked.connect(self._on_cancel)
+
+    # --- What is chosen
+
+    @property
+    def model(self) -> str:
+        """Name or path of the model."""
+        return self._chosen
+
+    @property
+    def choice(self) -> ModelChoice:
+        """Everything that is chosen here."""
+        return ModelChoice(
+            self._chosen,
+            str(self.devices.device_combo.currentData()),
+            str(self.devices.precision_combo.currentData()),
+            self.devices.memory_bytes,
+        )
+
+    def choose(self, name_or_path: str) -> None:
+        """Choose a model by its name, or a checkpoint file by its path."""
+        if self.combo.findData(name_or_path) < 0:
+            at = self.combo.count() - 1
+            self.combo.insertItem(at, Path(name_or_path).name, name_or_path)
+        self.combo.setCurrentIndex(self.combo.findData(name_or_path))
+        if name_or_path == self._chosen:
+            return
+        self._chosen, self._is_here = name_or_path, False
+        self.show_state("")
+        self.show_problem(None)
+        self._show_file_button()
+        self._show_budget()
+        self.model_changed.emit()
+        self.choice_changed.emit()
+        self.state_requested.emit(name_or_path)
+
+    def ask_for_state(self) -> None:
+        """Ask whether the model's file is here: once somebody is connected."""
+        self.state_requested.emit(self._chosen)
+
+    def set_frozen(self, frozen: bool) -> None:
+        """Let nothing be changed while something is tracked."""
+        self.combo.setDisabled(frozen)
+        self.file_button.setDisabled(frozen)
+        self.devices.set_frozen(frozen)
+
+    # --- What is shown
+
+    def show_state(self, text: str) -> None:
+        """Say where the model runs, or nothing."""
+        self.state.show_text(text)
+
+    def show_model_state(self, state: ModelState) -> None:
+        """Say whether the model's file is here; of another model, nothing."""
+        if state.name != self._chosen:
+            return
+        self._is_here = state.is_here
+        self.show_state(state.sentence)
+        self._show_file_button()
+
+    def show_own_models(self, models: Sequence[OwnModel]) -> None:
+        """List the models that the person made by fine-tuning."""
+        self.combo.show_own_models(models)
+
+    def show_objects(self, count: int) -> None:
+        """Say how many objects there are: the memory is shared among them."""
+        self._objects = count
+        self._show_budget()
+
+    def show_devices(self, devices: Sequence[Device]) -> None:
+        """List what the network can run on."""
+        self.devices.device_combo.show_devices(devices)
+
+    def show_problem(self, problem: Problem | None) -> None:
+        """Say what is missing and how to mend it; None if nothing is."""
+        self.problem.show_problem(problem)
+
+    def show_download(self, step: DownloadStep) -> None:
+        """Show how far a download is."""
+        if self._download.isHidden():
+            self._pace = Pace()
+            self._download.show()
+            self.file_button.hide()
+            self.cancel_button.setEnabled(True)
+        rate = self._pace.note(step.here) if step.stage == "downloading" else None
+        is_measurable = step.stage == "downloading" and bool(step.total)
+        self.bar.setRange(0, BAR_STEPS if is_measurable else 0)
+        if is_measurable and step.total:
+            self.bar.setValue(BAR_STEPS * step.here // step.total)
+        self.download_note.show_text(download_text(step, rate))
+
+    def end_download(self, text: str = "") -> None:
+        """Show that a download is over, and how it went."""
+        self._download.hide()
+        self.download_note.show_text(text)
+        self._show_file_button()
+
+    # --- Steps
+
+    def _on_activated(self, index: int) -> None:
+        name = self.combo.itemData(index)
+        if name is None:
+            name, _ = QFileDialog.getOpenFileName(
+                self, "Choose a checkpoint", str(Path.home()), FILE_KINDS
+            )
+        self.choose(name or self._chosen)
+
+    def _on_devices_changed(self) -> None:
+        self._show_budget()
+        self.choice_changed.emit()
+
+    def _on_file_button(self) -> None:
+        asked = self.check_requested if self._is_here else self.download_requested
+        asked.emit(self._chosen)
+
+    def _on_cancel(self) -> None:
+        self.cancel_button.setEnabled(False)
+        self.cancel_requested.emit()
+
+    def _show_budget(self) -> None:
+        self.budget.show_text(budget_text(self.choice, self._objects))
+
+    def _show_file_button(self) -> None:
+        """Offer to fetch a file that is absent, or to check one that is here."""
+        entry = REGISTRY.get(self._chosen)
+        is_official = entry is not None and not entry.is_bundled
+        self.file_button.setVisible(is_official and self._download.isHidden())
+        self.file_button.setText("&Check the file" if self._is_here else "Do&wnload")
+        self.file_button.setToolTip(
+            "Read the whole file and compare its SHA-256 with the published one"
+            if self._is_here
+            else "Fetch the file now; otherwise it comes with the first click"
+        )

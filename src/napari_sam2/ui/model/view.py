@@ -1,0 +1,242 @@
+"""What the model panel shows, as sentences made of values. Nothing of Qt or torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from napari_sam2.errors import ModelError
+from napari_sam2.model.checkpoints.download import DownloadStep, model_path, verify
+from napari_sam2.model.checkpoints.registry import REGISTRY, ModelFile
+from napari_sam2.model.config import CONFIGS, Sam2Config
+from napari_sam2.tracking.memory.budget import BudgetPlan, plan_budget
+from napari_sam2.ui.model.devices import torch_command
+from napari_sam2.ui.widgets.pace import bytes_text, clock_text
+
+TRUST = {
+    "registry": "the published file",
+    "person": "the file whose hash was accepted by hand",
+    "package": "bundled with this installation",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """What tracks, where, in which numbers and in how much memory.
+
+    Attributes
+    ----------
+    model
+        Name of a model or path of a checkpoint.
+    device
+        ``"auto"``, ``"cpu"``, ``"mps"``, ``"cuda:0"`` …
+    precision
+        ``"auto"``, ``"fp32"``, ``"bf16"`` or ``"fp16"``.
+    memory_bytes
+        What objects may take on the device; None for what is free.
+    """
+
+    model: str
+    device: str = "auto"
+    precision: str = "auto"
+    memory_bytes: int | None = None
+
+    @property
+    def budget(self) -> BudgetPlan | None:
+        """What the memory allows; None without a budget, or for an own file.
+
+        Which network an own file holds is known only once it is loaded.
+        """
+        entry = REGISTRY.get(self.model)
+        if entry is None or self.memory_bytes is None:
+            return None
+        return budget_of(CONFIGS[entry.name], entry.bytes or 0, self.memory_bytes)
+
+    def object_batch(self, objects: int) -> int | None:
+        """Return how many of so many objects to compute at once; None: what fits."""
+        plan = self.budget
+        return None if plan is None else plan.at_once(max(1, objects))
+
+
+@dataclass(frozen=True, slots=True)
+class ModelState:
+    """Whether the file of a model is on this machine, and whole.
+
+    Attributes
+    ----------
+    name
+        Name or path of the model.
+    is_here
+        Whether the file is there.
+    sentence
+        What is known of it.
+    """
+
+    name: str
+    is_here: bool
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is missing, and the command that mends it.
+
+    Attributes
+    ----------
+    sentence
+        What is wrong.
+    command
+        What to type into a terminal; empty if no command helps.
+    """
+
+    sentence: str
+    command: str = ""
+
+
+def budget_of(config: Sam2Config, model_bytes: int, total_bytes: int) -> BudgetPlan:
+    """Say what a budget allows with a network at the size it was trained for."""
+    return plan_budget(
+        config, config.image_size, total_bytes=total_bytes, model_bytes=model_bytes
+    )
+
+
+def budget_text(choice: ModelChoice, objects: int) -> str:
+    """Say what the memory budget allows.
+
+    Parameters
+    ----------
+    choice
+        The model and the budget.
+    objects
+        How many objects there are now.
+    """
+    if choice.model not in REGISTRY:
+        return "What an own model needs is known once it is loaded."
+    one = bytes_text(budget_of(CONFIGS[choice.model], 0, 0).computed_bytes)
+    if choice.memory_bytes is None:
+        return (
+            f"As many objects at once as the free memory holds, {one} each. The length "
+            "of the movie does not matter."
+        )
+    plan, total = choice.budget, bytes_text(choice.memory_bytes)
+    if plan is None or plan.objects == 0:
+        return f"⚠ {total} are too little: one object takes {one} besides the weights."
+    several = max(1, objects)
+    text = (
+        f"{total} hold up to {plan.objects:,} objects, however long the movie. "
+        f"Of {several} objects, {plan.at_once(several)} are computed at once "
+        f"({one} each)."
+    )
+    if objects > plan.objects:
+        return f"⚠ {objects} objects are too many. {text}"
+    return text
+
+
+def look_up_model(name: str, *, check: bool = False) -> ModelState:
+    """Look for the file of a model; to be called in the worker.
+
+    Parameters
+    ----------
+    name
+        Name or path of the model.
+    check
+        Whether to read the file and compare its hash.
+
+    Raises
+    ------
+    ModelError
+        If the file was to be checked and is broken or absent.
+    """
+    entry = REGISTRY.get(name)
+    if entry is None:
+        path = Path(name).expanduser()
+        is_here = path.is_file()
+        return ModelState(
+            name, is_here, str(path) if is_here else f"{path} is not there."
+        )
+    if entry.is_bundled and not check:
+        return ModelState(name, True, f"{TRUST['package'].capitalize()}.")
+    path = model_path(name)
+    if check:
+        found = verify(name)
+        trust = TRUST[found.trusted_by]
+        return ModelState(
+            name, True, f"Checked: {trust} (SHA-256 {found.sha256[:8]}…)."
+        )
+    if path.exists():
+        return ModelState(name, True, "On this machine.")
+    return ModelState(name, False, _absent_text(entry))
+
+
+def download_text(step: DownloadStep, rate: float | None) -> str:
+    """Say how far a download is.
+
+    Parameters
+    ----------
+    step
+        The last step.
+    rate
+        Bytes per second; None while it is unknown.
+    """
+    if step.stage == "waiting":
+        return "Another process is downloading this file: waiting for it …"
+    if step.stage == "checking":
+        return "Checking the file …"
+    total = f" of {bytes_text(step.total)}" if step.total else ""
+    text = f"{bytes_text(step.here)}{total}"
+    if rate and step.total:
+        left = clock_text((step.total - step.here) / rate)
+        return f"{text}, {bytes_text(rate)}/s, {left} left"
+    return text
+
+
+def problem_of(error: Exception, model: str) -> Problem:
+    """Return what an error means to somebody who wants to use a model.
+
+    Parameters
+    ----------
+    error
+        What loading the model, or looking for devices, raised.
+    model
+        Which model was wanted.
+    """
+    cause = error.__cause__
+    if isinstance(cause, ImportError | RuntimeError):
+        reason = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
+        return Problem(
+            f"torch and torchvision cannot be used here ({reason}). Run this in a "
+            "terminal, then start napari again:",
+            torch_command(),
+        )
+    entry = REGISTRY.get(model)
+    if isinstance(error, ModelError) and entry is not None and not entry.is_bundled:
+        return Problem(
+            f"{error}. The same from a terminal, also on another machine:",
+            f"napari-sam2 models download {entry.name}",
+        )
+    return Problem(str(error))
+
+
+def model_title(entry: ModelFile) -> str:
+    """Return what the list calls a model."""
+    if entry.is_bundled:
+        return f"{entry.name} (bundled)"
+    size = entry.name.removeprefix("sam2.1_").replace("base_plus", "base+")
+    length = f" ({bytes_text(entry.bytes)})" if entry.bytes else ""
+    return f"SAM 2.1 {size}{length}"
+
+
+def precision_titles() -> dict[Literal["auto", "fp32", "bf16", "fp16"], str]:
+    """Return the precisions, and what the list calls them."""
+    return {
+        "auto": "automatic",
+        "fp32": "32 bit",
+        "bf16": "16 bit (bf16)",
+        "fp16": "16 bit (fp16)",
+    }
+
+
+def _absent_text(entry: ModelFile) -> str:
+    size = f", {bytes_text(entry.bytes)}" if entry.bytes else ""
+    return f"Not on this machine yet: downloaded once{size}."

@@ -1,0 +1,393 @@
+"""Panel: which image layer is the movie, and what the model sees of it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QSpinBox, QWidget
+
+from napari_sam2.engine.movie.axes import (
+    LayerAxes,
+    candidate_frame_axes,
+    guess_channel_axis,
+    guess_frame_axis,
+    lay_out_layer,
+)
+from napari_sam2.engine.movie.channels import ChannelChoice, ChannelSource, Look
+from napari_sam2.engine.movie.image_input import ImageInput
+from napari_sam2.errors import InputError
+from napari_sam2.ui.layers.pixels import layer_shape
+from napari_sam2.ui.movie.axis_combo import AxisCombo, axis_name, shape_and_names
+from napari_sam2.ui.movie.channel_rows import ChannelRows
+from napari_sam2.ui.movie.frozen_box import FrozenBox, look_state
+from napari_sam2.ui.movie.layer_channels import channel_sources, look_of
+from napari_sam2.ui.movie.layer_input import image_input
+from napari_sam2.ui.movie.picture import InputPicture
+from napari_sam2.ui.widgets.connections import Connections
+from napari_sam2.ui.widgets.layer_combo import LayerCombo
+from napari_sam2.ui.widgets.panel import Note, Panel
+from napari_sam2.ui.widgets.preferences import Preferences
+from napari_sam2.ui.widgets.wheel_guard import WheelGuard
+
+if TYPE_CHECKING:
+    import numpy as np
+    from napari.layers import Image
+    from napari.viewer import Viewer
+
+
+class InputPanel(Panel):
+    """Asks for the movie, says what it is, and shows what the model sees of it.
+
+    What the model sees follows the layers until it is frozen with the session.
+
+    Parameters
+    ----------
+    viewer
+        Whose image layers.
+    connections
+        Holds what the panel is connected to.
+    preferences
+        What a new session begins with.
+    """
+
+    input_changed = Signal()
+    """Another movie was chosen."""
+    look_changed = Signal()
+    """The model sees the same movie otherwise: channels, contrast, gamma, inversion."""
+    picture_requested = Signal(int)
+    """A picture of this frame is wanted; answer with `show_picture`."""
+
+    def __init__(
+        self,
+        viewer: Viewer,
+        connections: Connections,
+        preferences: Preferences | None = None,
+    ) -> None:
+        super().__init__("Movie")
+        self._viewer = viewer
+        self._looks = connections.group()
+        self._frozen: dict[Hashable, ImageInput] = {}
+        self._is_tracking = False
+        self._planes: dict[int, QSpinBox] = {}
+        self._choices: dict[Hashable, tuple[ChannelChoice, ...]] = {}
+        self._listed: Hashable = None
+        self._create(connections, preferences or Preferences())
+        self._lay_out()
+        self._connect(connections)
+        self._wheel = WheelGuard(self)
+        self._show_layer()
+
+    def _create(self, connections: Connections, preferences: Preferences) -> None:
+        self.layer_combo = LayerCombo(self._viewer, _is_image, connections)
+        self.layer_combo.setToolTip("The image layer to track in")
+        self.layer_combo.setAccessibleName("Image layer")
+        self.frame_axis_combo = AxisCombo(
+            "Frame axis", "The axis along which objects are tracked"
+        )
+        self.channel_axis_combo = AxisCombo(
+            "Channel axis",
+            "The axis along which channels lie; masks are the same in all of them",
+        )
+        self.channels = ChannelRows(self._look_of)
+        self.picture = InputPicture(shown=preferences.show_picture)
+        self.summary = Note()
+        self.frozen = FrozenBox()
+
+    def _lay_out(self) -> None:
+        self.add_row("&Image", self.layer_combo)
+        self.add_row("&Frames along", self.frame_axis_combo)
+        self.add_row("&Channels along", self.channel_axis_combo)
+        self.form.addRow(self.channels)
+        self.form.addRow(self.picture)
+        self.form.addRow(self.frozen)
+        self.form.addRow(self.summary)
+
+    def _connect(self, connections: Connections) -> None:
+        self.layer_combo.layer_changed.connect(self._show_layer)
+        self.frame_axis_combo.currentIndexChanged.connect(self._show_channel_axis)
+        self.channel_axis_combo.currentIndexChanged.connect(self._show_planes)
+        self.channels.changed.connect(self._on_look_changed)
+        self.picture.requested.connect(self._ask_for_picture)
+        self.frozen.change_requested.connect(self.thaw)
+        connections.add(self._viewer.dims.events.current_step, self._on_moved)
+        for emitter in ("inserted", "removed", "renamed"):
+            connections.add(
+                getattr(self._viewer.layers.events, emitter), self._on_layers_changed
+            )
+
+    # --- What is chosen
+
+    @property
+    def layer(self) -> Image | None:
+        """The chosen image layer."""
+        chosen: Image | None = self.layer_combo.layer
+        return chosen
+
+    @property
+    def frame_axis(self) -> int | None:
+        """Dimension along which frames run; None for a single image."""
+        return self.frame_axis_combo.axis
+
+    @property
+    def channel_axis(self) -> int | None:
+        """Dimension along which channels lie; None if there is none."""
+        return self.channel_axis_combo.axis
+
+    @property
+    def frame_index(self) -> int:
+        """The frame at the viewer's cursor, within the movie."""
+        layer, axis = self.layer, self.frame_axis
+        if layer is None or axis is None:
+            return 0
+        position = round(layer.world_to_data(self._viewer.dims.point)[axis])
+        return int(min(max(position, 0), layer_shape(layer)[axis] - 1))
+
+    def axes(self) -> LayerAxes:
+        """Return where frames lie in the layer.
+
+        Raises
+        ------
+        InputError
+            If there is no layer, or it has too many dimensions.
+        """
+        layer = self.layer
+        if layer is None:
+            raise InputError("There is no image layer: open a movie first")
+        stay_at = {axis: spin.value() for axis, spin in self._planes.items()}
+        return lay_out_layer(
+            layer_shape(layer),
+            layer.axis_labels,
+            self.frame_axis,
+            stay_at,
+            self.channel_axis,
+        )
+
+    def image_input(self) -> ImageInput:
+        """Return the movie as it is frozen, or else as it is chosen and shown now.
+
+        Raises
+        ------
+        InputError
+            See `axes`.
+        """
+        chosen = self._chosen_input()
+        return self._frozen.get(chosen.movie_key, chosen)
+
+    def _chosen_input(self) -> ImageInput:
+        axes = self.axes()
+        layers = {layer.unique_id: layer for layer in self.image_layers()}
+        # A layer may be gone whose rows have not heard of it yet.
+        choices = [
+            one for one in self.channels.choices if one.source.layer_id in layers
+        ]
+        return image_input(self.layer, axes, choices, layers)
+
+    # --- What is shown
+
+    def show_picture(self, picture: np.ndarray) -> None:
+        """Show a frame as the model sees it: ``(Y, X, 3)`` uint8, best made small."""
+        self.picture.show_picture(picture)
+
+    # --- Frozen or free
+
+    @property
+    def is_look_frozen(self) -> bool:
+        """Whether what the model sees of this movie is frozen with the session."""
+        return self._is_usable() and self._chosen_input().movie_key in self._frozen
+
+    def freeze(self) -> None:
+        """Keep what the model sees, whatever becomes of the layers' contrast.
+
+        Raises
+        ------
+        InputError
+            See `axes`.
+        """
+        seen = self.image_input()
+        self._frozen[seen.movie_key] = seen
+        self._show_frozen()
+
+    def thaw(self) -> None:
+        """Let what the model sees of this movie be changed again."""
+        if self.is_look_frozen:
+            del self._frozen[self._chosen_input().movie_key]
+            self._on_look_changed()
+
+    def stay_at(self, axis: int, index: int) -> None:
+        """Stay at an index of an axis that is neither frames nor channels."""
+        if axis in self._planes:
+            self._planes[axis].setValue(index)
+
+    def set_frozen(self, frozen: bool) -> None:
+        """Let nothing be changed while something is tracked; the look stays frozen."""
+        self._is_tracking = frozen
+        if frozen and self._is_usable():
+            self.freeze()
+        for widget in (
+            self.layer_combo,
+            self.frame_axis_combo,
+            self.channel_axis_combo,
+            *self._planes.values(),
+        ):
+            widget.setDisabled(frozen)
+        self._show_frozen()
+
+    # --- Steps
+
+    def _show_layer(self) -> None:
+        """Offer the frame axes of the layer."""
+        layer = self.layer
+        shape, names = shape_and_names(layer)
+        guess = guess_frame_axis(shape, names)
+        axes = candidate_frame_axes(shape)
+        self.frame_axis_combo.show_axes(axes, shape, names, guess)
+        self._show_row(self.frame_axis_combo, self.frame_axis_combo.count() > 0)
+        self._show_channel_axis()
+
+    def _show_channel_axis(self) -> None:
+        """Offer the other axes as that of channels; the one called so is chosen."""
+        shape, names = shape_and_names(self.layer)
+        others = [
+            axis for axis in candidate_frame_axes(shape) if axis != self.frame_axis
+        ]
+        guess = guess_channel_axis(shape, names, self.frame_axis)
+        # An axis that is called channel is one.
+        others = [axis for axis in others if guess in (None, axis)]
+        self.channel_axis_combo.show_axes(
+            others, shape, names, guess, none=guess is None
+        )
+        self._show_row(self.channel_axis_combo, bool(others))
+        self._show_planes()
+
+    def _show_planes(self) -> None:
+        """Offer a place to stay on each other axis: the one that is shown now."""
+        for spin in self._planes.values():
+            self.form.removeRow(spin)
+        self._planes.clear()
+        layer = self.layer
+        if layer is not None:
+            here = layer.world_to_data(self._viewer.dims.point)
+            shape = layer_shape(layer)
+            for axis in candidate_frame_axes(shape):
+                if axis not in (self.frame_axis, self.channel_axis):
+                    self._add_plane(axis, shape[axis], round(here[axis]))
+        self._show_sources()
+        self._renew()
+
+    def _add_plane(self, axis: int, length: int, index: int) -> None:
+        spin = QSpinBox()
+        spin.setRange(0, length - 1)
+        spin.setValue(index)
+        spin.setToolTip(f"Stay here, 0 to {length - 1}; masks lie on this plane only")
+        spin.valueChanged.connect(self._renew)
+        before = [self.frame_axis_combo, *self._planes.values()][-1]
+        self._planes[axis] = spin
+        self._wheel.add(spin)
+        row, _ = self.form.getWidgetPosition(self.channel_axis_combo)
+        name = axis_name(self.layer_combo.layer.axis_labels[axis], axis)
+        spin.setAccessibleName(f"Stay at {name}")
+        self.insert_row(row, f"Stay at {name}", spin)
+        self.setTabOrder(before, spin)
+
+    def _on_layers_changed(self, _event: object = None) -> None:
+        before = self.channels.choices
+        self._show_sources()
+        if self.channels.choices != before:
+            self._on_look_changed()
+
+    def _show_sources(self) -> None:
+        """List the channels that can be seen, and watch their layers' looks."""
+        self._looks.close()
+        self._choices[self._listed] = self.channels.choices
+        layer = self.layer
+        if layer is None or layer.rgb:
+            self.channels.show_sources(())
+            self.channels.setVisible(False)
+            return
+        self.channels.setVisible(True)
+        sources = channel_sources(
+            self.image_layers(), layer, layer_shape(layer), self.channel_axis
+        )
+        is_same = self._listed == layer.unique_id
+        self.channels.show_sources(sources, keep=is_same)
+        if not is_same and layer.unique_id in self._choices:
+            self.channels.show_choices(self._choices[layer.unique_id])
+        self._listed = layer.unique_id
+        used = {source.layer_id for source in sources}
+        for one in self.image_layers():
+            if one.unique_id in used:
+                for name in ("contrast_limits", "gamma", "colormap"):
+                    self._looks.add(getattr(one.events, name), self._on_layer_look)
+
+    def _renew(self) -> None:
+        try:
+            axes = self.axes()
+        except InputError as error:
+            self.summary.show_text(f"{error}.")
+            self.picture.show_picture(None)
+        else:
+            height, width = axes.frame_shape
+            self.summary.show_text(
+                f"{axes.frame_count} frames of {height} × {width} pixels"
+            )
+        self._show_frozen()
+        self.picture.ask()
+        self.input_changed.emit()
+
+    def _show_frozen(self) -> None:
+        """Show the look that is in force, and whether it can be changed."""
+        is_frozen = self.is_look_frozen
+        state = look_state(self.layer, self.channels.choices, is_frozen=is_frozen)
+        self.frozen.show_state(state, is_changeable=not self._is_tracking)
+        if is_frozen:
+            self.channels.show_choices(self.image_input().choices)
+        self.channels.setDisabled(is_frozen or self._is_tracking)
+
+    def _is_usable(self) -> bool:
+        """Whether there is a movie."""
+        try:
+            self.axes()
+        except InputError:
+            return False
+        return True
+
+    def _on_look_changed(self) -> None:
+        self._show_frozen()
+        self.picture.ask()
+        self.look_changed.emit()
+
+    def _on_layer_look(self, _event: object = None) -> None:
+        """Follow a layer whose contrast, gamma or colours were changed."""
+        if not self.is_look_frozen:
+            self.channels.renew_looks()
+            self._on_look_changed()
+
+    def _on_moved(self, _event: object = None) -> None:
+        self.picture.ask()
+
+    def _ask_for_picture(self) -> None:
+        if self.layer is not None:
+            self.picture_requested.emit(self.frame_index)
+
+    def _look_of(self, source: ChannelSource) -> Look | None:
+        for layer in self.image_layers():
+            if layer.unique_id == source.layer_id:
+                return look_of(layer)
+        return None
+
+    def image_layers(self) -> list[Image]:
+        """Return all image layers of the viewer."""
+        return [layer for layer in self._viewer.layers if _is_image(layer)]
+
+    def _show_row(self, combo: QWidget, shown: bool) -> None:
+        for widget in (self.form.labelForField(combo), combo):
+            if widget is not None:
+                widget.setVisible(shown)
+
+
+def _is_image(layer: object) -> bool:
+    from napari.layers import Image
+
+    return isinstance(layer, Image)

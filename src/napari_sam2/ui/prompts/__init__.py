@@ -1,0 +1,1 @@
+"""Prompts in layers and from files."""

@@ -1,0 +1,288 @@
+"""The two layers in which marks are seen: clicks as points, boxes as shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_sam2.engine.movie.axes import LayerAxes
+from napari_sam2.engine.movie.places import Spot, corners_of, position_of
+from napari_sam2.errors import InputError
+from napari_sam2.prompts import BoxPrompt, MaskPrompt, PointPrompt
+from napari_sam2.session.book.state import Color
+from napari_sam2.ui.layers.colors import object_color
+from napari_sam2.ui.layers.placement import placed_like, positions_in
+from napari_sam2.ui.prompts.from_shapes import Outline, area_of, read_outlines
+from napari_sam2.ui.prompts.mark_rows import (
+    TOLERANCE,
+    Place,
+    Row,
+    object_id_of,
+    plan_rows,
+    points_in,
+    rows_of,
+)
+from napari_sam2.ui.prompts.points_layer import (
+    LABEL,
+    POSITIVE,
+    color_points,
+    set_next_click,
+)
+from napari_sam2.ui.widgets.connections import Connections
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Points, Shapes
+    from napari.viewer import Viewer
+
+BOX_LINES = 250
+"""The rim of a box is a pixel wide for each so many rows of the picture."""
+
+
+class PointView:
+    """Clicks in a points layer.
+
+    Parameters
+    ----------
+    layer
+        With the features ``label`` and ``positive``.
+    image, axes
+        The movie's layer, and where frames lie in it.
+    is_own
+        Whether the layer is ours, and is taken away in the end.
+    """
+
+    def __init__(
+        self, layer: Points, image: Image, axes: LayerAxes, *, is_own: bool
+    ) -> None:
+        self.layer = layer
+        self.is_own = is_own
+        self.events = Connections()
+        self._image = image
+        self._axes = axes
+
+    @property
+    def complaint(self) -> str:
+        """Which points are not used, in a line."""
+        unused = sum(row.place is None for row in self._rows())
+        if not unused:
+            return ""
+        return (
+            f"Points not used: {unused}, outside the picture, on another plane, or "
+            "whose label is no id from 1 to 65535."
+        )
+
+    def is_on(self, layer: Any) -> bool:
+        """Whether it shows clicks in this layer."""
+        return bool(self.layer.unique_id == layer.unique_id)
+
+    def read(self) -> dict[Place, tuple[PointPrompt, ...]]:
+        """Return the clicks.
+
+        Raises
+        ------
+        InputError
+            If somebody took the features away.
+        """
+        return points_in(self._rows())
+
+    def show(self, wanted: Mapping[Place, tuple[PointPrompt, ...]]) -> bool:
+        """Show clicks instead of those that are there; say if anything changed."""
+        rows = self._rows()
+        plan = plan_rows(rows, wanted)
+        if not plan.is_change:
+            return False
+        positions = np.asarray(self.layer.data, float)[list(plan.kept)]
+        moved = [self._position(row) for row in plan.rows]
+        for index, position in enumerate(positions):
+            # Marks that stay are not moved, not even by rounding on the way.
+            if index < len(plan.kept) and rows[plan.kept[index]] == plan.rows[index]:
+                moved[index] = position
+        features = self._features(plan.kept, plan.rows)
+        layer = self.layer
+        if len(plan.kept) < len(rows):
+            layer.selected_data = set()
+        layer.data = np.array(moved, float).reshape(-1, layer.ndim)
+        layer.features = features
+        layer.refresh_colors()
+        return True
+
+    def show_colors(self, own: Mapping[int, Color]) -> None:
+        """Know the objects that have colours of their own."""
+        color_points(self.layer, own)
+
+    def set_next(self, object_id: int, *, is_positive: bool) -> None:
+        """Say what a point that is set by hand is about."""
+        set_next_click(self.layer, object_id, positive=is_positive)
+
+    def _rows(self) -> list[Row]:
+        features = self.layer.features
+        if LABEL not in features or POSITIVE not in features:
+            raise InputError(
+                f"{self.layer.name} has lost its features {LABEL} and {POSITIVE}: "
+                "choose it again"
+            )
+        positions = positions_in(self._image, self.layer, self.layer.data)
+        return rows_of(positions, features[LABEL], features[POSITIVE], self._axes)
+
+    def _position(self, row: Row) -> np.ndarray:
+        frame_index = 0 if row.place is None else row.place[1]
+        spot = Spot(frame_index, row.point.y, row.point.x)
+        position = np.array([position_of(spot, self._axes)])
+        place: np.ndarray = positions_in(self.layer, self._image, position)[0]
+        return place
+
+    def _features(self, kept: Sequence[int], rows: Sequence[Row]) -> Any:
+        """Return the table of features; what else it holds of kept points stays."""
+        before = self.layer.features.iloc[list(kept)].reset_index(drop=True)
+        table = before.reindex(range(len(rows)))
+        labels = before[LABEL].tolist() + [0] * (len(rows) - len(kept))
+        for index, row in enumerate(rows):
+            if row.place is not None:
+                labels[index] = row.place[0]
+        # Whole numbers, also where there are none: napari colours by them.
+        is_whole = all(isinstance(one, int) for one in labels)
+        table[LABEL] = np.array(labels, np.int64 if is_whole else object)
+        table[POSITIVE] = np.array([row.point.positive for row in rows], bool)
+        return table
+
+
+class BoxView:
+    """Boxes in a shapes layer; other areas drawn there are masks.
+
+    Parameters
+    ----------
+    layer
+        With the feature ``label``.
+    image, axes
+        The movie's layer, and where frames lie in it.
+    """
+
+    def __init__(self, layer: Shapes, image: Image, axes: LayerAxes) -> None:
+        self.layer = layer
+        self.events = Connections()
+        self._image = image
+        self._axes = axes
+        self._colors: Mapping[int, Color] = {}
+
+    @classmethod
+    def add(cls, viewer: Viewer, image: Image, axes: LayerAxes) -> BoxView:
+        """Add the layer to a viewer; what was chosen stays chosen."""
+        active = viewer.layers.selection.active
+        layer = viewer.add_shapes(
+            ndim=len(axes.shape),
+            name=f"{image.name} boxes",
+            features={LABEL: np.zeros(0, np.int64)},
+            face_color="transparent",
+            metadata={"napari-sam2 view": "boxes"},
+            edge_width=max(0.5, min(axes.frame_shape) / BOX_LINES),
+            **placed_like(image),
+        )
+        layer.mode = "pan_zoom"
+        viewer.layers.selection.active = active
+        return cls(layer, image, axes)
+
+    def is_on(self, layer: Any) -> bool:
+        """Whether it shows boxes in this layer."""
+        return bool(self.layer.unique_id == layer.unique_id)
+
+    def read(
+        self, here: Sequence[float], object_id: int
+    ) -> tuple[dict[Place, BoxPrompt], dict[Place, MaskPrompt]]:
+        """Return boxes and masks; the last shape of an object on a frame counts.
+
+        Parameters
+        ----------
+        here
+            The point of the world that is shown.
+        object_id
+            What shapes without a label are about.
+        """
+        boxes: dict[Place, BoxPrompt] = {}
+        masks: dict[Place, MaskPrompt] = {}
+        for outline in read_outlines(self.layer, self._image, here):
+            found = area_of(outline, self._axes)
+            if isinstance(found, str):
+                continue
+            frame_index, area = found
+            one = object_id_of(outline.label) if outline.is_labelled else object_id
+            if one is None:
+                continue
+            if isinstance(area, MaskPrompt):
+                masks[one, frame_index] = area
+            else:
+                boxes[one, frame_index] = area
+        return boxes, masks
+
+    def show(self, wanted: Mapping[Place, BoxPrompt]) -> bool:
+        """Show boxes instead of those that are there; say if anything changed."""
+        if self._shows(wanted):
+            return False
+        layer = self.layer
+        if layer.nshapes:
+            layer.selected_data = set()
+            layer.remove(list(range(layer.nshapes)))
+        places = sorted(wanted)
+        if places:
+            layer.add_rectangles([self._corners(one, wanted[one]) for one in places])
+        labels = np.array([object_id for object_id, _ in places], np.int64)
+        layer.features = {LABEL: labels}
+        if places:
+            layer.edge_color = np.array([self._rim_color(int(one)) for one in labels])
+        return True
+
+    def show_colors(self, own: Mapping[int, Color]) -> None:
+        """Know the objects that have colours of their own."""
+        self._colors = own
+        features = self.layer.features
+        if self.layer.nshapes and LABEL in features:
+            ids = [object_id_of(one) or 0 for one in features[LABEL]]
+            self.layer.edge_color = np.array([self._rim_color(one) for one in ids])
+
+    def set_next(self, object_id: int, *, is_positive: bool) -> None:
+        """Say what a shape that is drawn by hand is about; areas have no polarity."""
+        del is_positive
+        # Chosen boxes keep what they are about, and their colours.
+        with self.layer.block_update_properties():
+            self.layer.feature_defaults = {LABEL: object_id}
+            self.layer.current_edge_color = self._rim_color(object_id)
+            self.layer.current_face_color = "transparent"
+
+    def _shows(self, wanted: Mapping[Place, BoxPrompt]) -> bool:
+        """Whether the layer holds these very boxes, upright, and nothing else."""
+        outlines = read_outlines(self.layer, self._image)
+        shown = {}
+        for outline in outlines:
+            found = area_of(outline, self._axes)
+            one = object_id_of(outline.label)
+            if isinstance(found, str) or not isinstance(found[1], BoxPrompt):
+                return False
+            shown[one, found[0]] = (outline, found[1])
+        return (
+            len(outlines) == len(wanted)
+            and shown.keys() == wanted.keys()
+            and all(_is_same(*shown[place], box) for place, box in wanted.items())
+        )
+
+    def _rim_color(self, object_id: int) -> np.ndarray:
+        """Return the object's colour, half way to white: thin lines must be seen."""
+        color = np.asarray(self._colors.get(object_id, object_color(object_id)))
+        rim: np.ndarray = (color + 1) / 2
+        return rim
+
+    def _corners(self, place: Place, box: BoxPrompt) -> np.ndarray:
+        spots = [Spot(place[1], y, x) for y, x in corners_of(box)]
+        positions = np.array([position_of(spot, self._axes) for spot in spots])
+        return positions_in(self.layer, self._image, positions)
+
+
+def _is_same(outline: Outline, shown: BoxPrompt, box: BoxPrompt) -> bool:
+    sides = zip(_sides(shown), _sides(box), strict=True)
+    corners = outline.vertices[:, -2:]
+    is_upright = all(len(set(np.round(corners[:, one], 3))) == 2 for one in (0, 1))
+    return is_upright and all(abs(one - other) < TOLERANCE for one, other in sides)
+
+
+def _sides(box: BoxPrompt) -> tuple[float, ...]:
+    return box.y0, box.x0, box.y1, box.x1

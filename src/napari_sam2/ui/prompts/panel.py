@@ -1,0 +1,180 @@
+"""Panel: what the next click is about, and where prompts come from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Signal
+from qtpy.QtGui import QAction, QColor, QIcon, QPixmap
+from qtpy.QtWidgets import (
+    QButtonGroup,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QSpinBox,
+    QWidget,
+)
+
+from napari_sam2.prompts import MAX_OBJECT_ID
+from napari_sam2.ui.keys.bindings import shown_key
+from napari_sam2.ui.keys.keys import key_named
+from napari_sam2.ui.widgets.connections import Connections
+from napari_sam2.ui.widgets.layer_combo import LayerCombo
+from napari_sam2.ui.widgets.panel import Panel
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari.viewer import Viewer
+
+SWATCH = 14
+"""Side of a colour swatch in pixels."""
+
+
+class PromptPanel(Panel):
+    """Asks for the object that is clicked on, and for what the next click means.
+
+    Parameters
+    ----------
+    viewer
+        Whose points layers.
+    connections
+        Holds what the panel is connected to.
+    """
+
+    new_points_requested = Signal()
+    points_changed = Signal()
+    """Another points layer was chosen."""
+    object_changed = Signal(int)
+    polarity_changed = Signal(bool)
+    new_object_requested = Signal()
+    undo_requested = Signal()
+    redo_requested = Signal()
+
+    def __init__(self, viewer: Viewer, connections: Connections) -> None:
+        super().__init__("Clicks")
+        self._create(viewer, connections)
+        self._lay_out()
+        self.points_combo.layer_changed.connect(self.points_changed)
+        self.new_points_button.clicked.connect(self.new_points_requested)
+        self.new_object_button.clicked.connect(self.new_object_requested)
+        self.object_spin.valueChanged.connect(self.object_changed)
+        self.positive_button.toggled.connect(self.polarity_changed)
+        self.undo_button.clicked.connect(self.undo_requested)
+        self.redo_button.clicked.connect(self.redo_requested)
+
+    def _create(self, viewer: Viewer, connections: Connections) -> None:
+        self.tool_button = QPushButton()
+        self.tool_button.setCheckable(True)
+        self.points_combo = LayerCombo(viewer, _is_points, connections, "our own")
+        self.points_combo.setToolTip("A layer of points that are clicks")
+        self.new_points_button = QPushButton("New points layer")
+        self.new_points_button.setToolTip(
+            "Make a layer for clicks and choose its tool for adding points"
+        )
+        self.object_spin = QSpinBox()
+        self.object_spin.setRange(1, MAX_OBJECT_ID)
+        self.object_spin.setToolTip("The object that the next click is about")
+        self.object_swatch = QLabel()
+        self.object_swatch.setFixedWidth(SWATCH)
+        self.object_swatch.setToolTip("The colour of its mask and its clicks")
+        self.new_object_button = QPushButton("New (N)")
+        self.new_object_button.setToolTip("The next free object number")
+        self.positive_button = QPushButton(" Inside")
+        self.positive_button.setToolTip("The next click is inside the object")
+        self.negative_button = QPushButton(" Outside (T)")
+        self.negative_button.setToolTip(
+            "The next click is outside the object. T turns the last click round"
+        )
+        self._polarity = QButtonGroup(self)
+        for button in (self.positive_button, self.negative_button):
+            button.setCheckable(True)
+            self._polarity.addButton(button)
+        self.positive_button.setChecked(True)
+        self.undo_button = QPushButton("Undo")
+        self.undo_button.setToolTip("Take the last step back, whatever it was (Ctrl+Z)")
+        self.redo_button = QPushButton("Redo")
+        self.redo_button.setToolTip("Do the step again (Ctrl+Shift+Z)")
+
+    def _lay_out(self) -> None:
+        self.form.addRow(self.tool_button)
+        self.add_row(
+            "Object",
+            _row(self.object_swatch, self.object_spin, self.new_object_button),
+        )
+        self.add_row("Click is", _row(self.positive_button, self.negative_button))
+        self.add_row("Points", self.points_combo)
+        self.add_row("", self.new_points_button)
+        self.add_row("", _row(self.undo_button, self.redo_button))
+
+    @property
+    def points(self) -> Any:
+        """The chosen points layer, or None."""
+        return self.points_combo.layer
+
+    @property
+    def object_id(self) -> int:
+        """The object that the next click is about."""
+        return int(self.object_spin.value())
+
+    @property
+    def is_positive(self) -> bool:
+        """Whether the next click is inside the object."""
+        return bool(self.positive_button.isChecked())
+
+    def set_tool(self, action: QAction) -> None:
+        """Show the button of the tool on the picture."""
+        key = shown_key(key_named("toggle").keys[0])
+        button = self.tool_button
+        button.setText(f"{action.text()} ({key})")
+        button.setIcon(action.icon())
+        button.setToolTip(action.toolTip())
+        button.setChecked(action.isChecked())
+        button.clicked.connect(action.trigger)
+        # Where the tool cannot be switched on, its button stays off too.
+        action.changed.connect(lambda: button.setChecked(action.isChecked()))
+        button.clicked.connect(lambda: button.setChecked(action.isChecked()))
+
+    def show_object(self, object_id: int) -> None:
+        """Show which object the next click is about."""
+        self.object_spin.setValue(object_id)
+
+    def set_polarity(self, positive: bool) -> None:
+        """Choose what the next click means."""
+        button = self.positive_button if positive else self.negative_button
+        button.setChecked(True)
+
+    def show_polarity_colors(self, positive: str, negative: str) -> None:
+        """Show in the buttons which colour a click's rim will have."""
+        self.positive_button.setIcon(QIcon(_swatch(QColor(positive))))
+        self.negative_button.setIcon(QIcon(_swatch(QColor(negative))))
+
+    def show_object_color(self, rgba: Sequence[float]) -> None:
+        """Show which colour the object has."""
+        color = QColor.fromRgbF(*(float(part) for part in rgba))
+        self.object_swatch.setPixmap(_swatch(color))
+
+
+def _is_points(layer: object) -> bool:
+    from napari.layers import Points
+
+    return isinstance(layer, Points)
+
+
+def _row(*widgets: QWidget) -> QHBoxLayout:
+    """Lay widgets side by side, the flexible ones sharing the room alike."""
+    row = QHBoxLayout()
+    row.setContentsMargins(0, 0, 0, 0)
+    for widget in widgets:
+        is_swatch = isinstance(widget, QLabel)
+        if not is_swatch:
+            widget.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        row.addWidget(widget, 0 if is_swatch else widget.sizeHint().width())
+    return row
+
+
+def _swatch(color: QColor) -> QPixmap:
+    pixmap = QPixmap(SWATCH, SWATCH)
+    pixmap.fill(color)
+    return pixmap

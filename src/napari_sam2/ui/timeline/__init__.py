@@ -1,0 +1,1 @@
+"""The timeline: what is prompted, tracked, stale, locked."""

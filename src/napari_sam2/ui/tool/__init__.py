@@ -1,0 +1,1 @@
+"""The SAM 2 tool on layers: gestures, preview."""

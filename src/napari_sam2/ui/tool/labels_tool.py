@@ -1,0 +1,387 @@
+"""The tool on the masklets: clicks, boxes and previews on the picture itself.
+
+It is switched on and off like a mode of the layer, but built of public parts: mouse
+callbacks, keys, the cursor. While it is off, napari's own modes work as ever; choosing
+one of them switches it off.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Labels
+from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtGui import QAction
+
+from napari_sam2.engine.movie.axes import LayerAxes
+from napari_sam2.engine.movie.places import Spot, box_between, is_on_frame, spot_at
+from napari_sam2.session.book.state import BookState
+from napari_sam2.ui.keys.bindings import ToolKeys, with_key
+from napari_sam2.ui.keys.keys import Ground
+from napari_sam2.ui.layers.colors import own_colors
+from napari_sam2.ui.tool.gestures import (
+    ALT,
+    CONTROL,
+    SHIFT,
+    Box,
+    BoxDraft,
+    Choose,
+    Click,
+    Gestures,
+    Hover,
+    Intent,
+    Kind,
+    Pointer,
+    PreviewEnd,
+)
+from napari_sam2.ui.tool.layer_hold import (
+    BrushLabel,
+    HeldBy,
+    LayerHold,
+    shows_rows_and_columns,
+)
+from napari_sam2.ui.tool.preview import ToolPreview
+from napari_sam2.ui.tool.prompts import gives_up_mask, with_box, with_click
+from napari_sam2.ui.widgets.connections import Connections
+from napari_sam2.ui.widgets.icons import icon
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.viewer import Viewer
+
+MODIFIERS = (SHIFT, CONTROL, ALT)
+LEFT = 1
+
+NO_LAYER = "Choose a movie first: the SAM 2 tool works on its masklets."
+ONLY_2D = (
+    "The SAM 2 tool works where rows and columns are shown in 2D: "
+    "switch the 3D view off, or turn the axes back."
+)
+
+
+class LabelsTool(QObject):
+    """Turns gestures on a layer into prompts.
+
+    Parameters
+    ----------
+    viewer
+        Where.
+    keys
+        The keys of all our layers.
+    parent
+        The dock.
+    """
+
+    toggled = Signal(bool)
+    """It was switched on or off."""
+    prompt_requested = Signal(object)
+    """A `FramePrompt`: all that is said about an object on a frame now."""
+    object_selected = Signal(int)
+    """Go on with this object."""
+    hover_requested = Signal(int, object)
+    """What would the mask be on this frame, given a `FramePrompt`? None: no matter."""
+    told = Signal(str)
+    """Something that the person should know."""
+
+    def __init__(self, viewer: Viewer, keys: ToolKeys, parent: QObject) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._keys = keys
+        self._layer: Layer | None = None
+        self._axes: LayerAxes | None = None
+        self._hold: LayerHold | None = None
+        self._book = BookState()
+        self._object_id: int | None = None
+        self._gestures = Gestures()
+        self._hovered: int | None = None
+        self._last: Pointer | None = None
+        self._preview = ToolPreview(viewer)
+        self._brush = BrushLabel(self._select)
+        self._events = Connections()
+        for changed in (viewer.dims.events.ndisplay, viewer.dims.events.order):
+            self._events.add(changed, self._on_display)
+        self._events.add(viewer.layers.events.removed, self._on_layer_removed)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._on_due)
+        self.action = QAction(icon("tool"), "SAM 2 tool", self)
+        self.action.setCheckable(True)
+        self.action.setToolTip(with_key("Click and draw boxes on the cells", "toggle"))
+        self.action.triggered.connect(self.set_on)
+        self.toggled.connect(self.action.setChecked)
+        keys.toggle_requested.connect(self._on_toggle)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether gestures on the layer are ours."""
+        return self._hold is not None
+
+    @property
+    def layer(self) -> Layer | None:
+        """The layer on which it works."""
+        return self._layer
+
+    # --- What it is told
+
+    def attach(self, layer: Layer, axes: LayerAxes) -> None:
+        """Work on a layer; it stays on if it was.
+
+        Parameters
+        ----------
+        layer
+            The masklets; before there are any, the image.
+        axes
+            Where frames lie in it.
+        """
+        if self._layer is not None and self._layer.unique_id == layer.unique_id:
+            self._axes = axes
+            return
+        was_on = self.is_on
+        self.detach()
+        self._layer, self._axes = layer, axes
+        self._keys.bind(layer, Ground.MASKLETS)
+        self._brush.attach(layer)
+        self._brush.show(self._current_object())
+        if was_on:
+            self.set_on(True)
+
+    def detach(self) -> None:
+        """Work on no layer, and leave it as it was found."""
+        self.set_on(False)
+        self._preview.close()
+        self._brush.close()
+        if self._layer is not None:
+            self._keys.release(self._layer)
+        self._layer = self._axes = None
+
+    def set_on(self, is_on: bool) -> None:
+        """Switch on or off; where it cannot work, it stays off and says why."""
+        if is_on and not self.is_on:
+            self._switch_on()
+        elif not is_on and self._hold is not None:
+            hold, self._hold = self._hold, None
+            self._perform(self._gestures.cancel())
+            self._timer.stop()
+            hold.close()
+            self.toggled.emit(False)
+        self.action.setChecked(self.is_on)
+
+    def show_book(self, book: BookState) -> None:
+        """Know what has been said."""
+        self._book = book
+        self._preview.show_colors(own_colors(book))
+        self._brush.show(self._current_object())
+
+    def show_selected(self, object_id: int | None) -> None:
+        """Know which object gestures are about; None for a new one."""
+        self._object_id = object_id
+        self._brush.show(self._current_object())
+
+    def show_hover(
+        self, frame_index: int, object_id: int, mask: np.ndarray | None
+    ) -> None:
+        """Show the mask ``(Y, X)`` of a click that is tried out, unless it is late."""
+        if self._layer is None or self._axes is None or self._gestures.is_box:
+            return
+        if mask is None or self._hovered != frame_index:
+            self._preview.clear()
+            return
+        labels = np.where(mask, object_id, 0)
+        self._preview.show_mask(self._layer, self._axes, frame_index, labels)
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self.detach()
+        self._events.close()
+
+    # --- What the mouse does
+
+    def _on_drag(self, _layer: Any, event: Any) -> Iterator[None]:
+        """Follow a press to its release; napari's kind of generator."""
+        if self._hold is None or self._hold.is_panning:
+            return
+        is_left = event.button == LEFT
+        self._take(Kind.PRESS, event, is_left=is_left)
+        if not is_left:
+            return
+        yield
+        while event.type == "mouse_move":
+            self._take(Kind.MOVE, event)
+            yield
+        self._take(Kind.RELEASE, event)
+
+    def _on_move(self, _layer: Any, event: Any) -> None:
+        self._take(Kind.MOVE, event)
+
+    def _on_shift(self, _layer: Any) -> Iterator[None]:
+        """Try a click out where the pointer rests; stop when the key is let go."""
+        if self._last is not None:
+            held = self._last.modifiers | {SHIFT}
+            self._feed(_moved(self._last, held))
+        yield
+        if self._last is not None:
+            self._feed(_moved(self._last, self._last.modifiers - {SHIFT}))
+
+    def _take(self, kind: Kind, event: Any, *, is_left: bool = True) -> None:
+        if self._layer is None or self._hold is None or self._hold.is_panning:
+            return
+        position = tuple(map(float, self._layer.world_to_data(event.position)))
+        held = [str(getattr(one, "name", one)) for one in event.modifiers or ()]
+        x, y = event.pos[:2]
+        pointer = Pointer(
+            kind,
+            position,
+            (float(y), float(x)),
+            time.monotonic(),
+            frozenset(name for name in MODIFIERS if name in held),
+            is_left,
+        )
+        self._last = pointer
+        self._feed(pointer)
+
+    def _feed(self, pointer: Pointer) -> None:
+        self._perform(self._gestures.take(pointer))
+        self._await_due()
+
+    def _await_due(self) -> None:
+        due = self._gestures.due
+        if due is not None and not self._timer.isActive():
+            self._timer.start(max(1, round(1000 * (due - time.monotonic()) + 1)))
+
+    def _on_due(self) -> None:
+        self._perform(self._gestures.tick(time.monotonic()))
+        self._await_due()  # timers may come early
+
+    # --- What it means
+
+    def _perform(self, intents: list[Intent]) -> None:
+        for intent in intents:
+            match intent:
+                case Click(position, is_positive):
+                    self._click(position, is_positive)
+                case Box(first, last):
+                    self._box(first, last)
+                case BoxDraft(first, last):
+                    self._draft(first, last)
+                case Choose(position):
+                    self._choose(position)
+                case Hover(position, is_positive):
+                    self._hover(position, is_positive)
+                case PreviewEnd():
+                    self._end_preview()
+
+    def _click(self, position: tuple[float, ...], is_positive: bool) -> None:
+        spot = self._spot(position)
+        if spot is None:
+            return
+        one = self._current_object()
+        self._ask(with_click(self._book, one, spot, is_positive=is_positive))
+
+    def _box(self, first: tuple[float, ...], last: tuple[float, ...]) -> None:
+        found = self._box_at(first, last)
+        if found is not None:
+            frame_index, box = found
+            self._ask(with_box(self._book, self._current_object(), frame_index, box))
+
+    def _ask(self, prompt: Any) -> None:
+        if gives_up_mask(self._book, prompt):
+            self.told.emit(
+                f"The mask drawn for object {prompt.object_id} on frame "
+                f"{prompt.frame_index} gave way to the click; undo brings it back."
+            )
+        self._select(prompt.object_id)
+        self.prompt_requested.emit(prompt)
+
+    def _select(self, object_id: int) -> None:
+        if self._object_id != object_id:
+            self.show_selected(object_id)
+            self.object_selected.emit(object_id)
+
+    def _draft(self, first: tuple[float, ...], last: tuple[float, ...]) -> None:
+        found = self._box_at(first, last)
+        if self._layer is None or self._axes is None or found is None:
+            self._preview.clear()
+            return
+        frame_index, box = found
+        drawn = (self._current_object(), box)
+        self._preview.show_box(self._layer, self._axes, frame_index, drawn)
+
+    def _choose(self, position: tuple[float, ...]) -> None:
+        if not isinstance(self._layer, Labels) or self._spot(position) is None:
+            return
+        value = self._layer.get_value(position)
+        if value:
+            self._select(int(value))
+
+    def _hover(self, position: tuple[float, ...], is_positive: bool) -> None:
+        spot = self._spot(position)
+        if spot is None:
+            self._end_preview()
+            return
+        self._hovered = spot.frame_index
+        one = self._current_object()
+        prompt = with_click(self._book, one, spot, is_positive=is_positive)
+        self.hover_requested.emit(spot.frame_index, prompt)
+
+    def _end_preview(self) -> None:
+        self._preview.clear()
+        if self._hovered is not None:
+            frame_index, self._hovered = self._hovered, None
+            self.hover_requested.emit(frame_index, None)
+
+    def _current_object(self) -> int:
+        return self._book.next_id if self._object_id is None else self._object_id
+
+    def _spot(self, position: tuple[float, ...]) -> Spot | None:
+        return None if self._axes is None else spot_at(position, self._axes)
+
+    def _box_at(self, first: tuple[float, ...], last: tuple[float, ...]) -> Any:
+        """Return ``(frame_index, box)``; None outside, or if the frame changed."""
+        axes = self._axes
+        if axes is None or not is_on_frame(first, axes):
+            return None
+        if first[:-2] != last[:-2]:
+            return None
+        box = box_between(first[-2:], last[-2:], axes.frame_shape)
+        return None if box is None else (axes.frame_at(first), box)
+
+    # --- On and off
+
+    def _switch_on(self) -> None:
+        layer = self._layer
+        if layer is None:
+            self.told.emit(NO_LAYER)
+            return
+        if not shows_rows_and_columns(self._viewer):
+            self.told.emit(ONLY_2D)
+            return
+        self._viewer.layers.selection.active = layer
+        by = HeldBy(self._on_drag, self._on_move, self._on_shift, self._on_left)
+        self._hold = LayerHold(layer, by)
+        self.toggled.emit(True)
+
+    def _on_left(self) -> None:
+        self.set_on(False)
+
+    def _on_toggle(self) -> None:
+        self.set_on(not self.is_on)
+
+    def _on_display(self, _event: Any) -> None:
+        if self.is_on and not shows_rows_and_columns(self._viewer):
+            self.set_on(False)
+            self.told.emit(ONLY_2D)
+
+    def _on_layer_removed(self, event: Any) -> None:
+        if self._layer is not None and event.value.unique_id == self._layer.unique_id:
+            self.detach()
+
+
+def _moved(pointer: Pointer, modifiers: frozenset[str]) -> Pointer:
+    """Return a pointer that rests where it was, with other keys held."""
+    return replace(
+        pointer, kind=Kind.MOVE, modifiers=modifiers, seconds=time.monotonic()
+    )

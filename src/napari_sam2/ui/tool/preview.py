@@ -1,0 +1,160 @@
+"""A layer for what is not said yet: the box being drawn, the mask of a hovering click.
+
+It lies on the image in the same dimensions, shows outlines, and is there only while
+there is something to show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_sam2.engine.movie.axes import LayerAxes
+from napari_sam2.prompts import BoxPrompt
+from napari_sam2.session.book.state import Color
+from napari_sam2.ui.layers.colors import colormap_with
+from napari_sam2.ui.layers.labels_in_layer import LabelsInLayer
+from napari_sam2.ui.layers.placement import SHARED
+
+if TYPE_CHECKING:
+    from napari.layers import Labels, Layer
+    from napari.viewer import Viewer
+
+NAME = "SAM 2 preview"
+SCREEN_LINES = 350
+"""An outline is a pixel wide for each so many rows of the picture: always seen."""
+
+
+class OneFrame:
+    """Labels ``(T, Y, X)`` of which a single frame is kept; all others are empty.
+
+    Parameters
+    ----------
+    shape
+        ``(T, Y, X)``.
+    """
+
+    def __init__(self, shape: tuple[int, int, int]) -> None:
+        self.shape = shape
+        self.dtype: np.dtype = np.dtype(np.uint16)
+        self._frame_index = 0
+        self._labels = np.zeros(shape[1:], self.dtype)
+
+    def put(self, frame_index: int, labels: np.ndarray) -> None:
+        """Keep a frame, ``(Y, X)`` uint16, and forget the one before."""
+        self._frame_index, self._labels = frame_index, labels
+
+    def __getitem__(self, key: tuple[Any, Any, Any]) -> np.ndarray:
+        """Return a part: of frames an integer or a slice, of the others slices."""
+        frames, rows, columns = key
+        part: np.ndarray = self._labels[rows, columns]
+        if isinstance(frames, slice):
+            wanted = np.arange(self.shape[0])[frames] == self._frame_index
+            everywhere = wanted.reshape(-1, *(1,) * part.ndim)
+            return np.where(everywhere, part, self.dtype.type(0))
+        return part if frames == self._frame_index else np.zeros_like(part)
+
+
+class ToolPreview:
+    """Shows outlines on one frame.
+
+    Parameters
+    ----------
+    viewer
+        Where.
+    """
+
+    def __init__(self, viewer: Viewer) -> None:
+        self._viewer = viewer
+        self._layer_id: Any = None
+        self._frame: OneFrame | None = None
+        self._colors: Mapping[int, Color] = {}
+
+    @property
+    def layer(self) -> Labels | None:
+        """The layer, while it is there."""
+        if self._layer_id is None:
+            return None
+        for layer in self._viewer.layers:
+            if layer.unique_id == self._layer_id:
+                return layer
+        return None
+
+    def show_mask(
+        self, on: Layer, axes: LayerAxes, frame_index: int, labels: np.ndarray
+    ) -> None:
+        """Show the outlines of labels on a frame.
+
+        Parameters
+        ----------
+        on
+            Layer with the same dimensions, on which it is put.
+        axes
+            Where frames lie in that layer.
+        frame_index
+            The frame.
+        labels
+            ``(Y, X)`` object ids, 0 where there is nothing.
+        """
+        layer = self.layer
+        if layer is None or self._frame is None:
+            layer = self._add(on, axes)
+        if self._frame is not None:
+            self._frame.put(frame_index, labels.astype(np.uint16))
+        layer.visible = True
+        layer.refresh(extent=False)
+
+    def show_box(
+        self,
+        on: Layer,
+        axes: LayerAxes,
+        frame_index: int,
+        drawn: tuple[int, BoxPrompt],
+    ) -> None:
+        """Show a box that is being drawn, ``(object_id, box)``."""
+        object_id, box = drawn
+        labels = np.zeros(axes.frame_shape, np.uint16)
+        rows = slice(round(box.y0), round(box.y1) + 1)
+        labels[rows, round(box.x0) : round(box.x1) + 1] = object_id
+        self.show_mask(on, axes, frame_index, labels)
+
+    def show_colors(self, own: Mapping[int, Color]) -> None:
+        """Know the objects that have colours of their own."""
+        if own == self._colors:
+            return
+        self._colors = own
+        layer = self.layer
+        if layer is not None:
+            layer.colormap = colormap_with(own)
+
+    def clear(self) -> None:
+        """Show nothing."""
+        layer = self.layer
+        if layer is not None:
+            layer.visible = False
+
+    def close(self) -> None:
+        """Take the layer away."""
+        layer = self.layer
+        if layer is not None:
+            self._viewer.layers.remove(layer.name)
+        self._layer_id = self._frame = None
+
+    def _add(self, on: Layer, axes: LayerAxes) -> Labels:
+        active = self._viewer.layers.selection.active
+        self._frame = OneFrame((axes.frame_count, *axes.frame_shape))
+        layer = self._viewer.add_labels(
+            LabelsInLayer(self._frame, axes),
+            name=NAME,
+            colormap=colormap_with(self._colors),
+            opacity=1.0,
+            metadata={"napari-sam2 view": "preview"},
+            **{name: getattr(on, name) for name in SHARED},
+        )
+        layer.contour = max(1, round(min(axes.frame_shape) / SCREEN_LINES))
+        layer.editable = False
+        self._layer_id = layer.unique_id
+        self._viewer.layers.selection.active = active
+        return layer
