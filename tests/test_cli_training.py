@@ -19,8 +19,9 @@ from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.model.checkpoints.checkpoint import build_model, load_model, save_model
 from napari_sam2.session.book.state import BookState
 from napari_sam2.session.planning.frame_set import FrameSet
-from napari_sam2.train import fine_tuning_run, run
 from napari_sam2.train.data.examples import prepare
+from napari_sam2.train.fine_tuning import run as fine_tuning_run
+from napari_sam2.train.trainer import run
 
 FRAMES, SIDE = 8, 48
 

@@ -3,6 +3,10 @@
 import numpy as np
 import pytest
 import zarr
+from tests.io.fake_run import FRAME_SHAPE, LOGITS_SHAPE, PROVENANCE, FakeRun
+
+from napari_sam2.interfaces import Calibration
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
 
 
 def _numbered(shape, dtype=np.uint16):
@@ -63,3 +67,42 @@ def write_ome_zarr(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture
+def fake_run():
+    return FakeRun()
+
+
+@pytest.fixture
+def provenance():
+    return PROVENANCE
+
+
+@pytest.fixture
+def calibration():
+    return Calibration(
+        scale=(30.0, 0.65, 0.65),
+        translation=(0.0, 12.5, 3.0),
+        units=("second", "micrometer", "micrometer"),
+    )
+
+
+@pytest.fixture
+def new_store(tmp_path, fake_run, provenance, calibration):
+    """Return a function that creates a store; keywords override the defaults."""
+
+    def create(path=None, **changes):
+        facts = {
+            "frame_count": fake_run.frame_count,
+            "frame_shape": FRAME_SHAPE,
+            "logits_shape": LOGITS_SHAPE,
+            "objects": fake_run.objects,
+            "provenance": provenance,
+            "calibration": calibration,
+        }
+        return OmeZarrLabelStore.create(
+            tmp_path / "x.zarr" if path is None else path, **(facts | changes)
+        )
+
+    return create

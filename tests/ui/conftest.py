@@ -1,21 +1,20 @@
-"""A small movie, models to track in it, and a viewer with the dock."""
+"""A viewer with the dock; the movie and the models are those of the engine's tests."""
 
 from __future__ import annotations
 
 import gc
-import os
 
-import numpy as np
 import pytest
 from qtpy.QtCore import QThreadPool
-from tests.ui.engine_steps import Table, movie_input
-
-from napari_sam2.engine import Request
-from napari_sam2.synthetic import MovieConfig, SimulatedMovie
-
-FRAMES = 12
-TRAINED_MODEL = os.environ.get("NAPARI_SAM2_TEST_MODEL", "nano")
-"""The bundled model, or the path of another one that can follow cells."""
+from tests.engine.conftest import (  # noqa: F401
+    home,
+    movie,
+    request_for,
+    stack,
+    table,
+    toy,
+    trained,
+)
 
 PATIENCE = 120_000
 """Milliseconds after which a worker is stuck."""
@@ -33,62 +32,6 @@ def pytest_runtest_protocol(item):
     if any(name.startswith("make_napari_viewer") for name in item.fixturenames):
         gc.collect()
     return done
-
-
-@pytest.fixture(scope="session")
-def movie():
-    return SimulatedMovie(
-        MovieConfig(
-            frame_count=FRAMES,
-            frame_shape=(96, 112),
-            cell_count=3,
-            cell_size=26,
-            division_rate=0,
-            overlap=0,
-            open_border=False,
-            seed=4,
-        )
-    )
-
-
-@pytest.fixture(scope="session")
-def stack(movie):
-    """``(T, Y, X)`` uint16."""
-    return np.stack([movie.frame(index) for index in range(FRAMES)])
-
-
-@pytest.fixture(scope="session")
-def toy(tmp_path_factory):
-    """Path of a random toy network whose masks are neither full nor empty."""
-    import torch
-
-    from napari_sam2.model.checkpoints.checkpoint import build_model, save_model
-
-    model = build_model("toy", seed=3)
-    with torch.no_grad():
-        model.mask_decoder.pred_obj_score_head.layers[-1].bias.fill_(2.0)
-        for mlp in model.mask_decoder.output_hypernetworks_mlps:
-            mlp.layers[-1].weight.mul_(20.0)
-    path = tmp_path_factory.mktemp("models") / "toy.safetensors"
-    save_model(model, path)
-    return str(path)
-
-
-@pytest.fixture(scope="session")
-def trained():
-    """Name or path of a model that was trained."""
-    from napari_sam2.model.checkpoints.checkpoint import weights_path
-
-    weights_path(TRAINED_MODEL)  # fails here, and says why, if it is not there
-    return TRAINED_MODEL
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    """Give the tests a home folder of their own: masklets go below it."""
-    for name in ("HOME", "USERPROFILE"):
-        monkeypatch.setenv(name, str(tmp_path))
-    return tmp_path
 
 
 @pytest.fixture
@@ -128,16 +71,3 @@ def answered(qtbot):
         qtbot.waitUntil(lambda: dock.conductor.worker.is_idle, timeout=PATIENCE)
 
     return wait
-
-
-@pytest.fixture
-def request_for(stack, toy, tmp_path):
-    def make(folder="masklets.zarr", limits=(100.0, 3000.0), array=stack, model=toy):
-        return Request(movie_input(array, limits), model, tmp_path / folder)
-
-    return make
-
-
-@pytest.fixture
-def table(request_for, stack):
-    return Table(request_for(), len(stack))

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 import numpy as np
 
 from napari_sam2.engine.edits.frame_edits import FrameWork, events_of
+from napari_sam2.engine.edits.frame_masks import frames_of
 from napari_sam2.engine.edits.steps import Steps
 from napari_sam2.engine.events import Event, FramesChanged, Request
-from napari_sam2.engine.frame_masks import frames_of
 from napari_sam2.engine.workspace.workspace import Desk
 from napari_sam2.interfaces import FrameResult
 from napari_sam2.io.label_store.store import OmeZarrLabelStore

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from napari_sam2.engine.edits.frame_masks import FrameMasks, frames_of
 from napari_sam2.engine.events import FrameChanged, Scored
-from napari_sam2.engine.frame_masks import FrameMasks, frames_of
 from napari_sam2.engine.workspace.open_masklets import Masklets, Movie
 from napari_sam2.interfaces import FrameResult, StoredAnchor
 from napari_sam2.prompts import FramePrompt, Place

@@ -21,18 +21,18 @@ from napari_sam2.engine import (
 from napari_sam2.engine.engine import WARM_REACH
 from napari_sam2.engine.jobs import Priority
 from napari_sam2.prompts import FramePrompt, Place
+from napari_sam2.session.book.drawn import drawn_prompts
 from napari_sam2.session.book.intake import Intake
 from napari_sam2.session.book.prompt_book import Edit, PromptBook
-from napari_sam2.session.planning.frame_set import FrameSet
-from napari_sam2.session.planning.plan import Direction
-from napari_sam2.ui.controller.book_editor import BookDesk, Follow
-from napari_sam2.ui.controller.book_verbs import (
+from napari_sam2.session.book.verbs import (
     flipped,
     in_one_step,
     kept_direction,
     taken_in,
 )
-from napari_sam2.ui.controller.drawn_prompts import drawn_prompts
+from napari_sam2.session.planning.frame_set import FrameSet
+from napari_sam2.session.planning.plan import Direction
+from napari_sam2.ui.controller.book_editor import BookDesk, Follow
 from napari_sam2.ui.controller.pending_answers import Ticket
 from napari_sam2.ui.controller.run_control import RunControl
 from napari_sam2.ui.controller.shown_masklets import Sitting

@@ -1,0 +1,127 @@
+"""What people do while tracking runs, and what the history knows of it."""
+
+import itertools
+
+import numpy as np
+import pytest
+from tests.engine.engine_steps import Table, click, movie_input
+
+from napari_sam2.engine import Request, Scored
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
+from napari_sam2.prompts import FramePrompt, MaskPrompt
+from napari_sam2.session.planning.frame_set import FrameSet
+from napari_sam2.session.planning.plan import Direction
+from napari_sam2.session.session import FrameDone
+
+
+@pytest.fixture
+def table(stack, toy, tmp_path):
+    request = Request(movie_input(stack), toy, tmp_path / "masklets.zarr")
+    return Table(request, len(stack))
+
+
+@pytest.fixture
+def tracking(table):
+    """A run that has come to frame 3, of object 1 that was clicked on frame 0."""
+    table.say(click(1, 0, (30, 40)))
+    run = table.run(direction=Direction.FORWARD)
+    done = (event.frame_index for event in run if isinstance(event, FrameDone))
+    assert 3 in itertools.islice(done, 5)
+    return run
+
+
+def test_what_was_done_while_tracking_is_not_taken_back_with_the_run(table, tracking):
+    table.say(click(2, 11, (70, 90)))
+    table.follow(table.book.rename(1, "mother"))
+    list(tracking)
+    table.turn(table.engine.undo)  # what was tracked after that
+    assert table.book.state[1].name == "mother"
+    assert table.book.state[2].anchors == (11,)
+    table.turn(table.engine.undo)  # the name
+    assert table.book.state[1].name == ""
+    table.turn(table.engine.undo)  # the click
+    assert 2 not in table.book.state
+    for _ in range(3):
+        table.turn(table.engine.redo)
+    assert table.book.state[1].name == "mother"
+    assert table.book.state[2].anchors == (11,)
+
+
+def test_a_lock_holds_for_the_run_that_it_meets(table, tracking):
+    table.say(click(1, 9, (60, 60)))
+    table.follow(table.book.lock(1, FrameSet.of([7, 9])))
+    before = table.labels(7), table.labels(9)
+    list(tracking)
+    for frame, labels in zip((7, 9), before, strict=True):
+        np.testing.assert_array_equal(table.labels(frame), labels)
+    assert table.labels(8).any()
+
+
+def test_a_run_does_not_write_over_what_was_drawn_meanwhile(table, tracking):
+    mask = np.zeros((96, 112), bool)
+    mask[10:20, 20:40] = True
+    table.say(FramePrompt(1, 8, mask=MaskPrompt(mask)))
+    list(tracking)
+    np.testing.assert_array_equal(table.labels(8) == 1, mask)
+    assert not any(thing.stale for thing in table.store.history.book.objects)
+
+
+def test_frames_that_were_tracked_are_not_stale_when_the_run_is_done_again(table):
+    table.say(click(1, 0, (30, 40)))
+    table.track()
+    table.turn(table.engine.undo)
+    assert table.book.state[1].stale == FrameSet.between(1, 11)
+    table.turn(table.engine.redo)
+    assert not table.book.state[1].stale
+    # Nor after a kill: nobody saved the session.
+    book = OmeZarrLabelStore.open(table.request.folder, mode="r").read_session().book
+    assert not book[1].stale
+
+
+def test_an_object_without_masks_takes_over_another(table):
+    table.follow(table.book.add_object())
+    table.say(click(2, 0, (30, 40)))
+    mask = table.labels(0) == 2
+    edit = table.book.merge(1, 2)
+    list(table.engine.merge(table.request, edit, (1, 2), 0))
+    np.testing.assert_array_equal(table.labels(0) == 1, mask)
+
+
+def test_anchors_of_prompts_that_were_taken_back_are_not_kept(table):
+    table.say(click(1, 0, (30, 40)), click(1, 5, (50, 60)), click(2, 3, (70, 90)))
+    table.follow(table.book.clear_prompt(1, 5))
+    table.follow(table.book.remove_objects([2]))
+    kept = [(one.object_id, one.frame_index) for one in table.store.read_anchors()]
+    assert kept == [(1, 0)]
+    table.turn(table.engine.undo)
+    table.turn(table.engine.undo)
+    kept = [(one.object_id, one.frame_index) for one in table.store.read_anchors()]
+    assert kept == [(1, 0), (1, 5), (2, 3)]
+
+
+def test_scores_of_an_edit_that_is_ended_in_the_middle_are_on_disk(table):
+    edit = table.book.set_prompts([click(1, 0, (30, 40)), click(1, 5, (50, 60))], "say")
+    steps = table.engine.apply(table.request, edit, lambda _frame: True, 0)
+    for event in steps:
+        if isinstance(event, Scored) and table.store.object_ids:
+            break
+    steps.close()
+    store = OmeZarrLabelStore.open(table.request.folder, mode="r")
+    assert store.whole_frames[5]
+    ids, scores = store.read_scores(5)
+    assert ids == (1,)
+    assert scores.area[0] == (store.read_labels(5) == 1).sum()
+
+
+def test_a_prompt_that_could_not_be_answered_leaves_nothing_behind(table, monkeypatch):
+    table.say(click(1, 0, (30, 40)))
+    table.track()
+    predictor = table.engine._desk.prepared[1].predictor
+
+    def fail(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(predictor, "preview", fail)
+    with pytest.raises(MemoryError):
+        table.say(click(1, 6, (60, 60)))
+    assert 1 not in predictor.bank.last_tracked

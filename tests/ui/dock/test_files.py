@@ -1,0 +1,203 @@
+"""Sessions that are found, tracks and tables: what the window asks of files."""
+
+import threading
+
+import numpy as np
+import pytest
+from napari.layers import Tracks
+from napari.utils.colormaps import DirectLabelColormap
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import QFileDialog
+from tests.engine.engine_steps import click
+
+from napari_sam2.io.sessions.recent import RecentSessions
+from napari_sam2.prompts import FramePrompt, MaskPrompt
+from napari_sam2.ui.contributions.reader import get_reader
+from napari_sam2.ui.prompts.from_files import SavedPrompts
+from napari_sam2.ui.timeline.model import lane_of
+
+
+@pytest.fixture
+def tracked(open_dock, answered):
+    """A dock with a saved session: an object with clicks on two frames."""
+    viewer, dock = open_dock()
+    dock.conductor.set_prompts([click(1, 2, (30, 40)), click(1, 5, (32, 42))], "two")
+    answered(dock)
+    dock.conductor.rename(1, "mother")
+    dock.conductor.save()
+    answered(dock)
+    return viewer, dock
+
+
+def test_masklets_that_were_made_are_among_the_recent_sessions(tracked, answered):
+    _, dock = tracked
+    (session,) = RecentSessions().read()
+    assert session.path == dock.output_panel.folder
+    recent = dock.output_panel.recent
+    recent.show_sessions(())
+    recent.menu().aboutToShow.emit()
+    answered(dock)
+    first = recent.menu().actions()[0]
+    assert "movie-1.zarr" in first.text()
+    asked = []
+    dock.output_panel.open_requested.connect(asked.append)
+    first.trigger()
+    assert asked == [session.path]
+    answered(dock)
+
+
+@pytest.mark.parametrize("is_dock_first", [True, False], ids=["dock", "layers"])
+def test_a_session_that_was_dropped_on_the_viewer_goes_on(
+    tracked, open_dock, answered, qtbot, make_napari_viewer_proxy, stack, is_dock_first
+):
+    _, before = tracked
+    folder, labels = before.output_panel.folder, np.array(before.masklets.layer.data[2])
+    before.conductor.worker.close()
+
+    def drop(viewer):
+        for data, shown, kind in get_reader(str(folder))(str(folder)):
+            getattr(viewer, f"add_{kind}")(data, **shown)
+
+    if is_dock_first:
+        viewer, dock = open_dock()
+        drop(viewer)
+    else:
+        viewer, dock = open_dock(before_dock=drop)
+    answered(dock)
+    assert dock.output_panel.folder == folder
+    assert dock.conductor.book[1].name == "mother"
+    assert [layer.name for layer in viewer.layers if "masklets" in layer.name] == [
+        dock.masklets.layer.name
+    ]
+    viewer.dims.set_current_step(0, 2)
+    answered(dock)
+    np.testing.assert_array_equal(dock.masklets.layer.data[2], labels)
+
+
+def test_tracks_are_a_layer_on_request(tracked, answered):
+    viewer, dock = tracked
+    dock.output_panel.tracks_button.click()
+    answered(dock)
+    (tracks,) = [one for one in viewer.layers if isinstance(one, Tracks)]
+    assert tracks.data[:, :2].tolist() == [[1, 2], [1, 5]]
+    y, x = np.argwhere(np.asarray(dock.masklets.layer.data[2]) == 1).mean(axis=0)
+    np.testing.assert_allclose(tracks.data[0, 2:], (y, x))
+    dock.output_panel.tracks_button.click()
+    answered(dock)
+    assert sum(isinstance(one, Tracks) for one in viewer.layers) == 1
+
+
+def test_plotted_numbers_are_saved_by_the_worker(tracked, answered, tmp_path):
+    _, dock = tracked
+
+    class Table:
+        def write(self, path):
+            path.write_text("frame,area")
+
+    dock.plots_panel.export_requested.emit(Table(), tmp_path / "curves.csv")
+    assert not (tmp_path / "curves.csv").exists()
+    answered(dock)
+    assert (tmp_path / "curves.csv").read_text() == "frame,area"
+    assert "curves.csv" in dock.status.text()
+
+
+def test_prompts_are_saved_and_replayed_on_another_movie(
+    tracked, open_dock, stack, answered, tmp_path, monkeypatch
+):
+    _, dock = tracked
+    mask = np.zeros(stack.shape[1:], bool)
+    mask[5:20, 6:30] = True
+    dock.conductor.set_prompts([FramePrompt(2, 3, mask=MaskPrompt(mask))], "a mask")
+    answered(dock)
+    answers = iter(["", str(tmp_path / "said"), str(tmp_path / "said")])
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (next(answers), ""))
+    write, threads = SavedPrompts.write, []
+
+    def watched(saved):
+        threads.append(threading.current_thread())
+        write(saved)
+
+    monkeypatch.setattr(SavedPrompts, "write", watched)
+    save = dock.prompt_sources.save_button
+    save.click()  # and the dialog is closed
+    save.click()
+    answered(dock)
+    assert len(threads) == 1
+    assert threads[0] is not threading.main_thread()
+    for part in ("2 objects", "said.json", "said-masks"):
+        assert part in dock.status.text()
+    save.click()  # the dialog asked about "said", which is another file
+    assert "said.json exists" in dock.status.text()
+    _, other = open_dock(stack[::-1].copy())
+    other.prompt_sources.save_button.click()
+    assert "There are no prompts to save" in other.status.text()
+    other.prompt_sources.file_requested.emit(str(tmp_path / "said.json"))
+    answered(other)
+    one, two = other.conductor.book.objects
+    assert (one.name, one.anchors, two.anchors) == ("mother", (2, 5), (3,))
+    np.testing.assert_array_equal(two.prompts[0].mask.mask, mask)
+
+
+def test_another_contrast_prepares_the_frames_anew(open_dock, answered, qtbot):
+    viewer, dock = open_dock()
+    dock.track_panel.repair_box.setChecked(False)  # a run would freeze the contrast
+    dock.conductor.set_prompt(click(1, 2, (30, 40)))
+    answered(dock)
+    qtbot.wait(400)
+    answered(dock)
+    asked = []
+    dock.conductor.happened.connect(asked.append)
+    viewer.layers["movie"].contrast_limits = (100, 900)
+    qtbot.waitUntil(lambda: "Warmed" in {type(one).__name__ for one in asked})
+    answered(dock)
+
+
+def test_labels_keep_ids_and_colours_everywhere_and_when_reopened(
+    open_dock, stack, answered
+):
+    """In the layer, its preview, the table, the timeline, the plots and the clicks."""
+    purple, green = (0.5, 0.0, 0.5, 1.0), (0.0, 1.0, 0.0, 1.0)
+    labels = np.zeros(stack.shape, np.uint16)
+    labels[0, 10:30, 12:40], labels[0, 50:70, 60:90] = 40, 7
+    viewer, dock = open_dock()
+    chosen = {None: "gray", 0: "transparent", 7: green, 40: purple}
+    colormap = DirectLabelColormap(color_dict=chosen)
+    cells = viewer.add_labels(labels, name="Cellpose", colormap=colormap)
+    dock.frame_cursor.go_to(0)
+    dock.prompt_sources.labels_combo.choose(cells)
+    dock.prompt_sources.labels_button.click()
+    answered(dock)
+    dock.conductor.set_prompt(click(40, 3, (20, 20)))
+    answered(dock)
+    assert_colored(dock, {7: green, 40: purple})
+    dock.conductor.set_hidden([7], True)
+    assert_colored(dock, {40: purple})
+    dock.conductor.set_hidden([7], False)
+    dock.conductor.save()
+    answered(dock)
+    folder = dock.output_panel.folder
+    dock.conductor.worker.close()
+    _, again = open_dock()
+    again.conductor.open_session(folder)
+    answered(again)
+    assert_colored(again, {7: green, 40: purple})
+
+
+def assert_colored(dock, colors):
+    layer, book = dock.masklets.layer, dock.conductor.book
+    assert [one.object_id for one in book.objects] == [7, 40]
+    lanes = {one.object_id: lane_of(one) for one in book.objects}
+    for object_id, rgba in colors.items():
+        np.testing.assert_allclose(layer.get_color(object_id), rgba)
+        assert lanes[object_id].color == rgba
+        dock.selection.go_on_with(object_id)
+        index = dock.object_panel.filtered.index_of(object_id)
+        wanted = QColor.fromRgbF(*rgba).rgba()
+        swatches = (
+            index.data(Qt.ItemDataRole.DecorationRole).pixmap(12, 12),
+            dock.prompt_panel.object_swatch.pixmap(),
+        )
+        assert [one.toImage().pixel(6, 6) for one in swatches] == [wanted, wanted]
+    (face,) = dock.marks.points.face_color
+    np.testing.assert_allclose(face, colors[40])
