@@ -34,7 +34,7 @@ from napari_sam2.session.planning.plan import (
     FrameRange,
     MergePolicy,
     Plan,
-    timelines,
+    object_lives,
 )
 from napari_sam2.session.planning.sweeps import sweeps
 from napari_sam2.session.session import FrameDone, Session
@@ -240,7 +240,7 @@ def _compose(job: TrackJob, source: StackFrames) -> Run:
     frames = _frame_range(job.frames, source.frame_count)
     merge = job.merge or MergePolicy.KEEP
     plan = Plan(frames, job.direction, merge)
-    if not sweeps(timelines(objects, source.frame_count), plan):
+    if not sweeps(object_lives(objects, source.frame_count), plan):
         raise InputError(
             f"{job.prompts}: no prompt reaches frames {frames.first}:{frames.stop} in "
             f"direction {job.direction}; change --frames or --direction"

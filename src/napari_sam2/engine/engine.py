@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_sam2.engine.edits.edits import Edits
-from napari_sam2.engine.edits.frame_edits import FrameWork
+from napari_sam2.engine.edits.frame_edits import FrameEdits
 from napari_sam2.engine.edits.steps import Steps
 from napari_sam2.engine.events import (
     Event,
@@ -26,7 +26,7 @@ from napari_sam2.engine.runs.comparing import Comparing
 from napari_sam2.engine.runs.runs import Runs
 from napari_sam2.engine.workspace.loading import embed
 from napari_sam2.engine.workspace.reopening import Reopening
-from napari_sam2.engine.workspace.workspace import Desk
+from napari_sam2.engine.workspace.workspace import Workspace
 from napari_sam2.errors import InputError
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.io.label_store.tracks import table_of, track_rows
@@ -56,22 +56,22 @@ class TrackingEngine:
     """
 
     def __init__(self, tell: Callable[[str], None]) -> None:
-        self._desk = Desk(tell)
-        self._steps = Steps(self._desk)
-        self._edits = Edits(self._desk, self._steps)
-        self._runs = Runs(self._desk, self._steps)
-        self._comparing = Comparing(self._desk, self._steps)
-        self._reopening = Reopening(self._desk)
+        self._workspace = Workspace(tell)
+        self._steps = Steps(self._workspace)
+        self._edits = Edits(self._workspace, self._steps)
+        self._runs = Runs(self._workspace, self._steps)
+        self._comparing = Comparing(self._workspace, self._steps)
+        self._reopening = Reopening(self._workspace)
 
     def store_of(self, request: Request) -> OmeZarrLabelStore | None:
         """Return the masklets of a request, if they were opened."""
-        masklets = self._desk.masklets(request)
+        masklets = self._workspace.masklets(request)
         return None if masklets is None else masklets.store
 
     def close(self) -> None:
         """Let other windows and runs write what was open; nothing may follow."""
         self._reopening.close()
-        self._desk.close()
+        self._workspace.close()
 
     # --- Before the first prompt
 
@@ -83,7 +83,7 @@ class TrackingEngine:
         InputError, ModelError
             If one of them cannot be used.
         """
-        yield from self._desk.prepare(request)
+        yield from self._workspace.prepare(request)
 
     def warm(
         self,
@@ -105,9 +105,9 @@ class TrackingEngine:
         reach
             How many frames on each side, if they fit.
         """
-        if not self._desk.has_movie(request):
+        if not self._workspace.has_movie(request):
             return
-        movie = self._desk.prepared[1]
+        movie = self._workspace.prepared[1]
         count, embeddings = movie.source.frame_count, movie.predictor.network.embeddings
         for done, frame in enumerate(_outwards(frame_index, count, reach)):
             fitting = embeddings.fitting()
@@ -169,14 +169,14 @@ class TrackingEngine:
         is_wanted: Callable[[], bool],
     ) -> Iterator[Event]:
         """Show what a prompt would give; nothing is written or remembered."""
-        if not is_wanted() or not self._desk.has_movie(request):
+        if not is_wanted() or not self._workspace.has_movie(request):
             return
-        movie, masklets = self._desk.prepared[1], self._desk.masklets(request)
+        movie, masklets = self._workspace.prepared[1], self._workspace.masklets(request)
         if masklets is None:
             step = movie.answers.answer(movie.source, (prompt,), {}, {})
             logits = step.logits
         else:
-            work = FrameWork(masklets, movie, book)
+            work = FrameEdits(masklets, movie, book)
             logits = work.preview(prompt)[None]
         mask = label_image([1], logits, movie.source.frame_shape, np.uint8) > 0
         yield Hovered(prompt.frame_index, prompt.object_id, mask)
@@ -193,9 +193,9 @@ class TrackingEngine:
         InputError
             If nothing is prompted.
         """
-        yield from self._desk.prepare(request)
-        yield from self._desk.open_masklets(request)
-        history = self._desk.opened(request).store.history
+        yield from self._workspace.prepare(request)
+        yield from self._workspace.open_masklets(request)
+        history = self._workspace.opened(request).store.history
         # Somebody may have gone on while it waited; it is about the last step.
         present = history.book if order.joins_step and history.is_open else book
         yield from self._edits.resolve(request, present)
@@ -211,8 +211,8 @@ class TrackingEngine:
         InputError
             If the object has no two prompts around the frame.
         """
-        yield from self._desk.prepare(request)
-        yield from self._desk.open_masklets(request)
+        yield from self._workspace.prepare(request)
+        yield from self._workspace.open_masklets(request)
         yield from self._edits.resolve(request, book)
         yield from self._comparing.run(request, book, (object_id, frame_index))
 
@@ -281,7 +281,7 @@ class TrackingEngine:
 
     def show(self, request: Request) -> Iterator[Event]:
         """Say where masklets are that were opened before."""
-        yield from self._desk.show(request)
+        yield from self._workspace.show(request)
 
     def read_frames(self, request: Request, frames: Sequence[int]) -> Iterator[Event]:
         """Read labels that somebody wants to see."""

@@ -14,7 +14,7 @@ import numpy as np
 from napari_sam2.interfaces import FrameResult, LabelStore, ObjectScores
 from napari_sam2.metrics.regions import areas
 from napari_sam2.prompts import PromptedObject
-from napari_sam2.session.planning.plan import MergePolicy, Plan, Timeline
+from napari_sam2.session.planning.plan import MergePolicy, ObjectLife, Plan
 from napari_sam2.tracking.postprocess import label_image
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Composer:
     objects
         All objects of the session: whoever competes for pixels.
     lives
-        Their timelines; an object does not compete where it cannot exist.
+        Their lives; an object does not compete where it cannot exist.
     plan
         Locks and merge policy.
     has_foreign_labels
@@ -45,7 +45,7 @@ class Composer:
         self,
         store: LabelStore,
         objects: Sequence[PromptedObject],
-        lives: Sequence[Timeline],
+        lives: Sequence[ObjectLife],
         plan: Plan,
         *,
         has_foreign_labels: bool,

@@ -15,7 +15,7 @@ from napari_sam2.interfaces import FrameSource, LabelStore, Progress, StoredAnch
 from napari_sam2.prompts import PromptedObject
 from napari_sam2.session.composition import Composer
 from napari_sam2.session.planning.gaps import bounding_anchors
-from napari_sam2.session.planning.plan import COMMIT_INTERVAL, Plan, timelines
+from napari_sam2.session.planning.plan import COMMIT_INTERVAL, Plan, object_lives
 from napari_sam2.session.planning.resolution import Resolution, make_anchors, resolution
 from napari_sam2.session.planning.sweeps import Sweep, sweeps, walked_frames
 
@@ -121,7 +121,7 @@ class Session:
         self.predictor = predictor
         self.objects = tuple(objects)
         self.has_foreign_labels = has_foreign_labels
-        self.lives = timelines(self.objects, source.frame_count)
+        self.lives = object_lives(self.objects, source.frame_count)
         self._anchored = {
             (life.object_id, frame) for life in self.lives for frame in life.anchors
         }

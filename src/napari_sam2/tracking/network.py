@@ -24,7 +24,7 @@ from napari_sam2.tracking.embedding_cache import EmbeddingCache
 from napari_sam2.tracking.postprocess import fill_holes
 from napari_sam2.tracking.precision import Precision
 from napari_sam2.tracking.preprocess import FrameGeometry
-from napari_sam2.tracking.step_result import Seen, to_numpy
+from napari_sam2.tracking.step_result import Prediction, to_numpy
 
 CORRECTED_LOGIT_LIMIT = 32.0
 """Logits given back to the network as a mask prompt are clamped to ± this."""
@@ -79,13 +79,13 @@ class Network:
 
         return self.embeddings.get(frame_index, frame, compute)
 
-    def see(
+    def predict(
         self,
         embedding: ImageEmbedding,
         batch: Batch,
         memory: MemorySelection | None,
         tracked_logits: Tensor | None,
-    ) -> Seen:
+    ) -> Prediction:
         """Predict the masks of a batch: condition and decode.
 
         Parameters
@@ -111,7 +111,7 @@ class Network:
         decoded = replace(decoded, raw=None)
         return self._seen(batch, decoded)
 
-    def encode_tracked(self, embedding: ImageEmbedding, seen: Seen) -> Tensor:
+    def encode_tracked(self, embedding: ImageEmbedding, seen: Prediction) -> Tensor:
         """Encode tracked masks as ``(objects, M, h, w)`` memories, holes and all."""
         decoded = seen.decoded
         masks = upsample_logits(
@@ -140,8 +140,8 @@ class Network:
             memories.append(memory)
         return torch.cat(memories)
 
-    def _seen(self, batch: Batch, decoded: Decoded) -> Seen:
-        return Seen(
+    def _seen(self, batch: Batch, decoded: Decoded) -> Prediction:
+        return Prediction(
             batch=batch,
             decoded=decoded,
             logits=fill_holes(to_numpy(decoded.logits), self.hole_area),

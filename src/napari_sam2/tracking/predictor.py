@@ -33,7 +33,7 @@ from napari_sam2.tracking.memory.budget import bytes_per_object
 from napari_sam2.tracking.network import Network
 from napari_sam2.tracking.precision import choose_device, choose_precision
 from napari_sam2.tracking.preprocess import FrameGeometry
-from napari_sam2.tracking.step_result import Seen, StepResult, step_result
+from napari_sam2.tracking.step_result import Prediction, StepResult, step_result
 
 SIZE_STEP = 32
 """The trunk's coarsest stride; the input size is a multiple of it."""
@@ -179,9 +179,9 @@ class StreamingPredictor:
         """
         replayed, batches = self._planned(frame_index, prompts, objects, reverse)
         embedding = self.network.embed(frame_index, frame)
-        computed: list[Seen] = []
+        computed: list[Prediction] = []
         for batch in batches:
-            computed.extend(self._runner.run(batch, partial(self._see, embedding)))
+            computed.extend(self._runner.run(batch, partial(self._predict, embedding)))
         return self._result(frame_index, replayed, computed)
 
     @torch.inference_mode()
@@ -269,14 +269,16 @@ class StreamingPredictor:
             batches.append(Batch(Kind.TRACKED, frame_index, reverse, tuple(tracked)))
         return replayed, batches
 
-    def _compute(self, embedding: ImageEmbedding, batch: Batch) -> tuple[Seen, Tensor]:
+    def _compute(
+        self, embedding: ImageEmbedding, batch: Batch
+    ) -> tuple[Prediction, Tensor]:
         """Take a batch through the network: select, condition, decode, remember."""
-        seen = self._see(embedding, batch)
+        seen = self._predict(embedding, batch)
         if batch.kind is Kind.TRACKED:
             return seen, self.network.encode_tracked(embedding, seen)
         return seen, self.network.encode_anchors(embedding, seen.stored_anchors())
 
-    def _see(self, embedding: ImageEmbedding, batch: Batch) -> Seen:
+    def _predict(self, embedding: ImageEmbedding, batch: Batch) -> Prediction:
         memory = tracked_logits = None
         if batch.kind in (Kind.TRACKED, Kind.CORRECTED):
             memory = self.bank.select(
@@ -284,9 +286,9 @@ class StreamingPredictor:
             )
         if batch.kind is Kind.CORRECTED:
             tracked_logits = self.bank.tracked_logits(batch.object_ids)
-        return self.network.see(embedding, batch, memory, tracked_logits)
+        return self.network.predict(embedding, batch, memory, tracked_logits)
 
-    def _add(self, seen: Seen, memories: Tensor) -> None:
+    def _add(self, seen: Prediction, memories: Tensor) -> None:
         """Put what was seen into the bank."""
         batch = seen.batch
         if batch.kind is Kind.TRACKED:
@@ -303,7 +305,10 @@ class StreamingPredictor:
             self.bank.pass_anchor(stored.object_id, batch.frame_index)
 
     def _result(
-        self, frame_index: int, replayed: Sequence[StoredAnchor], computed: list[Seen]
+        self,
+        frame_index: int,
+        replayed: Sequence[StoredAnchor],
+        computed: list[Prediction],
     ) -> StepResult:
         return step_result(
             frame_index,

@@ -49,7 +49,7 @@ class StepResult:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Seen:
+class Prediction:
     """What the network said about one batch.
 
     Attributes
@@ -95,7 +95,7 @@ def to_numpy(tensor: Tensor) -> np.ndarray:
 def step_result(
     frame_index: int,
     replayed: Sequence[StoredAnchor],
-    seen: Sequence[Seen],
+    seen: Sequence[Prediction],
     *,
     logit_side: int,
     pointer_dim: int,

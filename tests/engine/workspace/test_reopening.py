@@ -4,7 +4,6 @@ import shutil
 from dataclasses import replace
 
 import numpy as np
-from filelock import FileLock
 from tests.engine.engine_steps import Table, click, of_kind
 
 from napari_sam2.engine import (
@@ -48,7 +47,10 @@ def test_every_step_is_undone_and_done_again(table):
     assert table.book.state[1].anchors == (0, 6)
     # The anchors came back, too: a repair gives what it would have given.
     table.track(is_repair=True)
-    assert table.engine._desk.opened(table.request).anchors.keys() == {(1, 0), (1, 6)}
+    assert table.engine._workspace.opened(table.request).anchors.keys() == {
+        (1, 0),
+        (1, 6),
+    }
 
 
 def test_what_was_done_before_there_were_masklets_is_undone_in_memory(table):
@@ -118,19 +120,3 @@ def test_a_session_is_reopened_with_everything_and_goes_on(table):
     other.turn(other.engine.undo)
     other.turn(other.engine.undo)
     np.testing.assert_array_equal(other.labels(9), labels[9])
-
-
-def test_a_session_that_another_window_has_open_is_refused(table, open_dock, answered):
-    table.say(click(1, 0, (30, 40)))
-    folder = table.request.folder.with_name("copy.zarr")
-    shutil.copytree(table.request.folder, folder)
-    (lock,) = folder.rglob("writing.lock")
-    _, dock = open_dock()
-    with FileLock(lock, blocking=False):
-        dock.conductor.open_session(folder)
-        answered(dock)
-        said = f"{folder}/labels/masklets: another window or run is writing there"
-        assert said in dock.status.text()
-    dock.conductor.open_session(folder)
-    answered(dock)
-    assert dock.conductor.book[1].anchors == (0,)

@@ -1,4 +1,4 @@
-"""Gaps of a timeline: which frames depend on which anchors."""
+"""Gaps of a life: which frames depend on which anchors."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,9 +10,9 @@ from napari_sam2.session.planning.gaps import (
     bounding_anchors,
     gaps,
 )
-from napari_sam2.session.planning.plan import Timeline
+from napari_sam2.session.planning.plan import ObjectLife
 
-LIFE = Timeline(1, (4, 5, 9), 2, 12)
+LIFE = ObjectLife(1, (4, 5, 9), 2, 12)
 
 
 def click(frame, y=1.0):
@@ -20,11 +20,11 @@ def click(frame, y=1.0):
 
 
 @st.composite
-def timelines(draw):
+def object_lives(draw):
     anchors = sorted(draw(st.sets(st.integers(0, 30), min_size=1, max_size=6)))
     first = draw(st.integers(0, anchors[0]))
     last = draw(st.integers(anchors[-1], 31))
-    return Timeline(1, tuple(anchors), first, last)
+    return ObjectLife(1, tuple(anchors), first, last)
 
 
 def test_neighbouring_anchors_have_no_gap_between_them():
@@ -36,7 +36,7 @@ def test_neighbouring_anchors_have_no_gap_between_them():
     assert [gap.runs_backward for gap in gaps(LIFE)] == [True, False, False]
 
 
-@given(timelines())
+@given(object_lives())
 def test_gaps_and_anchors_make_up_the_life(life):
     frames = [frame for gap in gaps(life) for frame in gap.frames]
     assert sorted((*frames, *life.anchors)) == list(range(life.first, life.last + 1))
@@ -48,7 +48,7 @@ def test_what_is_said_on_a_frame_makes_the_gaps_stale_that_it_bounds(anchors, fr
     book.set_prompts([click(anchor) for anchor in sorted(anchors)], "begin")
     book.mark_tracked(1, FrameSet.between(0, 31))
     book.set_prompt(click(frame, y=9.0))
-    life = Timeline(1, tuple(sorted({*anchors, frame})), 0, 31)
+    life = ObjectLife(1, tuple(sorted({*anchors, frame})), 0, 31)
     expected = [gap for gap in gaps(life) if frame in gap.bounds]
     assert set(book.state[1].stale) == {f for gap in expected for f in gap.frames}
 

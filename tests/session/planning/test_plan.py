@@ -18,7 +18,7 @@ from napari_sam2.session.planning.plan import (
     Direction,
     FrameRange,
     Plan,
-    timelines,
+    object_lives,
 )
 from napari_sam2.session.planning.resolution import resolution
 from napari_sam2.session.planning.sweeps import sweeps
@@ -36,7 +36,7 @@ def visits(objects, direction, frames, frame_count=10):
     plan = Plan(FrameRange(*frames), direction)
     return [
         (frame, object_id)
-        for sweep in sweeps(timelines(objects, frame_count), plan)
+        for sweep in sweeps(object_lives(objects, frame_count), plan)
         for frame in sweep.frames
         for object_id in sweep.objects_at(frame)
     ]
@@ -75,7 +75,7 @@ def test_a_division_ends_the_mother_and_begins_the_daughters():
 def test_a_mother_prompted_after_her_division_is_refused(late):
     family = [clicked(1, 0, late), clicked(2, 5, parent=1)]
     with pytest.raises(InputError, match=f"object 1 is prompted on frame {late}"):
-        timelines(family, 10)
+        object_lives(family, 10)
 
 
 def test_a_movie_of_one_frame_is_one_visit():
@@ -132,7 +132,7 @@ def test_first_clicks_need_their_own_frame_only():
 
 def walks(objects, **options):
     """Spans by object and direction, and the frames that are read."""
-    found = sweeps(timelines(objects, 20), Plan(FrameRange(0, 20), **options))
+    found = sweeps(object_lives(objects, 20), Plan(FrameRange(0, 20), **options))
     return [(sweep.reverse, dict(sweep.spans), sweep.frames) for sweep in found]
 
 
@@ -146,7 +146,7 @@ def test_a_repair_walks_from_the_anchors_of_its_gaps_and_reads_nothing_else():
 
 
 def test_a_repair_writes_what_was_asked_for_alone():
-    life = timelines([clicked(1, 4)], 20)
+    life = object_lives([clicked(1, 4)], 20)
     plan = Plan(FrameRange(0, 20), only={1: FrameSet.of([4, 7, 8])}, locks={1: {8}})
     (sweep,) = sweeps(life, plan)
     assert sweep.spans == {1: ((4, 7),)}
@@ -177,7 +177,7 @@ def test_to_the_next_anchor_is_the_gap_around_the_frame(start, expected):
 
 def test_one_frame_is_reached_from_its_anchor_and_written_alone():
     plan = Plan(FrameRange(0, 20), Direction.ONE_FRAME, start=6)
-    (sweep,) = sweeps(timelines([clicked(1, 4, 9)], 20), plan)
+    (sweep,) = sweeps(object_lives([clicked(1, 4, 9)], 20), plan)
     assert sweep.frames == (5, 6)
     assert sweep.written_at(5) == ()
     assert sweep.written_at(6) == (1,)
@@ -197,7 +197,7 @@ def test_a_direction_around_a_frame_needs_the_frame(way):
 def test_a_repair_writes_each_frame_asked_for_once(anchors, asked, locked):
     only, locks = {1: FrameSet.of(asked)}, {1: FrameSet.of(locked)}
     plan = Plan(FrameRange(0, 30), only=only, locks=locks)
-    found = sweeps(timelines([clicked(1, *sorted(anchors))], 30), plan)
+    found = sweeps(object_lives([clicked(1, *sorted(anchors))], 30), plan)
     written = [f for sweep in found for f in sweep.frames if sweep.written_at(f)]
     assert sorted(written) == sorted(asked - locked)
 

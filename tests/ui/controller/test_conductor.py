@@ -176,7 +176,7 @@ def scored(dock, frames):
     """Let the masks of object 1 be known on some frames."""
     conductor = dock.conductor
     for frame_index in frames:
-        conductor._on_event(conductor._sitting, scores_on(frame_index))
+        conductor._on_event(conductor._shown, scores_on(frame_index))
 
 
 def test_a_first_click_is_followed_by_no_repair_of_what_was_never_tracked(
@@ -283,10 +283,10 @@ def test_what_is_undone_returns_to_the_masklets_that_it_was_asked_for(
     dock.conductor.worker.submit.reset_mock()
     dock.conductor.undo()
     (undoing,) = submitted(dock)
-    first = dock.conductor._sitting
+    first = dock.conductor._shown
     dock._viewer.add_image(stack[:, :50], name="other", axis_labels=("t", "y", "x"))
     dock.input_panel.layer_combo.choose(dock._viewer.layers["other"])
-    second = dock.conductor._sitting
+    second = dock.conductor._shown
     assert second is not first
     book = second.book.state
     earlier = BookState()
@@ -304,12 +304,12 @@ def late(dock_with_mocks, stack):
     jobs = submitted(dock)
     answering = next(job for job in jobs if job.key is None)
     (tracking,) = [job for job in jobs if job.priority is Priority.TRACK]
-    first = dock.conductor._sitting
+    first = dock.conductor._shown
     small = stack[:3, :50]
     dock._viewer.add_image(small, name="other", axis_labels=("t", "y", "x"))
     dock.input_panel.layer_combo.choose(dock._viewer.layers["other"])
     dock.conductor.worker.submit.reset_mock()
-    assert dock.conductor._sitting is not first
+    assert dock.conductor._shown is not first
     return dock, first, answering, tracking
 
 

@@ -4,11 +4,11 @@ import pytest
 from napari_sam2.prompts import FramePrompt, PointPrompt
 from napari_sam2.session.book.drawn import drawn_prompts
 from napari_sam2.session.book.state import BookState, ObjectState
-from napari_sam2.ui.controller.pending_answers import OwedMasks
+from napari_sam2.ui.controller.pending_answers import PendingAnswers
 
 
 def test_a_later_edit_makes_answers_to_earlier_ones_late():
-    owed = OwedMasks()
+    owed = PendingAnswers()
     early = owed.note([0, 3])
     late = owed.note([3])
     assert owed.is_wanted(early, 0)

@@ -1,9 +1,11 @@
 """Sessions that are found, tracks and tables: what the window asks of files."""
 
+import shutil
 import threading
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from napari.layers import Tracks
 from napari.utils.colormaps import DirectLabelColormap
 from qtpy.QtCore import Qt
@@ -201,3 +203,19 @@ def assert_colored(dock, colors):
         assert [one.toImage().pixel(6, 6) for one in swatches] == [wanted, wanted]
     (face,) = dock.marks.points.face_color
     np.testing.assert_allclose(face, colors[40])
+
+
+def test_a_session_that_another_window_has_open_is_refused(table, open_dock, answered):
+    table.say(click(1, 0, (30, 40)))
+    folder = table.request.folder.with_name("copy.zarr")
+    shutil.copytree(table.request.folder, folder)
+    (lock,) = folder.rglob("writing.lock")
+    _, dock = open_dock()
+    with FileLock(lock, blocking=False):
+        dock.conductor.open_session(folder)
+        answered(dock)
+        said = f"{folder}/labels/masklets: another window or run is writing there"
+        assert said in dock.status.text()
+    dock.conductor.open_session(folder)
+    answered(dock)
+    assert dock.conductor.book[1].anchors == (0,)

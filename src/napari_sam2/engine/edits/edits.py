@@ -11,11 +11,11 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from napari_sam2.engine.edits.frame_edits import FrameWork, events_of
+from napari_sam2.engine.edits.frame_edits import FrameEdits, events_of
 from napari_sam2.engine.edits.frame_masks import frames_of
 from napari_sam2.engine.edits.steps import Steps
 from napari_sam2.engine.events import Event, FramesChanged, Request
-from napari_sam2.engine.workspace.workspace import Desk
+from napari_sam2.engine.workspace.workspace import Workspace
 from napari_sam2.interfaces import FrameResult
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.session.book.changes import changes
@@ -33,14 +33,14 @@ class Edits:
 
     Parameters
     ----------
-    desk
+    workspace
         What is open.
     steps
         Where edits are recorded.
     """
 
-    def __init__(self, desk: Desk, steps: Steps) -> None:
-        self._desk = desk
+    def __init__(self, workspace: Workspace, steps: Steps) -> None:
+        self._workspace = workspace
         self._steps = steps
 
     def apply(
@@ -51,18 +51,18 @@ class Edits:
         shown_frame: int,
     ) -> Iterator[Event]:
         """Record an edit and do what follows from it; see `TrackingEngine.apply`."""
-        if self._desk.masklets(request) is None and not _has_prompts(edit.after):
+        if self._workspace.masklets(request) is None and not _has_prompts(edit.after):
             self._steps.record_early(request, edit)
             return
-        yield from self._desk.prepare(request)
-        yield from self._desk.open_masklets(request)
+        yield from self._workspace.prepare(request)
+        yield from self._workspace.open_masklets(request)
         frames = nearest_first(_asked_frames(edit), shown_frame)
         wanted = [frame for frame in frames if is_wanted(frame)]
-        masklets = self._desk.opened(request)
+        masklets = self._workspace.opened(request)
         if frames and not wanted:
             masklets.pending.append(edit)
             return
-        work = FrameWork(masklets, self._desk.prepared[1], edit.after)
+        work = FrameEdits(masklets, self._workspace.prepared[1], edit.after)
         with _committed(masklets.store):
             yield from self._answer(request, work, edit, wanted)
             left = work.left_over(edit)
@@ -76,14 +76,14 @@ class Edits:
         self, request: Request, edit: Edit, pair: tuple[int, int], shown_frame: int
     ) -> Iterator[Event]:
         """Record a merge; see `TrackingEngine.merge`."""
-        masklets = self._desk.masklets(request)
+        masklets = self._workspace.masklets(request)
         if masklets is None:
             self._steps.record_early(request, edit)
             return
-        yield from self._desk.prepare(request)
+        yield from self._workspace.prepare(request)
         self._steps.record(request, edit)
         kept, gone = pair
-        work = FrameWork(masklets, self._desk.prepared[1], edit.after)
+        work = FrameEdits(masklets, self._workspace.prepared[1], edit.after)
         with _committed(masklets.store):
             work.take_over(kept, gone)
             frames = nearest_first(frames_of(masklets.store, [gone]), shown_frame)
@@ -92,12 +92,14 @@ class Edits:
 
     def resolve(self, request: Request, book: BookState) -> Iterator[Event]:
         """Answer all prompts of a book that have no answer yet."""
-        work = FrameWork(self._desk.opened(request), self._desk.prepared[1], book)
+        work = FrameEdits(
+            self._workspace.opened(request), self._workspace.prepared[1], book
+        )
         for frame in work.unanswered():
             yield from self._answer_frame(request, work, frame)
 
     def _answer(
-        self, request: Request, work: FrameWork, edit: Edit, frames: Sequence[int]
+        self, request: Request, work: FrameEdits, edit: Edit, frames: Sequence[int]
     ) -> Iterator[Event]:
         """Answer frames; the first answer is shown before anything is written."""
         answer = work.answer(frames[0]) if frames else None
@@ -110,7 +112,7 @@ class Edits:
             yield from self._answer_frame(request, work, frame)
 
     def _answer_frame(
-        self, request: Request, work: FrameWork, frame: int
+        self, request: Request, work: FrameEdits, frame: int
     ) -> Iterator[Event]:
         """Answer what has no answer on a frame, clear what has no prompt any more."""
         silenced = work.silenced(frame)
@@ -123,7 +125,7 @@ class Edits:
             yield from events_of(answer.result, self._dtype(request))
 
     def _write_all(
-        self, request: Request, work: FrameWork, results: Iterable[FrameResult]
+        self, request: Request, work: FrameEdits, results: Iterable[FrameResult]
     ) -> Iterator[Event]:
         """Write frames; of many, only the first are sent with their labels."""
         later: list[int] = []
@@ -139,7 +141,7 @@ class Edits:
             yield FramesChanged(FrameSet.of(later))
 
     def _dtype(self, request: Request) -> np.dtype:
-        return np.dtype(self._desk.opened(request).store.array.dtype)
+        return np.dtype(self._workspace.opened(request).store.array.dtype)
 
 
 @contextmanager

@@ -36,7 +36,7 @@ class Answer:
     anchors: tuple[StoredAnchor, ...]
 
 
-class FrameWork:
+class FrameEdits:
     """Answers, clears and writes frames.
 
     Parameters

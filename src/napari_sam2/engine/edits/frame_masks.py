@@ -17,7 +17,7 @@ from napari_sam2.metrics.regions import areas
 from napari_sam2.prompts import PromptedObject
 from napari_sam2.session.book.state import BookState
 from napari_sam2.session.composition import Composer
-from napari_sam2.session.planning.plan import FrameRange, Plan, timelines
+from napari_sam2.session.planning.plan import FrameRange, Plan, object_lives
 
 if TYPE_CHECKING:
     from napari_sam2.tracking.step_result import StepResult
@@ -40,7 +40,7 @@ class FrameMasks:
     def __init__(self, store: OmeZarrLabelStore, book: BookState) -> None:
         self._store = store
         objects = [thing.as_prompted() for thing in book.objects]
-        lives = timelines(objects, store.frame_count)
+        lives = object_lives(objects, store.frame_count)
         # What was removed from the book is still ours, where its masks are left.
         objects += [PromptedObject(one) for one in store.object_ids if one not in book]
         locks = {one.object_id: one.locked for one in book.objects if one.locked}

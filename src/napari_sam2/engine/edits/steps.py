@@ -12,7 +12,7 @@ from napari_sam2.engine.events import (
     ScoresRead,
 )
 from napari_sam2.engine.workspace.score_reading import tables_of
-from napari_sam2.engine.workspace.workspace import Desk
+from napari_sam2.engine.workspace.workspace import Workspace
 from napari_sam2.session.book.prompt_book import Edit
 from napari_sam2.session.planning.frame_set import FrameSet
 
@@ -22,12 +22,12 @@ class Steps:
 
     Parameters
     ----------
-    desk
+    workspace
         What is open.
     """
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
         self._early: dict[Hashable, EarlySteps] = {}
 
     def record_early(self, request: Request, edit: Edit) -> None:
@@ -39,7 +39,7 @@ class Steps:
 
         Edits that were passed over are part of it: nobody saw an answer to them.
         """
-        masklets = self._desk.opened(request)
+        masklets = self._workspace.opened(request)
         for early in self._early_steps(request).hand_over():
             masklets.store.history.begin(early.text, early.before, early.after)
         passed, masklets.pending = masklets.pending, []
@@ -48,7 +48,7 @@ class Steps:
 
     def join(self, request: Request, edit: Edit) -> None:
         """Let what is written from now on belong to the last step, if it is open."""
-        if not self._desk.opened(request).store.history.is_open:
+        if not self._workspace.opened(request).store.history.is_open:
             self.record(request, edit)
 
     def undo(self, request: Request) -> Iterator[Event]:
@@ -60,7 +60,7 @@ class Steps:
         yield from self._turn(request, is_redo=True)
 
     def _turn(self, request: Request, *, is_redo: bool) -> Iterator[Event]:
-        masklets = self._desk.masklets(request)
+        masklets = self._workspace.masklets(request)
         if masklets is None:
             early = self._early_steps(request)
             edit = early.redo() if is_redo else early.undo()
@@ -74,7 +74,7 @@ class Steps:
         masklets.pending.clear()
         masklets.interrupted = None
         masklets.adopt(returned.state)
-        self._desk.forget_answers()
+        self._workspace.forget_answers()
         yield BookReturned(returned.text, returned.state)
         if returned.frames:
             yield FramesChanged(FrameSet.of(returned.frames))

@@ -19,7 +19,7 @@ from napari_sam2.engine.events import (
 from napari_sam2.engine.orders import prompted
 from napari_sam2.engine.runs.runs import LastWritten
 from napari_sam2.engine.workspace.loading import predictor_for
-from napari_sam2.engine.workspace.workspace import Desk
+from napari_sam2.engine.workspace.workspace import Workspace
 from napari_sam2.errors import InputError
 from napari_sam2.session.book.prompt_book import Edit
 from napari_sam2.session.book.state import BookState
@@ -36,14 +36,14 @@ class Comparing:
 
     Parameters
     ----------
-    desk
+    workspace
         What is open.
     steps
         Where it is recorded that a way was kept.
     """
 
-    def __init__(self, desk: Desk, steps: Steps) -> None:
-        self._desk = desk
+    def __init__(self, workspace: Workspace, steps: Steps) -> None:
+        self._workspace = workspace
         self._steps = steps
         self._found: tuple[Request, Comparison, LastWritten] | None = None
 
@@ -52,8 +52,8 @@ class Comparing:
     ) -> Iterator[Event]:
         """Track a gap both ways; see `TrackingEngine.compare`."""
         self._found = None
-        loaded, movie = self._desk.prepared
-        masklets = self._desk.opened(request)
+        loaded, movie = self._workspace.prepared
+        masklets = self._workspace.opened(request)
         store = LastWritten(masklets.store, movie.source.intensities)
         session = Session(
             movie.source,
@@ -84,7 +84,7 @@ class Comparing:
         _, comparison, store = found
         self._steps.record(request, edit)
         locks = {one.object_id: one.locked for one in edit.after.objects if one.locked}
-        dtype = self._desk.opened(request).store.array.dtype
+        dtype = self._workspace.opened(request).store.array.dtype
         for _done in comparison.keep(way, locks=locks):
             if store.result is not None:
                 yield from events_of(store.result, dtype)

@@ -24,7 +24,7 @@ from napari_sam2.engine.events import (
 from napari_sam2.engine.orders import NOTHING_TO_REPAIR, Order, holds, prompted
 from napari_sam2.engine.workspace.loading import predictor_for, provenance
 from napari_sam2.engine.workspace.open_masklets import Masklets
-from napari_sam2.engine.workspace.workspace import Desk
+from napari_sam2.engine.workspace.workspace import Workspace
 from napari_sam2.errors import InputError
 from napari_sam2.interfaces import FrameResult
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
@@ -36,7 +36,7 @@ from napari_sam2.session.planning.plan import (
     AROUND_A_FRAME,
     FrameRange,
     Plan,
-    timelines,
+    object_lives,
 )
 from napari_sam2.session.planning.sweeps import sweeps
 from napari_sam2.session.session import FrameDone, Session
@@ -95,14 +95,14 @@ class Runs:
 
     Parameters
     ----------
-    desk
+    workspace
         What is open.
     steps
         Where runs are recorded.
     """
 
-    def __init__(self, desk: Desk, steps: Steps) -> None:
-        self._desk = desk
+    def __init__(self, workspace: Workspace, steps: Steps) -> None:
+        self._workspace = workspace
         self._steps = steps
 
     def run(self, request: Request, book: BookState, order: Order) -> Iterator[Event]:
@@ -110,7 +110,7 @@ class Runs:
 
         Where prompts or locks of its objects change meanwhile, it is planned anew.
         """
-        masklets = self._desk.opened(request)
+        masklets = self._workspace.opened(request)
         history = masklets.store.history
         plan = self._plan(masklets, request, book, order)
         if plan is None:
@@ -135,7 +135,7 @@ class Runs:
         self, request: Request, book: BookState, plan: Plan, order: Order
     ) -> Iterator[Event]:
         """Run a plan to its end, or until it does not hold any more."""
-        history = self._desk.opened(request).store.history
+        history = self._workspace.opened(request).store.history
         position, written = history.position, Written()
         try:
             with closing(self._propagate(request, book, plan)) as events:
@@ -161,14 +161,14 @@ class Runs:
         begin(request, Edit(order.text, book, book))
 
     def _frame_count(self, request: Request) -> int:
-        return self._desk.opened(request).store.frame_count
+        return self._workspace.opened(request).store.frame_count
 
     def _propagate(
         self, request: Request, book: BookState, plan: Plan
     ) -> Generator[tuple[FrameDone, Iterable[FrameChanged | Scored]], None, None]:
         """Yield what was done on each frame, and what it looks like if it is new."""
-        loaded, movie = self._desk.prepared
-        masklets, objects = self._desk.opened(request), prompted(book)
+        loaded, movie = self._workspace.prepared
+        masklets, objects = self._workspace.opened(request), prompted(book)
         source = request.image.open()
         known = movie.predictor.network.embeddings
         predictor = predictor_for(loaded, request, source, known)
@@ -227,7 +227,7 @@ class Runs:
                 return again
         stale = {one.object_id: one.stale for one in book.objects if one.stale}
         fresh = replace(plan, only=stale)
-        if not sweeps(timelines(objects, frame_count), fresh):
+        if not sweeps(object_lives(objects, frame_count), fresh):
             if is_rest:
                 return None
             fresh = plan  # all of it follows already: somebody wants it once more

@@ -65,7 +65,7 @@ class Answers:
             and self._can_be_corrected(prompt.object_id, frame_index, anchors, seen)
         ]
         try:
-            self._see(frame_index, frame, corrected, seen)
+            self._predict(frame_index, frame, corrected, seen)
             with few_threads(self.predictor):
                 return self.predictor.preview(frame_index, frame, prompts)
         finally:
@@ -117,7 +117,7 @@ class Answers:
             return bool((seen[object_id] > 0).any())
         return any(one == object_id and at < frame_index for one, at in anchors)
 
-    def _see(
+    def _predict(
         self,
         frame_index: int,
         frame: np.ndarray,

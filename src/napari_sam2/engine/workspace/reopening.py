@@ -10,7 +10,7 @@ import zarr
 
 from napari_sam2.engine.events import Event, Request, ScoresRead, SessionRead
 from napari_sam2.engine.workspace.score_reading import tables_of
-from napari_sam2.engine.workspace.workspace import Desk
+from napari_sam2.engine.workspace.workspace import Workspace
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.session.book.state import BookState
 
@@ -20,12 +20,12 @@ class Reopening:
 
     Parameters
     ----------
-    desk
+    workspace
         What is open.
     """
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
         self._opened: dict[Path, OmeZarrLabelStore] = {}
 
     def close(self) -> None:
@@ -51,9 +51,9 @@ class Reopening:
         """Go on with the session that was read last from the request's folder."""
         store = self._opened.pop(request.folder)
         store.history.compact()
-        masklets = self._desk.adopt(request, store)
+        masklets = self._workspace.adopt(request, store)
         masklets.adopt(book)
-        yield from self._desk.show(request)
+        yield from self._workspace.show(request)
         yield ScoresRead(tables_of(store))
 
 

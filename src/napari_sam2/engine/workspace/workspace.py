@@ -31,7 +31,7 @@ EMBEDDING_BYTES = 2**28
 nano."""
 
 
-class Desk:
+class Workspace:
     """Opens what a request names, once.
 
     Parameters

@@ -2,9 +2,9 @@
 
 pooch keeps the cache folder: a file gets its name there only after its hash is right.
 The way there is ours, because the official files are large and connections break: bytes
-are collected in ``<file>.part`` (`napari_sam2.model.checkpoints.byte_stream`), an interrupted
-download goes on where it stopped, and of several processes that want the same file one
-downloads it while the others wait.
+are collected in ``<file>.part`` (`napari_sam2.model.checkpoints.byte_stream`), an
+interrupted download goes on where it stopped, and of several processes that want the
+same file one downloads it while the others wait.
 
 `download_steps` is a generator: whoever closes it has cancelled the download, which
 then ends within a fraction of a second even if the server is silent.

@@ -1,8 +1,8 @@
 """The models that a name stands for: eight official files and the bundled one.
 
-Nothing here opens a file or a socket; `napari_sam2.model.checkpoints.download` does. Sizes and
-hashes were collected from public sources that published them independently of each
-other. Where only one table names a hash, it is marked as not confirmed, and a person
+Nothing here opens a file or a socket; `napari_sam2.model.checkpoints.download` does.
+Sizes and hashes were collected from public sources that published them independently of
+each other. Where only one table names a hash, it is marked as not confirmed, and a person
 may accept another one.
 """
 

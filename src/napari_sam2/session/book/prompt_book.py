@@ -1,6 +1,6 @@
 """The book of a session: what people decided, and how each decision is undone.
 
-Lives in the main thread. Layers, tables and timelines are views of it. Each verb
+Lives in the main thread. Layers, tables and lives are views of it. Each verb
 returns an `Edit`; undoing it is replacing the state by the one before.
 """
 

@@ -15,7 +15,7 @@ from napari_sam2.prompts import FramePrompt
 from napari_sam2.session.book.state import BookState, ObjectState
 from napari_sam2.session.planning.frame_set import NO_FRAMES, FrameSet
 from napari_sam2.session.planning.gaps import Gap, gaps
-from napari_sam2.session.planning.plan import Timeline, timelines
+from napari_sam2.session.planning.plan import ObjectLife, object_lives
 
 
 def is_same_prompt(one: FramePrompt | None, other: FramePrompt | None) -> bool:
@@ -31,8 +31,8 @@ def is_same_prompt(one: FramePrompt | None, other: FramePrompt | None) -> bool:
     return np.array_equal(one.mask.mask, other.mask.mask)
 
 
-def lives(state: BookState, frame_count: int) -> Mapping[int, Timeline]:
-    """Return the timelines of all objects that have prompts, by id.
+def lives(state: BookState, frame_count: int) -> Mapping[int, ObjectLife]:
+    """Return the lives of all objects that have prompts, by id.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def lives(state: BookState, frame_count: int) -> Mapping[int, Timeline]:
         If a mother is prompted on or after the frame on which a daughter begins.
     """
     objects = [thing.as_prompted() for thing in state.objects]
-    return {life.object_id: life for life in timelines(objects, frame_count)}
+    return {life.object_id: life for life in object_lives(objects, frame_count)}
 
 
 def with_stale_frames(
@@ -86,9 +86,9 @@ def vanished(
 
 def _marked(
     thing: ObjectState,
-    life: Timeline | None,
+    life: ObjectLife | None,
     old: ObjectState | None,
-    old_life: Timeline | None,
+    old_life: ObjectLife | None,
 ) -> ObjectState:
     pending = NO_FRAMES
     if life is not None:
@@ -102,9 +102,9 @@ def _marked(
 
 def _changed_frames(
     thing: ObjectState,
-    life: Timeline,
+    life: ObjectLife,
     old: ObjectState | None,
-    old_life: Timeline | None,
+    old_life: ObjectLife | None,
 ) -> FrameSet:
     """Return the frames of gaps that are bounded by other prompts than before."""
     known: dict[tuple[int, ...], Gap] = {}
@@ -123,5 +123,5 @@ def _changed_frames(
     return changed
 
 
-def _living(life: Timeline | None) -> FrameSet:
+def _living(life: ObjectLife | None) -> FrameSet:
     return NO_FRAMES if life is None else FrameSet.between(life.first, life.last)

@@ -1,4 +1,4 @@
-"""Gaps of an object's timeline: what is tracked by itself, and what bounds it."""
+"""Gaps of an object's life: what is tracked by itself, and what bounds it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from napari_sam2.session.planning.frame_set import FrameSet
-from napari_sam2.session.planning.plan import Timeline
+from napari_sam2.session.planning.plan import ObjectLife
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,24 +42,24 @@ class Gap:
         return tuple(one for one in (self.left, self.right) if one is not None)
 
 
-def gaps(timeline: Timeline) -> tuple[Gap, ...]:
+def gaps(life: ObjectLife) -> tuple[Gap, ...]:
     """Return the gaps of an object that hold any frame, ascending."""
-    anchors = timeline.anchors
+    anchors = life.anchors
     found = [
-        Gap(None, anchors[0], timeline.first, anchors[0] - 1),
+        Gap(None, anchors[0], life.first, anchors[0] - 1),
         *(Gap(left, right, left + 1, right - 1) for left, right in pairwise(anchors)),
-        Gap(anchors[-1], None, anchors[-1] + 1, timeline.last),
+        Gap(anchors[-1], None, anchors[-1] + 1, life.last),
     ]
     return tuple(gap for gap in found if gap.first <= gap.last)
 
 
-def bounding_anchors(timeline: Timeline, frames: FrameSet) -> tuple[int, ...]:
+def bounding_anchors(life: ObjectLife, frames: FrameSet) -> tuple[int, ...]:
     """Return the anchors needed to track some frames, ascending.
 
     Those that bound a gap of which any frame is wanted, and those among the frames.
     """
-    needed = {anchor for anchor in timeline.anchors if anchor in frames}
-    for gap in gaps(timeline):
+    needed = {anchor for anchor in life.anchors if anchor in frames}
+    for gap in gaps(life):
         if frames & gap.frames:
             needed.update(gap.bounds)
     return tuple(sorted(needed))

@@ -108,7 +108,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Timeline:
+class ObjectLife:
     """One object in time.
 
     Attributes
@@ -128,7 +128,9 @@ class Timeline:
     last: int
 
 
-def timelines(objects: Sequence[PromptedObject], frame_count: int) -> list[Timeline]:
+def object_lives(
+    objects: Sequence[PromptedObject], frame_count: int
+) -> list[ObjectLife]:
     """Return when each object can exist; objects without prompts are left out.
 
     Raises
@@ -157,7 +159,7 @@ def timelines(objects: Sequence[PromptedObject], frame_count: int) -> list[Timel
                 "mother; move one of the prompts, or leave out the parent"
             )
     return [
-        Timeline(
+        ObjectLife(
             thing.object_id,
             tuple(prompt.frame_index for prompt in thing.prompts),
             births.get(thing.object_id, 0),

@@ -1,4 +1,4 @@
-"""Walks through the movie, from plans and timelines: arithmetic on frame numbers.
+"""Walks through the movie, from plans and lives: arithmetic on frame numbers.
 
 A *leg* is what one object is tracked through at a stretch: an anchor and the gap that
 follows it. A *sweep* is one walk in which all objects take their legs in step.
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from napari_sam2.session.planning.frame_set import NO_FRAMES, FrameSet
-from napari_sam2.session.planning.plan import Direction, FrameRange, Plan, Timeline
+from napari_sam2.session.planning.plan import Direction, FrameRange, ObjectLife, Plan
 
 Span = tuple[int, int]
 """First and last frame in walking order."""
@@ -62,7 +62,7 @@ class Sweep:
         )
 
 
-def sweeps(objects: Sequence[Timeline], plan: Plan) -> list[Sweep]:
+def sweeps(objects: Sequence[ObjectLife], plan: Plan) -> list[Sweep]:
     """Return the sweeps of a plan, in the order in which they run.
 
     Forward: everything from an object's first anchor on. Backward: everything up to
@@ -74,27 +74,27 @@ def sweeps(objects: Sequence[Timeline], plan: Plan) -> list[Sweep]:
     written = {one.object_id: asked_frames(one, plan) for one in objects}
     backward: dict[int, tuple[Span, ...]] = {}
     forward: dict[int, tuple[Span, ...]] = {}
-    for timeline in objects:
-        object_id = timeline.object_id
-        before, after = _legs(timeline, plan.direction)
+    for life in objects:
+        object_id = life.object_id
+        before, after = _legs(life, plan.direction)
         asked = written[object_id]
-        backward[object_id] = _spans(before, timeline, asked, plan.frames)
-        forward[object_id] = _spans(after, timeline, asked, plan.frames)
+        backward[object_id] = _spans(before, life, asked, plan.frames)
+        forward[object_id] = _spans(after, life, asked, plan.frames)
     planned = [_sweep(backward, written, True), _sweep(forward, written, False)]
     return [sweep for sweep in planned if sweep.frames]
 
 
-def asked_frames(timeline: Timeline, plan: Plan) -> FrameSet:
+def asked_frames(life: ObjectLife, plan: Plan) -> FrameSet:
     """Return the frames of an object that a plan may write."""
-    asked = FrameSet.between(timeline.first, timeline.last)
+    asked = FrameSet.between(life.first, life.last)
     asked &= FrameSet.between(plan.frames.first, plan.frames.stop - 1)
     if plan.only is not None:
-        asked &= plan.only.get(timeline.object_id, NO_FRAMES)
+        asked &= plan.only.get(life.object_id, NO_FRAMES)
     if plan.direction is Direction.ONE_FRAME and plan.start is not None:
         asked &= FrameSet.between(plan.start, plan.start)
     if plan.direction is Direction.NEXT_ANCHOR and plan.start is not None:
-        asked &= _leg_around(timeline, plan.start)
-    return asked - FrameSet.of(plan.locks.get(timeline.object_id, ()))
+        asked &= _leg_around(life, plan.start)
+    return asked - FrameSet.of(plan.locks.get(life.object_id, ()))
 
 
 def walked_frames(walks: Sequence[Sweep], object_id: int) -> FrameSet:
@@ -102,31 +102,31 @@ def walked_frames(walks: Sequence[Sweep], object_id: int) -> FrameSet:
     return _frames(span for walk in walks for span in walk.spans.get(object_id, ()))
 
 
-def _legs(timeline: Timeline, way: Direction) -> tuple[list[Span], list[Span]]:
+def _legs(life: ObjectLife, way: Direction) -> tuple[list[Span], list[Span]]:
     """Return the legs walked backward and forward, in walking order.
 
     A leg is an anchor with the gap behind it; the one before the first anchor, when
     the others run forward, is the gap alone.
     """
-    anchors = timeline.anchors
+    anchors = life.anchors
     if way is Direction.BACKWARD:
-        ends = (timeline.first, *(anchor + 1 for anchor in anchors[:-1]))
+        ends = (life.first, *(anchor + 1 for anchor in anchors[:-1]))
         return list(zip(anchors, ends, strict=True))[::-1], []
-    ends = (*(anchor - 1 for anchor in anchors[1:]), timeline.last)
+    ends = (*(anchor - 1 for anchor in anchors[1:]), life.last)
     after = list(zip(anchors, ends, strict=True))
-    has_before = timeline.first < anchors[0] and way is not Direction.FORWARD
-    return [(anchors[0] - 1, timeline.first)] if has_before else [], after
+    has_before = life.first < anchors[0] and way is not Direction.FORWARD
+    return [(anchors[0] - 1, life.first)] if has_before else [], after
 
 
-def _leg_around(timeline: Timeline, frame_index: int) -> FrameSet:
+def _leg_around(life: ObjectLife, frame_index: int) -> FrameSet:
     """Return the leg that a frame lies in."""
-    before, after = _legs(timeline, Direction.BOTH)
+    before, after = _legs(life, Direction.BOTH)
     spans = [FrameSet.between(min(leg), max(leg)) for leg in (*before, *after)]
     return next((frames for frames in spans if frame_index in frames), NO_FRAMES)
 
 
 def _spans(
-    legs: Sequence[Span], timeline: Timeline, asked: FrameSet, frames: FrameRange
+    legs: Sequence[Span], life: ObjectLife, asked: FrameSet, frames: FrameRange
 ) -> tuple[Span, ...]:
     """Return which part of each leg must be walked to reach what is asked for.
 
@@ -142,7 +142,7 @@ def _spans(
         start, stop = first, wanted.runs[-1][1] - 1
         if begin > end:
             start, stop = last, wanted.runs[0][0]
-        if start in timeline.anchors and start not in wanted:
+        if start in life.anchors and start not in wanted:
             start += 1 if stop > start else -1
         spans.append((start, stop))
     return tuple(spans)

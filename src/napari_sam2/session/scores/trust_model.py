@@ -1,8 +1,8 @@
 """How likely a mask is right: from the network's scores to a probability.
 
 SAM 2 had people verify masklets before they were trained on. Here a small model, fitted
-on movies with known truth (`napari_sam2.train.validation.trust`), says which frames a person
-should look at first: the probability that J ≥ 0.75.
+on movies with known truth (`napari_sam2.train.validation.trust`), says which frames a
+person should look at first: the probability that J ≥ 0.75.
 """
 
 from __future__ import annotations

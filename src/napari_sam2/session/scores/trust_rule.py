@@ -1,7 +1,7 @@
 """A first guess at how far a mask may be trusted, without anything fitted.
 
-`napari_sam2.session.scores.trust_model` holds a model that was fitted on movies with known truth;
-where a network comes without one, `neighbour_trust` stands in.
+`napari_sam2.session.scores.trust_model` holds a model that was fitted on movies with
+known truth; where a network comes without one, `neighbour_trust` stands in.
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ class _Clip:
     def prompt(self, frame: int) -> None:
         """Answer the prompts of a frame, correct the answers, and remember them."""
         for group in self.batch.anchors[frame]:
-            seen = self._see(frame, group.rows)
+            seen = self._predict(frame, group.rows)
             if group.prompts is None:
                 masks = self.batch.masks[frame, group.rows, None].float()
                 decoded = self.model.decode_mask(seen, masks)
@@ -113,7 +113,7 @@ class _Clip:
         rows = self._unanswered(frame)
         if not len(rows):
             return
-        seen = self._see(frame, rows)
+        seen = self._predict(frame, rows)
         features = self.model.condition(seen, self.memory.select(frame, rows))
         empty = PromptTensors.empty(len(rows), features.device)
         decoded = self.model.decode(features, seen, empty)
@@ -160,7 +160,7 @@ class _Clip:
             rows = rows[~torch.isin(rows, torch.cat(list(done)))]
         return rows
 
-    def _see(self, frame: int, rows: torch.Tensor) -> ImageEmbedding:
+    def _predict(self, frame: int, rows: torch.Tensor) -> ImageEmbedding:
         clips = self.batch.frames.shape[1]
         return self.embedding.select(frame * clips + self.batch.clip_of_row[rows])
 

@@ -253,8 +253,8 @@ def train_step(
     config, state, data
         Of the run.
     training_pass
-        Model and head as `napari_sam2.train.trainer.parallel.shared` gives them; made anew if
-        None.
+        Model and head as `napari_sam2.train.trainer.parallel.shared` gives them; made
+        anew if None.
     """
     stage, stage_step = locate(config, state.step)
     if training_pass is None:

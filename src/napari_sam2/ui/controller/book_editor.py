@@ -31,8 +31,8 @@ from napari_sam2.session.book.state import BookState
 from napari_sam2.session.scores.tables import ScoreTables
 from napari_sam2.session.scores.trust_rule import TrustFunction, neighbour_trust
 from napari_sam2.session.session import FrameDone
-from napari_sam2.ui.controller.pending_answers import Ticket
-from napari_sam2.ui.controller.shown_masklets import Sitting, Sittings
+from napari_sam2.ui.controller.pending_answers import Claim
+from napari_sam2.ui.controller.shown_masklets import KnownMasklets, ShownMasklets
 from napari_sam2.ui.controller.worker import Worker
 
 SCORES_MS = 200
@@ -46,11 +46,11 @@ UNDOING = "One moment: the last step is still being undone"
 SEEN = StoreReady, FrameChanged, FramesChanged, FrameDone, Hovered
 """Events that are about the masklets of one request, and shown."""
 
-Follow = Callable[[Request, Edit, Ticket], Iterator[Event]]
+Follow = Callable[[Request, Edit, Claim], Iterator[Event]]
 """What the worker does after an edit."""
 
 
-class BookDesk(QObject):
+class BookEditor(QObject):
     """Edits the book, and lets the worker do what follows.
 
     All signals are emitted in the main thread.
@@ -89,8 +89,8 @@ class BookDesk(QObject):
         self.engine = TrackingEngine(self.told.emit)
         self.shown_frame = 0
         self.document_of: Callable[[BookState], SessionDocument] | None = None
-        self._sittings = Sittings()
-        self._sitting: Sitting | None = None
+        self._known = KnownMasklets()
+        self._shown: ShownMasklets | None = None
         self._trust: dict[str, TrustFunction] = {}  # by the name of the model
         self._turning = 0
         self._scores_due = self._timer(SCORES_MS, self._tell_scores)
@@ -101,30 +101,30 @@ class BookDesk(QObject):
     @property
     def book(self) -> BookState:
         """What people said about the masklets that are shown."""
-        return BookState() if self._sitting is None else self._sitting.book.state
+        return BookState() if self._shown is None else self._shown.book.state
 
     @property
     def tables(self) -> ScoreTables | None:
         """Scores of these masklets."""
-        return None if self._sitting is None else self._sitting.tables
+        return None if self._shown is None else self._shown.tables
 
     def knows(self, folder: Path) -> bool:
         """Whether masklets in a folder have been shown already."""
-        return self._sittings.lie_in(folder)
+        return self._known.lie_in(folder)
 
     def turn_to(self, request: Request) -> None:
         """Go on with the masklets of another movie, model or folder.
 
         Those of a movie alike take over the prompts.
         """
-        sitting = self._sittings.of(request, self._sitting)
-        if sitting is self._sitting:
+        shown = self._known.of(request, self._shown)
+        if shown is self._shown:
             return
-        self._sit_down(sitting)
-        if sitting.is_new and sitting.book.state.objects:
-            edit = Edit("take over prompts", BookState(), sitting.book.state)
+        self._show(shown)
+        if shown.is_new and shown.book.state.objects:
+            edit = Edit("take over prompts", BookState(), shown.book.state)
             self._follow(request, edit)
-        sitting.is_new = False
+        shown.is_new = False
         self._submit(partial(self.engine.show, request), key="show")
 
     def open_session(self, folder: Path) -> None:
@@ -133,9 +133,9 @@ class BookDesk(QObject):
 
     def go_on_with(self, request: Request, book: BookState) -> None:
         """Go on with the session that was read from the request's folder."""
-        sitting = self._sittings.put(request, book)
-        sitting.is_new = False
-        self._sit_down(sitting)
+        shown = self._known.put(request, book)
+        shown.is_new = False
+        self._show(shown)
         self._submit(partial(self.engine.adopt, request, book))
 
     def save(self) -> None:
@@ -158,11 +158,11 @@ class BookDesk(QObject):
             request = self._request_of()
             if self._turning:
                 raise InputError(UNDOING)
-            sitting = self._sitting
-            if sitting is None or sitting.request.masklets_key != request.masklets_key:
+            shown = self._shown
+            if shown is None or shown.request.masklets_key != request.masklets_key:
                 self.turn_to(request)
-                sitting = self._sittings.of(request, None)
-            edit = verb(sitting.book)
+                shown = self._known.of(request, None)
+            edit = verb(shown.book)
         except NapariSam2Error as error:
             self.failed.emit(error)
             return None
@@ -177,45 +177,45 @@ class BookDesk(QObject):
         edit: Edit,
         steps: Follow | None = None,
     ) -> None:
-        sitting = self._sitting
-        if sitting is None:
+        shown = self._shown
+        if shown is None:
             return
-        ticket = sitting.owed.note(_asked_frames(edit))
-        make = steps or partial(self._applied, sitting)
+        claim = shown.pending.note(_asked_frames(edit))
+        make = steps or partial(self._applied, shown)
         self._submit(
-            partial(make, request, edit, ticket),
-            finish=partial(self._on_answered, sitting, edit, ticket),
+            partial(make, request, edit, claim),
+            finish=partial(self._on_answered, shown, edit, claim),
         )
         self._save_due.start()
 
     def _applied(
-        self, sitting: Sitting, request: Request, edit: Edit, ticket: Ticket
+        self, shown: ShownMasklets, request: Request, edit: Edit, claim: Claim
     ) -> Iterator[Event]:
-        is_wanted = partial(sitting.owed.is_wanted, ticket)
+        is_wanted = partial(shown.pending.is_wanted, claim)
         return self.engine.apply(request, edit, is_wanted, self.shown_frame)
 
     def _on_answered(
-        self, sitting: Sitting, edit: Edit, ticket: Ticket, is_done: bool
+        self, shown: ShownMasklets, edit: Edit, claim: Claim, is_done: bool
     ) -> None:
-        is_shown = sitting is self._sitting
-        if is_done and is_shown and sitting.owed.is_current(ticket):
+        is_shown = shown is self._shown
+        if is_done and is_shown and shown.pending.is_current(claim):
             self.answered.emit(edit)
 
     def _turn(
         self, verb: Callable[[Request], Iterator[Event]], *, is_redo: bool
     ) -> None:
-        request, sitting = self._asked(), self._sitting
-        if request is None or sitting is None:
+        request, shown = self._asked(), self._shown
+        if request is None or shown is None:
             return
         self._turning += 1
 
         def on_event(event: Event) -> None:
             if isinstance(event, BookReturned):
-                sitting.book.replace(event.state)  # others may be shown by now
-                if self._sitting is sitting:
+                shown.book.replace(event.state)  # others may be shown by now
+                if self._shown is shown:
                     self._on_book_changed()
                 self.returned.emit(event.text, is_redo)
-            self._on_event(sitting, event)
+            self._on_event(shown, event)
 
         def on_finished(_is_done: bool) -> None:
             self._turning -= 1
@@ -233,12 +233,12 @@ class BookDesk(QObject):
                 self.failed.emit(error)
             return None
 
-    def _sit_down(self, sitting: Sitting) -> None:
-        self._sitting = sitting
+    def _show(self, shown: ShownMasklets) -> None:
+        self._shown = shown
         self._on_book_changed()
         self._tell_scores()
-        for event in sitting.take_missed():
-            self._on_event(sitting, event)
+        for event in shown.take_missed():
+            self._on_event(shown, event)
 
     def _submit(
         self,
@@ -262,23 +262,23 @@ class BookDesk(QObject):
 
     def hearing(self) -> Callable[[object], None]:
         """Return who hears of a job's events for the masklets that are shown now."""
-        return partial(self._on_event, self._sitting)
+        return partial(self._on_event, self._shown)
 
-    def _on_event(self, sitting: Sitting | None, event: object) -> None:
+    def _on_event(self, shown: ShownMasklets | None, event: object) -> None:
         """Tell of an event; what is to be seen waits until its masklets are shown."""
         match event:
             case Scored() | ScoresRead():
-                if sitting is not None:
-                    sitting.take_scores(event)
+                if shown is not None:
+                    shown.take_scores(event)
                     self._scores_soon()
             case ModelReady(name, trust=trust):
                 self._trust[name] = trust or neighbour_trust
                 self._scores_soon()
                 self.happened.emit(event)
-            case _ if sitting is self._sitting or not isinstance(event, SEEN):
+            case _ if shown is self._shown or not isinstance(event, SEEN):
                 self._tell(event)
-            case _ if sitting is not None:
-                sitting.miss(event)
+            case _ if shown is not None:
+                shown.miss(event)
 
     def _tell(self, event: object) -> None:
         if isinstance(event, Hovered):
@@ -296,14 +296,14 @@ class BookDesk(QObject):
             self._scores_due.start()
 
     def _tell_scores(self) -> None:
-        sitting = self._sitting
-        if sitting is not None:
+        shown = self._shown
+        if shown is not None:
             ids = [one.object_id for one in self.book.objects]
-            tables = sitting.tables.with_objects(ids)
-            trust = self._trust.get(sitting.request.model, neighbour_trust)
+            tables = shown.tables.with_objects(ids)
+            trust = self._trust.get(shown.request.model, neighbour_trust)
             if tables.trust_function is not trust:
                 tables = tables.with_trust(trust)
-            sitting.tables = tables
+            shown.tables = tables
             self.scores_changed.emit(tables)
 
     def _timer(self, interval: int, slot: Callable[[], None]) -> QTimer:

@@ -32,10 +32,10 @@ from napari_sam2.session.book.verbs import (
 )
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.planning.plan import Direction
-from napari_sam2.ui.controller.book_editor import BookDesk, Follow
-from napari_sam2.ui.controller.pending_answers import Ticket
+from napari_sam2.ui.controller.book_editor import BookEditor, Follow
+from napari_sam2.ui.controller.pending_answers import Claim
 from napari_sam2.ui.controller.run_control import RunControl
-from napari_sam2.ui.controller.shown_masklets import Sitting
+from napari_sam2.ui.controller.shown_masklets import ShownMasklets
 
 WARM_MS = 150
 """Somebody who stays on a frame for so long may click there."""
@@ -44,8 +44,8 @@ REPAIR_MS = 400
 """Live repair begins when nothing was corrected for so many milliseconds."""
 
 
-class Conductor(BookDesk):
-    """What panels and tools may ask for; see `BookDesk` for what it says.
+class Conductor(BookEditor):
+    """What panels and tools may ask for; see `BookEditor` for what it says.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ class Conductor(BookDesk):
         """Make two objects one; masks of both become its masks."""
         self._stop_if_tracked((kept, gone))
 
-        def steps(request: Request, edit: Edit, _ticket: Ticket) -> Iterator[Event]:
+        def steps(request: Request, edit: Edit, _claim: Claim) -> Iterator[Event]:
             pair = (kept, gone)
             return self.engine.merge(request, edit, pair, self.shown_frame)
 
@@ -233,10 +233,10 @@ class Conductor(BookDesk):
     def track(self, order: Order) -> None:
         """Track objects; `happened` and `tracked` tell how it goes."""
         request = self._asked()
-        if request is None or self._sitting is None or self.is_tracking:
+        if request is None or self._shown is None or self.is_tracking:
             return
         self._repair_due.stop()
-        self.runs.start(self.engine, self._sitting, request, order)
+        self.runs.start(self.engine, self._shown, request, order)
 
     def repair(self) -> None:
         """Track again what corrections made stale."""
@@ -262,7 +262,7 @@ class Conductor(BookDesk):
         """Let one way of a comparison be what is written in its gap."""
         frames = FrameSet.of(found.agreement)
 
-        def steps(request: Request, edit: Edit, _ticket: Ticket) -> Iterator[Event]:
+        def steps(request: Request, edit: Edit, _claim: Claim) -> Iterator[Event]:
             return self.engine.keep_direction(request, edit, way)
 
         self._edit(
@@ -346,9 +346,9 @@ class Conductor(BookDesk):
         self.runs.stop()
         self._repair_due.stop()
 
-    def _sit_down(self, sitting: Sitting) -> None:
+    def _show(self, shown: ShownMasklets) -> None:
         self.runs.stop()
-        super()._sit_down(sitting)
+        super()._show(shown)
 
     def _follow(
         self, request: Request, edit: Edit, steps: Follow | None = None

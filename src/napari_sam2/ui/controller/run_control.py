@@ -16,7 +16,7 @@ from napari_sam2.engine import (
 )
 from napari_sam2.engine.jobs import Job, Priority
 from napari_sam2.session.session import FrameDone
-from napari_sam2.ui.controller.shown_masklets import Sitting, TrackedFrames
+from napari_sam2.ui.controller.shown_masklets import ShownMasklets, TrackedFrames
 from napari_sam2.ui.controller.worker import Worker
 
 FLUSH_MS = 100
@@ -47,14 +47,14 @@ class RunControl(QObject):
     def __init__(
         self,
         worker: Worker,
-        deliver: Callable[[Sitting, object], None],
+        deliver: Callable[[ShownMasklets, object], None],
         fail: Callable[[Exception], None],
         parent: QObject,
     ) -> None:
         super().__init__(parent)
         self._worker, self._deliver, self._fail = worker, deliver, fail
         self._job: Job | None = None
-        self._sitting: Sitting | None = None
+        self._shown: ShownMasklets | None = None
         self._done: TrackedFrames | None = None
         self.order = Order()
         self._flush = QTimer(self)
@@ -77,14 +77,18 @@ class RunControl(QObject):
         return self._done is not None and self._done.is_about(object_ids)
 
     def start(
-        self, engine: TrackingEngine, sitting: Sitting, request: Request, order: Order
+        self,
+        engine: TrackingEngine,
+        shown: ShownMasklets,
+        request: Request,
+        order: Order,
     ) -> None:
         """Begin a run; there must be none."""
-        book = sitting.book.state
-        self._sitting, self._done, self.order = sitting, TrackedFrames(book), order
+        book = shown.book.state
+        self._shown, self._done, self.order = shown, TrackedFrames(book), order
         self._job = Job(
             partial(engine.track, request, book, order),
-            partial(self._on_event, sitting),
+            partial(self._on_event, shown),
             self._fail,
             self._on_finished,
             priority=Priority.TRACK,
@@ -121,15 +125,15 @@ class RunControl(QObject):
 
     def tell_book(self) -> None:
         """Let the book know what was tracked."""
-        if self._sitting is None or self._done is None:
+        if self._shown is None or self._done is None:
             return
-        if self._done.hand_over(self._sitting.book):
+        if self._done.hand_over(self._shown.book):
             self.book_renewed.emit()
 
-    def _on_event(self, sitting: Sitting, event: object) -> None:
+    def _on_event(self, shown: ShownMasklets, event: object) -> None:
         if isinstance(event, Together):
             for part in event.events:
-                self._on_event(sitting, part)
+                self._on_event(shown, part)
             return
         if isinstance(event, Followed):
             self.tell_book()
@@ -138,11 +142,11 @@ class RunControl(QObject):
             self._done.note(event.frame_index, event.object_ids)
             if not self._flush.isActive():
                 self._flush.start()
-        self._deliver(sitting, event)
+        self._deliver(shown, event)
 
     def _on_finished(self, is_done: bool) -> None:
         was_cancelled = self._job is not None and self._job.is_cancelled
         self._flush.stop()
         self.tell_book()
-        self._job = self._sitting = self._done = None
+        self._job = self._shown = self._done = None
         self.ended.emit(is_done, was_cancelled)

@@ -20,11 +20,11 @@ from napari_sam2.session.book.staleness import with_stale_frames
 from napari_sam2.session.book.state import BookState
 from napari_sam2.session.planning.frame_set import NO_FRAMES, FrameSet
 from napari_sam2.session.scores.tables import ScoreTables
-from napari_sam2.ui.controller.pending_answers import OwedMasks
+from napari_sam2.ui.controller.pending_answers import PendingAnswers
 
 
 @dataclass(slots=True, eq=False)
-class Sitting:
+class ShownMasklets:
     """What is known of one set of masklets.
 
     Attributes
@@ -35,7 +35,7 @@ class Sitting:
         What people said; scores and measurements so far.
     is_new
         Nothing of it was told to the engine.
-    owed
+    pending
         Which answers its edits wait for.
     """
 
@@ -43,7 +43,7 @@ class Sitting:
     book: PromptBook
     tables: ScoreTables
     is_new: bool = True
-    owed: OwedMasks = field(default_factory=OwedMasks)
+    pending: PendingAnswers = field(default_factory=PendingAnswers)
     _ready: StoreReady | None = None
     _missed: set[int] = field(default_factory=set)
 
@@ -78,11 +78,11 @@ class Sitting:
         return events
 
 
-class Sittings:
-    """Finds the sitting of a request, or begins it."""
+class KnownMasklets:
+    """Finds the masklets of a request, or begins with them."""
 
     def __init__(self) -> None:
-        self._known: dict[Hashable, Sitting] = {}
+        self._known: dict[Hashable, ShownMasklets] = {}
 
     def lie_in(self, folder: Path) -> bool:
         """Whether one of them has its masklets in a folder."""
@@ -91,8 +91,8 @@ class Sittings:
             one.request.folder.absolute() == wanted for one in self._known.values()
         )
 
-    def of(self, request: Request, before: Sitting | None) -> Sitting:
-        """Return the sitting of a request.
+    def of(self, request: Request, before: ShownMasklets | None) -> ShownMasklets:
+        """Return the masklets of a request.
 
         A new one takes over the prompts of the one before, if the picture has the same
         shape: another channel, another model, another folder.
@@ -106,13 +106,13 @@ class Sittings:
             self.put(request, state)
         return self._known[key]
 
-    def put(self, request: Request, state: BookState) -> Sitting:
-        """Begin a sitting with a book, instead of one that may be known."""
+    def put(self, request: Request, state: BookState) -> ShownMasklets:
+        """Begin with a book, instead of one that may be known."""
         count = request.image.axes.frame_count
         tables = ScoreTables.empty([], count)
-        sitting = Sitting(request, PromptBook(count, state), tables)
-        self._known[request.masklets_key] = sitting
-        return sitting
+        shown = ShownMasklets(request, PromptBook(count, state), tables)
+        self._known[request.masklets_key] = shown
+        return shown
 
 
 class TrackedFrames:

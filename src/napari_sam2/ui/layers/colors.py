@@ -1,4 +1,4 @@
-"""Colours of objects and of trust: masks, clicks, swatches, plots and timeline share them."""
+"""Colours of objects and of trust, shared by masks, clicks, plots and timeline."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ class Section(QWidget):
 
 
 class Folds:
-    """Which sections a person opened or folded, also in an earlier sitting.
+    """Which sections a person opened or folded, also in an earlier shown.
 
     Parameters
     ----------
