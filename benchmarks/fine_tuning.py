@@ -5,8 +5,8 @@
 Bacteria with inverted contrast are kept out of nano's training
 (`napari_sam2.train.data.simulated.INVERT`). Three masklets × 20 frames teach; the
 last five of these frames are held out for choosing the result. It is then measured on
-the 12 frames after those, which nothing has seen, for the three masklets and for the other
-cells: J from one click and from masks, see `napari_sam2.train.fine_tuning.score`.
+the 12 frames after those, which nothing has seen, for the three masklets and for the
+other cells: J from one click and from masks, see `napari_sam2.train.fine_tuning.score`.
 What was lost is measured on the validation split of
 ``docs/recipes/held-out-*.txt`` (mean IoU from a click, three clicks and a box), or,
 without the data, on simulated movies of other seeds.

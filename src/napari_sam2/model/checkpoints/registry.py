@@ -2,8 +2,8 @@
 
 Nothing here opens a file or a socket; `napari_sam2.model.checkpoints.download` does.
 Sizes and hashes were collected from public sources that published them independently of
-each other. Where only one table names a hash, it is marked as not confirmed, and a person
-may accept another one.
+each other. Where only one table names a hash, it is marked as not confirmed, and a
+person may accept another one.
 """
 
 from __future__ import annotations

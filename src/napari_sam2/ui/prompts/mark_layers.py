@@ -10,14 +10,13 @@ import numpy as np
 from napari_sam2.engine.movie.axes import LayerAxes
 from napari_sam2.engine.movie.places import Spot, corners_of, position_of
 from napari_sam2.errors import InputError
-from napari_sam2.prompts import BoxPrompt, MaskPrompt, PointPrompt
+from napari_sam2.prompts import BoxPrompt, MaskPrompt, Place, PointPrompt
 from napari_sam2.session.book.state import Color
 from napari_sam2.ui.layers.colors import object_color
 from napari_sam2.ui.layers.placement import placed_like, positions_in
 from napari_sam2.ui.prompts.from_shapes import Outline, area_of, read_outlines
 from napari_sam2.ui.prompts.mark_rows import (
     TOLERANCE,
-    Place,
     Row,
     object_id_of,
     plan_rows,
