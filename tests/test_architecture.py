@@ -19,7 +19,7 @@ FILES = sorted(
     for folder in (SOURCE, ROOT / "tests", ROOT / "benchmarks", ROOT / "tools")
     for path in folder.rglob("*.py")
 )
-MAX_FILE_LINES = 400
+MAX_FILE_LINES = 600
 MAX_FUNCTION_LINES = 60
 
 BARE_MACHINE_LACKS = (
