@@ -122,14 +122,15 @@ class Composer:
             frame_index, without=(*object_ids, *settled)
         )
         rivals = [
-            row for row, one in enumerate(others) if self._lives_on(frame_index, one)
+            row for row, one in enumerate(others) if self.lives_on(frame_index, one)
         ]
         if rivals or len(rows) < len(object_ids):
             competing += [others[row] for row in rivals]
             logits = np.concatenate((logits[rows], other_logits[rivals]))
         return label_image(competing, logits, self.store.frame_shape, LABEL_DTYPE)
 
-    def _lives_on(self, frame_index: int, object_id: int) -> bool:
+    def lives_on(self, frame_index: int, object_id: int) -> bool:
+        """Whether an object can exist on a frame."""
         life = self._lives.get(object_id)
         return life is not None and life.first <= frame_index <= life.last
 

@@ -6,7 +6,7 @@ written.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -59,18 +59,14 @@ class Edits:
         frames = nearest_first(_asked_frames(edit), shown_frame)
         wanted = [frame for frame in frames if is_wanted(frame)]
         masklets = self._workspace.opened(request)
-        if frames and not wanted:
+        work = FrameEdits(masklets, self._workspace.prepared[1], edit.after)
+        gone = work.vanished(edit)
+        if frames and not (wanted or gone):
             masklets.pending.append(edit)
             return
-        work = FrameEdits(masklets, self._workspace.prepared[1], edit.after)
         with _committed(masklets.store):
             yield from self._answer(request, work, edit, wanted)
-            left = work.left_over(edit)
-            results = (
-                work.without(frame, left[frame])
-                for frame in nearest_first(left, shown_frame)
-            )
-            yield from self._write_all(request, work, results)
+            yield from self._clear(request, work, gone, shown_frame)
 
     def merge(
         self, request: Request, edit: Edit, pair: tuple[int, int], shown_frame: int
@@ -89,6 +85,10 @@ class Edits:
             frames = nearest_first(frames_of(masklets.store, [gone]), shown_frame)
             results = (work.merged(frame, kept, gone) for frame in frames)
             yield from self._write_all(request, work, results)
+            # Earlier edits of these frames were passed over: they are answered here.
+            for frame in nearest_first(_asked_frames(edit), shown_frame):
+                yield from self._answer_frame(request, work, frame)
+            yield from self._clear(request, work, work.vanished(edit), shown_frame)
 
     def resolve(self, request: Request, book: BookState) -> Iterator[Event]:
         """Answer all prompts of a book that have no answer yet."""
@@ -123,6 +123,19 @@ class Edits:
         if answer is not None:
             work.write_answer(answer)
             yield from events_of(answer.result, self._dtype(request))
+
+    def _clear(
+        self,
+        request: Request,
+        work: FrameEdits,
+        gone: Mapping[int, FrameSet],
+        shown_frame: int,
+    ) -> Iterator[Event]:
+        """Take objects out of the frames on which they vanished."""
+        left = work.left_over(gone)
+        frames = nearest_first(left, shown_frame)
+        results = (work.without(frame, left[frame]) for frame in frames)
+        yield from self._write_all(request, work, results)
 
     def _write_all(
         self, request: Request, work: FrameEdits, results: Iterable[FrameResult]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -135,31 +135,38 @@ class FrameEdits:
         ]
         if not gone:
             return None
-        seen = {one: self._masklets.seen.get((one, frame_index)) for one in gone}
+        seen = {
+            one: self._masklets.seen.get((one, frame_index))
+            for one in gone
+            if self._masks.lives_on(frame_index, one)
+        }
         absent = self._masks.absent_logits()
         self._movie.answers.forget((one, frame_index) for one in gone)
         self._masklets.store.remove_anchors(gone, [frame_index])
         for one in gone:
             self._masklets.forget((one, frame_index))
+        logits = {one: seen.get(one) for one in gone}
         return self._masks.with_logits(
-            frame_index, {one: absent if it is None else it for one, it in seen.items()}
+            frame_index,
+            {one: absent if it is None else it for one, it in logits.items()},
         )
 
-    def left_over(self, edit: Edit) -> dict[int, tuple[int, ...]]:
-        """Return objects by frame whose masks an edit leaves without reason."""
+    def vanished(self, edit: Edit) -> Mapping[int, FrameSet]:
+        """Return the frames by object on which an edit lets no mask stay."""
         store = self._masklets.store
-        removed = [
-            one.object_id
-            for one in edit.before.objects
-            if one.object_id not in self._book
-        ]
-        gone = dict(vanished(edit.before, edit.after, store.frame_count))
-        everywhere = FrameSet.between(0, store.frame_count - 1)
-        gone |= dict.fromkeys(removed, everywhere)
-        gone = {one: frames for one, frames in gone.items() if one in store.object_ids}
+        gone = vanished(edit.before, edit.after, store.frame_count)
+        known = set(store.object_ids)
+        return {one: frames for one, frames in gone.items() if one in known}
+
+    def left_over(self, gone: Mapping[int, FrameSet]) -> dict[int, tuple[int, ...]]:
+        """Return objects by frame that still have a mask where they vanished.
+
+        Answers to the prompts of objects that were removed are forgotten.
+        """
         if not gone:
             return {}
-        for place in [at for at in self._masklets.said if at[0] in removed]:
+        store = self._masklets.store
+        for place in [at for at in self._masklets.said if at[0] not in self._book]:
             self._movie.answers.forget([place])
             store.remove_anchors([place[0]], [place[1]])
             self._masklets.forget(place)

@@ -51,6 +51,10 @@ class FrameMasks:
         """Return a frame with the masks of a step among the others."""
         return self._composer.result(step, step.object_ids)
 
+    def lives_on(self, frame_index: int, object_id: int) -> bool:
+        """Whether an object can exist on a frame."""
+        return self._composer.lives_on(frame_index, object_id)
+
     def absent_logits(self) -> np.ndarray:
         """Return ``(h, w)`` float32 logits of an object that is not there."""
         return np.full(self._store.logits_shape, ABSENT, np.float32)

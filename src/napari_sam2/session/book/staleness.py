@@ -71,11 +71,15 @@ def vanished(
     """Return the frames on which objects can no longer exist, by id.
 
     A mother's after a division was said to end her, a daughter's before her birth, all
-    of an object whose last prompt was taken back. Removed objects are not among them,
-    nor are locked frames. Their masks are to be cleared; no tracking does it.
+    of an object that was removed or whose last prompt was taken back; not its locked
+    ones, while it is there. Their masks are to be cleared; no tracking does it.
     """
     old_lives, new_lives = lives(before, frame_count), lives(after, frame_count)
-    found = {}
+    everywhere = FrameSet.between(0, frame_count - 1)
+    removed = {one.object_id for one in before.objects} - {
+        one.object_id for one in after.objects
+    }
+    found = dict.fromkeys(sorted(removed), everywhere)
     for thing in after.objects:
         old = _living(old_lives.get(thing.object_id))
         gone = old - _living(new_lives.get(thing.object_id)) - thing.locked
