@@ -7,28 +7,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from napari_sam2.errors import InputError
 from napari_sam2.io.movies.calibration import AxisScale
-from napari_sam2.io.movies.image_stacks import READ_FAILURES, Index, one_line
+from napari_sam2.io.movies.image_stacks import Index
+from napari_sam2.io.movies.images import (
+    PICTURE_SUFFIXES,
+    TIFF_SUFFIXES,
+    describe_image,
+    read_image,
+)
 from napari_sam2.io.movies.tiff_stacks import TiffStack
 
-TIFF_SUFFIXES = (".tif", ".tiff")
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 FRAME_SUFFIXES = (*TIFF_SUFFIXES, *PICTURE_SUFFIXES)
-
-_KEPT_MODES = {
-    "1": (np.dtype(bool), ()),
-    "L": (np.dtype(np.uint8), ()),
-    "LA": (np.dtype(np.uint8), (2,)),
-    "RGB": (np.dtype(np.uint8), (3,)),
-    "RGBA": (np.dtype(np.uint8), (4,)),
-    "I;16": (np.dtype(np.uint16), ()),
-    "I": (np.dtype(np.int32), ()),
-    "F": (np.dtype(np.float32), ()),
-}
-"""Pillow's modes that become arrays as they are; others are converted to RGB."""
 
 
 class FolderStack:
@@ -90,7 +81,7 @@ class FolderStack:
         """Nothing is held open."""
 
     def _read_file(self, frame_index: int) -> np.ndarray:
-        image = _read_image(self._files[frame_index])
+        image = _shown(self._files[frame_index])
         self._check(frame_index, image.shape, image.dtype)
         return image
 
@@ -109,7 +100,7 @@ class PictureStack:
 
     def __init__(self, path: Path) -> None:
         self.name = str(path)
-        self._pixels = _read_image(path)
+        self._pixels = _shown(path)
         self.scales: Mapping[str, AxisScale] = {}
 
     @property
@@ -162,9 +153,8 @@ def _describe(file: Path) -> tuple[tuple[int, ...], np.dtype, str]:
                 "frame a file: open the file itself"
             )
         return stack.shape, stack.dtype, stack.axes
-    with _opened(file) as image:
-        dtype, samples = _KEPT_MODES[_kept_mode(image)]
-        return (image.height, image.width, *samples), dtype, "YXS"[: 2 + len(samples)]
+    shape, dtype = describe_image(file)
+    return shape, dtype, "YXS"[: len(shape)]
 
 
 def _scales(file: Path) -> Mapping[str, AxisScale]:
@@ -175,34 +165,7 @@ def _scales(file: Path) -> Mapping[str, AxisScale]:
     return stack.scales
 
 
-def _read_image(file: Path) -> np.ndarray:
+def _shown(file: Path) -> np.ndarray:
     if file.suffix.lower() in TIFF_SUFFIXES:
-        stack = TiffStack(file)
-        try:
-            return stack.read((slice(None),) * len(stack.shape))
-        finally:
-            stack.close()
-    with _opened(file) as image:
-        try:
-            mode = _kept_mode(image)
-            kept = image if image.mode == mode else image.convert(mode)
-            return np.asarray(kept, _KEPT_MODES[mode][0])
-        except READ_FAILURES as error:
-            raise _unreadable(file, error) from error
-
-
-def _kept_mode(image: Image.Image) -> str:
-    if image.mode.startswith("I;16"):
-        return "I;16"
-    return image.mode if image.mode in _KEPT_MODES else "RGB"
-
-
-def _opened(file: Path) -> Image.Image:
-    try:
-        return Image.open(file)
-    except (*READ_FAILURES, Image.DecompressionBombError) as error:
-        raise _unreadable(file, error) from error
-
-
-def _unreadable(file: Path, error: Exception) -> InputError:
-    return InputError(f"{file} cannot be read as an image: {one_line(error)}")
+        return read_image(file).pixels
+    return read_image(file).shown()

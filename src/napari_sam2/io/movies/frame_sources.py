@@ -19,12 +19,7 @@ from napari_sam2.errors import InputError
 from napari_sam2.interfaces import Calibration
 from napari_sam2.io.movies.axes import FrameLayout, FrameSelection, lay_out_frames
 from napari_sam2.io.movies.calibration import calibration_of
-from napari_sam2.io.movies.folder_stacks import (
-    PICTURE_SUFFIXES,
-    TIFF_SUFFIXES,
-    FolderStack,
-    PictureStack,
-)
+from napari_sam2.io.movies.folder_stacks import FolderStack, PictureStack
 from napari_sam2.io.movies.frame_blocks import DEFAULT_CACHE_BYTES, FrameBlocks
 from napari_sam2.io.movies.image_stacks import (
     READ_FAILURES,
@@ -32,6 +27,7 @@ from napari_sam2.io.movies.image_stacks import (
     ImageStack,
     one_line,
 )
+from napari_sam2.io.movies.images import PICTURE_SUFFIXES, TIFF_MAGIC, TIFF_SUFFIXES
 from napari_sam2.io.movies.intensity import (
     DEFAULT_PERCENTILES,
     IntensityMapping,
@@ -41,8 +37,6 @@ from napari_sam2.io.movies.intensity import (
 )
 from napari_sam2.io.movies.tiff_stacks import TiffStack
 from napari_sam2.io.movies.zarr_stacks import is_zarr, open_zarr
-
-TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 class StackFrames:

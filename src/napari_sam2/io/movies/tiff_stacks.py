@@ -27,6 +27,9 @@ from napari_sam2.io.movies.calibration import (
 )
 from napari_sam2.io.movies.image_stacks import READ_FAILURES, Index, one_line
 
+LOSSY_COMPRESSIONS = (6, 7, 33007, 34892)
+"""JPEG, as old and new TIFFs, cameras and scanners name it."""
+
 Page: TypeAlias = tifffile.TiffPage | tifffile.TiffFrame
 
 _logger = logging.getLogger(__name__)
@@ -39,6 +42,11 @@ class TiffStack:
     ----------
     path
         The file.
+
+    Attributes
+    ----------
+    palette
+        Colours that pixels are indices into, ``(entries, 3)``; None if they are not.
 
     Raises
     ------
@@ -59,12 +67,23 @@ class TiffStack:
                 self._file.close()
                 raise
             self.scales = _find_scales(self._file, self._keyframe)
+            self.palette = _find_palette(self._file, self._keyframe)
 
     @property
     def dtype(self) -> np.dtype:
         """Type of a pixel, in this machine's byte order."""
         dtype: np.dtype = np.dtype(self._keyframe.dtype).newbyteorder("=")
         return dtype
+
+    @property
+    def bits(self) -> int:
+        """Bits of each sample in the file."""
+        return int(self._keyframe.bitspersample)
+
+    @property
+    def is_lossy(self) -> bool:
+        """True if pixels may differ from what was saved."""
+        return int(self._keyframe.compression) in LOSSY_COMPRESSIONS
 
     def chunk_starts(self, axis: int) -> Sequence[int]:
         """Return where pages begin along an axis."""
@@ -153,6 +172,23 @@ class TiffStack:
         if len(data) < size:
             raise EOFError("the file ends inside this image")
         return np.frombuffer(data, stored)
+
+
+def _find_palette(
+    file: tifffile.TiffFile, page: tifffile.TiffPage
+) -> np.ndarray | None:
+    """Return the palette; ImageJ's only says how intensities are shown, so is none."""
+    if page.photometric != tifffile.PHOTOMETRIC.PALETTE or file.is_imagej:
+        return None
+    return None if page.colormap is None else _narrow(page.colormap.T)
+
+
+def _narrow(colors: np.ndarray) -> np.ndarray:
+    """Return 16-bit colours as 8-bit ones where nothing is lost by it."""
+    high = colors >> 8
+    if ((colors & 255 == 0) | (colors == high * 257)).all():
+        return high.astype(np.uint8)
+    return colors
 
 
 def _count_page_axes(shape: Sequence[int], page_size: int, name: str) -> int:
