@@ -194,5 +194,5 @@ def _look_up(palette: np.ndarray, indices: np.ndarray) -> np.ndarray:
     return colors
 
 
-def _unreadable(path: Path, error: BaseException) -> InputError:
+def _unreadable(path: Path, error: Exception) -> InputError:
     return InputError(f"{path} cannot be read as an image: {one_line(error)}")
