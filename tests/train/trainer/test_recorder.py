@@ -1,9 +1,8 @@
-"""What a run leaves: curves, example pictures, events where TensorBoard is."""
+"""What a run leaves: tables, example pictures, events where TensorBoard is."""
 
 from __future__ import annotations
 
 import sys
-import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from types import ModuleType, SimpleNamespace
 
@@ -17,17 +16,9 @@ from napari_sam2.model.sam2 import Sam2
 from napari_sam2.train.data.examples import Corpus, prepare
 from napari_sam2.train.data.prompt_groups import draw_group
 from napari_sam2.train.recipe.config import PromptMix, Source, Stage, TrainConfig
-from napari_sam2.train.trainer.recorder import CURVES, EXAMPLES, Recorder
+from napari_sam2.train.trainer.recorder import EXAMPLES, Recorder
 from napari_sam2.train.trainer.trainer import start, train_step
 from napari_sam2.train.validation import pictures, tensorboard
-from napari_sam2.train.validation.curves import (
-    Panel,
-    draw,
-    log_panels,
-    read_table,
-    smoothed,
-    validation_panels,
-)
 from napari_sam2.train.validation.pictures import (
     PREDICTED,
     PROMPT,
@@ -57,7 +48,7 @@ def quick(monkeypatch):
     monkeypatch.setattr(pictures, "CROPS", 2)
 
 
-def test_a_validation_leaves_curves_and_pictures(corpus, quick, tmp_path, monkeypatch):
+def test_a_validation_leaves_tables_and_pictures(corpus, quick, tmp_path, monkeypatch):
     monkeypatch.setattr(
         "napari_sam2.train.trainer.recorder.is_installed", lambda: False
     )
@@ -72,11 +63,11 @@ def test_a_validation_leaves_curves_and_pictures(corpus, quick, tmp_path, monkey
     with Image.open(tmp_path / EXAMPLES / names[0]) as image:
         # Two crops of 64 pixels, enlarged to 192, in three rows; the clip has more.
         assert image.size == (2 * 196, 3 * 196)
-    root = ElementTree.fromstring((tmp_path / CURVES).read_text())
-    text = " ".join(element.text or "" for element in root.iter())
-    assert {"discs", "loss", "learning", "iou_3clicks", "j_and_f"} <= set(text.split())
-    # A recorder that goes on keeps the tables.
+    assert ",clip,loss," in (tmp_path / "log.csv").read_text()
     before = (tmp_path / "validation.csv").read_text()
+    assert ",discs,iou_3clicks," in before
+    assert ",discs,j_and_f," in before
+    # A recorder that goes on keeps the tables.
     Recorder(config, tmp_path, {}, 4)
     assert (tmp_path / "validation.csv").read_text() == before
 
@@ -106,53 +97,6 @@ def test_outlines_and_prompts_lie_where_they_should(corpus):
     hit = (picture == PROMPT).all(axis=2)[1::3, 1::3]
     assert hit.any()
     assert not (hit & ~prompt).any()
-
-
-def write_table(path, rows):
-    path.write_text("step,group,name,value\n" + "\n".join(rows) + "\n")
-    return path
-
-
-def test_rows_of_a_resumed_run_count_once_and_in_order(tmp_path):
-    rows = ["20,a,loss,3", "40,a,loss,9", "40,a,loss,2", "30,a,loss,5"]
-    table = read_table(write_table(tmp_path / "log.csv", rows))
-    assert table == {"a": {"loss": [(20, 3.0), (30, 5.0), (40, 2.0)]}}
-
-
-def test_curves_are_drawn_at_their_values(tmp_path):
-    rows = ["10,cells & co,iou_click,0", "20,cells & co,iou_click,1", "20,x,other,1"]
-    panels = validation_panels(write_table(tmp_path / "validation.csv", rows))
-    root = ElementTree.fromstring(draw(panels))
-    (line,) = root.iter("{http://www.w3.org/2000/svg}polyline")
-    (x0, y0), (x1, y1) = (
-        map(float, point.split(",")) for point in line.attrib["points"].split()
-    )
-    assert x0 < x1
-    assert y0 > y1  # up is more
-
-
-def test_all_that_is_logged_has_a_panel_and_no_number_breaks_it(tmp_path):
-    rows = [f"{20 * i},a,loss,{1 / i}" for i in range(1, 200)]
-    rows += ["20,a,norm,nan", "40,b,norm,inf", "20,a,rate,0.001", "20,a,iou_click,0.4"]
-    panels = log_panels(write_table(tmp_path / "log.csv", rows))
-    assert [panel.title.split()[0] for panel in panels] == [
-        "loss",
-        "IoU",
-        "learning",
-        "norm",
-    ]
-    assert len(panels[0].curves["loss"]) <= 60
-    assert "nan" not in draw(panels)
-    ElementTree.fromstring(draw([]))
-    ElementTree.fromstring(draw([Panel("empty", {})]))
-
-
-def test_smoothing_keeps_the_mean_of_short_and_long_curves():
-    assert smoothed([(1, 2.0), (2, 4.0)]) == [(1, 2.0), (2, 4.0)]
-    many = smoothed([(i, float(i)) for i in range(120)])
-    assert many[0] == (1, 0.5)
-    assert len(many) == 60
-    assert smoothed([]) == []
 
 
 class Writer:

@@ -1,4 +1,4 @@
-"""What a run leaves behind: tables, curves, example pictures, checkpoints."""
+"""What a run leaves behind: tables, example pictures, checkpoints."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pathlib import Path
 from napari_sam2.train.data.examples import Corpus
 from napari_sam2.train.recipe.config import Stage, TrainConfig
 from napari_sam2.train.trainer.checkpoint import TrainingState, save_state
-from napari_sam2.train.validation.curves import draw, log_panels, validation_panels
 from napari_sam2.train.validation.pictures import example_picture, write_picture
 from napari_sam2.train.validation.tensorboard import EventLog, is_installed
 from napari_sam2.train.validation.validation import validate
@@ -18,7 +17,6 @@ from napari_sam2.train.validation.validation import validate
 CHECKPOINT = "last.pt"
 LOG = "log.csv"
 VALIDATION_LOG = "validation.csv"
-CURVES = "curves.svg"
 EXAMPLES = "examples"
 LOG_EVERY = 20
 COLUMNS = ("step", "group", "name", "value")
@@ -89,9 +87,6 @@ class Recorder:
             if self.events:
                 self.events.scalars(name, scores, state.step)
                 self.events.picture(name, picture, state.step)
-        panels = validation_panels(self.validation_log.path)
-        panels += log_panels(self.log.path)
-        (self.folder / CURVES).write_text(draw(panels))
 
     def _is_due(self, step: int, every: int) -> bool:
         return step == self.config.total_steps or step % every == 0

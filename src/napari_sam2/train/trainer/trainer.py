@@ -102,8 +102,8 @@ def train(
     data
         Examples to train on.
     folder
-        Gets ``last.pt``, ``log.csv``, ``validation.csv``, ``curves.svg``, pictures in
-        ``examples`` and, where it is installed, events for TensorBoard.
+        Gets ``last.pt``, ``log.csv``, ``validation.csv``, pictures in ``examples`` and,
+        where it is installed, events for TensorBoard.
     held_out
         Examples never trained on, by name; validated every ``validate_every`` steps.
     resume
