@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_sam2.errors import InputError
+from napari_sam2.errors import InputError, ModelError
 from napari_sam2.prompts import FramePrompt, PointPrompt
 from napari_sam2.tracking.precision import choose_device, choose_precision
 from napari_sam2.tracking.predictor import StreamingPredictor
@@ -39,6 +39,7 @@ def test_half_precision_stays_near_and_hands_out_float32(
     ("options", "message"),
     [
         ({"image_size": 100}, "multiple of 32"),
+        ({"image_size": 32 * 10**6}, "image size 32000000: a single object takes"),
         ({"precision": "int8"}, "precision 'int8'"),
     ],
 )
@@ -47,9 +48,21 @@ def test_options_that_cannot_be_had_are_refused(make_predictor, options, message
         make_predictor(**options)
 
 
-def test_an_unknown_device_is_refused(model):
-    with pytest.raises(InputError, match="device 'gpu': choose 'auto'"):
-        StreamingPredictor(model, frame_shape=(8, 8), device="gpu")
+@pytest.mark.parametrize("device", ["gpu", "meta", "xpu", "cpu:x", ""])
+def test_an_unknown_device_is_refused(model, device):
+    with pytest.raises(InputError, match=f"device '{device}': choose 'auto'"):
+        StreamingPredictor(model, frame_shape=(8, 8), device=device)
+
+
+def test_an_answer_that_is_no_number_ends_the_run(model, movie, prompts):
+    """It looked like an absent object: empty labels, and no word."""
+    broken = copy.deepcopy(model)
+    *_, bias = broken.mask_decoder.pred_obj_score_head.parameters()
+    bias.data.fill_(float("nan"))
+    predictor = StreamingPredictor(broken, frame_shape=movie[0].shape[:2], device="cpu")
+    with pytest.raises(ModelError, match=r"frame 0, object \d+: .*not finite"):
+        predictor.step(0, movie[0], prompts)
+    assert predictor.anchors() == []
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")

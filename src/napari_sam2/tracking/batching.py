@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import TypeVar
 
+import psutil
 import torch
 
 from napari_sam2.errors import ModelError
@@ -187,6 +188,15 @@ class BatchRunner:
             held = torch.mps.current_allocated_memory()
             return int(DEVICE_SHARE * max(recommended - held, 0))
         return CPU_BUDGET
+
+
+def device_memory(device: torch.device) -> int:
+    """Return how many bytes a device has in all."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[1]
+    if device.type == "mps":
+        return int(torch.mps.recommended_max_memory())
+    return int(psutil.virtual_memory().total)
 
 
 def not_enough_memory(device: torch.device) -> ModelError:

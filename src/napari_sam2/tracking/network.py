@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from napari_sam2.errors import ModelError
 from napari_sam2.interfaces import StoredAnchor
 from napari_sam2.model.mask_decoder import CANDIDATES, upsample_logits
 from napari_sam2.model.memory_attention import MemorySelection
@@ -141,11 +142,13 @@ class Network:
         return torch.cat(memories)
 
     def _seen(self, batch: Batch, decoded: Decoded) -> Prediction:
+        logits, score = to_numpy(decoded.logits), to_numpy(decoded.object_score)
+        _check_numbers(batch, logits, score)
         return Prediction(
             batch=batch,
             decoded=decoded,
-            logits=fill_holes(to_numpy(decoded.logits), self.hole_area),
-            object_score=to_numpy(decoded.object_score),
+            logits=fill_holes(logits, self.hole_area),
+            object_score=score,
             predicted_iou=to_numpy(decoded.predicted_iou),
             pointers=to_numpy(decoded.pointer),
         )
@@ -180,3 +183,14 @@ class Network:
 
     def _on_device(self, tensor: Tensor) -> Tensor:
         return tensor.to(self.precision.device)
+
+
+def _check_numbers(batch: Batch, logits: np.ndarray, score: np.ndarray) -> None:
+    """Refuse answers that are no numbers; they would look like absent objects."""
+    is_number = np.isfinite(score) & np.isfinite(logits).all(axis=(1, 2))
+    if not is_number.all():
+        object_id = batch.object_ids[int(np.argmin(is_number))]
+        raise ModelError(
+            f"frame {batch.frame_index}, object {object_id}: the network's answer is "
+            "not finite: use --precision fp32, or other weights"
+        )

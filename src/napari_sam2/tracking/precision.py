@@ -43,6 +43,18 @@ class Precision:
         return torch.autocast(self.device.type, dtype=self.dtype)
 
 
+DEVICE_TYPES = ("cuda", "mps", "cpu")
+"""What the network was written for; others of torch lack some of its operations."""
+
+
+def is_device(name: str | torch.device) -> bool:
+    """Whether a network runs on devices of this name, perhaps not of this machine."""
+    try:
+        return torch.device(name).type in DEVICE_TYPES
+    except RuntimeError:
+        return False
+
+
 def choose_device(device: str | torch.device) -> torch.device:
     """Return the device of this name; ``"auto"`` is CUDA, then MPS, then the CPU.
 
@@ -55,15 +67,11 @@ def choose_device(device: str | torch.device) -> torch.device:
     has_cuda = torch.cuda.is_available()
     if device == "auto":
         return torch.device("cuda" if has_cuda else "mps" if has_mps else "cpu")
-    try:
-        chosen = torch.device(device)
-    except RuntimeError as error:
-        raise InputError(
-            f"device {device!r}: choose 'auto', 'cuda', 'mps' or 'cpu'"
-        ) from error
-    is_missing = (chosen.type == "cuda" and not has_cuda) or (
-        chosen.type == "mps" and not has_mps
-    )
+    if not is_device(device):
+        raise InputError(f"device {device!r}: choose 'auto', 'cuda', 'mps' or 'cpu'")
+    chosen = torch.device(device)
+    count = {"cuda": torch.cuda.device_count() if has_cuda else 0, "mps": int(has_mps)}
+    is_missing = (chosen.index or 0) >= count.get(chosen.type, 1)
     if is_missing:
         raise InputError(
             f"device {device!r}: this machine has none that torch {torch.__version__} "

@@ -24,6 +24,7 @@ from napari_sam2.tracking.batching import (
     Batch,
     BatchRunner,
     Kind,
+    device_memory,
     prompted_batches,
 )
 from napari_sam2.tracking.embedding_cache import EmbeddingCache
@@ -51,7 +52,7 @@ class StreamingPredictor:
     frame_count
         Length of the movie, where it is known; it matters below 16 frames.
     device
-        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"mps"``, or any of torch's.
+        ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
     precision
         ``"auto"``, ``"fp32"``, ``"bf16"`` or ``"fp16"``.
     max_anchors
@@ -94,6 +95,12 @@ class StreamingPredictor:
             raise InputError(f"image size {size}: give a multiple of {SIZE_STEP}")
         self.device = choose_device(device)
         self.precision = choose_precision(precision, self.device)
+        needed = bytes_per_object(model.config, size, max_anchors or USUAL_ANCHORS)
+        if needed > device_memory(self.device):
+            raise InputError(
+                f"image size {size}: a single object takes {needed / 1e9:.0f} GB, more "
+                f"than {self.device} has: choose a smaller one"
+            )
         height, width = frame_shape
         geometry = FrameGeometry((int(height), int(width)), size)
         model = model.to(self.device).eval()
@@ -106,7 +113,6 @@ class StreamingPredictor:
             frame_count=frame_count,
             max_anchors=max_anchors,
         )
-        needed = bytes_per_object(model.config, size, max_anchors or USUAL_ANCHORS)
         self._runner = BatchRunner(self.device, needed, object_batch)
 
     # --- The stream

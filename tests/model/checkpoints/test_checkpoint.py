@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import re
 from pathlib import Path
 
 import pytest
@@ -309,3 +310,15 @@ def test_any_bytes_give_a_clear_error(content, suffix, tmp_path_factory):
     with pytest.raises(ModelError) as raised:
         load_model(path)
     assert str(path) in str(raised.value)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1e20])
+def test_weights_that_no_training_leads_to_are_refused(toy, tmp_path, value):
+    """They gave empty labels and exit code 0."""
+    state = {key: tensor.clone() for key, tensor in toy.state_dict().items()}
+    state["mask_decoder.iou_token.weight"][0, 3] = value
+    path = tmp_path / "damaged.safetensors"
+    save_file(state, path)
+    reached = re.escape(f"iou_token.weight reaches {abs(value):g}")
+    with pytest.raises(ModelError, match=reached):
+        load_model(path)

@@ -35,6 +35,9 @@ from napari_sam2.model.sam2 import Sam2
 PICKLE_SUFFIXES = (".pt", ".pth")
 SAFETENSORS_SUFFIX = ".safetensors"
 
+LARGEST_WEIGHT = 1e4
+"""Larger ones come from damage or a training that failed; those of nano are below 4."""
+
 CONFIG_NOTE, IMAGE_SIZE_NOTE = "config", "image_size"
 """Keys of a safetensors file's metadata that say which network it holds."""
 
@@ -93,7 +96,8 @@ def load_model(
     Raises
     ------
     ModelError
-        If there is no such model or file, or the file is broken or does not fit.
+        If there is no such model or file, the file is broken or does not fit, or a
+        weight is no number or absurd.
     """
     path = weights_path(name_or_path, progress=progress)
     state, notes = _read_file(path)
@@ -103,6 +107,7 @@ def load_model(
         for key, value in state.items()
     }
     config = _fitting_config(path, ours, notes, official=official)
+    _check_numbers(path, ours)
     with torch.device("meta"):
         model = Sam2(config)
     model.load_state_dict(ours, strict=True, assign=True)
@@ -276,6 +281,17 @@ def _fitting_config(
         f"{rename_key(key, to_official=True) if official else key} {what} ("
         f"{len(differences)} differences in all); it is most likely a {likely}"
     )
+
+
+def _check_numbers(path: Path, state: Mapping[str, Tensor]) -> None:
+    """Refuse weights that would answer nonsense, or nothing, without a word."""
+    for key, value in state.items():
+        largest = float(value.abs().amax())
+        if not largest <= LARGEST_WEIGHT:  # nor is NaN
+            raise ModelError(
+                f"{path}: the weight {key} reaches {largest:g}, which no training "
+                "leads to: the file is damaged, get it again"
+            )
 
 
 @cache

@@ -7,61 +7,53 @@ import tomllib
 from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from napari_sam2.errors import InputError
 from napari_sam2.model.config import CONFIGS
-from napari_sam2.train.recipe.checks import (
-    ABOVE_0,
-    AT_LEAST_0,
-    AT_LEAST_1,
-    BELOW_1,
-    SHARE,
-    SIDE,
-    Rules,
-    check_device,
-    check_diameter,
-    check_fields,
-    check_prompts,
-    check_sides,
-    one_of,
-)
+from napari_sam2.tracking.precision import is_device
 from napari_sam2.train.recipe.loss_weights import PRESETS, LossWeights
-from napari_sam2.train.recipe.toml_tables import as_table, build, take_tables
+from napari_sam2.train.recipe.typed_tables import (
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Probability,
+    Rule,
+    Share,
+    as_table,
+    build,
+    check,
+    is_number,
+    one_of,
+    refuse,
+    take_tables,
+)
 
 Schedule = Literal["constant", "linear", "cosine"]
 SourceKind = Literal["folder", "simulator", "masklets", "ctc", "sav", "davis", "coco"]
 Trust = Literal["all", "locked", "reviewed"]
 
-PROMPT_RULES: Rules = {AT_LEAST_0: "click box coarse mask nothing clicks"}
-STAGE_RULES: Rules = {
-    AT_LEAST_1: (
-        "steps frames crops objects image_crops image_objects anchors correction_clicks"
+SIDE_STEP = 32
+"""The deepest level of the image trunk sees a pixel for so many of the crop."""
+
+Side = Annotated[
+    int,
+    Rule(f"a multiple of {SIDE_STEP}", lambda side: side > 0 and side % SIDE_STEP == 0),
+]
+Device = Annotated[str, Rule('a device of torch such as "cpu" or "cuda"', is_device)]
+Range = Annotated[
+    tuple[float, float],
+    Rule(
+        "two numbers above 0, the smaller one first",
+        lambda pair: (
+            isinstance(pair, tuple)
+            and len(pair) == 2
+            and all(map(is_number, pair))
+            and 0 < pair[0] <= pair[1]
+        ),
     ),
-    AT_LEAST_0: (
-        "image_every motion deformation corrections learning_rate warmup dense"
-    ),
-    SHARE: "absence reverse division correcting final_fraction",
-    SIDE: "size",
-    one_of(get_args(Schedule)): "schedule",
-}
-SOURCE_RULES: Rules = {
-    one_of(get_args(SourceKind)): "kind",
-    one_of(get_args(Trust)): "trust",
-    AT_LEAST_0: "weight count max_side",
-    SHARE: "invert",
-}
-RECIPE_RULES: Rules = {
-    one_of(tuple(CONFIGS)): "model",
-    one_of(("fp32", "bf16")): "precision",
-    one_of(("nothing", "trunk", "all_but_decoder")): "freeze",
-    one_of(("local", "default")): "initialisation",
-    AT_LEAST_0: "seed weight_decay lora_rank trunk_rate layer_decay threads",
-    AT_LEAST_1: "checkpoint_every validate_every",
-    ABOVE_0: "clip_norm",
-    SHARE: "ema_decay",
-    BELOW_1: "drop_path dropout",
-}
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +70,15 @@ class PromptMix:
         A click on background: the presence head has to say "nothing here".
     """
 
-    click: float = 0.3
-    box: float = 0.3
-    coarse: float = 0.4
-    mask: float = 0.0
-    nothing: float = 0.05
-    clicks: float = 0.0
+    click: NonNegativeFloat = 0.3
+    box: NonNegativeFloat = 0.3
+    coarse: NonNegativeFloat = 0.4
+    mask: NonNegativeFloat = 0.0
+    nothing: NonNegativeFloat = 0.05
+    clicks: NonNegativeFloat = 0.0
 
     def __post_init__(self) -> None:
-        check_fields("prompts", self, PROMPT_RULES)
+        check("prompts", self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,36 +133,37 @@ class Stage:
     """
 
     name: str
-    steps: int
-    frames: int = 1
-    image_every: int = 0
-    size: int = 128
-    other_sizes: tuple[int, ...] = ()
-    crops: int = 4
-    objects: int = 16
-    image_crops: int = 4
-    image_objects: int = 8
-    diameter: tuple[float, float] = (12.0, 56.0)
-    motion: float = 1.0
-    deformation: float = 1.0
-    absence: float = 0.3
-    reverse: float = 0.5
-    division: float = 0.0
-    anchors: int = 1
-    corrections: int = 0
-    correction_clicks: int = 7
-    correcting: float = 0.5
-    learning_rate: float = 1e-3
-    warmup: int = 0
+    steps: PositiveInt
+    frames: PositiveInt = 1
+    image_every: NonNegativeInt = 0
+    size: Side = 128
+    other_sizes: tuple[Side, ...] = ()
+    crops: PositiveInt = 4
+    objects: PositiveInt = 16
+    image_crops: PositiveInt = 4
+    image_objects: PositiveInt = 8
+    diameter: Range = (12.0, 56.0)
+    motion: NonNegativeFloat = 1.0
+    deformation: NonNegativeFloat = 1.0
+    absence: Share = 0.3
+    reverse: Share = 0.5
+    division: Share = 0.0
+    anchors: PositiveInt = 1
+    corrections: NonNegativeInt = 0
+    correction_clicks: PositiveInt = 7
+    correcting: Share = 0.5
+    learning_rate: NonNegativeFloat = 1e-3
+    warmup: NonNegativeInt = 0
     schedule: Schedule = "constant"
-    final_fraction: float = 0.02
-    dense: float = 1.0
+    final_fraction: Share = 0.02
+    dense: NonNegativeFloat = 1.0
     prompts: PromptMix = field(default_factory=PromptMix)
 
     def __post_init__(self) -> None:
-        check_fields(self.where, self, STAGE_RULES)
-        check_sides(self.where, self.other_sizes)
-        check_diameter(self.where, self.diameter, self.size)
+        check(self.where, self)
+        if self.diameter[1] > self.size:
+            words = f"at most the size of the crop, {self.size}"
+            refuse(self.where, "diameter", self.diameter, words)
 
     @property
     def where(self) -> str:
@@ -231,17 +224,17 @@ class Source:
 
     name: str
     kind: SourceKind
-    weight: float
+    weight: NonNegativeFloat
     path: str = ""
     images: str = ""
     holdout: str = ""
-    count: int = 0
-    invert: float = 0.2
+    count: NonNegativeInt = 0
+    invert: Share = 0.2
     trust: Trust = "all"
-    max_side: int = 0
+    max_side: NonNegativeInt = 0
 
     def __post_init__(self) -> None:
-        check_fields(f"[[sources]] {self.name!r}", self, SOURCE_RULES)
+        check(f"[[sources]] {self.name!r}", self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +272,7 @@ class TrainConfig:
     save_memory
         Compute trunk and memory attention twice instead of keeping what lies between.
     device
-        ``"cpu"``, ``"cuda"``, or any of torch's.
+        ``"cpu"``, ``"cuda"``, or another that the network runs on.
     threads
         torch threads; 0 leaves torch's own choice.
     checkpoint_every, validate_every
@@ -289,44 +282,52 @@ class TrainConfig:
         ``"default"`` leaves the modules' own start.
     """
 
-    model: str
+    model: Annotated[str, one_of(*CONFIGS)]
     stages: tuple[Stage, ...]
     sources: tuple[Source, ...]
     losses: LossWeights = field(default_factory=LossWeights)
-    seed: int = 0
-    weight_decay: float = 0.02
-    clip_norm: float = 1.0
-    ema_decay: float = 0.998
+    seed: NonNegativeInt = 0
+    weight_decay: NonNegativeFloat = 0.02
+    clip_norm: PositiveFloat = 1.0
+    ema_decay: Share = 0.998
     precision: Literal["fp32", "bf16"] = "fp32"
     base: str = ""
     freeze: Literal["nothing", "trunk", "all_but_decoder"] = "nothing"
-    lora_rank: int = 0
-    trunk_rate: float = 1.0
-    layer_decay: float = 1.0
-    drop_path: float = 0.0
-    dropout: float = 0.0
+    lora_rank: NonNegativeInt = 0
+    trunk_rate: NonNegativeFloat = 1.0
+    layer_decay: NonNegativeFloat = 1.0
+    drop_path: Probability = 0.0
+    dropout: Probability = 0.0
     save_memory: bool = False
-    device: str = "cpu"
-    threads: int = 0
-    checkpoint_every: int = 200
-    validate_every: int = 500
+    device: Device = "cpu"
+    threads: NonNegativeInt = 0
+    checkpoint_every: PositiveInt = 200
+    validate_every: PositiveInt = 500
     initialisation: Literal["local", "default"] = "local"
 
     def __post_init__(self) -> None:
-        check_fields("recipe", self, RECIPE_RULES)
-        check_device("recipe", self.device)
+        check("recipe", self)
         for stage in self.stages:
-            shares = asdict(stage.prompts)
             if stage.frames == 1 or stage.image_every:
-                check_prompts(stage.where, shares, "coarse", "single images")
+                _check_prompts(stage, "coarse", "single images")
             if stage.frames > 1 and stage.image_every != 1:
-                check_prompts(stage.where, shares, "mask", "clips")
+                _check_prompts(stage, "mask", "clips")
         _check_sources(self.sources)
 
     @property
     def total_steps(self) -> int:
         """Steps of all stages together."""
         return sum(stage.steps for stage in self.stages)
+
+
+def _check_prompts(stage: Stage, kind: str, prompted: str) -> None:
+    """Check that what is prompted can be, by a kind besides clicks and boxes."""
+    possible = ("click", "clicks", "box", kind)
+    if not any(getattr(stage.prompts, name) > 0 for name in possible):
+        raise InputError(
+            f"{stage.where}: prompts gives none to {prompted}: one of "
+            f"{', '.join(possible)} must be above 0"
+        )
 
 
 def _check_sources(sources: tuple[Source, ...]) -> None:
@@ -354,20 +355,21 @@ def read_config(path: Path) -> TrainConfig:
         If the file is missing or no TOML, or a field is unknown, missing or wrong.
     """
     try:
-        table = tomllib.loads(path.read_text())
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: no valid TOML ({error})") from error
     where = str(path)
-    stages = tuple(_stage(where, one) for one in take_tables(where, table, "stages"))
-    sources = tuple(
-        build(where, "[[sources]]", Source, one)
-        for one in take_tables(where, table, "sources")
-    )
+    stages = [_stage(where, entry) for entry in take_tables(where, table, "stages")]
+    sources = [
+        build(where, "[[sources]]", Source, entry)
+        for entry in take_tables(where, table, "sources")
+    ]
     losses = _losses(where, table.pop("losses", {}))
-    if "/" in str(table.get("base", "")):
-        table["base"] = str(path.parent / table["base"])
+    base = table.get("base")
+    if isinstance(base, str) and "/" in base:
+        table["base"] = str(path.parent / base)
     values = {**table, "stages": stages, "sources": sources, "losses": losses}
     return build(where, "the recipe", TrainConfig, values)
 
@@ -376,7 +378,7 @@ def _losses(where: str, entry: Any) -> LossWeights:
     """Read ``[losses]``: a preset, and what differs from it."""
     values = as_table(where, "[losses]", entry)
     name = values.pop("preset", "paper")
-    if name not in PRESETS:
+    if not isinstance(name, str) or name not in PRESETS:
         raise InputError(
             f"{where}: [losses] has no preset {name!r}; known: {', '.join(PRESETS)}"
         )
@@ -388,7 +390,4 @@ def _stage(where: str, entry: Any) -> Stage:
     if "prompts" in values:
         here = f"{where}: [[stages]] {values.get('name')!r}"
         values["prompts"] = build(here, "prompts", PromptMix, values["prompts"])
-    for name in ("diameter", "other_sizes"):
-        if isinstance(values.get(name), list):
-            values[name] = tuple(values[name])
     return build(where, "[[stages]]", Stage, values)

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
-from napari_sam2.train.recipe.checks import AT_LEAST_0, Rules, check_fields, one_of
+from napari_sam2.train.recipe.typed_tables import NonNegativeFloat, check
 
 PixelLoss = Literal["focal", "cross-entropy"]
-
-
-RULES: Rules = {
-    one_of(get_args(PixelLoss)): "pixel_loss",
-    AT_LEAST_0: "pixel dice iou presence absent every second dense",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +33,18 @@ class LossWeights:
     """
 
     pixel_loss: PixelLoss = "focal"
-    pixel: float = 20.0
-    dice: float = 1.0
-    iou: float = 1.0
-    presence: float = 1.0
-    absent: float = 1.0
-    every: float = 0.0
-    second: float = 0.0
+    pixel: NonNegativeFloat = 20.0
+    dice: NonNegativeFloat = 1.0
+    iou: NonNegativeFloat = 1.0
+    presence: NonNegativeFloat = 1.0
+    absent: NonNegativeFloat = 1.0
+    every: NonNegativeFloat = 0.0
+    second: NonNegativeFloat = 0.0
     full_size: bool = True
-    dense: float = 0.0
+    dense: NonNegativeFloat = 0.0
 
     def __post_init__(self) -> None:
-        check_fields("[losses]", self, RULES)
+        check("[losses]", self)
 
 
 PRESETS = {
