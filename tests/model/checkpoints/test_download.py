@@ -1,5 +1,6 @@
 """Downloads over real sockets, from a server that misbehaves as servers do."""
 
+import gc
 import hashlib
 import re
 import socket
@@ -11,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from napari_sam2.errors import ModelError
+from napari_sam2.model.checkpoints import byte_stream
 from napari_sam2.model.checkpoints import download as downloading
 from napari_sam2.model.checkpoints.download import (
     cache_folder,
@@ -40,6 +42,8 @@ class FileServer(ThreadingHTTPServer):
         self.tells_length = True
         self.cut_after = None
         self.silent_after = None
+        self.length = None  # what is told instead of the true length
+        self.location = None  # where to go instead
         self.may_go_on = threading.Event()
         self.starts = []  # first byte that each request asked for
 
@@ -60,10 +64,15 @@ class _Answer(BaseHTTPRequestHandler):
         if start and start >= len(server.body) and server.knows_ranges:
             self.send_error(416)
             return
+        if server.location is not None:
+            self.send_response(302)
+            self.send_header("Location", server.location)
+            self.end_headers()
+            return
         rest = server.body[start:] if server.knows_ranges else server.body
         self.send_response(206 if start and server.knows_ranges else 200)
         if server.tells_length:
-            self.send_header("Content-Length", str(len(rest)))
+            self.send_header("Content-Length", server.length or str(len(rest)))
         self.end_headers()
         if server.silent_after is not None:
             self.wfile.write(rest[: server.silent_after])
@@ -329,3 +338,92 @@ def test_errors_are_one_line(server, confirmed, failure):
     with pytest.raises(ModelError) as caught:
         download("served", base_url=server.url)
     assert "\n" not in str(caught.value)
+
+
+# --- Servers that are broken or hostile: never a wait without end
+
+
+@pytest.mark.parametrize("length", ["many", "-5", "1e3", "²", "99, 98"])
+def test_a_length_that_is_no_number_hangs_nobody(server, confirmed, length):
+    server.length = length
+    try:
+        assert download("served", base_url=server.url).read_bytes() == BODY
+    except ModelError as error:
+        assert "\n" not in str(error)  # noqa: PT017 - either is right, a hang is not
+
+
+@pytest.mark.parametrize(
+    "location", ["http://[", "http://", "gopher://x/", "http://a..b/", "/again", "\x00"]
+)
+# Where requests fails itself, it leaves the socket to the garbage collector.
+@pytest.mark.filterwarnings("ignore:.*socket:pytest.PytestUnraisableExceptionWarning")
+def test_a_redirect_to_nowhere_hangs_nobody(server, confirmed, location):
+    server.location = location
+    with pytest.raises(ModelError, match=r"cannot reach|answers 302"):
+        download("served", base_url=server.url)
+    gc.collect()
+
+
+@pytest.mark.parametrize("tells_length", [False, True])
+@pytest.mark.parametrize("start", [0, 1000])
+def test_a_body_longer_than_the_file_is_not_taken(
+    server, confirmed, tells_length, start
+):
+    part = part_of(model_path("served"))
+    part.parent.mkdir(parents=True)
+    part.write_bytes(BODY[:start])
+    server.body, server.tells_length = BODY * 2, tells_length
+    with pytest.raises(ModelError, match=f"more than the {len(BODY)} bytes of served"):
+        download("served", base_url=server.url)
+    assert not part.exists()
+    assert not model_path("served").exists()
+
+
+def test_a_body_without_end_is_ended_where_no_length_is_known(
+    server, unconfirmed, monkeypatch
+):
+    monkeypatch.setattr(downloading, "LARGEST_FILE", 100_000)
+    server.tells_length = False
+    with pytest.raises(ModelError, match="more than the 100000 bytes of served"):
+        download("served", base_url=server.url)
+
+
+def test_a_server_that_is_too_slow_is_left(server, confirmed, monkeypatch):
+    monkeypatch.setattr(byte_stream, "LONGEST_WAIT", 0.3)
+    server.silent_after = 1 << 18
+    with pytest.raises(ModelError, match="broke off after 262144 bytes"):
+        download("served", base_url=server.url)
+    server.silent_after = None
+    assert download("served", base_url=server.url).read_bytes() == BODY
+    assert server.starts == [0, 1 << 18]
+    server.may_go_on.set()
+
+
+# --- Caches of others
+
+
+def test_a_whole_file_is_used_without_writing(server, confirmed):
+    """A shared cache may be read-only."""
+    path = download("served", base_url=server.url)
+    for other in set(path.parent.iterdir()) - {path}:
+        other.unlink()
+    assert download("served", base_url=server.url) == path
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_an_accepted_hash_never_overrules_a_confirmed_one(server, confirmed):
+    """Whoever can write into the cache could have put both there."""
+    path = model_path("served")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(OTHER)
+    path.with_name("served.pt.accepted-sha256").write_text(OTHER_SHA256)
+    with pytest.raises(ModelError, match="is not the published served"):
+        verify("served")
+    assert download("served", base_url=server.url).read_bytes() == BODY
+    assert verify("served").trusted_by == "registry"
+
+
+def test_a_damaged_note_of_an_accepted_hash_accepts_nothing(server, unconfirmed):
+    path = download("served", base_url=server.url)
+    path.with_name("served.pt.accepted-sha256").write_bytes(b"\xff\xfe")
+    assert verify("served").trusted_by == "registry"

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 PATIENCE = 0.2
 """Seconds after which a waiting reader is asked whether it still wants to wait."""
 
-_CHUNK_BYTES = 1 << 18
+LONGEST_WAIT = 60.0
+"""Seconds in which a piece has to come: what is slower than 1 kB/s never ends."""
+
+_CHUNK_BYTES = 1 << 16
 _TIMEOUT_SECONDS = (15, 60)  # to connect, between two chunks
 _CHUNKS_AHEAD = 8
 
@@ -51,7 +54,8 @@ class ByteStream:
     """The bytes behind an address, from some byte on.
 
     Iterating gives an `Answer` first, then pieces of bytes, and None whenever nothing
-    came for a moment. `close` ends it at once; the thread then ends by itself.
+    came for a moment; a `requests.RequestException` tells that no more will come.
+    `close` ends it at once; the thread then ends by itself.
 
     Parameters
     ----------
@@ -71,12 +75,19 @@ class ByteStream:
         thread.start()
 
     def __iter__(self) -> Iterator[Answer | bytes | None]:
+        import requests
+
+        waited = 0.0
         while True:
             try:
                 item = self._items.get(timeout=PATIENCE)
             except Empty:
+                waited += PATIENCE
+                if waited > LONGEST_WAIT:
+                    raise requests.Timeout(f"nothing in {LONGEST_WAIT:g} s") from None
                 yield None
                 continue
+            waited = 0.0
             if not isinstance(item, _End):
                 yield item
             elif item.error is None:
@@ -90,17 +101,22 @@ class ByteStream:
 
     def _read(self) -> None:
         import requests
+        from urllib3.exceptions import HTTPError
 
         headers = {"Accept-Encoding": "identity", "Range": f"bytes={self._start}-"}
+        error: requests.RequestException | None = None
         try:
             with requests.get(
                 self._url, headers=headers, stream=True, timeout=_TIMEOUT_SECONDS
             ) as response:
                 self._read_answer(response)
-        except requests.RequestException as error:
-            self._put(_End(error))
-        else:
-            self._put(_End())
+        except requests.RequestException as broken:
+            error = broken
+        except (HTTPError, OSError, ValueError) as broken:
+            # What requests lets through, such as a redirect to no address.
+            error = requests.RequestException(broken)
+        finally:
+            self._put(_End(error))  # whatever happened: somebody waits for it
 
     def _read_answer(self, response: requests.Response) -> None:
         if self._start and response.status_code == 416:
@@ -108,8 +124,8 @@ class ByteStream:
         response.raise_for_status()
         # A server that knows no ranges sends everything again.
         start = self._start if response.status_code == 206 else 0
-        rest = response.headers.get("Content-Length")
-        self._put(Answer(start, start + int(rest) if rest else None))
+        rest = response.headers.get("Content-Length", "")
+        self._put(Answer(start, start + int(rest) if rest.isdecimal() else None))
         for piece in response.iter_content(_CHUNK_BYTES):
             if not self._put(piece):
                 return

@@ -1,10 +1,11 @@
 """Checkpoints on this machine: where they lie, how they come, whether they are whole.
 
-pooch keeps the cache folder: a file gets its name there only after its hash is right.
-The way there is ours, because the official files are large and connections break: bytes
-are collected in ``<file>.part`` (`napari_sam2.model.checkpoints.byte_stream`), an
-interrupted download goes on where it stopped, and of several processes that want the
-same file one downloads it while the others wait.
+A file gets its name in the cache folder only after its hash is right. The official ones
+are large and connections break: bytes are collected in ``<file>.part``
+(`napari_sam2.model.checkpoints.byte_stream`), an interrupted download goes on where it
+stopped, and of several processes that want the same file one downloads it while the
+others wait. (pooch's downloaders, seen in version 1.9, begin anew after a break, and
+nothing cancels them while a server is silent.)
 
 `download_steps` is a generator: whoever closes it has cancelled the download, which
 then ends within a fraction of a second even if the server is silent.
@@ -13,13 +14,14 @@ then ends within a fraction of a second even if the server is silent.
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+
+from platformdirs import user_cache_path
 
 from napari_sam2.errors import ModelError
 from napari_sam2.model.checkpoints.byte_stream import PATIENCE, Answer, ByteStream
@@ -34,6 +36,9 @@ ProgressCallback = Callable[[int, int | None], None]
 
 CACHE_VARIABLE = "NAPARI_SAM2_CACHE"
 """Environment variable that places the cache folder."""
+
+LARGEST_FILE = 2**31
+"""Bytes of a file whose length no source states, at most; official ones have 0.9 GB."""
 
 _WEIGHTS_FOLDER = Path(__file__).parents[1] / "weights"
 
@@ -63,9 +68,7 @@ def cache_folder() -> Path:
     placed = os.environ.get(CACHE_VARIABLE)
     if placed:
         return Path(placed).expanduser()
-    import pooch
-
-    return Path(pooch.os_cache("napari-sam2"))
+    return user_cache_path("napari-sam2")
 
 
 def model_path(name: str) -> Path:
@@ -99,7 +102,7 @@ def verify(name: str) -> VerifiedFile:
         return VerifiedFile(path, actual, "package")
     if actual == entry.sha256:
         return VerifiedFile(path, actual, "registry")
-    if actual == _accepted_hash(path):
+    if actual == _accepted_hash(entry, path):
         return VerifiedFile(path, actual, "person")
     raise ModelError(
         f"{path} is not the published {entry.name}: its SHA-256 is {actual}, expected "
@@ -190,13 +193,17 @@ def download_steps(
     expected = _expected_hash(entry, accept_hash)
     url = f"{base_url.rstrip('/')}/{entry.file}" if base_url else str(entry.url)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = yield from _locked(entry, path)
-        with closing(lock):
-            if not _is_whole(path, expected):
-                yield from _Fetching(entry, path, url, expected).steps()
-                _put_in_place(path, url, expected)
-            _remember_accepted(entry, path, expected)
+        if not _is_whole(path, expected):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock = yield from _locked(entry, path)
+            try:
+                if not _is_whole(path, expected):  # nobody brought it meanwhile
+                    yield from _Fetching(entry, path, url, expected).steps()
+                    _part_of(path).replace(path)
+            finally:
+                lock.release()
+        if expected not in (entry.sha256, _accepted_hash(entry, path)):
+            _acceptance(path).write_text(expected + "\n", encoding="ascii")
     except OSError as error:
         raise ModelError(
             f"cannot write {path}: {error.strerror or error}; free some space or set "
@@ -205,18 +212,9 @@ def download_steps(
     return path
 
 
-class _Lock:
-    """A file lock that is held, and let go of by `close`."""
-
-    def __init__(self, lock: BaseFileLock) -> None:
-        self._lock = lock
-
-    def close(self) -> None:
-        """Let go of it."""
-        self._lock.release()
-
-
-def _locked(entry: ModelFile, path: Path) -> Generator[DownloadStep, None, _Lock]:
+def _locked(
+    entry: ModelFile, path: Path
+) -> Generator[DownloadStep, None, BaseFileLock]:
     """Wait until no other process has the file in hand."""
     import filelock
 
@@ -229,25 +227,7 @@ def _locked(entry: ModelFile, path: Path) -> Generator[DownloadStep, None, _Lock
             here = part.stat().st_size if part.exists() else 0
             yield DownloadStep("waiting", here, entry.bytes)
         else:
-            return _Lock(lock)
-
-
-def _put_in_place(path: Path, url: str, expected: str) -> None:
-    """Give what came its name, once pooch finds that its hash is right."""
-    import pooch
-
-    def move(_url: str, output_file: str, _pooch: object) -> None:
-        _part_of(path).replace(output_file)
-
-    # Its notes on where it downloads to would break a progress bar.
-    pooch.get_logger().setLevel(logging.WARNING)
-    pooch.retrieve(
-        url,
-        known_hash=f"sha256:{expected}",
-        fname=path.name,
-        path=path.parent,
-        downloader=move,
-    )
+            return lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,20 +256,32 @@ class _Fetching:
     def _collect(self, part: Path) -> Generator[DownloadStep, None, None]:
         import requests
 
-        start = here = part.stat().st_size if part.exists() else 0
+        here = part.stat().st_size if part.exists() else 0
         total = self.entry.bytes
         yield DownloadStep("downloading", here, total)
         try:
-            with closing(ByteStream(self.url, start)) as stream:
+            with closing(ByteStream(self.url, here)) as stream:
                 for item in stream:
                     if isinstance(item, Answer):
-                        start, total = item.start, item.total or self.entry.bytes
-                        here = _cut(part, start)
+                        total = item.total or self.entry.bytes
+                        self._check_length(total or 0, part)
+                        here = _cut(part, item.start)
                     elif item is not None:
                         here = _append(part, item)
+                        self._check_length(here, part)
                     yield DownloadStep("downloading", here, total)
         except requests.RequestException as error:
             raise ModelError(self._broken(error, part)) from error
+
+    def _check_length(self, length: int, part: Path) -> None:
+        """Refuse a body that is longer than the file, or has no end."""
+        limit = self.entry.bytes or LARGEST_FILE
+        if length > limit:
+            part.unlink(missing_ok=True)
+            raise ModelError(
+                f"{self.url} sends more than the {limit} bytes of {self.entry.name}: "
+                "it was not kept; try again, or another network"
+            )
 
     def _broken(self, error: requests.RequestException, part: Path) -> str:
         if error.response is not None:
@@ -356,7 +348,7 @@ def _append(part: Path, piece: bytes) -> int:
 def _expected_hash(entry: ModelFile, accept_hash: str | None) -> str:
     """Return the hash that a download must have: ours, or the one a person accepts."""
     if accept_hash is None:
-        return _accepted_hash(model_path(entry.name)) or str(entry.sha256)
+        return _accepted_hash(entry, model_path(entry.name)) or str(entry.sha256)
     accepted = accept_hash.strip().lower()
     if len(accepted) != 64 or set(accepted) - set("0123456789abcdef"):
         raise ModelError(f"{accept_hash!r} is no SHA-256: give 64 hexadecimal digits")
@@ -373,14 +365,12 @@ def _acceptance(path: Path) -> Path:
     return path.with_name(path.name + ".accepted-sha256")
 
 
-def _accepted_hash(path: Path) -> str | None:
+def _accepted_hash(entry: ModelFile, path: Path) -> str | None:
+    """Return the hash that a person accepted; none where several sources agree."""
     record = _acceptance(path)
-    return record.read_text(encoding="ascii").strip() if record.exists() else None
-
-
-def _remember_accepted(entry: ModelFile, path: Path, expected: str) -> None:
-    if expected != entry.sha256:
-        _acceptance(path).write_text(expected + "\n", encoding="ascii")
+    if entry.confirmed or not record.exists():
+        return None
+    return record.read_text(encoding="ascii", errors="replace").strip()
 
 
 def _absent(entry: ModelFile, path: Path) -> str:
