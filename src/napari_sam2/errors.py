@@ -8,10 +8,14 @@ from typing import ClassVar
 class NapariSam2Error(Exception):
     """Base of all errors that name a cause and a remedy.
 
-    The message is one line: what is wrong, where (file, frame, field), what to do.
+    The message is one line that any terminal can show: what is wrong, where (file,
+    frame, field), what to do.
     """
 
     exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(in_one_line(str(message)))
 
 
 class InputError(NapariSam2Error):
@@ -43,3 +47,17 @@ class ModelError(NapariSam2Error):
     """A checkpoint is missing, broken, or does not fit."""
 
     exit_code = 4
+
+
+def in_one_line(text: str) -> str:
+    r"""Return a text with line breaks and what no terminal can show written as escapes.
+
+    Names of files and what stands in files may hold anything.
+
+    >>> in_one_line("cells\n1.tif")
+    'cells\\n1.tif'
+    """
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode()
+        for one in text
+    )

@@ -123,6 +123,18 @@ class FramePrompt:
         if has_geometry and self.mask is not None:
             raise ValueError(f"{where}: a mask cannot be combined with points or a box")
 
+    @property
+    def is_absence(self) -> bool:
+        """Whether it says that the object is not there: an empty mask."""
+        return self.mask is not None and not self.mask.mask.any()
+
+    @property
+    def only_refuses(self) -> bool:
+        """Whether it only says where the object is not: nothing can begin with it."""
+        return bool(self.points) and not (
+            self.box is not None or any(point.positive for point in self.points)
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PromptedObject:
@@ -153,3 +165,8 @@ class PromptedObject:
             )
         if any(prompt.object_id != self.object_id for prompt in self.prompts):
             raise ValueError(f"object {self.object_id} holds prompts of another object")
+
+    @property
+    def shown(self) -> tuple[FramePrompt, ...]:
+        """The prompts but those that say that the object is not there."""
+        return tuple(prompt for prompt in self.prompts if not prompt.is_absence)

@@ -42,10 +42,10 @@ class EvaluationJob(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    labels: Path
-    truth: Path
+    labels: UserPath
+    truth: UserPath
     name: str = DEFAULT_NAME
-    match: Path | None = None
+    match: UserPath | None = None
     match_frame: int = 0
     minimum_overlap: float = 0.5
     objects: tuple[int, ...] | None = None

@@ -12,10 +12,10 @@ from collections.abc import Generator
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from napari_sam2 import __version__
 from napari_sam2.batch.output import Output
@@ -28,12 +28,14 @@ from napari_sam2.io.movies.prefetch import PrefetchingFrameSource
 from napari_sam2.io.prompts.files import read_prompts
 from napari_sam2.io.prompts.json_file import document_of
 from napari_sam2.io.sessions.provenance import Provenance
+from napari_sam2.paths import user_path
 from napari_sam2.prompts import PromptedObject
 from napari_sam2.session.planning.plan import (
     Direction,
     FrameRange,
     MergePolicy,
     Plan,
+    check_beginnings,
     object_lives,
 )
 from napari_sam2.session.planning.sweeps import sweeps
@@ -41,6 +43,9 @@ from napari_sam2.session.session import FrameDone, Session
 
 if TYPE_CHECKING:
     from napari_sam2.tracking.predictor import StreamingPredictor
+
+UserPath = Annotated[Path, BeforeValidator(user_path)]
+"""A path in a request: ``~`` is the home folder."""
 
 FILL_HOLES = 8
 """Holes up to this many low-resolution pixels are filled, as official SAM 2 does."""
@@ -102,9 +107,9 @@ class TrackJob(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    movie: Path
-    prompts: Path
-    out: Path
+    movie: UserPath
+    prompts: UserPath
+    out: UserPath
     prompt_frame: int = 0
     name: str = DEFAULT_NAME
     frame_options: FrameOptions = FrameOptions()
@@ -237,6 +242,7 @@ def _compose(job: TrackJob, source: StackFrames) -> Run:
         frame_shape=source.frame_shape,
         frame_count=source.frame_count,
     )
+    check_beginnings(objects)
     frames = _frame_range(job.frames, source.frame_count)
     merge = job.merge or MergePolicy.KEEP
     plan = Plan(frames, job.direction, merge)

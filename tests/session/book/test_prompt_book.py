@@ -325,3 +325,26 @@ def test_a_book_opens_with_a_state():
     book = PromptBook(FRAMES, state)
     assert book.add_object().after.objects[1].object_id == 5
     assert book.state[4].stale == NO_FRAMES
+
+
+def refusal(object_id, frame):
+    return FramePrompt(object_id, frame, points=(PointPrompt(1, 1, positive=False),))
+
+
+def test_an_object_does_not_begin_with_a_negative_click():
+    book = book_of(click(1, 4))
+    absent = FramePrompt(2, 3, mask=MaskPrompt(np.zeros((2, 2), bool)))
+    for said in ([refusal(2, 4)], [absent, refusal(2, 4)]):
+        with pytest.raises(InputError, match=r"object 2, frame 4.*add a positive one"):
+            book.set_prompts(said, "click")
+    assert 2 not in book.state
+    # What is seen on other frames can be corrected.
+    assert book.set_prompt(refusal(1, 7)) is not None
+    assert book.set_prompt(refusal(1, 2)) is not None
+
+
+def test_a_book_that_begins_with_negative_clicks_still_opens_and_can_be_mended():
+    book = PromptBook(FRAMES)
+    book.replace(BookState((ObjectState(1, prompts=(refusal(1, 4),)),)))
+    assert book.rename(1, "cell") is not None
+    assert book.set_prompt(click(1, 4)) is not None

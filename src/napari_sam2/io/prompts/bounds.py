@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from napari_sam2.errors import InputError
 from napari_sam2.prompts import MAX_OBJECT_ID, PromptedObject
 
+MAX_POINTS = 1000
+"""Of one object on one frame; their attention grows with the square."""
+
 
 @dataclass(frozen=True, slots=True)
 class PromptBounds:
@@ -25,22 +28,30 @@ class PromptBounds:
     frame_shape: tuple[int, int]
     frame_count: int
 
-    def check_frame(self, frame_index: int, where: str) -> None:
+    def check_frame(self, frame_index: int, where: str, *, hint: str = "") -> None:
         """Refuse frames that the movie does not have."""
         if not 0 <= frame_index < self.frame_count:
             raise InputError(
                 f"{where}: there is no frame {frame_index}; the movie has "
-                f"{self.frame_count}, 0 to {self.frame_count - 1}"
+                f"{self.frame_count}, 0 to {self.frame_count - 1}{hint}"
             )
 
-    def check_position(self, y: float, x: float, where: str) -> None:
+    def check_points(self, count: int, where: str) -> None:
+        """Refuse more clicks than a person makes: each is a token of the network."""
+        if count > MAX_POINTS:
+            raise InputError(
+                f"{where}: {count} points are more than the {MAX_POINTS} that one "
+                "object can have on a frame; give a box or a mask instead"
+            )
+
+    def check_position(self, y: float, x: float, where: str, *, hint: str = "") -> None:
         """Refuse positions outside the frame, whose pixels reach half a step out."""
         height, width = self.frame_shape
         inside = -0.5 <= y <= height - 0.5 and -0.5 <= x <= width - 0.5
         if not (inside and math.isfinite(y) and math.isfinite(x)):
             raise InputError(
                 f"{where}: row {y:g}, column {x:g} lies outside the frame of "
-                f"{height} × {width} pixels; positions are [y, x], counted from 0"
+                f"{height} × {width} pixels; positions are [y, x], counted from 0{hint}"
             )
 
 
@@ -60,16 +71,18 @@ def check_family(objects: Iterable[PromptedObject], path: str) -> None:
         if item.object_id in mothers:
             raise InputError(f"{path}: object id {item.object_id} is used twice")
         mothers[item.object_id] = item.parent
+    settled: set[int] = set()
     for object_id, parent in mothers.items():
         if parent is not None and parent not in mothers:
             raise InputError(
                 f"{path}: object {object_id}, parent: there is no object {parent}"
             )
         line = {object_id}
-        while parent is not None:
+        while parent is not None and parent not in settled:
             if parent in line:
                 raise InputError(
                     f"{path}: object {object_id}, parent: it descends from itself"
                 )
             line.add(parent)
-            parent = mothers[parent]
+            parent = mothers.get(parent)
+        settled |= line

@@ -1,4 +1,4 @@
-"""Prompts in files: the JSON of this program, label images, and napari's points."""
+"""Prompts in files: our JSON, label images, napari's points and shapes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from napari_sam2.io.movies.image_stacks import one_line
 from napari_sam2.io.prompts.bounds import PromptBounds
 from napari_sam2.io.prompts.json_file import document_of, read_json_prompts
 from napari_sam2.io.prompts.label_images import read_label_prompts
-from napari_sam2.io.prompts.points_csv import read_point_prompts
+from napari_sam2.io.prompts.points_csv import point_prompts
+from napari_sam2.io.prompts.shapes_csv import holds_shapes, shape_prompts
+from napari_sam2.io.prompts.tables import read_table
+from napari_sam2.paths import user_path
 from napari_sam2.prompts import PromptedObject
 
 
@@ -30,8 +33,8 @@ def read_prompts(
     Parameters
     ----------
     path
-        A prompts file (``.json``), napari's points (``.csv``), or else a label image
-        or a stack of them: TIFF, PNG, zarr, or a folder.
+        A prompts file (``.json``), napari's points or shapes (``.csv``), or else a
+        label image or a stack of them: TIFF, PNG, zarr, or a folder.
     frame_shape
         ``(Y, X)`` of the movie in pixels.
     frame_count
@@ -50,7 +53,7 @@ def read_prompts(
     InputError
         Naming the file, the object, the frame and the field that is wrong.
     """
-    path = Path(path).expanduser()
+    path = user_path(path)
     if not path.exists():
         raise InputError(f"{path} does not exist")
     bounds = PromptBounds(frame_shape, frame_count)
@@ -59,7 +62,9 @@ def read_prompts(
         return read_json_prompts(path, bounds=bounds)
     bounds.check_frame(frame, str(path))
     if suffix == ".csv":
-        return read_point_prompts(path, frame=frame, bounds=bounds)
+        table = read_table(path)
+        read = shape_prompts if holds_shapes(table) else point_prompts
+        return read(table, frame=frame, bounds=bounds)
     return read_label_prompts(path, frame=frame, bounds=bounds)
 
 
@@ -75,7 +80,7 @@ def write_prompts(
     OutputError
         If the files cannot be written.
     """
-    path = Path(path)
+    path = user_path(path)
     document, masks = document_of(objects, mask_folder(path))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -5,10 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from reprlib import Repr
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    ValidationError,
+)
 
 from napari_sam2.errors import InputError
 from napari_sam2.io.movies.image_stacks import one_line
@@ -17,6 +25,7 @@ from napari_sam2.io.prompts.bounds import (
     check_family,
 )
 from napari_sam2.io.prompts.label_images import read_plane
+from napari_sam2.io.prompts.text import read_text
 from napari_sam2.prompts import (
     MAX_OBJECT_ID,
     BoxPrompt,
@@ -26,9 +35,22 @@ from napari_sam2.prompts import (
     PromptedObject,
 )
 
+_BRIEF = Repr()
+_BRIEF.maxstring = _BRIEF.maxother = 60
+
 Position = Annotated[list[FiniteFloat], Field(min_length=2, max_length=2)]
 Corners = Annotated[list[FiniteFloat], Field(min_length=4, max_length=4)]
 ObjectId = Annotated[int, Field(ge=1, le=MAX_OBJECT_ID)]
+
+
+def _whole_characters(text: str) -> str:
+    r"""Refuse what JSON can say (``\ud800``) and no file or terminal can hold."""
+    if any("\ud800" <= one <= "\udfff" for one in text):
+        raise ValueError("text needs whole characters")
+    return text
+
+
+Words = Annotated[str, AfterValidator(_whole_characters)]
 
 
 class _Entry(BaseModel):
@@ -42,7 +64,7 @@ class PromptEntry(_Entry):
     points: list[Position] | None = None
     positive: list[bool] | None = None
     box: Corners | None = None
-    mask: str | None = None
+    mask: Words | None = None
     absent: Literal[True] | None = None
 
 
@@ -50,7 +72,7 @@ class ObjectEntry(_Entry):
     """An object with its prompts."""
 
     id: ObjectId
-    name: str = ""
+    name: Words = ""
     parent: ObjectId | None = None
     prompts: list[PromptEntry] = []
 
@@ -71,8 +93,8 @@ def read_json_prompts(path: Path, *, bounds: PromptBounds) -> list[PromptedObjec
         Naming the object, the frame and the field.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        content = json.loads(read_text(path, "JSON"))
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read as JSON: {one_line(error)}") from error
     try:
         document = PromptsDocument.model_validate(content)
@@ -173,6 +195,7 @@ def _read_points(
             f"{where}, positive: {len(positive)} values for {len(points)} points; give "
             "one true or false for each"
         )
+    bounds.check_points(len(points), where)
     for number, (y, x) in enumerate(points):
         bounds.check_position(y, x, f"{where}, points {number}")
     return tuple(
@@ -251,7 +274,9 @@ def _explain(error: ValidationError, content: Any) -> str:
 
 def _called(word: str, entry: Any, key: str, position: str) -> str:
     value = entry.get(key) if isinstance(entry, Mapping) else None
-    return f"{word} {value}" if value is not None else f"{word} number {position}"
+    if value is None:
+        return f"{word} number {position}"
+    return f"{word} {value if isinstance(value, int) else _short(value)}"
 
 
 def _fault_in_words(fault: Mapping[str, Any]) -> str:
@@ -261,5 +286,11 @@ def _fault_in_words(fault: Mapping[str, Any]) -> str:
     }
     if fault["type"] in words:
         return words[fault["type"]]
-    message = fault["msg"][0].lower() + fault["msg"][1:]
-    return f"{message}, not {fault['input']!r:.60}"
+    message = fault["msg"].removeprefix("Value error, ")
+    message = message[0].lower() + message[1:]
+    return f"{message}, not {_short(fault['input'])}"
+
+
+def _short(value: Any) -> str:
+    """Return a value as Python writes it, however long or deep it is."""
+    return _BRIEF.repr(value)[:60]

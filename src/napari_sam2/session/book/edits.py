@@ -9,6 +9,7 @@ from napari_sam2.errors import InputError
 from napari_sam2.prompts import FramePrompt
 from napari_sam2.session.book.staleness import is_same_prompt
 from napari_sam2.session.book.state import BookState, ObjectState
+from napari_sam2.session.planning.plan import refused_alone
 
 
 def check_parents(state: BookState) -> None:
@@ -112,3 +113,23 @@ def _told(thing: ObjectState, prompt: FramePrompt) -> ObjectState:
     others = silenced(thing, frame_index).prompts
     prompts = sorted((*others, prompt), key=lambda one: one.frame_index)
     return replace(thing, prompts=tuple(prompts))
+
+
+def check_shown(before: BookState, after: BookState) -> None:
+    """Refuse an edit that leaves an object nothing but negative clicks.
+
+    Raises
+    ------
+    InputError
+        Naming the object.
+    """
+    for state in after.objects:
+        if state.object_id in before and _refuses_alone(before[state.object_id]):
+            continue
+        if _refuses_alone(state):
+            raise refused_alone(state.as_prompted().shown[0])
+
+
+def _refuses_alone(state: ObjectState) -> bool:
+    shown = state.as_prompted().shown
+    return bool(shown) and all(prompt.only_refuses for prompt in shown)

@@ -7,12 +7,12 @@ anchors and not of the order of clicks.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from napari_sam2.errors import InputError
-from napari_sam2.prompts import PromptedObject
+from napari_sam2.prompts import FramePrompt, PromptedObject
 from napari_sam2.session.planning.frame_set import FrameSet
 
 COMMIT_INTERVAL = 25
@@ -167,3 +167,26 @@ def object_lives(
         )
         for thing in prompted
     ]
+
+
+def check_beginnings(objects: Iterable[PromptedObject]) -> None:
+    """Refuse objects that begin with negative clicks: these do not say what it is.
+
+    Later ones are corrections of what was tracked so far.
+
+    Raises
+    ------
+    InputError
+        Naming the first such object.
+    """
+    for prompted in objects:
+        if prompted.shown and prompted.shown[0].only_refuses:
+            raise refused_alone(prompted.shown[0])
+
+
+def refused_alone(prompt: FramePrompt) -> InputError:
+    """Return the error for a prompt that only says where its object is not."""
+    return InputError(
+        f"object {prompt.object_id}, frame {prompt.frame_index}: there are only "
+        "negative clicks, which do not say which object is meant: add a positive one"
+    )

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from skimage.draw import polygon
 
 from napari_sam2.engine.movie.axes import LayerAxes
 from napari_sam2.engine.movie.places import box_between, is_on_frame
 from napari_sam2.errors import InputError
+from napari_sam2.io.prompts.outlines import AREAS, RECTANGLE, mask_inside
 from napari_sam2.prompts import BoxPrompt, FramePrompt, MaskPrompt
 from napari_sam2.session.book.intake import Intake, free_ids, gathered, sentence_of
 from napari_sam2.ui.prompts.mark_rows import object_id_of
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from napari.layers import Image, Shapes
 
 LABEL = "label"
-RECTANGLE, ELLIPSE, POLYGON = "rectangle", "ellipse", "polygon"
-ELLIPSE_CORNERS = 180
 
 OPEN, ELSEWHERE, EMPTY, TWICE, NAMELESS = (
     "open lines",
@@ -96,7 +94,7 @@ def read_outlines(
 def area_of(outline: Outline, axes: LayerAxes) -> tuple[int, Area] | str:
     """Return the frame of a shape and its box or mask; or why there is none."""
     vertices = outline.vertices
-    if outline.kind not in (RECTANGLE, ELLIPSE, POLYGON):
+    if outline.kind not in AREAS:
         return OPEN
     if not _is_flat(vertices, axes):
         return ELSEWHERE
@@ -105,7 +103,7 @@ def area_of(outline: Outline, axes: LayerAxes) -> tuple[int, Area] | str:
     if outline.kind == RECTANGLE:
         area = box_between(corners.min(axis=0), corners.max(axis=0), axes.frame_shape)
     else:
-        area = _mask(_rim(corners, outline.kind), axes.frame_shape)
+        area = mask_inside(outline.kind, corners, axes.frame_shape)
     return EMPTY if area is None else (axes.frame_at(vertices[0]), area)
 
 
@@ -187,26 +185,3 @@ def _is_flat(vertices: np.ndarray, axes: LayerAxes) -> bool:
     """Whether all vertices lie on one and the same frame of the movie."""
     before = np.round(vertices[:, :-2])
     return bool((before == before[0]).all()) and is_on_frame(vertices[0], axes)
-
-
-def _rim(corners: np.ndarray, kind: str) -> np.ndarray:
-    """Return ``(vertices, 2)`` around an area."""
-    if kind == POLYGON:
-        return corners
-    centre = corners.mean(axis=0)
-    one, other = (corners[1] - corners[0]) / 2, (corners[3] - corners[0]) / 2
-    angle = np.linspace(0, 2 * np.pi, ELLIPSE_CORNERS, endpoint=False)[:, None]
-    rim: np.ndarray = centre + np.cos(angle) * one + np.sin(angle) * other
-    return rim
-
-
-def _mask(rim: np.ndarray, frame_shape: tuple[int, int]) -> MaskPrompt | None:
-    """Return the pixels whose centres lie inside; None without any."""
-    rows, columns = polygon(  # type: ignore[no-untyped-call]
-        rim[:, 0], rim[:, 1], frame_shape
-    )
-    if len(rows) == 0:
-        return None
-    mask = np.zeros(frame_shape, bool)
-    mask[rows, columns] = True
-    return MaskPrompt(mask)

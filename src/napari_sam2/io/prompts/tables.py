@@ -1,0 +1,129 @@
+"""CSV tables as napari saves them: rows by column, each with the line that it is on."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_sam2.errors import InputError
+from napari_sam2.io.movies.image_stacks import one_line
+from napari_sam2.io.prompts.text import read_text
+
+DELIMITERS = ",;\t"
+"""Of spreadsheets, which take what the system's language writes lists with."""
+MAX_AXES = 10
+UNITS = (
+    "; napari saves positions in the layer's own units: give the layer the scale of "
+    "its image before clicking"
+)
+"""Why positions may lie outside: a layer without a scale counts in micrometres."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a table.
+
+    Attributes
+    ----------
+    where
+        What errors call it.
+    cells
+        Text by column.
+    """
+
+    where: str
+    cells: dict[str, str]
+
+    def number(self, column: str) -> float:
+        """Return what a column holds.
+
+        Raises
+        ------
+        InputError
+            If it is no number.
+        """
+        text = self.cells.get(column, "")
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value):
+            raise InputError(f"{self.where}, {column}: {text!r:.60} is no number")
+        return value
+
+    def whole(self, column: str) -> int:
+        """Return what a column holds.
+
+        Raises
+        ------
+        InputError
+            If it is no whole number.
+        """
+        value = self.number(column)
+        if not value.is_integer():
+            raise InputError(f"{self.where}, {column}: {value:g} is no whole number")
+        return int(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A CSV file.
+
+    Attributes
+    ----------
+    path
+        Where it lies.
+    columns
+        Their names.
+    rows
+        All others than the first, which names the columns.
+    """
+
+    path: Path
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+    def axes(self) -> Sequence[str]:
+        """Return the columns of a position: ``axis-0`` and those that follow.
+
+        Raises
+        ------
+        InputError
+            If they are not row and column, or frame, row and column.
+        """
+        names = [f"axis-{number}" for number in range(MAX_AXES)]
+        axes = [name for name in names if name in self.columns]
+        if len(axes) not in (2, 3) or axes[0] != names[0]:
+            found = ", ".join(self.columns) or "none"
+            raise InputError(
+                f"{self.path}: needs the columns axis-0, axis-1 (row, column) or "
+                f"axis-0, axis-1, axis-2 (frame, row, column); found {found:.200}"
+            )
+        return axes
+
+
+def read_table(path: Path) -> Table:
+    """Read a CSV file.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read as one.
+    """
+    text = read_text(path, "CSV")
+    head = text.split("\n", 1)[0]
+    delimiter = max(DELIMITERS, key=head.count)
+    try:
+        lines = list(csv.reader(text.splitlines(), delimiter=delimiter))
+    except csv.Error as error:
+        raise InputError(f"{path} cannot be read as CSV: {one_line(error)}") from error
+    columns = tuple(name.strip() for name in lines[0]) if lines else ()
+    rows = tuple(
+        Row(f"{path}, line {number}", dict(zip(columns, cells, strict=False)))
+        for number, cells in enumerate(lines[1:], start=2)
+        if cells
+    )
+    return Table(path, columns, rows)

@@ -1,0 +1,27 @@
+"""Paths as people write them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from napari_sam2.errors import InputError
+
+
+def user_path(path: str | os.PathLike[str]) -> Path:
+    """Return a path whose ``~`` stands for the home folder, as in a shell.
+
+    Raises
+    ------
+    InputError
+        If it names the home of nobody, or holds what no path can.
+    """
+    try:
+        found = Path(path).expanduser()
+    except RuntimeError as error:
+        raise InputError(
+            f"{path}: there is no such home folder; write the whole path"
+        ) from error
+    if "\0" in str(found):
+        raise InputError(f"{str(found)!r}: no path holds a NUL character")
+    return found
