@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from napari_sam2.errors import InputError
 from napari_sam2.prompts import BoxPrompt, FramePrompt, MaskPrompt, PointPrompt
 from napari_sam2.session.book.changes import differs
+from napari_sam2.session.book.edits import check_shown
 from napari_sam2.session.book.prompt_book import PromptBook, changes
 from napari_sam2.session.book.staleness import lives, vanished
 from napari_sam2.session.book.state import BookState, ObjectState
@@ -333,18 +334,22 @@ def refusal(object_id, frame):
 
 def test_an_object_does_not_begin_with_a_negative_click():
     book = book_of(click(1, 4))
+    before = book.state
     absent = FramePrompt(2, 3, mask=MaskPrompt(np.zeros((2, 2), bool)))
     for said in ([refusal(2, 4)], [absent, refusal(2, 4)]):
+        book.set_prompts(said, "click")
         with pytest.raises(InputError, match=r"object 2, frame 4.*add a positive one"):
-            book.set_prompts(said, "click")
-    assert 2 not in book.state
+            check_shown(before, book.state)
+        book.replace(before)
     # What is seen on other frames can be corrected.
-    assert book.set_prompt(refusal(1, 7)) is not None
-    assert book.set_prompt(refusal(1, 2)) is not None
+    book.set_prompts([refusal(1, 7), refusal(1, 2)], "clicks")
+    check_shown(before, book.state)
 
 
-def test_a_book_that_begins_with_negative_clicks_still_opens_and_can_be_mended():
+def test_a_book_that_begins_with_negative_clicks_can_be_mended():
     book = PromptBook(FRAMES)
     book.replace(BookState((ObjectState(1, prompts=(refusal(1, 4),)),)))
-    assert book.rename(1, "cell") is not None
-    assert book.set_prompt(click(1, 4)) is not None
+    edit = book.rename(1, "cell")
+    check_shown(edit.before, edit.after)
+    edit = book.set_prompt(click(1, 4))
+    check_shown(edit.before, edit.after)

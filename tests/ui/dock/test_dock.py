@@ -97,6 +97,25 @@ def test_more_clicks_refine_and_removed_ones_take_back(open_dock, answered):
     assert not np.asarray(labels.data[:]).any()
 
 
+def test_a_first_click_that_is_negative_asks_for_a_positive_one(open_dock, answered):
+    _, dock = open_dock()
+    said = []
+    dock.conductor.failed.connect(said.append)
+    dock.prompt_panel.new_points_button.click()
+    points = dock.prompt_panel.points
+    dock.prompt_panel.negative_button.click()
+    points.add((3, 60, 80))
+    answered(dock)
+    assert "add a positive one" in str(said[0])
+    labels = dock.masklets.layer
+    assert not np.asarray(labels.data[3]).any()  # the refused cell is not the object
+    dock.prompt_panel.positive_button.click()
+    points.add((3, 30, 40))
+    answered(dock)
+    assert np.asarray(labels.data[3])[30, 40] == 1
+    assert len(said) == 1
+
+
 def test_masklets_deleted_from_the_list_come_back(open_dock, answered):
     viewer, dock = open_dock()
     dock.prompt_panel.new_points_button.click()

@@ -15,7 +15,7 @@ import numpy as np
 
 from napari_sam2.engine.workspace.loading import few_threads
 from napari_sam2.interfaces import FrameSource, StoredAnchor
-from napari_sam2.prompts import FramePrompt, Place
+from napari_sam2.prompts import FramePrompt, MaskPrompt, Place
 
 if TYPE_CHECKING:
     from napari_sam2.tracking.predictor import StreamingPredictor
@@ -67,7 +67,8 @@ class Answers:
         try:
             self._predict(frame_index, frame, corrected, seen)
             with few_threads(self.predictor):
-                return self.predictor.preview(frame_index, frame, prompts)
+                said = [_as_shown(prompt, corrected, frame) for prompt in prompts]
+                return self.predictor.preview(frame_index, frame, said)
         finally:
             if corrected:
                 self.predictor.forget_recent(corrected)
@@ -135,3 +136,16 @@ class Answers:
             logits = np.stack([seen[one] for one in known]).astype(np.float32)
             last = LastTracked(frame_index, reverse=False)
             self.predictor.bank.assume_tracked(known, last, logits)
+
+
+def _as_shown(
+    prompt: FramePrompt, corrected: Sequence[int], frame: np.ndarray
+) -> FramePrompt:
+    """Return an absence for negative clicks where there is no mask to correct.
+
+    From them alone the network would take what is refused for the object.
+    """
+    if not prompt.only_refuses or prompt.object_id in corrected:
+        return prompt
+    nothing = MaskPrompt(np.zeros(frame.shape[:2], bool))
+    return FramePrompt(prompt.object_id, prompt.frame_index, mask=nothing)

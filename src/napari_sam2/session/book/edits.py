@@ -116,7 +116,7 @@ def _told(thing: ObjectState, prompt: FramePrompt) -> ObjectState:
 
 
 def check_shown(before: BookState, after: BookState) -> None:
-    """Refuse an edit that leaves an object nothing but negative clicks.
+    """Notice an edit that leaves an object nothing but negative clicks.
 
     Raises
     ------

@@ -265,7 +265,6 @@ class PromptBook:
         before = self._state
         after = edited(before)
         book_edits.check_parents(after)
-        book_edits.check_shown(before, after)
         after = with_stale_frames(before, after, self.frame_count)
         after = _keeping_what_is_equal(before, after)
         if after is before:

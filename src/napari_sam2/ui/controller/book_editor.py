@@ -26,6 +26,7 @@ from napari_sam2.engine.jobs import Job, Priority
 from napari_sam2.errors import InputError, NapariSam2Error
 from napari_sam2.io.sessions.document import SessionDocument
 from napari_sam2.session.book.changes import changes
+from napari_sam2.session.book.edits import check_shown
 from napari_sam2.session.book.prompt_book import Edit, PromptBook
 from napari_sam2.session.book.state import BookState
 from napari_sam2.session.scores.tables import ScoreTables
@@ -167,9 +168,17 @@ class BookEditor(QObject):
             self.failed.emit(error)
             return None
         if edit is not None:
+            self._ask_for_positive(edit)
             self._on_book_changed()
             self._follow(request, edit, steps)
         return edit
+
+    def _ask_for_positive(self, edit: Edit) -> None:
+        """Say so if nothing says where an object is; its marks stay."""
+        try:
+            check_shown(edit.before, edit.after)
+        except InputError as error:
+            self.failed.emit(error)
 
     def _follow(
         self,
