@@ -17,6 +17,10 @@ Arrays = Mapping[str, "np.ndarray"]
 """Named arrays: the flat, file-friendly form of a memory bank snapshot."""
 
 
+ABSENT_LOGIT = -1024.0
+"""Logit, and object score, of what is not there: SAM 2's own number."""
+
+
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """What one frame and one pixel mean in the world.
@@ -167,6 +171,14 @@ class LabelStore(Protocol):
     def frame_shape(self) -> tuple[int, int]:
         """``(Y, X)`` of the label images."""
 
+    @property
+    def logits_shape(self) -> tuple[int, int]:
+        """``(h, w)`` of the low-resolution logits."""
+
+    @property
+    def object_ids(self) -> tuple[int, ...]:
+        """Ids of all objects that have, or may have, a result."""
+
     def write(self, result: FrameResult) -> None:
         """Store labels, logits and scores of one frame, replacing earlier ones."""
 
@@ -181,6 +193,9 @@ class LabelStore(Protocol):
         Only objects that have a result on the frame, in id order; ``without`` leaves
         some out.
         """
+
+    def read_scores(self, frame_index: int) -> tuple[tuple[int, ...], ObjectScores]:
+        """Return ids and scores of the objects that have a result on a frame."""
 
     def write_anchor(self, anchor: StoredAnchor) -> None:
         """Store what a person saw on an anchor."""

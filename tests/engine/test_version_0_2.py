@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
-from tests.engine.engine_steps import Table, click, movie_input, of_kind
+from tests.engine.engine_steps import Table, click, of_kind
 
 from napari_sam2.batch.job import ModelOptions, TrackJob, open_run
 from napari_sam2.engine import BookReturned

@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from napari_sam2.interfaces import ABSENT_LOGIT
 from napari_sam2.model.config import LOGIT_STRIDE, Sam2Config
 from napari_sam2.model.image_encoder import ImageEncoder
 from napari_sam2.model.layers import MLP, learned_embedding
@@ -30,9 +31,6 @@ from napari_sam2.model.memory_attention import (
 )
 from napari_sam2.model.memory_encoder import MemoryEncoder
 from napari_sam2.model.prompt_encoder import PromptEncoder, PromptTensors
-
-ABSENT_LOGIT = -1024.0
-"""Mask logit everywhere when the object is absent."""
 
 MASK_SCALE, MASK_BIAS = 20.0, -10.0
 """A mask probability p is remembered, and a given mask answered, as 20 p − 10."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam2.errors import InputError
-from napari_sam2.interfaces import StoredAnchor
+from napari_sam2.interfaces import ABSENT_LOGIT, StoredAnchor
 from napari_sam2.metrics.masks import region_similarity
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.planning.gaps import Gap, gaps
@@ -23,9 +23,6 @@ from napari_sam2.tracking.postprocess import label_image
 
 if TYPE_CHECKING:
     from napari_sam2.tracking.step_result import StepResult
-
-ABSENT = np.float32(-1024.0)
-"""Logit of what is not there; as the network gates it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +155,16 @@ class Comparison:
                 session.store.write_anchor(anchor)
             for position, frame_index in enumerate(written, 1):
                 step = self._passes[way][frame_index].step()
-                ids = (self.object_id,)
-                session.store.write(composer.result(step, ids))
-                yield FrameDone(frame_index, ids, True, position, len(written))
+                result = composer.result(step, (self.object_id,))
+                session.store.write(result)
+                yield FrameDone(
+                    frame_index,
+                    result.object_ids,
+                    written=True,
+                    position=position,
+                    total=len(written),
+                    result=result,
+                )
         finally:
             session.store.commit(NO_RUN, None)
 
@@ -215,7 +219,7 @@ class _Kept:
 
     def step(self) -> StepResult:
         """Return the step with logits of full size."""
-        logits = np.full(self.shape, ABSENT, np.float32)
+        logits = np.full(self.shape, ABSENT_LOGIT, np.float32)
         logits[self.region] = self.whole.logits
         return replace(self.whole, logits=logits)
 

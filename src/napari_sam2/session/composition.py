@@ -6,15 +6,28 @@ nobody of the session owns meet the merge policy at last.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from napari_sam2.interfaces import FrameResult, LabelStore, ObjectScores
+from napari_sam2.interfaces import (
+    ABSENT_LOGIT,
+    FrameResult,
+    LabelStore,
+    ObjectScores,
+)
 from napari_sam2.metrics.regions import areas
 from napari_sam2.prompts import PromptedObject
-from napari_sam2.session.planning.plan import MergePolicy, ObjectLife, Plan
+from napari_sam2.session.book.state import BookState
+from napari_sam2.session.planning.plan import (
+    FrameRange,
+    MergePolicy,
+    ObjectLife,
+    Plan,
+    object_lives,
+)
 from napari_sam2.tracking.postprocess import label_image
 
 if TYPE_CHECKING:
@@ -24,8 +37,12 @@ LABEL_DTYPE = np.dtype(np.uint32)
 """Of composed label images; a store narrows them to its own type."""
 
 
+Intensities = Callable[[int], np.ndarray]
+"""Returns a frame in the movie's own units, ``(Y, X)``."""
+
+
 class Composer:
-    """Composes the frames of one plan.
+    """Composes the frames of one plan, or of what is edited; writes nothing.
 
     Parameters
     ----------
@@ -39,6 +56,8 @@ class Composer:
         Locks and merge policy.
     has_foreign_labels
         Whether the store may hold labels that no object of the session owns.
+    intensities
+        What the objects are measured by; None if they are not.
     """
 
     def __init__(
@@ -49,17 +68,42 @@ class Composer:
         plan: Plan,
         *,
         has_foreign_labels: bool,
+        intensities: Intensities | None = None,
     ) -> None:
         self.store, self.plan = store, plan
         self.has_foreign_labels = has_foreign_labels
-        self._owned = sorted({thing.object_id for thing in objects} | set(plan.locks))
+        self._intensities = intensities
+        self._owned = sorted({one.object_id for one in objects} | set(plan.locks))
         self._lives = {life.object_id: life for life in lives}
         self._drawn: dict[int, dict[int, np.ndarray]] = {}
-        for thing in objects:
-            for prompt in thing.prompts:
+        for tracked in objects:
+            for prompt in tracked.prompts:
                 if prompt.mask is not None:
                     on_frame = self._drawn.setdefault(prompt.frame_index, {})
-                    on_frame[thing.object_id] = prompt.mask.mask
+                    on_frame[tracked.object_id] = prompt.mask.mask
+
+    @classmethod
+    def for_book(
+        cls,
+        store: LabelStore,
+        frame_count: int,
+        book: BookState,
+        intensities: Intensities,
+    ) -> Self:
+        """Return who composes single frames as the book has them."""
+        objects = [state.as_prompted() for state in book.objects]
+        lives = object_lives(objects, frame_count)
+        # What was removed from the book is still ours, where its masks are left.
+        removed = [PromptedObject(one) for one in store.object_ids if one not in book]
+        locks = {o.object_id: o.locked for o in book.objects if o.locked}
+        return cls(
+            store,
+            [*objects, *removed],
+            lives,
+            Plan(FrameRange(0, frame_count), locks=locks),
+            has_foreign_labels=True,
+            intensities=intensities,
+        )
 
     def result(self, step: StepResult, object_ids: Sequence[int]) -> FrameResult:
         """Return what is to be written of a step: only some of its objects.
@@ -75,7 +119,65 @@ class Composer:
             stability=step.stability[rows],
             area=areas(labels, object_ids),
         )
-        return FrameResult(step.frame_index, labels, tuple(object_ids), logits, scores)
+        return self._measurable(
+            FrameResult(step.frame_index, labels, tuple(object_ids), logits, scores)
+        )
+
+    def absent_logits(self) -> np.ndarray:
+        """Return ``(h, w)`` float32 logits of an object that is not there."""
+        return np.full(self.store.logits_shape, ABSENT_LOGIT, np.float32)
+
+    def without(self, frame_index: int, object_ids: tuple[int, ...]) -> FrameResult:
+        """Return a frame on which some objects are absent.
+
+        It is measured anew only where others come to light.
+        """
+        count = len(object_ids)
+        logits = np.repeat(self.absent_logits()[None], count, axis=0)
+        absent = np.full(count, ABSENT_LOGIT, np.float32)
+        zeros = np.zeros(count, np.float32)
+        labels = self.labels(frame_index, object_ids, logits)
+        scores = ObjectScores(absent, zeros, zeros, np.zeros(count, np.int64))
+        result = FrameResult(frame_index, labels, object_ids, logits, scores)
+        before = self.store.read_labels(frame_index)
+        is_uncovered = (labels != before) & (labels != 0)
+        return self._measurable(result) if is_uncovered.any() else result
+
+    def with_logits(
+        self, frame_index: int, logits: Mapping[int, np.ndarray]
+    ) -> FrameResult:
+        """Return a frame on which objects have other masks, and keep their scores.
+
+        Parameters
+        ----------
+        frame_index
+            The frame.
+        logits
+            By object: ``(h, w)`` float32.
+        """
+        ids = tuple(sorted(logits))
+        stacked = np.stack([logits[object_id] for object_id in ids])
+        labels = self.labels(frame_index, ids, stacked)
+        known_ids, known = self.store.read_scores(frame_index)
+        rows = {object_id: row for row, object_id in enumerate(known_ids)}
+
+        def kept(values: np.ndarray) -> np.ndarray:
+            found = [values[rows[one]] if one in rows else 0.0 for one in ids]
+            return np.asarray(found, np.float32)
+
+        scores = ObjectScores(
+            kept(known.object_score),
+            kept(known.predicted_iou),
+            kept(known.stability),
+            areas(labels, ids),
+        )
+        return self._measurable(FrameResult(frame_index, labels, ids, stacked, scores))
+
+    def _measurable(self, result: FrameResult) -> FrameResult:
+        """Return a frame with the intensities that its objects are measured by."""
+        if self._intensities is None:
+            return result
+        return replace(result, image=self._intensities(result.frame_index))
 
     def labels(
         self, frame_index: int, object_ids: tuple[int, ...], logits: np.ndarray

@@ -11,9 +11,15 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_sam2.interfaces import FrameSource, LabelStore, Progress, StoredAnchor
+from napari_sam2.interfaces import (
+    FrameResult,
+    FrameSource,
+    LabelStore,
+    Progress,
+    StoredAnchor,
+)
 from napari_sam2.prompts import PromptedObject
-from napari_sam2.session.composition import Composer
+from napari_sam2.session.composition import Composer, Intensities
 from napari_sam2.session.planning.gaps import bounding_anchors
 from napari_sam2.session.planning.plan import COMMIT_INTERVAL, Plan, object_lives
 from napari_sam2.session.planning.resolution import Resolution, make_anchors, resolution
@@ -26,7 +32,7 @@ NO_RUN = Progress(stage=0, next_frame=None, plan_key="")
 """What a finished repair or an edit leaves behind: no plan is resumed on it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class FrameDone:
     """What the generator yields after each frame.
 
@@ -42,6 +48,8 @@ class FrameDone:
         on the way to those asked for.
     position, total
         How many steps of the plan are done, of how many; a resumed run starts above 1.
+    result
+        What was written; None where nothing was.
     """
 
     frame_index: int
@@ -49,6 +57,7 @@ class FrameDone:
     written: bool
     position: int
     total: int
+    result: FrameResult | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +101,8 @@ class Session:
         without a prompt are passed over.
     has_foreign_labels
         Whether the store may hold labels that no object of the session owns.
+    intensities
+        What masks are measured by; None if they are not.
 
     Attributes
     ----------
@@ -106,7 +117,7 @@ class Session:
         If a mother is prompted on or after the frame on which a daughter begins.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts that one movie is tracked with
         self,
         source: FrameSource,
         store: LabelStore,
@@ -115,12 +126,14 @@ class Session:
         *,
         anchors: Sequence[StoredAnchor] = (),
         has_foreign_labels: bool = False,
+        intensities: Intensities | None = None,
     ) -> None:
         self.source = source
         self.store = store
         self.predictor = predictor
         self.objects = tuple(objects)
         self.has_foreign_labels = has_foreign_labels
+        self.intensities = intensities
         self.lives = object_lives(self.objects, source.frame_count)
         self._anchored = {
             (life.object_id, frame) for life in self.lives for frame in life.anchors
@@ -147,12 +160,17 @@ class Session:
         try:
             while position < len(visits):
                 visit = visits[position]
-                object_ids, written = self._advance(visit, composer)
+                object_ids, result = self._advance(visit, composer)
                 position += 1
                 if position % COMMIT_INTERVAL == 0:
                     self._commit(plan, visits, position)
                 yield FrameDone(
-                    visit.frame_index, object_ids, written, position, len(visits)
+                    visit.frame_index,
+                    object_ids,
+                    written=result is not None,
+                    position=position,
+                    total=len(visits),
+                    result=result,
                 )
         except GeneratorExit:
             self._commit(plan, visits, position)
@@ -189,6 +207,7 @@ class Session:
             self.lives,
             plan,
             has_foreign_labels=self.has_foreign_labels,
+            intensities=self.intensities,
         )
 
     def _starting_point(self, plan: Plan, visits: Sequence[Visit]) -> int:
@@ -210,13 +229,13 @@ class Session:
 
     def _advance(
         self, visit: Visit, composer: Composer
-    ) -> tuple[tuple[int, ...], bool]:
+    ) -> tuple[tuple[int, ...], FrameResult | None]:
         """Read one frame, take one step.
 
         Returns
         -------
         tuple
-            The objects that it concerned, and whether it was written.
+            The objects that it concerned, and what was written, if anything was.
         """
         walk, frame_index = visit.walk, visit.frame_index
         if visit.is_first:
@@ -226,7 +245,7 @@ class Session:
             made = make_anchors(self.predictor, walk, frame_index, frame, self.stored)
             for anchor in made:
                 self.store.write_anchor(anchor)
-            return (*walk.replayed_at(frame_index), *_owners(made)), False
+            return (*walk.replayed_at(frame_index), *_owners(made)), None
         tracked = walk.objects_at(frame_index)
         anchored = {one for one in tracked if (one, frame_index) in self._anchored}
         self._forget(set(walk.beginning_at(frame_index)) - anchored)
@@ -234,10 +253,11 @@ class Session:
             frame_index, frame, objects=tracked, reverse=walk.reverse
         )
         written = walk.written_at(frame_index)
-        if written:
-            self.store.write(composer.result(step, written))
+        result = composer.result(step, written) if written else None
+        if result is not None:
+            self.store.write(result)
         self._forget(anchored)
-        return written, bool(written)
+        return written, result
 
     def _forget(self, object_ids: set[int]) -> None:
         """Forget the recent frames of objects that begin a gap."""

@@ -11,8 +11,7 @@ import zarr
 from zarr.storage import LocalStore
 
 from napari_sam2.errors import OutputError
-from napari_sam2.interfaces import Calibration, LabelStore
-from napari_sam2.io.label_store.mask_logits import OUTSIDE
+from napari_sam2.interfaces import ABSENT_LOGIT, Calibration, LabelStore
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.prompts import PromptedObject
 
@@ -87,7 +86,7 @@ def test_computed_and_empty_is_not_never_computed(new_store, fake_run):
     store = OmeZarrLabelStore.open(store.path)
     ids, logits = store.read_logits(1)
     assert ids == (3,)
-    assert (logits == OUTSIDE).all()
+    assert (logits == ABSENT_LOGIT).all()
     # and nothing is on disk for it
     assert not (store.path / "labels/masklets/napari-sam2/logits/c").exists()
 

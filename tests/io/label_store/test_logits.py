@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
+from napari_sam2.interfaces import ABSENT_LOGIT
 from napari_sam2.io.label_store.mask_logits import (
-    OUTSIDE,
     LogitArray,
     keep_around_positive,
 )
@@ -51,7 +51,7 @@ def test_only_pixels_next_to_positive_ones_are_kept(logits):
     padded = np.pad(logits, ((0, 0), (1, 1), (1, 1)), constant_values=-1)
     windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))
     near = windows.max(axis=(-1, -2)) > 0
-    np.testing.assert_array_equal(kept, np.where(near, logits, OUTSIDE))
+    np.testing.assert_array_equal(kept, np.where(near, logits, ABSENT_LOGIT))
     assert kept.dtype == np.float32
 
 
@@ -71,7 +71,7 @@ def test_columns_of_several_chunks(tmp_path, columns):
     everything[columns] = replaced
     np.testing.assert_array_equal(array.read(1, range(20)), everything)
     np.testing.assert_array_equal(array.read(1, columns), everything[columns])
-    assert (array.read(0, [4]) == OUTSIDE).all()
+    assert (array.read(0, [4]) == ABSENT_LOGIT).all()
 
 
 def test_masks_take_little_room(tmp_path):

@@ -11,8 +11,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from napari_sam2.engine.edits.frame_edits import FrameEdits, events_of
-from napari_sam2.engine.edits.frame_masks import frames_of
+from napari_sam2.engine.edits.frame_edits import FrameEdits, events_of, frames_of
 from napari_sam2.engine.edits.steps import Steps
 from napari_sam2.engine.events import Event, FramesChanged, Request
 from napari_sam2.engine.workspace.workspace import Workspace

@@ -7,14 +7,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from napari_sam2.engine.edits.frame_masks import FrameMasks, frames_of
 from napari_sam2.engine.events import FrameChanged, Scored
 from napari_sam2.engine.workspace.open_masklets import Masklets, Movie
 from napari_sam2.interfaces import FrameResult, StoredAnchor
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.prompts import FramePrompt, Place
 from napari_sam2.session.book.prompt_book import Edit
 from napari_sam2.session.book.staleness import is_same_prompt, vanished
 from napari_sam2.session.book.state import BookState
+from napari_sam2.session.composition import Composer
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.scores.tables import ScoreRow
 
@@ -49,7 +50,9 @@ class FrameEdits:
 
     def __init__(self, masklets: Masklets, movie: Movie, book: BookState) -> None:
         self._masklets, self._movie, self._book = masklets, movie, book
-        self._masks = FrameMasks(masklets.store, book)
+        self._composer = Composer.for_book(
+            masklets.store, masklets.store.frame_count, book, movie.source.intensities
+        )
 
     # --- Prompts
 
@@ -87,7 +90,7 @@ class FrameEdits:
         step = movie.answers.answer(
             movie.source, prompts, others, {one: it for (one, _), it in seen.items()}
         )
-        result = self._measurable(self._masks.with_step(step))
+        result = self._composer.result(step, step.object_ids)
         return Answer(result, prompts, step.anchors)
 
     def preview(self, prompt: FramePrompt) -> np.ndarray:
@@ -138,15 +141,15 @@ class FrameEdits:
         seen = {
             one: self._masklets.seen.get((one, frame_index))
             for one in gone
-            if self._masks.lives_on(frame_index, one)
+            if self._composer.lives_on(frame_index, one)
         }
-        absent = self._masks.absent_logits()
+        absent = self._composer.absent_logits()
         self._movie.answers.forget((one, frame_index) for one in gone)
         self._masklets.store.remove_anchors(gone, [frame_index])
         for one in gone:
             self._masklets.forget((one, frame_index))
         logits = {one: seen.get(one) for one in gone}
-        return self._masks.with_logits(
+        return self._composer.with_logits(
             frame_index,
             {one: absent if it is None else it for one, it in logits.items()},
         )
@@ -177,9 +180,9 @@ class FrameEdits:
         }
         return {frame: ids for frame, ids in left.items() if ids}
 
-    def without(self, frame_index: int, object_ids: Sequence[int]) -> FrameResult:
+    def without(self, frame_index: int, object_ids: tuple[int, ...]) -> FrameResult:
         """Return a frame on which some objects are absent."""
-        return self._masks.without(frame_index, object_ids)
+        return self._composer.without(frame_index, object_ids)
 
     # --- One object takes over another
 
@@ -202,19 +205,14 @@ class FrameEdits:
         """Return a frame on which an object has the masks of two."""
         ids, logits = self._masklets.store.read_logits(frame_index)
         masks = dict(zip(ids, logits, strict=True))
-        absent = self._masks.absent_logits()
+        absent = self._composer.absent_logits()
         both = np.maximum(masks.get(kept, absent), masks.get(gone, absent))
         is_settled = frame_index in self._book[kept].locked or (
             self._book[kept].prompt_at(frame_index) is not None and kept in masks
         )
-        return self._masks.with_logits(
+        return self._composer.with_logits(
             frame_index, {gone: absent} if is_settled else {kept: both, gone: absent}
         )
-
-    def _measurable(self, result: FrameResult) -> FrameResult:
-        """Return a frame with the intensities that its objects are measured by."""
-        image = self._movie.source.intensities(result.frame_index)
-        return replace(result, image=image)
 
     # --- Writing
 
@@ -232,8 +230,6 @@ class FrameEdits:
 
     def write(self, result: FrameResult) -> None:
         """Write a frame; objects that are new to the store get room."""
-        if result.image is None:
-            result = self._measurable(result)
         self._make_room(result.object_ids)
         self._masklets.store.write(result)
 
@@ -248,3 +244,17 @@ def events_of(result: FrameResult, dtype: np.dtype) -> Iterator[FrameChanged | S
     labels = result.labels.astype(dtype, copy=False)
     yield FrameChanged(result.frame_index, labels)
     yield Scored(ScoreRow.of(result))
+
+
+def frames_of(
+    store: OmeZarrLabelStore, object_ids: Sequence[int]
+) -> dict[int, tuple[int, ...]]:
+    """Return the frames that have a mask of any of the objects, and of which."""
+    known = list(store.object_ids)
+    sought = np.array([one for one in object_ids if one in known], np.int64)
+    columns = [known.index(one) for one in sought.tolist()]
+    has_mask = store.read_score_table("area")[:, columns] > 0
+    return {
+        frame: tuple(sought[has_mask[frame]].tolist())
+        for frame in np.flatnonzero(has_mask.any(axis=1)).tolist()
+    }

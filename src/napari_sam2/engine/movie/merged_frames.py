@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from napari_sam2.engine.movie.channels import COLORS
-from napari_sam2.interfaces import Calibration, FrameSource
+from napari_sam2.interfaces import FrameSource
 from napari_sam2.io.movies.frame_sources import StackFrames
+from napari_sam2.io.movies.wrapped_frames import WrappedFrames
 
 PICTURE_SIDE = 256
 """Pixels of the longer side of a small picture."""
@@ -16,7 +17,7 @@ PICTURE_SIDE = 256
 RGB_DIMENSIONS = 3
 
 
-class MergedFrames:
+class MergedFrames(WrappedFrames):
     """Frames put together of channels that lie in several arrays.
 
     Fulfils `napari_sam2.interfaces.FrameSource`.
@@ -30,22 +31,7 @@ class MergedFrames:
 
     def __init__(self, parts: Sequence[tuple[StackFrames, tuple[int, ...]]]) -> None:
         self._parts = tuple(parts)
-        self._first = self._parts[0][0]
-
-    @property
-    def frame_count(self) -> int:
-        """Number of frames."""
-        return self._first.frame_count
-
-    @property
-    def frame_shape(self) -> tuple[int, int]:
-        """``(Y, X)`` in pixels."""
-        return self._first.frame_shape
-
-    @property
-    def calibration(self) -> Calibration:
-        """Physical scale, for the labels."""
-        return self._first.calibration
+        super().__init__(self._parts[0][0])
 
     @property
     def provenance(self) -> Mapping[str, object]:
@@ -59,16 +45,22 @@ class MergedFrames:
 
     def read(self, frame_index: int) -> np.ndarray:
         """Return one frame as the model sees it: ``(Y, X, 3)`` uint8 RGB."""
-        image = np.zeros((*self.frame_shape, RGB_DIMENSIONS), np.uint8)
-        for frames, targets in self._parts:
-            part = frames.read(frame_index)
-            for column, target in enumerate(targets):
-                image[..., target] = part[..., column]
-        return image
+        return self.read_both(frame_index)[0]
 
     def read_raw(self, frame_index: int) -> np.ndarray:
         """Return the channels as they are stored: ``(channels, Y, X)``, one dtype."""
-        return np.concatenate([part.read_raw(frame_index) for part, _ in self._parts])
+        return self.read_both(frame_index)[1]
+
+    def read_both(self, frame_index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return what `read` and `read_raw` return, reading the frame once."""
+        image = np.zeros((*self.frame_shape, RGB_DIMENSIONS), np.uint8)
+        planes = []
+        for frames, targets in self._parts:
+            part, stored = frames.read_both(frame_index)
+            planes.append(stored)
+            for column, target in enumerate(targets):
+                image[..., target] = part[..., column]
+        return image, np.concatenate(planes)
 
     def close(self) -> None:
         """Release the files; reading afterwards is an error."""

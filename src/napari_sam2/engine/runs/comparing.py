@@ -17,7 +17,6 @@ from napari_sam2.engine.events import (
     Request,
 )
 from napari_sam2.engine.orders import prompted
-from napari_sam2.engine.runs.runs import LastWritten
 from napari_sam2.engine.workspace.loading import predictor_for
 from napari_sam2.engine.workspace.workspace import Workspace
 from napari_sam2.errors import InputError
@@ -45,7 +44,7 @@ class Comparing:
     def __init__(self, workspace: Workspace, steps: Steps) -> None:
         self._workspace = workspace
         self._steps = steps
-        self._found: tuple[Request, Comparison, LastWritten] | None = None
+        self._found: tuple[Request, Comparison] | None = None
 
     def run(
         self, request: Request, book: BookState, place: tuple[int, int]
@@ -54,16 +53,16 @@ class Comparing:
         self._found = None
         loaded, movie = self._workspace.prepared
         masklets = self._workspace.opened(request)
-        store = LastWritten(masklets.store, movie.source.intensities)
         session = Session(
             movie.source,
-            store,  # type: ignore[arg-type]
+            masklets.store,
             predictor_for(
                 loaded, request, movie.source, movie.predictor.network.embeddings
             ),
             prompted(book),
             anchors=tuple(masklets.anchors.values()),
             has_foreign_labels=True,
+            intensities=movie.source.intensities,
         )
         comparison = Comparison(session, *place)
         for step in comparison.run():
@@ -73,7 +72,7 @@ class Comparing:
                 else _difference(comparison, step.frame_index)
             )
             yield Compared(step.frame_index, step.position, step.total, difference)
-        self._found = request, comparison, store
+        self._found = request, comparison
         yield DirectionsCompared(request, book, place[0], dict(comparison.agreement))
 
     def keep(self, request: Request, edit: Edit, way: Direction) -> Iterator[Event]:
@@ -81,13 +80,12 @@ class Comparing:
         found, self._found = self._found, None
         if found is None or found[0].masklets_key != request.masklets_key:
             raise InputError(NOT_THERE)
-        _, comparison, store = found
         self._steps.record(request, edit)
-        locks = {one.object_id: one.locked for one in edit.after.objects if one.locked}
+        locks = {o.object_id: o.locked for o in edit.after.objects if o.locked}
         dtype = self._workspace.opened(request).store.array.dtype
-        for _done in comparison.keep(way, locks=locks):
-            if store.result is not None:
-                yield from events_of(store.result, dtype)
+        for done in found[1].keep(way, locks=locks):
+            if done.result is not None:
+                yield from events_of(done.result, dtype)
 
     def forget(self) -> None:
         """Let go of the comparison: its masks, and the memory of its tracker."""

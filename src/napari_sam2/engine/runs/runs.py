@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 
@@ -15,18 +15,16 @@ from napari_sam2.engine.edits.steps import Steps
 from napari_sam2.engine.events import (
     Event,
     Followed,
-    FrameChanged,
     Request,
     Said,
-    Scored,
     Together,
 )
 from napari_sam2.engine.orders import NOTHING_TO_REPAIR, Order, holds, prompted
+from napari_sam2.engine.workspace.kept_frames import KeptFrames
 from napari_sam2.engine.workspace.loading import predictor_for, provenance
 from napari_sam2.engine.workspace.open_masklets import Masklets
 from napari_sam2.engine.workspace.workspace import Workspace
 from napari_sam2.errors import InputError
-from napari_sam2.interfaces import FrameResult
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.io.movies.prefetch import PrefetchingFrameSource
 from napari_sam2.session.book.prompt_book import Edit
@@ -40,54 +38,6 @@ from napari_sam2.session.planning.plan import (
 )
 from napari_sam2.session.planning.sweeps import sweeps
 from napari_sam2.session.session import FrameDone, Session
-
-
-class LastWritten:
-    """A label store that remembers which frame was written last.
-
-    Parameters
-    ----------
-    store
-        The one that writes.
-    intensities
-        Returns a frame in the movie's own units, ``(Y, X)``.
-    """
-
-    def __init__(
-        self, store: OmeZarrLabelStore, intensities: Callable[[int], np.ndarray]
-    ) -> None:
-        self._store = store
-        self._intensities = intensities
-        self.result: FrameResult | None = None
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._store, name)
-
-    def write(self, result: FrameResult) -> None:
-        """Store a frame with what its objects measure, and remember it."""
-        result = replace(result, image=self._intensities(result.frame_index))
-        self._store.write(result)
-        self.result = result
-
-
-class Written:
-    """Frames that a run has written since the last step of the history."""
-
-    def __init__(self) -> None:
-        self._frames: dict[int, set[int]] = {}
-
-    def note(self, done: FrameDone) -> None:
-        """Take note of a frame."""
-        for one in done.object_ids:
-            self._frames.setdefault(one, set()).add(done.frame_index)
-
-    def marked(self, book: BookState) -> BookState:
-        """Return a book in which these frames are not stale."""
-        return book.with_objects(
-            replace(thing, stale=thing.stale - FrameSet.of(self._frames[one]))
-            for one in self._frames
-            if one in book and (thing := book[one]).stale
-        )
 
 
 class Runs:
@@ -135,62 +85,57 @@ class Runs:
         self, request: Request, book: BookState, plan: Plan, order: Order
     ) -> Iterator[Event]:
         """Run a plan to its end, or until it does not hold any more."""
-        history = self._workspace.opened(request).store.history
-        position, written = history.position, Written()
+        store = self._workspace.opened(request).store
+        history, dtype = store.history, store.array.dtype
+        position, written = history.position, list[tuple[int, tuple[int, ...]]]()
         try:
-            with closing(self._propagate(request, book, plan)) as events:
-                for done, shown in events:
+            with closing(self._propagate(request, book, plan)) as steps:
+                for done in steps:
                     if done.written:
-                        written.note(done)
-                    yield Together((*shown, done))
+                        written.append((done.frame_index, done.object_ids))
+                    yield _told(done, dtype)
                     if history.position == position:
                         continue
                     # Somebody did something else meanwhile.
-                    present, written = history.book, Written()
-                    if not holds(book, present, self._frame_count(request)):
+                    present, written = history.book, []
+                    if not holds(book, present, store.frame_count):
                         break
                     self._begin(request, present, order)
                     position = history.position
         finally:
             if history.position == position:
-                history.renew_after(written.marked(history.book))
+                history.renew_after(_marked(history.book, written))
 
     def _begin(self, request: Request, book: BookState, order: Order) -> None:
         """Say which step of the history takes what is written from now on."""
         begin = self._steps.join if order.joins_step else self._steps.record
         begin(request, Edit(order.text, book, book))
 
-    def _frame_count(self, request: Request) -> int:
-        return self._workspace.opened(request).store.frame_count
-
     def _propagate(
         self, request: Request, book: BookState, plan: Plan
-    ) -> Generator[tuple[FrameDone, Iterable[FrameChanged | Scored]], None, None]:
-        """Yield what was done on each frame, and what it looks like if it is new."""
+    ) -> Generator[FrameDone, None, None]:
+        """Yield what was done on each frame."""
         loaded, movie = self._workspace.prepared
         masklets, objects = self._workspace.opened(request), prompted(book)
-        source = request.image.open()
+        source = KeptFrames(request.image.open())
         known = movie.predictor.network.embeddings
         predictor = predictor_for(loaded, request, source, known)
         settings = (plan.direction, plan.merge)
         made_by = provenance(loaded, predictor, source, objects, settings)
-        store = LastWritten(masklets.store, movie.source.intensities)
         with closing(PrefetchingFrameSource(source)) as ahead:
             masklets.store.add_objects(objects)
             masklets.store.renew_provenance(made_by)
             session = Session(
                 ahead,
-                store,  # type: ignore[arg-type]
+                masklets.store,
                 predictor,
                 objects,
                 anchors=tuple(masklets.anchors.values()),
                 has_foreign_labels=True,
+                intensities=source.intensities,
             )
             with closing(session.propagate(plan)) as steps:
-                for done in steps:
-                    dtype = masklets.store.array.dtype
-                    result = store.result if done.written else None
-                    yield done, () if result is None else events_of(result, dtype)
+                yield from steps
 
     def _plan(
         self,
@@ -244,6 +189,29 @@ def _owed(store: OmeZarrLabelStore, book: BookState) -> Mapping[int, FrameSet]:
             if due := book[object_id].stale & computed:
                 owed[object_id] = due
     return owed
+
+
+def _told(done: FrameDone, dtype: np.dtype) -> Together:
+    """Say what was done on a frame, and what it looks like if it is new."""
+    if done.result is None:
+        return Together((done,))
+    # Logits would fill the queue to the window.
+    return Together((*events_of(done.result, dtype), replace(done, result=None)))
+
+
+def _marked(
+    book: BookState, written: Iterable[tuple[int, tuple[int, ...]]]
+) -> BookState:
+    """Return a book in which frames are not stale: their numbers, whose they are."""
+    frames: dict[int, set[int]] = {}
+    for frame_index, object_ids in written:
+        for object_id in object_ids:
+            frames.setdefault(object_id, set()).add(frame_index)
+    return book.with_objects(
+        replace(state, stale=state.stale - FrameSet.of(frames[state.object_id]))
+        for state in book.objects
+        if state.object_id in frames and state.stale
+    )
 
 
 def _keyed(plan: Plan, request: Request, book: BookState) -> Plan:

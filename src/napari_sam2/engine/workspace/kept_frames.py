@@ -2,76 +2,66 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Mapping
+from operator import attrgetter
+from threading import Lock
 from typing import Protocol
 
 import numpy as np
+from cachetools import LRUCache, cachedmethod
 
-from napari_sam2.interfaces import Calibration, FrameSource
+from napari_sam2.interfaces import FrameSource
+from napari_sam2.io.movies.wrapped_frames import WrappedFrames
+
+FEWEST = 6
+"""While a walk is on one frame the next two are read, and count as used before it."""
+
+BYTES_PER_PIXEL = 8
+"""Of a frame as the model sees it, and as it is stored."""
 
 
 class Frames(FrameSource, Protocol):
     """A movie that can also be read in its own units."""
 
-    def read_raw(self, frame_index: int) -> np.ndarray:
-        """Return the chosen channels as they are stored: ``(channels, Y, X)``."""
+    def read_both(self, frame_index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return ``(Y, X, 3)`` uint8 RGB, and ``(channels, Y, X)`` as it is stored."""
 
 
-class KeptFrames:
-    """A `FrameSource` that keeps the frames read last.
+class KeptFrames(WrappedFrames):
+    """A `FrameSource` that keeps the frames read last; safe to read in two threads.
 
     Parameters
     ----------
     source
         Where frames come from.
     max_bytes
-        How many bytes of frames are kept, one frame at least.
+        About how many bytes of frames are kept, a few frames at least.
     """
 
-    def __init__(self, source: Frames, max_bytes: int) -> None:
-        self._source = source
-        self._max_bytes = max_bytes
-        self._frames: OrderedDict[int, np.ndarray] = OrderedDict()
+    _source: Frames
 
-    @property
-    def frame_count(self) -> int:
-        """Number of frames."""
-        return self._source.frame_count
-
-    @property
-    def frame_shape(self) -> tuple[int, int]:
-        """``(Y, X)`` in pixels."""
-        return self._source.frame_shape
-
-    @property
-    def calibration(self) -> Calibration:
-        """Physical scale."""
-        return self._source.calibration
-
-    @property
-    def provenance(self) -> Mapping[str, object]:
-        """Description of the movie."""
-        return self._source.provenance
+    def __init__(self, source: Frames, max_bytes: int = 0) -> None:
+        super().__init__(source)
+        height, width = source.frame_shape
+        count = max_bytes // (height * width * BYTES_PER_PIXEL)
+        self._frames: LRUCache[int, tuple[np.ndarray, np.ndarray]] = LRUCache(
+            max(FEWEST, count)
+        )
+        self._lock = Lock()
 
     def read(self, frame_index: int) -> np.ndarray:
         """Return one frame, ``(Y, X, 3)`` uint8 RGB."""
-        if frame_index in self._frames:
-            self._frames.move_to_end(frame_index)
-            return self._frames[frame_index]
-        frame = self._source.read(frame_index)
-        while self._frames and (len(self._frames) + 1) * frame.nbytes > self._max_bytes:
-            self._frames.popitem(last=False)
-        self._frames[frame_index] = frame
-        return frame
+        return self._both(frame_index)[0]
 
     def intensities(self, frame_index: int) -> np.ndarray:
         """Return ``(Y, X)`` float32: the mean of the channels in the movie's units."""
-        raw = self._source.read_raw(frame_index)
-        mean: np.ndarray = raw.mean(axis=0, dtype=np.float32)
+        mean: np.ndarray = self._both(frame_index)[1].mean(axis=0, dtype=np.float32)
         return mean
 
     def close(self) -> None:
         """Release what the source holds."""
         self._frames.clear()
-        self._source.close()
+        super().close()
+
+    @cachedmethod(attrgetter("_frames"), lock=attrgetter("_lock"))
+    def _both(self, frame_index: int) -> tuple[np.ndarray, np.ndarray]:
+        return self._source.read_both(frame_index)

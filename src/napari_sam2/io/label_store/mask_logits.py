@@ -15,17 +15,15 @@ from collections.abc import Sequence
 import numpy as np
 import zarr
 
+from napari_sam2.interfaces import ABSENT_LOGIT
 from napari_sam2.io.ome_zarr.zarr_nodes import ArraySpec, array_at, create_array
-
-OUTSIDE = np.float32(-1024.0)
-"""Logit of "not here": SAM 2's own number for an absent object."""
 
 OBJECTS_PER_CHUNK = 16
 NAME = "logits"
 
 
 def keep_around_positive(logits: np.ndarray) -> np.ndarray:
-    """Replace logits that cannot reach a positive upsampled value by `OUTSIDE`.
+    """Replace logits that cannot reach a positive upsampled value by `ABSENT_LOGIT`.
 
     Parameters
     ----------
@@ -45,7 +43,7 @@ def keep_around_positive(logits: np.ndarray) -> np.ndarray:
     rows = near.copy()
     near[:, 1:] |= rows[:, :-1]
     near[:, :-1] |= rows[:, 1:]
-    return np.where(near, logits, OUTSIDE).astype(np.float32, copy=False)
+    return np.where(near, logits, ABSENT_LOGIT).astype(np.float32, copy=False)
 
 
 class LogitArray:
@@ -61,7 +59,7 @@ class LogitArray:
             shape=shape,
             chunks=(1, OBJECTS_PER_CHUNK, *shape[2:]),
             dtype=np.float32,
-            fill_value=float(OUTSIDE),
+            fill_value=ABSENT_LOGIT,
             dimension_names=("frame", "object", "y", "x"),
         )
         return cls(create_array(group, NAME, spec))

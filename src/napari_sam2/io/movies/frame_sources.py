@@ -98,7 +98,12 @@ class StackFrames:
 
     def read(self, frame_index: int) -> np.ndarray:
         """Return one frame as the model sees it: ``(Y, X, 3)`` uint8 RGB."""
-        return self.mapping.apply(self.read_raw(frame_index))
+        return self.read_both(frame_index)[0]
+
+    def read_both(self, frame_index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return what `read` and `read_raw` return, reading the frame once."""
+        planes = self.read_raw(frame_index)
+        return self.mapping.apply(planes), planes
 
     def read_raw(self, frame_index: int) -> np.ndarray:
         """Return the chosen channels as they are stored: ``(channels, Y, X)``.

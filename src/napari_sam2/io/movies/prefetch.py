@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
-from napari_sam2.interfaces import Calibration, FrameSource
+from napari_sam2.interfaces import FrameSource
+from napari_sam2.io.movies.wrapped_frames import WrappedFrames
 
 
-class PrefetchingFrameSource:
+class PrefetchingFrameSource(WrappedFrames):
     """A frame source that reads ahead in one background thread.
 
     The direction is taken from the last two frames asked for, so it follows forward and
@@ -29,33 +29,13 @@ class PrefetchingFrameSource:
     def __init__(self, source: FrameSource, *, depth: int = 2) -> None:
         if depth < 1:
             raise ValueError(f"depth {depth}: read at least one frame ahead")
-        self._source = source
+        super().__init__(source)
         self._depth = depth
         self._step = 1
         self._last: int | None = None
         self._ahead: dict[int, Future[np.ndarray]] = {}
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="frame-reader")
         self._is_open = True
-
-    @property
-    def frame_count(self) -> int:
-        """Number of frames."""
-        return self._source.frame_count
-
-    @property
-    def frame_shape(self) -> tuple[int, int]:
-        """``(Y, X)`` in pixels."""
-        return self._source.frame_shape
-
-    @property
-    def calibration(self) -> Calibration:
-        """Physical scale, for the labels."""
-        return self._source.calibration
-
-    @property
-    def provenance(self) -> Mapping[str, object]:
-        """JSON-able description of the source."""
-        return self._source.provenance
 
     def read(self, frame_index: int) -> np.ndarray:
         """Return one frame as the model sees it: ``(Y, X, 3)`` uint8 RGB.
@@ -83,7 +63,7 @@ class PrefetchingFrameSource:
         self._is_open = False
         self._reader.shutdown(wait=True, cancel_futures=True)
         self._ahead.clear()
-        self._source.close()
+        super().close()
 
     def _notice_direction(self, frame_index: int) -> None:
         if self._last is not None and abs(frame_index - self._last) == 1:
