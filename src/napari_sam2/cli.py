@@ -16,6 +16,7 @@ import typer
 
 from napari_sam2 import __version__
 from napari_sam2.commands import models, movies, train
+from napari_sam2.commands.export import export
 from napari_sam2.commands.fine_tune import fine_tune
 from napari_sam2.commands.track import track
 from napari_sam2.errors import InputError, NapariSam2Error
@@ -31,6 +32,7 @@ app.add_typer(models.app, name="models")
 app.command()(track)
 app.command()(movies.simulate)
 app.command()(movies.evaluate)
+app.command()(export)
 app.command()(movies.demo)
 app.command()(train.train)
 app.command()(train.train_split)

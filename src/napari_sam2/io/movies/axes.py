@@ -83,12 +83,12 @@ class FrameLayout:
     @property
     def frame_count(self) -> int:
         """Number of frames."""
-        return self.length(self.frame_axis)
+        return self._length(self.frame_axis)
 
     @property
     def frame_shape(self) -> tuple[int, int]:
         """``(Y, X)`` in pixels."""
-        return self.length("Y"), self.length("X")
+        return self._length("Y"), self._length("X")
 
     @property
     def channel_axis(self) -> str:
@@ -138,8 +138,7 @@ class FrameLayout:
             return arranged
         return arranged[:, picked]
 
-    def length(self, letter: str) -> int:
-        """Return how long an axis is; 1 of none."""
+    def _length(self, letter: str) -> int:
         return self.shape[self.axes.index(letter)] if letter else 1
 
     def _is_open(self, letter: str) -> bool:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from napari_sam2.errors import InputError
+from napari_sam2.io.optional_packages import optional_package
 from napari_sam2.io.training.images import LabelledImage, read_picture, to_uint8
-from napari_sam2.io.training.optional_packages import optional_package
 
 
 def read_coco(path: Path, images: Path) -> Iterator[LabelledImage]:

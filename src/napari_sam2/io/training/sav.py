@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from napari_sam2.errors import InputError
+from napari_sam2.io.optional_packages import optional_package
 from napari_sam2.io.training.coco import decode_segmentation
 from napari_sam2.io.training.images import LabelledImage, frames_to_uint8
-from napari_sam2.io.training.optional_packages import optional_package
 
 ANNOTATED_EVERY = 4
 

@@ -1,0 +1,1 @@
+"""Masklets in the formats of other programs, written frame by frame."""

@@ -1,0 +1,98 @@
+"""All formats by name, and the one way to write any of them."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_sam2.errors import InputError, OutputError
+from napari_sam2.io.exports.coco import write_coco, write_sav
+from napari_sam2.io.exports.graphs import write_geff, write_trackmate
+from napari_sam2.io.exports.label_images import write_ctc, write_tiff
+from napari_sam2.io.exports.masklets import MaskletMovie
+from napari_sam2.io.exports.rois import write_rois
+from napari_sam2.io.exports.tables import write_csv, write_parquet, write_tracks
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One format.
+
+    Attributes
+    ----------
+    title
+        What people call it.
+    suffix
+        Of its file; empty for a folder.
+    write
+        Writes masklets to a path that does not exist yet.
+    """
+
+    title: str
+    suffix: str
+    write: Callable[[MaskletMovie, Path], None]
+
+
+FORMATS = {
+    "tiff": Format("Label images (OME-TIFF)", ".tif", write_tiff),
+    "ctc": Format("Cell Tracking Challenge", "", write_ctc),
+    "geff": Format("GEFF", ".geff", write_geff),
+    "trackmate": Format("TrackMate", ".xml", write_trackmate),
+    "coco": Format("COCO", ".json", write_coco),
+    "sav": Format("SA-V", ".json", write_sav),
+    "tracks": Format("napari tracks", ".csv", write_tracks),
+    "rois": Format("ImageJ ROI set", ".zip", write_rois),
+    "csv": Format("Measurements (CSV)", ".csv", write_csv),
+    "parquet": Format("Measurements (Parquet)", ".parquet", write_parquet),
+}
+
+
+def export(masklets: MaskletMovie, path: Path, name: str) -> Path:
+    """Write masklets in a format, whole or not at all; nothing is replaced.
+
+    Parameters
+    ----------
+    masklets
+        What to write; read frame by frame.
+    path
+        Where; the format's suffix is added if it lacks it.
+    name
+        A key of `FORMATS`.
+
+    Returns
+    -------
+    Path
+        What was written.
+
+    Raises
+    ------
+    InputError
+        If there is no such format, or it cannot hold these masklets.
+    OutputError
+        If the path exists already, or the disk refuses.
+    """
+    if name not in FORMATS:
+        raise InputError(
+            f"there is no format {name!r}; choose one of {', '.join(FORMATS)}"
+        )
+    chosen = FORMATS[name]
+    if chosen.suffix and path.suffix.lower() != chosen.suffix:
+        path = path.with_name(path.name + chosen.suffix)
+    if path.exists():
+        raise OutputError(f"{path}: exists already; choose another name")
+    building = path.with_name(f".{path.stem}-{uuid.uuid4().hex[:8]}{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        chosen.write(masklets, building)
+        building.rename(path)
+    except OSError as error:
+        raise OutputError(f"{path}: could not be written: {error}") from error
+    finally:
+        if building.is_dir():
+            shutil.rmtree(building, ignore_errors=True)
+        else:
+            building.unlink(missing_ok=True)
+    return path
