@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from napari_sam2.batch.evaluation import EvaluationJob, run_evaluation
 from napari_sam2.errors import InputError
@@ -62,3 +63,67 @@ def test_a_match_of_another_movie_is_refused(files, name, words):
 def test_frames_outside_the_truth_are_refused(files, frames):
     with pytest.raises(InputError, match="has frames 0:3"):
         score(files, frames=frames)
+
+
+COLORS = np.array([[0, 0, 0], [200, 0, 0], [0, 90, 9]], np.uint8)
+
+
+@pytest.fixture
+def colored(files):
+    """Truth of two objects in colour, and masklets that have numbers."""
+    labels = np.zeros((3, 20, 24), np.uint8)
+    labels[:, 4:10, 4:10], labels[:, 12:18, 12:20] = 1, 2
+    tifffile.imwrite(files / "numbers.tif", labels, photometric="minisblack")
+    tifffile.imwrite(files / "first.tif", labels[0], photometric="minisblack")
+    for kind in ("colors", "indices"):
+        (files / kind).mkdir()
+        for frame, image in enumerate(labels):
+            if kind == "indices":
+                picture = Image.fromarray(image, mode="P")
+                picture.putpalette(COLORS.ravel().tolist())
+            else:
+                picture = Image.fromarray(COLORS[image])
+            picture.save(files / kind / f"{frame:05d}.png")
+    return files
+
+
+def test_indices_of_the_truth_are_ids(colored):
+    job = EvaluationJob(labels=colored / "numbers.tif", truth=colored / "indices")
+    score = run_evaluation(job)
+    assert score.region == 1
+    assert [one.object_id for one in score.objects] == [1, 2]
+
+
+def test_colors_of_the_truth_are_paired_by_place(colored):
+    job = EvaluationJob(labels=colored / "numbers.tif", truth=colored / "colors")
+    with pytest.raises(InputError, match=r"colors is in colour.*--match"):
+        run_evaluation(job)
+    paired = job.model_copy(update={"match": colored / "first.tif"})
+    score = run_evaluation(paired)
+    assert score.region == 1
+    assert [one.predicted_id for one in score.objects] in ([1, 2], [2, 1])
+
+
+def test_colors_on_both_sides_are_compared(colored):
+    job = EvaluationJob(labels=colored / "colors", truth=colored / "colors")
+    assert run_evaluation(job).region == 1
+
+
+def test_background_of_minus_one_is_none(files):
+    truth = tifffile.imread(files / "truth.tif").astype(np.int16)
+    tifffile.imwrite(
+        files / "signed.tif", np.where(truth == 0, -1, truth), photometric="minisblack"
+    )
+    assert score(files, "signed").region == 1
+
+
+def test_a_plane_of_the_truth_is_scored(files):
+    truth = tifffile.imread(files / "truth.tif")
+    volume = np.zeros((3, 4, 20, 24), np.uint16)
+    volume[:, 2] = truth
+    tifffile.imwrite(files / "volume.ome.tif", volume, metadata={"axes": "TZYX"})
+    job = EvaluationJob(labels=files / "truth.tif", truth=files / "volume.ome.tif")
+    with pytest.raises(InputError, match="4 z planes") as raised:
+        run_evaluation(job)
+    assert raised.value.settings == ("z",)
+    assert run_evaluation(job.model_copy(update={"truth_z": 2})).region == 1

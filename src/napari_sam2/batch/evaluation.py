@@ -9,14 +9,16 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from napari_sam2.batch.job import UserPath
 from napari_sam2.errors import InputError
 from napari_sam2.io.label_store.store import DEFAULT_NAME, OmeZarrLabelStore
-from napari_sam2.io.movies.frame_sources import StackFrames, open_frames
-from napari_sam2.io.movies.intensity import IntensityMapping
+from napari_sam2.io.movies.label_frames import (
+    EVERYTHING,
+    LabelFrames,
+    LabelSelection,
+    cut_label_frames,
+)
 from napari_sam2.metrics import MovieScore, evaluate, match_objects
-
-UNUSED_MAPPING = IntensityMapping(limits=((0.0, 1.0),))
-"""Labels are read raw; a given mapping saves measuring one."""
 
 
 class EvaluationJob(BaseModel):
@@ -25,7 +27,10 @@ class EvaluationJob(BaseModel):
     Attributes
     ----------
     labels, truth
-        Label movies: our OME-Zarr, or anything that a movie can be read from.
+        Label movies: our OME-Zarr, or any label images. Those in colour have a number
+        for each colour, which is no other file's.
+    truth_axes, truth_t, truth_z, truth_channel
+        Which part of the truth's file is the movie; see `FrameOptions`.
     name
         Label group, where ``labels`` or ``truth`` is an OME-Zarr of ours.
     match
@@ -44,6 +49,10 @@ class EvaluationJob(BaseModel):
 
     labels: UserPath
     truth: UserPath
+    truth_axes: str | None = None
+    truth_t: int | None = None
+    truth_z: int | None = None
+    truth_channel: int | None = None
     name: str = DEFAULT_NAME
     match: UserPath | None = None
     match_frame: int = 0
@@ -61,36 +70,59 @@ def run_evaluation(job: EvaluationJob) -> MovieScore:
         If a file cannot be read, the movies do not fit each other, or no object of the
         truth is matched.
     """
+    part = LabelSelection(job.truth_axes, job.truth_t, job.truth_z, job.truth_channel)
     with (
-        closing(open_labels(job.truth, job.name)) as truth,
+        closing(open_labels(job.truth, job.name, part)) as truth,
         closing(open_labels(job.labels, job.name)) as labels,
     ):
-        return evaluate(
+        objects = _objects(job, truth)
+        score = evaluate(
             _each(truth),
             _each(labels),
-            objects=_objects(job, truth),
+            objects=objects,
             frames=_chosen_frames(job, truth),
+        )
+        _check_colors(job, truth, labels)
+    return score
+
+
+def open_labels(
+    path: Path, name: str = DEFAULT_NAME, selection: LabelSelection = EVERYTHING
+) -> LabelFrames:
+    """Open a label movie: a group of an OME-Zarr, or any label images.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read as labels, or has more planes or channels than one and
+        none was chosen.
+    """
+    if OmeZarrLabelStore.is_ours(path, name):
+        store = OmeZarrLabelStore.open(path, name, "r")
+        return LabelFrames(
+            str(path), store.frame_count, store.frame_shape, store.read_labels
+        )
+    is_beside = OmeZarrLabelStore.exists(path, name)
+    return cut_label_frames(path / "labels" / name if is_beside else path, selection)
+
+
+def _check_colors(job: EvaluationJob, truth: LabelFrames, labels: LabelFrames) -> None:
+    """Refuse to compare colours with numbers, unless places paired them."""
+    if job.match is None and truth.saw_colors != labels.saw_colors:
+        path = job.truth if truth.saw_colors else job.labels
+        raise InputError(
+            f"{path} is in colour, and a colour is not the number of an object: pair "
+            "them by overlap with --match, or save the labels as numbers"
         )
 
 
-def open_labels(path: Path, name: str = DEFAULT_NAME) -> StackFrames:
-    """Open a label movie: a group of our OME-Zarr, or any movie of integers."""
-    where = path / "labels" / name
-    is_ours = OmeZarrLabelStore.exists(path, name)
-    frames = open_frames(where if is_ours else path, mapping=UNUSED_MAPPING)
-    if not np.issubdtype(frames.dtype, np.integer):
-        frames.close()
-        raise InputError(f"{path}: labels are integers, these are {frames.dtype}")
-    return frames
-
-
-def _each(labels: StackFrames) -> Iterator[np.ndarray]:
+def _each(labels: LabelFrames) -> Iterator[np.ndarray]:
     for frame_index in range(labels.frame_count):
-        yield labels.read_raw(frame_index)[0]
+        yield labels.read(frame_index)
 
 
 def _objects(
-    job: EvaluationJob, truth: StackFrames
+    job: EvaluationJob, truth: LabelFrames
 ) -> Collection[int] | Mapping[int, int | None] | None:
     """Pair the truth with the labels by a frame on which both are known."""
     if job.match is None:
@@ -98,8 +130,8 @@ def _objects(
     with closing(open_labels(job.match, job.name)) as known:
         _check_match(job, truth, known)
         matches = match_objects(
-            truth.read_raw(job.match_frame)[0],
-            known.read_raw(job.match_frame if known.frame_count > 1 else 0)[0],
+            truth.read(job.match_frame),
+            known.read(job.match_frame if known.frame_count > 1 else 0),
             job.minimum_overlap,
         )
     paired: dict[int, int | None] = {
@@ -115,7 +147,7 @@ def _objects(
     return paired
 
 
-def _check_match(job: EvaluationJob, truth: StackFrames, known: StackFrames) -> None:
+def _check_match(job: EvaluationJob, truth: LabelFrames, known: LabelFrames) -> None:
     """Refuse a frame that is not there, and labels of another movie."""
     if not 0 <= job.match_frame < truth.frame_count:
         raise InputError(
@@ -134,7 +166,7 @@ def _check_match(job: EvaluationJob, truth: StackFrames, known: StackFrames) -> 
         )
 
 
-def _chosen_frames(job: EvaluationJob, truth: StackFrames) -> range | None:
+def _chosen_frames(job: EvaluationJob, truth: LabelFrames) -> range | None:
     if job.frames is None:
         return None
     first, stop = job.frames

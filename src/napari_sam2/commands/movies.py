@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from napari_sam2.commands.options import parse_frames, parse_ids
+from napari_sam2.commands.options import parse_channel, parse_frames, parse_ids
 from napari_sam2.commands.progress import follow
 
 if TYPE_CHECKING:
@@ -64,6 +64,16 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
         str | None, typer.Option(help="Ids of the truth to score: 1,2,7.")
     ] = None,
     frames: Annotated[str | None, typer.Option(help="FIRST:STOP to score.")] = None,
+    axes: Annotated[
+        str | None, typer.Option(help="Axes of the truth's file, such as TZCYX.")
+    ] = None,
+    t: Annotated[
+        int | None, typer.Option(help="Time point of the truth; frames run along Z.")
+    ] = None,
+    z: Annotated[int | None, typer.Option(help="z plane of the truth.")] = None,
+    channels: Annotated[
+        str | None, typer.Option(help="Channel of the truth that holds the labels.")
+    ] = None,
     trust: Annotated[
         bool,
         typer.Option("--trust", help="Score how well trust finds bad frames."),
@@ -76,6 +86,10 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
     job = EvaluationJob(
         labels=labels,
         truth=truth,
+        truth_axes=axes,
+        truth_t=t,
+        truth_z=z,
+        truth_channel=parse_channel(channels),
         name=name,
         match=match,
         match_frame=match_frame,

@@ -39,6 +39,22 @@ def parse_channels(text: str | None) -> tuple[int, ...] | None:
     return channels
 
 
+def parse_channel(text: str | None) -> int | None:
+    """Read the number of one channel.
+
+    Raises
+    ------
+    InputError
+        If it is something else, or more than one.
+    """
+    channels = parse_channels(text)
+    if channels is None:
+        return None
+    if len(channels) > 1:
+        raise InputError(f"--channels {text}: labels are in one channel, such as 0")
+    return channels[0]
+
+
 def parse_ids(text: str | None) -> tuple[int, ...] | None:
     """Read object ids such as ``1,2,7``.
 

@@ -264,7 +264,7 @@ def test_the_command_measures_in_the_movie_and_refuses_another(
     store.close()
     shape = (store.frame_count, *store.frame_shape)
     tifffile.imwrite(tmp_path / "movie.tif", np.full(shape, 77, np.uint8))
-    tifffile.imwrite(tmp_path / "other.tif", np.zeros((3, 8, 8), np.uint8))
+    tifffile.imwrite(tmp_path / "other.tif", np.zeros((5, 8, 8), np.uint8))
     words = ["export", str(tmp_path / "x.zarr"), "--format", "csv", "--out"]
     run = CliRunner().invoke(
         app, [*words, str(tmp_path / "m"), "--movie", str(tmp_path / "movie.tif")]

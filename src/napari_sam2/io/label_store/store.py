@@ -39,6 +39,7 @@ from napari_sam2.io.ome_zarr.metadata import LabelledObject, read_calibration
 from napari_sam2.io.ome_zarr.parent import Parent, open_parent
 from napari_sam2.io.ome_zarr.zarr_nodes import attributes_of, storage_errors
 from napari_sam2.io.sessions.document import SessionDocument
+from napari_sam2.io.sessions.folder import session_names
 from napari_sam2.io.sessions.provenance import Provenance
 from napari_sam2.prompts import PromptedObject
 
@@ -180,6 +181,11 @@ class OmeZarrLabelStore:
     def exists(path: Path, name: str = DEFAULT_NAME) -> bool:
         """Return whether there is a label group of that name."""
         return (Path(path) / "labels" / name).exists()
+
+    @staticmethod
+    def is_ours(path: Path, name: str = DEFAULT_NAME) -> bool:
+        """Return whether there is a label group of that name that this plugin made."""
+        return name in session_names(Path(path))
 
     @property
     def is_complete(self) -> bool:

@@ -83,12 +83,12 @@ class FrameLayout:
     @property
     def frame_count(self) -> int:
         """Number of frames."""
-        return self._length(self.frame_axis)
+        return self.length(self.frame_axis)
 
     @property
     def frame_shape(self) -> tuple[int, int]:
         """``(Y, X)`` in pixels."""
-        return self._length("Y"), self._length("X")
+        return self.length("Y"), self.length("X")
 
     @property
     def channel_axis(self) -> str:
@@ -138,7 +138,8 @@ class FrameLayout:
             return arranged
         return arranged[:, picked]
 
-    def _length(self, letter: str) -> int:
+    def length(self, letter: str) -> int:
+        """Return how long an axis is; 1 of none."""
         return self.shape[self.axes.index(letter)] if letter else 1
 
     def _is_open(self, letter: str) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 import numpy as np
@@ -35,8 +34,10 @@ from napari_sam2.io.movies.intensity import (
     check_finite,
     measure_mapping,
 )
+from napari_sam2.io.movies.numpy_files import NPY_MAGIC, NPY_SUFFIX, open_npy
 from napari_sam2.io.movies.tiff_stacks import TiffStack
 from napari_sam2.io.movies.zarr_stacks import is_zarr, open_zarr
+from napari_sam2.paths import user_path
 
 
 class StackFrames:
@@ -234,7 +235,7 @@ def open_stack(path: str | os.PathLike[str]) -> ImageStack:
     InputError
         If it does not exist, is of an unknown kind, or is broken.
     """
-    path = Path(path).expanduser()
+    path = user_path(path)
     if path.is_dir():
         return open_zarr(path) if is_zarr(path) else FolderStack(path)
     if not path.exists():
@@ -244,6 +245,8 @@ def open_stack(path: str | os.PathLike[str]) -> ImageStack:
             magic = file.read(4)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {one_line(error)}") from error
+    if magic == NPY_MAGIC or path.suffix.lower() == NPY_SUFFIX:
+        return open_npy(path)
     if magic in TIFF_MAGIC or path.suffix.lower() in TIFF_SUFFIXES:
         return TiffStack(path)
     if path.suffix.lower() in PICTURE_SUFFIXES:

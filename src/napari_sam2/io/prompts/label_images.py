@@ -7,8 +7,12 @@ import os
 import numpy as np
 
 from napari_sam2.errors import InputError
-from napari_sam2.io.movies.frame_sources import open_stack
 from napari_sam2.io.movies.image_stacks import READ_FAILURES, Index, one_line
+from napari_sam2.io.movies.label_images import (
+    as_labels,
+    color_ids,
+    open_label_images,
+)
 from napari_sam2.io.prompts.bounds import PromptBounds, check_object_id
 from napari_sam2.prompts import FramePrompt, MaskPrompt, PromptedObject
 
@@ -65,13 +69,10 @@ def prompts_from_labels(
     InputError
         If there is no label, one is no id from 1 to 65535, or these are intensities.
     """
-    if labels.dtype.kind == "f":
-        labels = _as_whole_numbers(labels, where)
-    if labels.dtype.kind not in "biu":
-        raise InputError(f"{where}: labels are whole numbers, not {labels.dtype}")
+    labels = as_labels(labels, where)
     ids = [int(value) for value in np.unique(labels) if value != 0]
     if not ids:
-        raise InputError(f"{where}: there is no label, only background")
+        raise InputError(f"{where}: there is no label, only background (0 or -1)")
     for object_id in (ids[0], ids[-1]):
         check_object_id(object_id, where)
     _refuse_intensities(labels, len(ids), where)
@@ -110,9 +111,10 @@ def read_plane(
     Raises
     ------
     InputError
-        If the file is broken, is in colour, or has another number of frames.
+        If the file is broken, lossy or a pickle, is in colour, or has another number
+        of frames.
     """
-    stack = open_stack(path)
+    stack = open_label_images(path)
     try:
         index = _index_of_frame(stack.shape, stack.axes, frame, frame_count, stack.name)
         plane = stack.read(index)
@@ -120,21 +122,23 @@ def read_plane(
         raise InputError(f"{path} cannot be read: {one_line(error)}") from error
     finally:
         stack.close()
-    return plane
+    if plane.ndim == 2:
+        return plane
+    if plane.shape[-1] > 2:
+        raise InputError(f"{path} is in colour; labels have one number a pixel")
+    return color_ids(plane)
 
 
 def _index_of_frame(
     shape: tuple[int, ...], axes: str | None, frame: int, frame_count: int, name: str
 ) -> Index:
     letters = axes or ""
-    if "S" in letters and shape[letters.index("S")] > 1:
-        raise InputError(f"{name} is in colour; labels have one number a pixel")
     if not {"Y", "X"} <= set(letters):
         letters = "?" * (len(shape) - 2) + "YX"
     others = [
         axis
         for axis, letter in enumerate(letters)
-        if letter not in "YX" and shape[axis] > 1
+        if letter not in "YXS" and shape[axis] > 1
     ]
     if len(shape) < 2 or len(others) > 1:
         raise InputError(
@@ -146,14 +150,8 @@ def _index_of_frame(
             f"{frame_count} frames; give one image, or one for each frame"
         )
     index: list[int | slice] = [
-        slice(None) if letter in "YX" else 0 for letter in letters
+        slice(None) if letter in "YXS" else 0 for letter in letters
     ]
     for axis in others:
         index[axis] = frame
     return tuple(index)
-
-
-def _as_whole_numbers(labels: np.ndarray, where: str) -> np.ndarray:
-    if not np.isfinite(labels).all() or (labels != np.round(labels)).any():
-        raise InputError(f"{where}: labels are whole numbers, but some here are not")
-    return labels.astype(np.int64)

@@ -87,7 +87,7 @@ def _prompt(
 ) -> FramePrompt:
     """Read one shape; ``defaults`` are the object id and the frame if it has none."""
     *before, y, x = axes
-    frames = {round(row.number(before[0])) for row in shape.rows} if before else set()
+    frames = {row.whole(before[0]) for row in shape.rows} if before else set()
     if len(frames) > 1:
         raise InputError(f"{shape.where}: the shape lies across several frames")
     frame_index = frames.pop() if frames else defaults[1]
@@ -117,7 +117,8 @@ def _area(
         )
     size = np.array(bounds.frame_shape)
     low, high = corners.min(axis=0), corners.max(axis=0)
-    if (high < -0.5).any() or (low > size - 0.5).any():
+    is_inside = (high >= -0.5).all() and (low <= size - 0.5).all()
+    if not (is_inside and np.isfinite(corners).all()):
         # Says where it is, and why that may be.
         for y, x in (low.tolist(), high.tolist()):
             bounds.check_position(y, x, shape.where, hint=UNITS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,14 +44,12 @@ class Row:
         InputError
             If it is no number.
         """
-        text = self.cells.get(column, "")
+        text = self.cells.get(column)
         try:
-            value = float(text)
+            return float(text or "")
         except ValueError:
-            value = math.nan
-        if not math.isfinite(value):
-            raise InputError(f"{self.where}, {column}: {text!r:.60} is no number")
-        return value
+            said = f"{text!r:.60}"
+        raise InputError(f"{self.where}, {column}: {said} is no number")
 
     def whole(self, column: str) -> int:
         """Return what a column holds.
