@@ -254,11 +254,11 @@ def test_a_cancelled_run_keeps_its_frames_and_goes_on(table, stack):
 
 
 def test_labels_that_somebody_drew_are_kept(table):
-    *_, ready, _, _ = table.say(click(1, 0, (30, 40)))
-    ready.array[0, :10, :10] = 99
+    table.say(click(1, 0, (30, 40)))
+    table.store.array[0, :10, :10] = 99
     table.say(click(1, 0, (31, 40)))
     table.track(direction=Direction.FORWARD)
-    assert (ready.array[0, :10, :10] == 99).all()
+    assert (table.store.array[0, :10, :10] == 99).all()
 
 
 def test_there_must_be_something_to_track(table):

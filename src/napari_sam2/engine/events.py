@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,10 +82,22 @@ class ModelReady:
 
 @dataclass(frozen=True, slots=True)
 class StoreReady:
-    """Masklets are there to be shown: ``(T, Y, X)`` labels on disk."""
+    """Masklets are there to be shown.
+
+    Attributes
+    ----------
+    request
+        Whose they are.
+    dtype
+        Of the labels.
+    read_labels
+        Returns the ``(Y, X)`` labels of a frame from disk, in any thread, while the
+        worker writes.
+    """
 
     request: Request
-    array: Any
+    dtype: np.dtype
+    read_labels: Callable[[int], np.ndarray]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -111,7 +111,7 @@ def test_a_session_is_reopened_with_everything_and_goes_on(table):
     np.testing.assert_array_equal(
         scores.tables.area[5], [(labels[5] == 1).sum(), (labels[5] == 2).sum()]
     )
-    np.testing.assert_array_equal(ready.array[5], labels[5])
+    np.testing.assert_array_equal(ready.read_labels(5), labels[5])
     # A repair replays the stored anchors: it gives what it would have given before.
     for one in (table, other):
         one.say(click(1, 6, (50, 60)))

@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,13 @@ import zarr
 from zarr.storage import LocalStore
 
 from napari_sam2.errors import OutputError
-from napari_sam2.interfaces import ABSENT_LOGIT, Calibration, LabelStore
+from napari_sam2.interfaces import (
+    ABSENT_LOGIT,
+    Calibration,
+    FrameResult,
+    LabelStore,
+    ObjectScores,
+)
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.prompts import PromptedObject
 
@@ -290,3 +297,39 @@ def test_a_folder_that_may_not_be_written(tmp_path, new_store, monkeypatch):
     monkeypatch.setattr(LocalStore, "set", refuse)
     with pytest.raises(OutputError, match=r"Permission denied; choose a folder"):
         new_store()
+
+
+def test_labels_are_read_by_another_thread_while_frames_are_written(new_store):
+    """A frame of several chunks is never seen half new."""
+    shape = (1100, 4)
+    store = new_store(frame_count=1, frame_shape=shape, objects=[PromptedObject(1, ())])
+    seen = []
+    is_done = threading.Event()
+
+    def look():
+        while not is_done.is_set():
+            seen.append(np.unique(store.read_labels(0)).tolist())
+
+    reader = threading.Thread(target=look)
+    reader.start()
+    one = np.ones(1, np.float32)
+    scores = ObjectScores(one, one, one, one.astype(int))
+    for value in (1, 0) * 10:
+        labels = np.full(shape, value, np.uint16)
+        logits = np.zeros((1, 16, 16), np.float32)
+        store.write(FrameResult(0, labels, (1,), logits, scores))
+    is_done.set()
+    reader.join()
+    assert seen
+    assert all(len(values) == 1 for values in seen)
+
+
+def test_a_disk_that_refuses_to_be_read_is_told_in_one_line(new_store, monkeypatch):
+    store = new_store()
+
+    def refuse(*_, **__):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(LocalStore, "get", refuse)
+    with pytest.raises(OutputError, match="read frame 2 of the labels"):
+        store.read_labels(2)

@@ -328,7 +328,7 @@ def test_late_labels_are_seen_when_their_masklets_are_shown_again(late):
     dock.conductor.happened.connect(happened)
     dock.conductor.frame_changed.connect(changed)
     labels = np.zeros((96, 112), np.uint16)
-    ready = StoreReady(first.request, np.zeros((8, 96, 112), np.uint16))
+    ready = StoreReady(first.request, np.dtype(np.uint16), lambda _frame: labels)
     tracking.deliver(ready)
     answering.deliver(FrameChanged(2, labels))
     tracking.deliver(
@@ -368,7 +368,8 @@ def test_a_comparison_that_was_left_still_tells_of_masklets(dock_with_mocks):
     happened = MagicMock()
     dock.conductor.happened.connect(happened)
     dock.comparing.end()
-    ready = StoreReady(dock.request(), np.zeros((8, 96, 112), np.uint16))
+    empty = np.zeros((96, 112), np.uint16)
+    ready = StoreReady(dock.request(), empty.dtype, lambda _frame: empty)
     comparing.deliver(scores_on(4))
     comparing.deliver(ready)
     comparing.deliver(Compared(4, 1, 8, np.ones((96, 112), np.uint8)))

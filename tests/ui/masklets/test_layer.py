@@ -16,7 +16,9 @@ from napari_sam2.engine.movie.axes import lay_out_layer
 from napari_sam2.engine.movie.image_input import ImageInput
 from napari_sam2.interfaces import Calibration
 from napari_sam2.session.book.state import BookState, ObjectState
+from napari_sam2.ui.layers.labels_in_layer import LabelsInLayer
 from napari_sam2.ui.masklets.layer import MaskletLayer
+from napari_sam2.ui.masklets.live_labels import LiveLabels
 from napari_sam2.ui.masklets.session_mark import session_metadata, session_of
 
 FRAMES, HEIGHT, WIDTH = 12, 30, 40
@@ -77,7 +79,8 @@ def bench(make_napari_viewer_proxy, qtbot, stored, tmp_path):
         movie = ImageInput(
             image.unique_id, 1, "movie", axes, False, (), Calibration(), image.data
         )
-        ready = StoreReady(Request(movie, "toy", tmp_path / "out.zarr"), stored)
+        request = Request(movie, "toy", tmp_path / "out.zarr")
+        ready = StoreReady(request, stored.dtype, stored.__getitem__)
         masklets.show(ready)
         return SimpleNamespace(
             viewer=viewer,
@@ -109,6 +112,12 @@ def settle(one, qtbot, frame=0):
     qtbot.waitUntil(lambda: one.masklets.live.is_loaded(frame), timeout=5000)
     qtbot.waitUntil(lambda: bool(one.shown().any()), timeout=5000)
     qtbot.wait(120)
+
+
+def from_disk(shape):
+    """Labels as our reader gives them to napari."""
+    live = LiveLabels(shape, np.uint16, lambda _frame: np.zeros(shape[1:], np.uint16))
+    return LabelsInLayer(live, lay_out_layer(shape, ("t", "y", "x"), 0, {}))
 
 
 @pytest.mark.usefixtures("slicing")
@@ -263,9 +272,8 @@ def test_a_layer_that_was_opened_from_disk_is_taken_over(bench, qtbot):
     one = bench()
     one.viewer.layers.remove(one.layer.name)
     mark = session_metadata(one.ready.request.folder, "masklets")
-    read = one.viewer.add_labels(
-        np.zeros((FRAMES, HEIGHT, WIDTH), np.uint16), name="read", metadata=mark
-    )
+    opened = from_disk((FRAMES, HEIGHT, WIDTH))
+    read = one.viewer.add_labels(opened, name="read", metadata=mark)
     assert session_of(read) == (one.ready.request.folder, "masklets")
     one.serve()
     one.masklets.show(one.ready)
@@ -278,7 +286,8 @@ def test_a_layer_from_disk_gives_way_on_a_movie_of_more_dimensions(bench):
     one = bench((3, FRAMES, HEIGHT, WIDTH), ("z", "t", "y", "x"))
     one.viewer.layers.remove(one.layer.name)
     mark = session_metadata(one.ready.request.folder, "masklets")
-    one.viewer.add_labels(np.zeros((FRAMES, 5, 5), int), name="read", metadata=mark)
+    opened = from_disk((FRAMES, 5, 5))
+    one.viewer.add_labels(opened, name="read", metadata=mark)
     one.masklets.show(one.ready)
     assert [layer.name for layer in one.viewer.layers] == ["movie", "movie masklets"]
 

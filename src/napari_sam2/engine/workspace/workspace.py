@@ -121,7 +121,8 @@ class Workspace:
         masklets = self.masklets(request)
         if masklets is not None and self._shown != request.masklets_key:
             self._shown = request.masklets_key
-            yield StoreReady(request, masklets.store.array)
+            store = masklets.store
+            yield StoreReady(request, store.array.dtype, store.read_labels)
 
     def adopt(self, request: Request, store: OmeZarrLabelStore) -> Masklets:
         """Take a store that was opened from disk for the request's masklets."""

@@ -70,6 +70,9 @@ class Journaled(Protocol):
     def writing(self, action: str) -> AbstractContextManager[None]:
         """Turn errors of the disk into words."""
 
+    def replacing_labels(self) -> AbstractContextManager[object]:
+        """Keep those away who read labels in other threads."""
+
     def settle(self) -> None:
         """Write out what waits in memory."""
 
@@ -325,7 +328,8 @@ class History:
 
     def _put_in_place(self, number: int, side: Side) -> Returned:
         step, chunks = self._step(number), self._chunks(number)
-        chunks.restore(side)
+        with self._owner.replacing_labels():
+            chunks.restore(side)
         turn = self._books.undone if side == "before" else self._books.redone
         book = turn(self.book, step.changes)
         self._record(self._ledger.after_restoring())

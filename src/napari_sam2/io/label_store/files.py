@@ -88,6 +88,10 @@ class LabelFiles:
         """Turn errors of the disk into words."""
         return storage_errors(self._parent.path, action)
 
+    def replacing_labels(self) -> AbstractContextManager[object]:
+        """Keep those away who read labels in other threads."""
+        return self.frames.labels_lock
+
     def prepare(self) -> None:
         """Get ready for a write: not finished, and undone with a step of its own."""
         self.history.cover()

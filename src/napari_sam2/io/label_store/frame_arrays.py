@@ -7,6 +7,7 @@ which frames that is true on disk.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from threading import Lock
 
 import numpy as np
 import zarr
@@ -30,12 +31,20 @@ class FrameArrays:
         The label group, and the group of its run.
     object_ids
         Ids by column.
+
+    Attributes
+    ----------
+    labels_lock
+        Held while labels are replaced, by who replaces them, and while another thread
+        reads them: it sees no frame that is half new, and Windows lets nobody replace a
+        file that is being read.
     """
 
     def __init__(
         self, group: zarr.Group, run: zarr.Group, object_ids: list[int]
     ) -> None:
         self.labels: zarr.Array = array_at(group, "0")
+        self.labels_lock = Lock()
         self.object_ids = object_ids
         self.whole = WholeFrames.open(run)
         self.scores = ScoreArrays.open(run)
@@ -77,7 +86,8 @@ class FrameArrays:
         if result.labels.dtype != self.labels.dtype:
             check_range(result.labels.max(initial=0), self.labels.dtype)
         self.whole.begin(frame)
-        self.labels[frame] = result.labels.astype(self.labels.dtype, copy=False)
+        with self.labels_lock:
+            self.labels[frame] = result.labels.astype(self.labels.dtype, copy=False)
         self.logits.write(frame, columns, result.logits)
         self.scores.write(frame, columns, result.scores)
         self._measure(frame, columns, result.labels, image)

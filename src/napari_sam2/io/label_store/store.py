@@ -4,8 +4,8 @@
 written. Everything else of the run (scores, logits, anchors, progress, snapshot of the
 memory bank) lies in the group `labels/<name>/napari-sam2`. See ``docs/formats.md``.
 
-One thread at a time may use a store, and one process at a time may write a label group:
-the second is refused. Readers in other processes need no care.
+One thread at a time may use a store, but for `read_labels`, and one process at a time
+may write a label group: the second is refused. Readers in other processes need no care.
 """
 
 from __future__ import annotations
@@ -255,8 +255,18 @@ class OmeZarrLabelStore:
             self._frames.measure_intensity(frame_index, image)
 
     def read_labels(self, frame_index: int) -> np.ndarray:
-        """Return the ``(Y, X)`` label image; zeros where nothing was written."""
-        return np.asarray(self.array[frame_index])
+        """Return the ``(Y, X)`` label image; zeros where nothing was written.
+
+        The one thing that any thread may do, at any time.
+
+        Raises
+        ------
+        OutputError
+            If the disk refuses.
+        """
+        action = f"read frame {frame_index} of the labels"
+        with storage_errors(self.path, action), self._frames.labels_lock:
+            return np.asarray(self.array[frame_index])
 
     def read_logits(
         self, frame_index: int, *, without: Sequence[int] = ()

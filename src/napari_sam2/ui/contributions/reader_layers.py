@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -78,8 +77,7 @@ def _masklets(folder: Path, name: str) -> LayerData:
     calibration, objects = store.calibration, store.objects
     axes = (calibration.frame_axis, "y", "x")
     shape = (store.frame_count, *store.frame_shape)
-    live = LiveLabels(shape, store.array.dtype)
-    live.leave_to(partial(_frame, store))
+    live = LiveLabels(shape, store.array.dtype, store.read_labels)
     shown: dict[str, Any] = {
         "name": name if name != folder.stem else f"{name} masklets",
         "scale": calibration.scale,
@@ -96,7 +94,3 @@ def _masklets(folder: Path, name: str) -> LayerData:
             "name": [one.name or f"object {one.object_id}" for one in objects],
         }
     return LabelsInLayer(live, lay_out_layer(shape, axes, 0, {})), shown, "labels"
-
-
-def _frame(store: OmeZarrLabelStore, frame_index: int) -> np.ndarray:
-    return store.read_labels(frame_index)

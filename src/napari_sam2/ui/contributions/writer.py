@@ -44,7 +44,7 @@ def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     """
     folder = Path(path)
     name = label_name(str(attributes.get("name", "")))
-    session = marked_session(attributes.get("metadata", {}))
+    session = marked_session(data, attributes.get("metadata", {}))
     if session is not None:
         store = OmeZarrLabelStore.open(*session, "r")
         objects = {one.object_id: one for one in store.objects}

@@ -178,19 +178,19 @@ class DirectionComparing(QObject):
 
     def _show(self, frame_index: int, difference: np.ndarray) -> None:
         if self._live is None:
-            self._add_layer(difference.shape)
+            self._add_layer()
         if self._live is not None:
             self._live.put(frame_index, difference)
         if self._layer is not None:
             self._layer.refresh(extent=False)
 
-    def _add_layer(self, frame_shape: tuple[int, ...]) -> None:
+    def _add_layer(self) -> None:
         dock, image = self._dock, self._dock.input_panel.layer
         if image is None:
             return
         axes = dock.input_panel.axes()
-        self._live = live = LiveLabels((axes.frame_count, *axes.frame_shape), np.uint8)
-        live.leave_to(lambda _frame: np.zeros(frame_shape, np.uint8))
+        shape = (axes.frame_count, *axes.frame_shape)
+        self._live = live = LiveLabels(shape, np.uint8, None)
         active = dock.viewer.layers.selection.active
         self._layer = dock.viewer.add_labels(
             LabelsInLayer(live, axes),

@@ -1,197 +1,328 @@
-"""Masklets ``(frame, y, x)`` shown with the dimensions of the image layer.
+"""Masklets ``(frame, y, x)`` shown with the dimensions of an image layer.
 
 An image layer may have more dimensions than frame, row and column (depth, channel),
 have them in another order, or have no frame axis at all. A label layer that shall lie
 on it must have the same ones. This adapter gives label images that shape, and leads
 what is painted on the layer back to them.
+
+Whoever reads from it gets what is true, and waits for it. napari alone, when it draws,
+gets what is there at once: it draws again when the rest has come.
 """
 
 from __future__ import annotations
 
 import math
 import operator
-from typing import Any
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Protocol
 
 import numpy as np
+import psutil
+from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from napari_sam2.engine.movie.axes import LayerAxes
+from napari_sam2.errors import InputError
+
+DRAWING = ("napari.layers._scalar_field._slice", "napari.layers.labels.")
+"""How modules of napari begin that draw, or paint on what is drawn.
+
+They ask for parts just as others do, so they are known by their names alone. Should
+these change, drawing waits for the disk, and is right."""
+
+Places = Sequence[int] | np.ndarray
+"""Indices along one dimension, from 0."""
 
 
-class LabelsInLayer:
-    """An array of labels ``(T, Y, X)``, seen with the dimensions of an image layer.
+class LabelFrames(Protocol):
+    """Label images ``(Y, X)`` by frame."""
+
+    dtype: np.dtype
+
+    def read(self, frames: Iterable[int]) -> Iterator[np.ndarray]:
+        """Give the labels of frames, which the caller may not change."""
+
+    def look(self, frames: Sequence[int]) -> Iterator[np.ndarray]:
+        """Give what is there of frames, at once; background where nothing is."""
+
+    def paint(self, frame_index: int, rows: Any, columns: Any, labels: Any) -> None:
+        """Paint on a part of a frame, which numpy's indices name."""
+
+
+class LabelsInLayer(NDArrayOperatorsMixin):
+    """An array of label images, seen with the dimensions of an image layer.
 
     Labels lie where the movie stays; elsewhere there is background, which nobody can
-    paint on. Along channels they are the same everywhere.
-
-    Indexed by integers and slices, as napari does, or by one integer array for each
-    dimension, as `Labels.data_setitem` does.
+    paint on. Along channels they are the same everywhere. It is indexed as numpy's
+    arrays are, and computed with as they are: what comes out is one of them.
 
     Parameters
     ----------
-    array
-        ``(T, Y, X)``, indexed in the same ways; written to frame by frame.
+    frames
+        The label images.
     axes
         The layer's dimensions.
     """
 
-    def __init__(self, array: Any, axes: LayerAxes) -> None:
-        self._array = array
-        self._axes = axes
-        self.dtype: np.dtype = np.dtype(array.dtype)
+    def __init__(self, frames: LabelFrames, axes: LayerAxes) -> None:
+        self.frames = frames
+        self.axes = axes
+        self.dtype = frames.dtype
         self.shape = axes.shape
         self.ndim = len(axes.shape)
         self.size = math.prod(axes.shape)
         self._is_off_plane = False
 
-    @property
-    def axes(self) -> LayerAxes:
-        """The layer's dimensions."""
-        return self._axes
+    def __len__(self) -> int:
+        """Return the length of the first dimension."""
+        return self.shape[0]
 
     def __getitem__(self, key: Any) -> np.ndarray:
-        """Return the part that integers and slices, or integer arrays, name."""
-        if _is_list_of_points(key):
-            return self._points(key)
-        wanted = self._wanted(key)
-        frame_axis = self._axes.frame_axis
-        frame = 0 if frame_axis is None else wanted[frame_axis]
-        labels = np.asarray(self._array[frame, wanted[-2], wanted[-1]])
-        for axis, index in self._axes.fixed:
-            labels = self._along(labels, axis, index, wanted)
-        return self._in_order(labels, wanted)
+        """Return a copy of a part.
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        """Return everything, which only small movies bear."""
-        return np.asarray(self[...], dtype=dtype)
+        Raises
+        ------
+        InputError
+            If it does not fit into memory.
+        OutputError
+            If it cannot be read from disk.
+        """
+        is_drawing = sys._getframe(1).f_globals["__name__"].startswith(DRAWING)
+        read = self.frames.look if is_drawing else self.frames.read
+        parts = self._parts(key)
+        if not _are_points(parts):
+            places, inside = self._block(parts)
+            block: np.ndarray = self._filled(places, read)[inside]
+            return block
+        points = self._points(parts)
+        found = np.zeros(points[-1].shape, self.dtype)
+        by_frame = list(self._by_frame(points))
+        labels = read([frame for frame, _ in by_frame])
+        for (_, here), image in zip(by_frame, labels, strict=True):
+            found[here] = image[points[-2][here], points[-1][here]]
+        return found
 
     def __setitem__(self, key: Any, value: Any) -> None:
         """Paint; what lies beside the movie's plane is left out."""
-        if _is_list_of_points(key):
-            self._set_points(key, np.asarray(value))
+        parts = self._parts(key)
+        if _are_points(parts):
+            self._paint_points(self._points(parts), value)
             return
-        wanted = self._wanted(key)
-        block = np.broadcast_to(np.asarray(value), self._shape_of(wanted))
-        # Every dimension is there from now on, those of integers with one place.
-        closed = [axis for axis, part in enumerate(wanted) if isinstance(part, int)]
-        block = np.expand_dims(block, closed)
-        parts = [_as_places(part, self.shape[at]) for at, part in enumerate(wanted)]
-        for axis, index in reversed(self._axes.fixed):
-            is_there = parts[axis] == index
-            is_there |= axis in self._axes.spread
-            if not is_there.any():
-                self._is_off_plane = True
-                return
-            block = block.take(int(is_there.argmax()), axis)
-        frame_axis = self._axes.frame_axis
-        frames = np.zeros(1, int) if frame_axis is None else parts[frame_axis]
-        labels = block.reshape(len(frames), *block.shape[-2:])
-        rows, columns = (_as_slice(part) for part in wanted[-2:])
-        for frame, painted in zip(frames.tolist(), labels, strict=True):
-            self._array[frame, rows, columns] = painted
+        places, inside = self._block(parts)
+        block = np.zeros([len(one) for one in places], self.dtype)
+        block[inside] = value
+        if not any(isinstance(part, np.ndarray) for part in parts):
+            self._paint_block(places, block)
+            return
+        is_named = np.zeros(block.shape, bool)
+        is_named[inside] = True
+        found = is_named.nonzero()
+        points = [np.asarray(one)[at] for one, at in zip(places, found, strict=True)]
+        self._paint_points(points, block[is_named])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """Return everything.
+
+        Raises
+        ------
+        InputError, OutputError
+            As for a part.
+        """
+        if copy is False:
+            raise ValueError("masklets lie on disk: there is no array without a copy")
+        return np.asarray(self[...], dtype=dtype)
+
+    def __array_ufunc__(
+        self, function: np.ufunc, method: str, *given: Any, **options: Any
+    ) -> Any:
+        """Compute as with an array; nothing is written into this one."""
+        if "out" in options:
+            return NotImplemented
+        arrays = [np.asarray(one) if one is self else one for one in given]
+        return getattr(function, method)(*arrays, **options)
+
+    def __deepcopy__(self, _known: Any) -> np.ndarray:
+        """Return everything, so that a duplicated layer is one of its own."""
+        return np.asarray(self)
+
+    def astype(self, dtype: Any) -> np.ndarray:
+        """Return everything as another type."""
+        return np.asarray(self).astype(dtype)
 
     def take_off_plane(self) -> bool:
         """Return whether somebody painted beside the plane since the last call."""
         was_off, self._is_off_plane = self._is_off_plane, False
         return was_off
 
-    def _points(self, key: tuple[np.ndarray, ...]) -> np.ndarray:
-        """Return the labels at single places."""
-        places, frames = self._places(key)
-        found = np.zeros(frames.shape, self.dtype)
-        on_plane = self._on_plane(places)
-        for frame in np.unique(frames[on_plane]).tolist():
-            here = on_plane & (frames == frame)
-            found[here] = self._array[frame, places[-2][here], places[-1][here]]
-        return found
+    # --- Keys
 
-    def _set_points(self, key: tuple[np.ndarray, ...], value: np.ndarray) -> None:
-        places, frames = self._places(key)
-        painted = np.broadcast_to(value, frames.shape)
-        on_plane = self._on_plane(places)
-        self._is_off_plane |= not on_plane.all()
-        for frame in np.unique(frames[on_plane]).tolist():
-            here = on_plane & (frames == frame)
-            self._array[frame, places[-2][here], places[-1][here]] = painted[here]
+    def _parts(self, key: Any) -> list[Any]:
+        """Return an integer, a slice or an array for each dimension; None adds one."""
+        parts: list[Any] = []
+        for part in key if isinstance(key, tuple) else (key,):
+            if part is None or part is Ellipsis or isinstance(part, slice):
+                parts.append(part)
+            elif np.ndim(part) == 0:
+                if isinstance(part, bool | np.bool_):
+                    raise IndexError("one truth value is no index")
+                parts.append(operator.index(part))
+            else:
+                array = np.asarray(part)
+                places = array.astype(np.intp) if array.size == 0 else array
+                is_mask = array.dtype == bool
+                parts.extend(array.nonzero() if is_mask else [places])
+        named = [part for part in parts if part is not None and part is not ...]
+        ellipses = [at for at, part in enumerate(parts) if part is ...]
+        missing = self.ndim - len(named)
+        if missing < 0 or len(ellipses) > 1:
+            raise IndexError(f"{key!r} does not fit {self.ndim} dimensions")
+        at = ellipses[0] if ellipses else len(parts)
+        parts[at : at + 1] = [slice(None)] * missing
+        return parts
 
-    def _places(
-        self, key: tuple[np.ndarray, ...]
-    ) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
-        """Return indices of one shape, counted from 0, and their frames."""
-        if len(key) != self.ndim:
-            raise IndexError(f"{len(key)} index arrays for {self.ndim} dimensions")
-        places = tuple(
-            np.asarray(one) % length
-            for one, length in zip(np.broadcast_arrays(*key), self.shape, strict=True)
+    def _block(self, parts: list[Any]) -> tuple[list[Places], tuple[Any, ...]]:
+        """Return the places by dimension that are wanted, and the key among them."""
+        places: list[Places] = []
+        inside: list[Any] = []
+        for part in parts:
+            if part is None:
+                inside.append(None)
+                continue
+            length = self.shape[len(places)]
+            if isinstance(part, slice):
+                places.append(range(length)[part])
+                inside.append(slice(None))
+            elif isinstance(part, int):
+                places.append([_from_zero(part, length)])
+                inside.append(0)
+            else:
+                wanted, at = np.unique(_from_zero(part, length), return_inverse=True)
+                places.append(wanted)
+                inside.append(at.reshape(part.shape))
+        return places, tuple(inside)
+
+    # --- Blocks: some places of each dimension
+
+    def _filled(
+        self, places: list[Places], read: Callable[[list[int]], Iterator[np.ndarray]]
+    ) -> np.ndarray:
+        """Return the labels at places, one axis for each dimension."""
+        lengths = [len(one) for one in places]
+        self._require_memory(math.prod(lengths) * self.dtype.itemsize)
+        block = np.zeros(lengths, self.dtype)
+        at = self._on_plane_in(places)
+        if block.size == 0 or at is None:
+            return block
+        rows, columns = (_as_index(one) for one in places[-2:])
+        for target, labels in zip(
+            self._targets(places, at), read(self._frames_in(places)), strict=True
+        ):
+            block[target] = labels[rows][:, columns]
+        return block
+
+    def _paint_block(self, places: list[Places], block: np.ndarray) -> None:
+        """Paint a block; the first of several channels counts."""
+        at = self._on_plane_in(places)
+        self._is_off_plane |= at is None
+        if at is None or block.size == 0:
+            return
+        for axis in self.axes.spread:
+            at[axis] = 0
+        rows, columns = (_as_index(one) for one in places[-2:])
+        for frame, target in zip(
+            self._frames_in(places), self._targets(places, at), strict=True
+        ):
+            labels = block[target].reshape(block.shape[-2:])
+            self.frames.paint(frame, rows, columns, labels)
+
+    def _on_plane_in(self, places: list[Places]) -> list[Any] | None:
+        """Return the key of the movie's plane in a block; None if it is not there."""
+        at: list[Any] = [slice(None)] * self.ndim
+        for axis, index in self.axes.fixed:
+            is_there = axis in self.axes.spread or index in places[axis]
+            if not is_there or len(places[axis]) == 0:
+                return None
+            if axis not in self.axes.spread:
+                first = list(places[axis]).index(index)
+                at[axis] = slice(first, first + 1)
+        return at
+
+    def _frames_in(self, places: list[Places]) -> list[int]:
+        axis = self.axes.frame_axis
+        return [0] if axis is None else [int(one) for one in places[axis]]
+
+    def _targets(
+        self, places: list[Places], at: list[Any]
+    ) -> Iterator[tuple[Any, ...]]:
+        """Yield the key of each frame in a block."""
+        axis = self.axes.frame_axis
+        for number in range(len(self._frames_in(places))):
+            target = list(at)
+            if axis is not None:
+                target[axis] = number
+            yield tuple(target)
+
+    def _require_memory(self, wanted: int) -> None:
+        free = psutil.virtual_memory().available
+        if wanted > free:
+            lengths = " × ".join(map(str, self.shape))
+            raise InputError(
+                f"this part of the masklets ({lengths}) needs {wanted / 1e9:.1f} GB of "
+                f"memory, and {free / 1e9:.1f} GB are free: save the layer as .zarr, "
+                "which exports it frame by frame, or take fewer frames at once"
+            )
+
+    # --- Points: one index array for each dimension
+
+    def _points(self, parts: list[Any]) -> tuple[np.ndarray, ...]:
+        """Return places from 0, of one shape."""
+        return tuple(
+            np.asarray(_from_zero(one, length))
+            for one, length in zip(np.broadcast_arrays(*parts), self.shape, strict=True)
         )
-        frame_axis = self._axes.frame_axis
-        frames = np.zeros_like(places[0]) if frame_axis is None else places[frame_axis]
-        return places, frames
 
-    def _on_plane(self, places: tuple[np.ndarray, ...]) -> np.ndarray:
-        on_plane = np.ones(places[0].shape, bool)
-        for axis, index in self._axes.fixed:
-            if axis not in self._axes.spread:
-                on_plane &= places[axis] == index
+    def _paint_points(self, parts: Sequence[Any], value: Any) -> None:
+        points = self._points(list(parts))
+        painted = np.broadcast_to(value, points[-1].shape)
+        self._is_off_plane |= not self._are_on_plane(points).all()
+        for frame, here in self._by_frame(points):
+            rows, columns = points[-2][here], points[-1][here]
+            self.frames.paint(frame, rows, columns, painted[here])
+
+    def _by_frame(
+        self, points: tuple[np.ndarray, ...]
+    ) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield each frame that has points on the plane, and which of them."""
+        axis, on_plane = self.axes.frame_axis, self._are_on_plane(points)
+        frames = np.zeros_like(points[-1]) if axis is None else points[axis]
+        for frame in np.unique(frames[on_plane]).tolist():
+            yield frame, on_plane & (frames == frame)
+
+    def _are_on_plane(self, points: tuple[np.ndarray, ...]) -> np.ndarray:
+        on_plane = np.ones(points[-1].shape, bool)
+        for axis, index in self.axes.fixed:
+            if axis not in self.axes.spread:
+                on_plane &= points[axis] == index
         return on_plane
 
-    def _shape_of(self, wanted: list[int | slice]) -> tuple[int, ...]:
-        return tuple(
-            len(range(*part.indices(length)))
-            for part, length in zip(wanted, self.shape, strict=True)
-            if isinstance(part, slice)
-        )
 
-    def _wanted(self, key: Any) -> list[int | slice]:
-        """Return one integer or slice for each dimension."""
-        parts = list(key) if isinstance(key, tuple) else [key]
-        if Ellipsis in parts:
-            at = parts.index(Ellipsis)
-            parts[at : at + 1] = [slice(None)] * (self.ndim - len(parts) + 1)
-        parts += [slice(None)] * (self.ndim - len(parts))
-        return [
-            part if isinstance(part, slice) else operator.index(part) for part in parts
-        ]
-
-    def _along(
-        self, labels: np.ndarray, axis: int, index: int, wanted: list[int | slice]
-    ) -> np.ndarray:
-        """Put labels where the movie stays on an axis; a slice adds a first axis."""
-        everywhere = axis in self._axes.spread
-        part = wanted[axis]
-        if isinstance(part, int):
-            is_here = everywhere or part % self.shape[axis] == index
-            return labels if is_here else np.zeros_like(labels)
-        places = np.arange(self.shape[axis])[part]
-        is_there = np.ones_like(places, bool) if everywhere else places == index
-        shape = (-1, *(1,) * labels.ndim)
-        return np.where(is_there.reshape(shape), labels, labels.dtype.type(0))
-
-    def _in_order(self, labels: np.ndarray, wanted: list[int | slice]) -> np.ndarray:
-        """Bring the axes of slices from the order of `__getitem__` into the layer's."""
-        frame_axis = self._axes.frame_axis
-        made = [axis for axis, _ in reversed(self._axes.fixed)]
-        made += [] if frame_axis is None else [frame_axis]
-        made += [self.ndim - 2, self.ndim - 1]
-        open_axes = [axis for axis in made if isinstance(wanted[axis], slice)]
-        return labels.transpose(np.argsort(open_axes))
-
-
-def _is_list_of_points(key: Any) -> bool:
-    """Whether a key is one integer array for each dimension."""
-    return isinstance(key, tuple) and any(
-        isinstance(part, np.ndarray | list) and np.ndim(part) > 0 for part in key
+def _are_points(parts: list[Any]) -> bool:
+    """Whether there is one place for each dimension, and arrays of them."""
+    return any(isinstance(part, np.ndarray) for part in parts) and all(
+        isinstance(part, int | np.ndarray) for part in parts
     )
 
 
-def _as_places(part: int | slice, length: int) -> np.ndarray:
-    """Return the indices, from 0, that an integer or a slice names."""
-    if isinstance(part, slice):
-        return np.arange(length)[part]
-    return np.array([part % length])
+def _from_zero(places: Any, length: int) -> Any:
+    """Return places counted from the start."""
+    if np.any(np.less(places, -length) | np.greater_equal(places, length)):
+        raise IndexError(f"{places} is not one of {length} places")
+    return places % length
 
 
-def _as_slice(part: int | slice) -> slice:
-    """Return a slice of one place for an integer."""
-    if isinstance(part, slice):
-        return part
-    return slice(part, part + 1 or None)
+def _as_index(places: Places) -> Any:
+    """Return a slice, which copies nothing, where places are evenly spaced."""
+    if not isinstance(places, range):
+        return np.asarray(places, np.intp)
+    last = places.stop if places.stop >= 0 else None
+    return slice(places.start, last, places.step)

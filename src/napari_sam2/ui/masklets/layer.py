@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Container, Hashable, Iterable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from napari.layers import Labels, Points
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
 from napari_sam2.engine import StoreReady
+from napari_sam2.errors import InputError
 from napari_sam2.io.label_store.store import DEFAULT_NAME
 from napari_sam2.session.book.state import BookState
 from napari_sam2.session.scores.tables import ScoreTables
@@ -48,6 +48,11 @@ PREFETCHED = 8
 
 OPACITY = 0.5
 """Masks and what lies under them are seen alike."""
+
+REPLACED = (
+    "Masklets stay what was tracked and painted: duplicate the layer, and change its "
+    "copy"
+)
 
 
 class MaskletLayer(QObject):
@@ -90,6 +95,10 @@ class MaskletLayer(QObject):
         self._strokes = StrokeWatch(self)
         self._strokes.stroke_finished.connect(self.stroke_finished)
         self._strokes.refused.connect(self.told)
+        # Not at once: napari is still at work on the other data.
+        self._strokes.replaced.connect(
+            self._put_back, Qt.ConnectionType.QueuedConnection
+        )
         # Frames are missed in napari's slicing thread, too.
         self._missed.connect(self._on_missed, Qt.ConnectionType.QueuedConnection)
         self._connections.add(viewer.dims.events.current_step, self._on_moved)
@@ -122,7 +131,7 @@ class MaskletLayer(QObject):
         if key not in self._live:
             axes = ready.request.image.axes
             shape = (axes.frame_count, *axes.frame_shape)
-            self._live[key] = LiveLabels(shape, ready.array.dtype)
+            self._live[key] = LiveLabels(shape, ready.dtype, ready.read_labels)
         live = self._live[key]
         live.notify = self._missed.emit
         live.forget()
@@ -145,8 +154,6 @@ class MaskletLayer(QObject):
                     layer.editable = False
         for live in self._live.values():
             live.notify = None
-        if self._shown is not None and self.live is not None:
-            self.live.leave_to(partial(_read_frame, self._shown.array))
 
     # --- What the worker says
 
@@ -287,6 +294,14 @@ class MaskletLayer(QObject):
             self._strokes.attach(layer, layer.data, live)
         layer.editable = not self._is_tracking
 
+    def _put_back(self) -> None:
+        """Show masklets again where somebody gave their layer other labels."""
+        layer, live = self.layer, self.live
+        if layer is not None and live is not None and self._shown is not None:
+            layer.data = LabelsInLayer(live, self._shown.request.image.axes)
+            self._attach(layer)
+            self.told.emit(REPLACED)
+
     def _show_look(self) -> None:
         layer = self.layer
         if layer is None:
@@ -332,9 +347,19 @@ class MaskletLayer(QObject):
             self._show_features(layer)
         if self._is_stale:
             self._is_stale = False
-            layer.refresh(extent=False)
+            self._draw()
         taken_ms = 1000 * (time.perf_counter() - begun)
         self._pause.start(max(REFRESH_MS, round(taken_ms / BUSY_SHARE)))
+
+    def _draw(self) -> None:
+        """Let napari draw the masklets, in whatever layers somebody made of them."""
+        for layer in self._viewer.layers:
+            labels = layer.data
+            if isinstance(labels, LabelsInLayer) and labels.frames is self.live:
+                try:
+                    layer.refresh(extent=False)
+                except InputError as error:  # a volume that memory does not hold
+                    self.told.emit(str(error))
 
     def _after_pause(self) -> None:
         if self._is_stale or self._is_outdated:
@@ -358,8 +383,3 @@ class MaskletLayer(QObject):
             near = shown or 0
             wanted.sort(key=lambda one: (abs(one - near), -one))
             self.frames_wanted.emit(wanted)
-
-
-def _read_frame(array: Any, frame_index: int) -> np.ndarray:
-    labels: np.ndarray = np.asarray(array[frame_index])
-    return labels

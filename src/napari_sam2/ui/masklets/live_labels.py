@@ -1,15 +1,16 @@
 """Label images of a movie in memory, filled by the worker, painted on by napari.
 
-Nothing of napari, Qt or files. A frame that is not there reads as background and is
-asked for; whoever reads files brings it later. Frames are kept compressed (a tenth of
-a millisecond for 512², two for 2048²), so that hundreds fit where one fitted before.
+Nothing of napari or Qt. Who draws gets what is there at once; a frame that is not is
+background for it, and asked for: it comes later. Who reads gets what is true, from disk
+where it must. Frames are kept compressed (a tenth of a millisecond for 512², two for
+2048²), so that hundreds fit where one fitted before.
 """
 
 from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from threading import RLock
 from typing import Any
@@ -25,9 +26,6 @@ KEEPER_IS_GONE = (
     "Open the SAM 2 Tracker and this session in it: it keeps what is painted"
 )
 
-Key = tuple[int | slice, Any, Any]
-Read = Callable[[int], np.ndarray]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stroke:
@@ -39,7 +37,7 @@ class Stroke:
 
 
 class LiveLabels:
-    """An array ``(T, Y, X)`` of labels whose frames come and go.
+    """Label images ``(Y, X)`` of a movie, which come and go.
 
     May be read from any thread; all else belongs to the main thread.
 
@@ -49,26 +47,31 @@ class LiveLabels:
         ``(T, Y, X)``.
     dtype
         Of the labels.
+    read_frame
+        Returns the ``(Y, X)`` labels of a frame as they are on disk; called in any
+        thread. None if they lie nowhere else: frames that nobody brought are empty.
     max_bytes
-        Memory for frames nobody paints on. The ones used least go first.
+        Memory for frames nobody paints on. The ones used least go first, but none of a
+        volume that is looked at.
 
     Attributes
     ----------
     notify
         Called, in any thread, when the first of some frames is missed; `take_wanted`
-        names them.
+        names them. None as long as nobody brings frames, nor keeps what is painted.
     """
 
     def __init__(
         self,
         shape: tuple[int, int, int],
         dtype: np.typing.DTypeLike,
+        read_frame: Callable[[int], np.ndarray] | None,
         max_bytes: int = MAX_BYTES,
     ) -> None:
         self.shape = shape
         self.dtype: np.dtype = np.dtype(dtype)
-        self.ndim = len(shape)
         self.notify: Callable[[], None] | None = None
+        self._read_frame = read_frame
         self._max_bytes = max_bytes
         self._codec = Zstd(level=1)
         self._packed: OrderedDict[int, bytes] = OrderedDict()
@@ -77,30 +80,38 @@ class LiveLabels:
         self._painted: dict[int, Stroke] = {}
         self._wanted: list[int] = []
         self._asked: dict[int, float] = {}
-        self._dropped: set[int] = set()
+        self._volume: frozenset[int] = frozenset()
         self._outdated: set[int] = set()
         self._refused: set[int] = set()
-        self._read: Read | None = None
         self._lock = RLock()
 
-    # --- As an array
+    # --- As label images in a layer
 
-    def __getitem__(self, key: Key) -> np.ndarray:
-        """Return a copy of a part: a frame or a slice of frames, any rows, columns."""
-        frame, rows, columns = key
-        if not isinstance(frame, slice):
-            return np.array(self._look(self._checked(frame))[rows, columns])
-        frames = range(*frame.indices(self.shape[0]))
+    def read(self, frames: Iterable[int]) -> Iterator[np.ndarray]:
+        """Give the labels of frames; those that are missing are read from disk, here.
+
+        Nobody else is waited for, so that it may be done in any thread.
+        """
+        read_frame = self._read_frame
+        for frame_index in frames:
+            with self._lock:
+                there = self._there(frame_index)
+                # What nobody brings may be out of date, and nobody would tell.
+                is_true = self.notify is not None and self.is_loaded(frame_index)
+            yield there if is_true or read_frame is None else read_frame(frame_index)
+
+    def look(self, frames: Sequence[int]) -> Iterator[np.ndarray]:
+        """Give what is there of frames, and ask for the rest."""
         with self._lock:
-            # Volumes that do not fit would ask for the same frames for ever.
-            self.ask(one for one in frames if one not in self._dropped)
-            parts = [self._look(one, ask=False)[rows, columns] for one in frames]
-        if parts:
-            return np.stack(parts)
-        empty = np.empty(self.shape[1:], self.dtype)[rows, columns]
-        return np.empty((0, *empty.shape), self.dtype)
+            self._volume = frozenset(frames if len(frames) > 1 else ())
+            if self.notify is None and self._read_frame is not None:
+                for frame_index in frames:
+                    if not self.is_loaded(frame_index):
+                        self._keep(frame_index, self._read_frame(frame_index))
+            self.ask(frames)
+        return map(self._there, frames)
 
-    def __setitem__(self, key: tuple[int, Any, Any], labels: Any) -> None:
+    def paint(self, frame_index: int, rows: Any, columns: Any, labels: Any) -> None:
         """Paint on a frame; one that is not there yet stays as it is.
 
         Raises
@@ -108,9 +119,7 @@ class LiveLabels:
         RuntimeError
             If nobody is there who keeps what is painted.
         """
-        frame, rows, columns = key
-        frame_index = self._checked(frame)
-        if self._read is not None:
+        if self.notify is None:
             raise RuntimeError(KEEPER_IS_GONE)
         with self._lock:
             stroke = self._painted.get(frame_index)
@@ -119,7 +128,7 @@ class LiveLabels:
                     self._refused.add(frame_index)
                     self.ask([frame_index])
                     return
-                before = self._look(frame_index)
+                before = self._there(frame_index)
                 stroke = Stroke(frame_index, before, before.copy())
                 self._painted[frame_index] = stroke
             stroke.after[rows, columns] = labels
@@ -157,7 +166,6 @@ class LiveLabels:
             for one in outdated:
                 self._outdated.add(one)
                 self._asked.pop(one, None)
-                self._dropped.discard(one)
 
     def ask(self, frames: Iterable[int]) -> None:
         """Ask for those frames that are missing, unless that was done just now."""
@@ -183,18 +191,6 @@ class LiveLabels:
             wanted, self._wanted = self._wanted, []
         return wanted
 
-    def leave_to(self, read: Read | None) -> None:
-        """Say who reads frames when nobody brings them any more; painting ends.
-
-        Parameters
-        ----------
-        read
-            Returns the ``(Y, X)`` labels of a frame; None takes it back.
-        """
-        with self._lock:
-            self._read = read
-            self.notify = None
-
     # --- Strokes
 
     @property
@@ -219,26 +215,15 @@ class LiveLabels:
 
     # --- Steps
 
-    def _checked(self, frame: int) -> int:
-        count = self.shape[0]
-        if not -count <= frame < count:
-            raise IndexError(f"frame {frame} is not one of {count}")
-        return int(frame) % count
-
-    def _look(self, frame_index: int, *, ask: bool = True) -> np.ndarray:
-        """Return a frame, which the caller may not change."""
+    def _there(self, frame_index: int) -> np.ndarray:
+        """Return what is there of a frame, which the caller may not change."""
         with self._lock:
             stroke = self._painted.get(frame_index)
             if stroke is not None:
                 return stroke.after
-            if not self.is_loaded(frame_index):
-                if self._read is not None:
-                    self._keep(frame_index, self._read(frame_index))
-                elif ask:
-                    self.ask([frame_index])
             if frame_index in self._packed:
                 return self._unpack(frame_index)
-            return np.zeros(self.shape[1:], self.dtype)
+        return np.zeros(self.shape[1:], self.dtype)
 
     def _unpack(self, frame_index: int) -> np.ndarray:
         self._packed.move_to_end(frame_index)
@@ -255,11 +240,10 @@ class LiveLabels:
             raise ValueError(f"labels are {fitting.shape}, frames {self.shape[1:]}")
         self._unpacked = None
         self._outdated.discard(frame_index)
-        self._dropped.discard(frame_index)
         self._size -= len(self._packed.pop(frame_index, b""))
         self._packed[frame_index] = packed = bytes(self._codec.encode(fitting))
         self._size += len(packed)
-        while self._size > self._max_bytes and len(self._packed) > 1:
-            gone, freed = self._packed.popitem(last=False)
-            self._size -= len(freed)
-            self._dropped.add(gone)
+        for gone in [one for one in self._packed if one not in self._volume][:-1]:
+            if self._size <= self._max_bytes:
+                break
+            self._size -= len(self._packed.pop(gone))

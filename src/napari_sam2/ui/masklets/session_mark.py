@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Labels
 
+from napari_sam2.ui.layers.labels_in_layer import LabelsInLayer
+
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
@@ -29,13 +31,19 @@ def session_metadata(folder: Path, name: str) -> dict[str, Any]:
 
 def session_of(layer: Any) -> tuple[Path, str] | None:
     """Return folder and name of the session that a layer shows; None if it does not."""
-    return marked_session(layer.metadata) if isinstance(layer, Labels) else None
+    is_labels = isinstance(layer, Labels)
+    return marked_session(layer.data, layer.metadata) if is_labels else None
 
 
-def marked_session(metadata: Mapping[str, Any]) -> tuple[Path, str] | None:
-    """Return folder and name of the session in a layer's metadata."""
+def marked_session(data: Any, metadata: Mapping[str, Any]) -> tuple[Path, str] | None:
+    """Return folder and name of the session of a layer's data and metadata.
+
+    A copy of the data is of no session, whatever is said beside it.
+    """
     mark = metadata.get(KEY)
-    if not isinstance(mark, dict) or not {"folder", "name"} <= mark.keys():
+    if not isinstance(data, LabelsInLayer) or not isinstance(mark, dict):
+        return None
+    if not {"folder", "name"} <= mark.keys():
         return None
     return Path(mark["folder"]), str(mark["name"])
 

@@ -36,6 +36,8 @@ class StrokeWatch(QObject):
     frames is one for each."""
     refused = Signal(str)
     """Something could not be painted on, and why."""
+    replaced = Signal()
+    """The layer was given other data."""
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
@@ -61,6 +63,7 @@ class StrokeWatch(QObject):
         self.close()
         self._layer, self._labels, self._live = layer, labels, live
         self._connections.add(layer.events.paint, self._on_paint)
+        self._connections.add(layer.events.data, self._on_data)
 
     def close(self) -> None:
         """Watch nothing any more."""
@@ -82,6 +85,10 @@ class StrokeWatch(QObject):
             self.refused.emit(STILL_LOADING.format(frames) if missed else OFF_PLANE)
         for stroke in strokes:
             self.stroke_finished.emit(stroke.frame_index, stroke.before, stroke.after)
+
+    def _on_data(self, _event: Any) -> None:
+        if self._layer is not None and self._layer.data is not self._labels:
+            self.replaced.emit()
 
     def _empty_history(self) -> None:
         """Empty napari's history of the layer; keep the tool that is in hand."""

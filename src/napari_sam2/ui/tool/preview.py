@@ -6,7 +6,7 @@ there is something to show.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,33 +28,28 @@ SCREEN_LINES = 350
 
 
 class OneFrame:
-    """Labels ``(T, Y, X)`` of which a single frame is kept; all others are empty.
+    """Label images of which a single one is kept; all others are empty."""
 
-    Parameters
-    ----------
-    shape
-        ``(T, Y, X)``.
-    """
+    dtype: np.dtype = np.dtype(np.uint16)
 
-    def __init__(self, shape: tuple[int, int, int]) -> None:
-        self.shape = shape
-        self.dtype: np.dtype = np.dtype(np.uint16)
+    def __init__(self) -> None:
         self._frame_index = 0
-        self._labels = np.zeros(shape[1:], self.dtype)
+        self._labels = np.zeros((1, 1), self.dtype)
 
     def put(self, frame_index: int, labels: np.ndarray) -> None:
         """Keep a frame, ``(Y, X)`` uint16, and forget the one before."""
         self._frame_index, self._labels = frame_index, labels
 
-    def __getitem__(self, key: tuple[Any, Any, Any]) -> np.ndarray:
-        """Return a part: of frames an integer or a slice, of the others slices."""
-        frames, rows, columns = key
-        part: np.ndarray = self._labels[rows, columns]
-        if isinstance(frames, slice):
-            wanted = np.arange(self.shape[0])[frames] == self._frame_index
-            everywhere = wanted.reshape(-1, *(1,) * part.ndim)
-            return np.where(everywhere, part, self.dtype.type(0))
-        return part if frames == self._frame_index else np.zeros_like(part)
+    def read(self, frames: Iterable[int]) -> Iterator[np.ndarray]:
+        """Give the labels of frames."""
+        for one in frames:
+            is_kept = one == self._frame_index
+            yield self._labels if is_kept else np.zeros_like(self._labels)
+
+    look = read
+
+    def paint(self, frame_index: int, rows: Any, columns: Any, labels: Any) -> None:
+        """Nobody paints here."""
 
 
 class ToolPreview:
@@ -144,7 +139,8 @@ class ToolPreview:
 
     def _add(self, on: Layer, axes: LayerAxes) -> Labels:
         active = self._viewer.layers.selection.active
-        self._frame = OneFrame((axes.frame_count, *axes.frame_shape))
+        self._frame = OneFrame()
+        self._frame.put(0, np.zeros(axes.frame_shape, np.uint16))
         layer = self._viewer.add_labels(
             LabelsInLayer(self._frame, axes),
             name=NAME,
