@@ -1,14 +1,14 @@
 """The masklet layer in a viewer, with somebody in the worker's place."""
 
 import threading
-import time
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import zarr
+from napari.layers import Labels
 from napari.settings import get_settings
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, QTimer
 from tests.ui.hand import Hand, unwrapped
 
 from napari_sam2.engine import Request, StoreReady
@@ -17,6 +17,7 @@ from napari_sam2.engine.movie.image_input import ImageInput
 from napari_sam2.interfaces import Calibration
 from napari_sam2.session.book.state import BookState, ObjectState
 from napari_sam2.ui.layers.labels_in_layer import LabelsInLayer
+from napari_sam2.ui.masklets import layer as layer_module
 from napari_sam2.ui.masklets.layer import MaskletLayer
 from napari_sam2.ui.masklets.live_labels import LiveLabels
 from napari_sam2.ui.masklets.session_mark import session_metadata, session_of
@@ -182,27 +183,55 @@ def test_transposed_layers_are_painted_on_their_plane_alone(bench, qtbot):
     assert not one.shown().any()
 
 
+class TimerByHand(QTimer):
+    """Ends when the test says so."""
+
+    def start(self, milliseconds):
+        self.is_running, self.milliseconds = True, milliseconds
+
+    def isActive(self):
+        return getattr(self, "is_running", False)
+
+    def end(self):
+        self.is_running = False
+        self.timeout.emit()
+
+
 @pytest.mark.usefixtures("slicing")
-def test_streamed_frames_are_shown_ten_times_a_second_at_most(bench, qtbot):
+def test_streamed_frames_are_shown_ten_times_a_second_at_most(
+    bench, qtbot, monkeypatch
+):
+    timers = []
+    monkeypatch.setattr(
+        layer_module,
+        "QTimer",
+        lambda parent: timers.append(TimerByHand(parent)) or timers[-1],
+    )
     one = bench()
     one.serve()
-    settle(one, qtbot)
-    seen = []
-    one.layer.events.set_data.connect(lambda: seen.append(time.monotonic()))
-    begun = time.monotonic()
+    qtbot.waitUntil(lambda: one.masklets.live.is_loaded(0), timeout=5000)
+    (pause,) = timers
+    pause.end()
+    pause.end()
+    seen, refresh = [], Labels.refresh
+    monkeypatch.setattr(
+        Labels, "refresh", lambda *args, **how: seen.append(refresh(*args, **how))
+    )
     labels = one.truth
-    while time.monotonic() < begun + 1:
-        labels = np.roll(labels, 1)
-        one.masklets.show_frame(0, labels)
-        one.masklets.show_frame(7, labels)
-        qtbot.wait(1)
-    assert 2 <= len(seen) <= 12
+    for count in (1, 2, 3):
+        for _ in range(20):
+            labels = np.roll(labels, 1)
+            one.masklets.show_frame(0, labels)
+            one.masklets.show_frame(7, labels)
+        assert len(seen) == count
+        assert pause.milliseconds >= layer_module.REFRESH_MS
+        pause.end()
+    assert len(seen) == 4
     qtbot.waitUntil(lambda: np.array_equal(one.shown(), labels), timeout=5000)
-    seen.clear()
+    pause.end()
     for _ in range(20):
         one.masklets.show_frame(7, labels)  # nobody looks at it
-    qtbot.wait(250)
-    assert not seen
+    assert len(seen) == 4
 
 
 def test_frames_around_the_cursor_are_asked_for_early(bench, qtbot):
