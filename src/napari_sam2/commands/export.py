@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -33,7 +34,9 @@ def export(
     from napari_sam2.io.exports.masklets import open_masklets, with_intensities
 
     found = open_masklets(masklets.expanduser(), name)
-    if movie is not None:
-        found = with_intensities(found, movie.expanduser())
-    written = write(found, out.expanduser(), format_name)
+    with ExitStack() as opened:
+        if movie is not None:
+            measured = with_intensities(found, movie.expanduser())
+            found = opened.enter_context(measured)
+        written = write(found, out.expanduser(), format_name)
     typer.echo(f"{written}: {found.frame_count} frames")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -104,24 +105,25 @@ def open_masklets(path: Path, name: str = DEFAULT_NAME) -> MaskletMovie:
     return masklets_of(OmeZarrLabelStore.open(path, name, mode="r"))
 
 
-def with_intensities(masklets: MaskletMovie, movie: Path) -> MaskletMovie:
-    """Return masklets with the movie that they were tracked in, for intensities.
+@contextmanager
+def with_intensities(masklets: MaskletMovie, movie: Path) -> Iterator[MaskletMovie]:
+    """Open the movie that masklets were tracked in, and give them its intensities.
 
     Raises
     ------
     InputError
         If the movie cannot be read, or has other frames.
     """
-    frames = open_frames(movie, mapping=UNUSED_MAPPING)
-    shape = (masklets.frame_count, *masklets.frame_shape)
-    if (frames.frame_count, *frames.frame_shape) != shape:
-        raise InputError(
-            f"{movie}: (frames, rows, columns) are "
-            f"{(frames.frame_count, *frames.frame_shape)}, those of the masklets "
-            f"{shape}; give the movie that they were tracked in"
-        )
+    with closing(open_frames(movie, mapping=UNUSED_MAPPING)) as frames:
+        shape = (masklets.frame_count, *masklets.frame_shape)
+        found = (frames.frame_count, *frames.frame_shape)
+        if found != shape:
+            raise InputError(
+                f"{movie}: (frames, rows, columns) are {found}, those of the masklets "
+                f"{shape}; give the movie that they were tracked in"
+            )
 
-    def image(frame_index: int) -> np.ndarray:
-        return np.moveaxis(frames.read_raw(frame_index), 0, -1)
+        def image(frame_index: int) -> np.ndarray:
+            return np.moveaxis(frames.read_raw(frame_index), 0, -1)
 
-    return replace(masklets, image=image)
+        yield replace(masklets, image=image)
