@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import XMLGenerator
+from xml.sax.xmlreader import AttributesImpl
 
 import numpy as np
 
@@ -69,11 +70,13 @@ def lineages_of(masklets: MaskletMovie) -> Lineages:
     object_ids = table[:, 0].astype(np.int64)
     founders = {object_id: _founder(object_id, masklets.mothers) for object_id in first}
     return Lineages(
-        object_ids,
-        frames,
-        *table[:, 2:].T,
-        np.array(sorted(edges), np.int64).reshape(-1, 2),
-        np.array([founders[int(i)] for i in object_ids], np.int64),
+        object_ids=object_ids,
+        frames=frames,
+        y=table[:, 2],
+        x=table[:, 3],
+        area=table[:, 4],
+        edges=np.array(sorted(edges), np.int64).reshape(-1, 2),
+        lineages=np.array([founders[int(i)] for i in object_ids], np.int64),
     )
 
 
@@ -192,9 +195,8 @@ class _Xml:
 
     def open(self, element: str, /, **attributes: object) -> None:
         """Begin an element."""
-        self.generator.startElement(
-            element, {key: str(value) for key, value in attributes.items()}
-        )
+        values = {key: str(value) for key, value in attributes.items()}
+        self.generator.startElement(element, AttributesImpl(values))
 
     def close(self, element: str, /) -> None:
         """End an element."""

@@ -55,7 +55,7 @@ class Presence:
     def tracks(self, mothers: Mapping[int, int]) -> list[Track]:
         """Return all tracks by id; a mother that has no pixels is nobody's parent."""
         fresh = max(self._stretches, default=0)
-        tracks = []
+        tracks: list[Track] = []
         last_of: dict[int, int] = {}
         daughters: list[tuple[int, int]] = []
         for object_id, stretches in sorted(self._stretches.items()):

@@ -8,11 +8,13 @@ so is every pickle.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from napari_sam2.errors import InputError
+from napari_sam2.io.movies.calibration import AxisScale
 from napari_sam2.io.movies.folder_stacks import FRAME_SUFFIXES, natural_key
 from napari_sam2.io.movies.image_headers import BMP_MAGIC, JPEG_MAGIC, PNG_MAGIC
 from napari_sam2.io.movies.image_stacks import ImageStack, Index
@@ -51,7 +53,7 @@ class LabelFiles:
         first = _stored(files[0])
         self._frame_shape = first.shape
         self.dtype = first.dtype
-        self.scales: dict[str, None] = {}
+        self.scales: Mapping[str, AxisScale] = {}
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -98,12 +98,14 @@ def _prompt(
     check_object_id(object_id, shape.where)
     corners = np.array([(row.number(y), row.number(x)) for row in shape.rows])
     area = _area(shape, corners, bounds)
-    return FramePrompt(object_id, frame_index, **area)
+    if isinstance(area, BoxPrompt):
+        return FramePrompt(object_id, frame_index, box=area)
+    return FramePrompt(object_id, frame_index, mask=area)
 
 
 def _area(
     shape: _Shape, corners: np.ndarray, bounds: PromptBounds
-) -> Mapping[str, BoxPrompt | MaskPrompt]:
+) -> BoxPrompt | MaskPrompt:
     if shape.kind not in AREAS:
         raise InputError(
             f"{shape.where}: a {shape.kind or 'shape without a kind'} has no inside; "
@@ -124,11 +126,11 @@ def _area(
             bounds.check_position(y, x, shape.where, hint=UNITS)
     if shape.kind == RECTANGLE:
         low, high = np.clip(low, 0, size - 1), np.clip(high, 0, size - 1)
-        return {"box": BoxPrompt(*low.tolist(), *high.tolist())}
+        return BoxPrompt(*low.tolist(), *high.tolist())
     mask = mask_inside(shape.kind, corners, bounds.frame_shape)
     if mask is None:
         raise InputError(f"{shape.where}: the {shape.kind} has no pixel inside")
-    return {"mask": mask}
+    return mask
 
 
 def _united(known: FramePrompt | None, new: FramePrompt, where: str) -> FramePrompt:
