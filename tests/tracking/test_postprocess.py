@@ -11,7 +11,12 @@ from hypothesis.extra import numpy as hnp
 from torch.nn import functional as F
 
 from napari_sam2.errors import InputError
-from napari_sam2.tracking.postprocess import fill_holes, label_image, stability
+from napari_sam2.tracking.postprocess import (
+    fill_holes,
+    label_image,
+    other_components,
+    stability,
+)
 
 
 def plain_fill(logits, max_area):
@@ -120,3 +125,51 @@ def test_stability_is_the_share_of_sure_pixels():
     logits[0, 0] = [2, 2, 0.5, -0.5]
     logits[1, 0] = 3
     np.testing.assert_allclose(stability(logits), [0.5, 1, 1])
+
+
+def masks_of(*rows):
+    """Return ``(1, rows, columns)`` logits: +3 where a row has a letter, else −3."""
+    inside = np.array([[letter != "." for letter in row] for row in rows])
+    return np.where(inside, np.float32(3), np.float32(-3))[None]
+
+
+def test_the_component_that_overlaps_the_mask_before_is_the_object():
+    before = masks_of("aa....", "aa....")
+    now = masks_of(".a.bbb", ".a.bbb")
+    expected = masks_of("...bbb", "...bbb") > 0
+    np.testing.assert_array_equal(other_components(now, before), expected)
+
+
+def test_corners_join_a_component():
+    before = masks_of("a...", "....")
+    now = masks_of("a...", ".a..")
+    assert not other_components(now, before).any()
+
+
+def test_parts_that_a_person_drew_are_followed_in_parts():
+    before = masks_of("aa..aa", "aa..aa", "......")
+    now = masks_of("aa..aa", "......", "..b...")
+    expected = masks_of("......", "......", "..b...") > 0
+    np.testing.assert_array_equal(other_components(now, before), expected)
+
+
+def test_specks_beside_a_mask_are_no_parts():
+    before = masks_of("aaaa.b", "aaaa..", "aaaa..")
+    now = masks_of("aaaa.b", "aaaa.b", "aaaa.b")
+    expected = masks_of(".....b", ".....b", ".....b") > 0
+    np.testing.assert_array_equal(other_components(now, before), expected)
+
+
+def test_of_a_mask_that_comes_from_nowhere_the_largest_component_is_the_object():
+    before = masks_of("......", "......")
+    now = masks_of("a..bb.", "a..bb.")
+    expected = masks_of("a.....", "a.....") > 0
+    np.testing.assert_array_equal(other_components(now, before), expected)
+    assert not other_components(before, now).any()  # nothing seen, nothing to drop
+
+
+def test_components_of_other_masks_do_not_count():
+    before = np.concatenate([masks_of("aa.."), masks_of("..aa")])
+    now = np.concatenate([masks_of("a.aa"), masks_of("a.aa")])
+    expected = np.concatenate([masks_of("..aa"), masks_of("a...")]) > 0
+    np.testing.assert_array_equal(other_components(now, before), expected)

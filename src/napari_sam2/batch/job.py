@@ -79,6 +79,7 @@ class ModelOptions(BaseModel):
     device: str = "auto"
     precision: str = "auto"
     raw_masks: bool = False
+    one_component: bool | None = None
 
 
 class TrackJob(BaseModel):
@@ -291,6 +292,7 @@ def _load_predictor(options: ModelOptions, source: FrameSource) -> StreamingPred
         device=options.device,
         precision=options.precision,
         fill_holes=0 if options.raw_masks else FILL_HOLES,
+        one_component=options.one_component,
     )
 
 
@@ -315,6 +317,8 @@ def _provenance(
         mode="json", include={"frames", "direction", "merge"}
     )
     settings["raw_masks"] = job.model_options.raw_masks
+    if job.model_options.one_component is not None:  # else as the weights say
+        settings["one_component"] = job.model_options.one_component
     return Provenance(
         model=job.model_options.model,
         weights_sha256=weights_sha256(job.model_options.model),

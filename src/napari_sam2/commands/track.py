@@ -48,6 +48,14 @@ Merge = Annotated[
     Option(help="Add to the label group: what happens to the labels it holds."),
 ]
 RawMasks = Annotated[bool, Option("--raw-masks", help="Do not fill holes.")]
+OneComponent = Annotated[
+    bool | None,
+    Option(
+        "--one-component/--parts",
+        help="Objects are in one piece, or have parts.",
+        show_default="as the model's weights say",
+    ),
+]
 EmbedImage = Annotated[bool, Option("--embed-image", help="Copy the movie into OUT.")]
 Resume = Annotated[bool, Option("--resume", help="Go on with an interrupted run.")]
 Overwrite = Annotated[bool, Option("--overwrite", help="Replace the label group.")]
@@ -76,6 +84,7 @@ def track(  # noqa: PLR0913 - one parameter an option
     invert: Invert = False,
     merge: Merge = None,
     raw_masks: RawMasks = False,
+    one_component: OneComponent = None,
     embed_image: EmbedImage = False,
     resume: Resume = False,
     overwrite: Overwrite = False,
@@ -91,7 +100,7 @@ def track(  # noqa: PLR0913 - one parameter an option
         "percentiles": parse_percentiles(percentiles),
     }
     network = ModelOptions(model=model, device=device, precision=precision)
-    size = {"image_size": image_size, "raw_masks": raw_masks}
+    masks = {"raw_masks": raw_masks, "one_component": one_component}
     job = TrackJob(
         movie=movie,
         prompts=prompts,
@@ -99,7 +108,7 @@ def track(  # noqa: PLR0913 - one parameter an option
         prompt_frame=frame,
         name=name,
         frame_options=seen.model_copy(update=stretch),
-        model_options=network.model_copy(update=size),
+        model_options=network.model_copy(update={"image_size": image_size, **masks}),
         frames=parse_frames(frames),
         direction=direction,
         merge=merge,

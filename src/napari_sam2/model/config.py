@@ -65,6 +65,9 @@ class Sam2Config:
         Mark the memory of absent objects with a learned embedding (2.1).
     pointer_time
         Tell pointers apart by their signed distance in time (2.1).
+    one_component
+        Whether objects are best followed as one component unless a person drew more:
+        masks of these weights spill into neighbours that touch.
     """
 
     name: str
@@ -76,6 +79,7 @@ class Sam2Config:
     feedforward_dim: int = 2048
     absent_memory: bool = True
     pointer_time: bool = True
+    one_component: bool = False
 
     @property
     def high_res_dims(self) -> tuple[int, int]:
@@ -122,6 +126,7 @@ CONFIGS: dict[str, Sam2Config] = {
         memory_dim=32,
         memory_attention_layers=2,
         feedforward_dim=512,
+        one_component=True,
     ),
     "toy": Sam2Config(
         "toy",

@@ -11,6 +11,9 @@ from scipy import ndimage
 from napari_sam2.errors import InputError
 
 FILLED_HOLE_LOGIT = 0.1
+OUTSIDE_LOGIT = -10.0
+SMALLEST_PART = 0.1
+"""A part of a mask is one if it has this share of the largest part's area."""
 STABILITY_DELTA = 1.0
 
 # Neighbours within a mask, corners included; none between masks.
@@ -45,6 +48,53 @@ def fill_holes(logits: np.ndarray, max_area: int) -> np.ndarray:
         return logits
     filled = np.float32(FILLED_HOLE_LOGIT)
     return np.where(is_hole[components], filled, logits)
+
+
+def other_components(logits: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """Return what of each mask is not the object that it was.
+
+    Of each part of the mask before, the 8-connected component that overlaps it most is
+    the object still; where none does, the largest component is. A part is a component
+    of at least `SMALLEST_PART` of the largest one: what a person drew in two parts is
+    followed in two.
+
+    Parameters
+    ----------
+    logits
+        ``(objects, h, w)`` float32 of a frame.
+    before
+        ``(objects, h, w)`` float32 of the same objects on the frame nearest in time.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(objects, h, w)`` bool, within the masks.
+    """
+    components, count = ndimage.label(logits > 0, structure=_WITHIN_MASKS)
+    parts, _ = ndimage.label(before > 0, structure=_WITHIN_MASKS)
+    is_kept = np.zeros(count + 1, dtype=bool)
+    for mask, earlier in zip(components, parts, strict=True):
+        is_kept[_still_there(mask, earlier)] = True
+    is_kept[0] = True  # what lies outside the masks
+    others: np.ndarray = ~is_kept[components]
+    return others
+
+
+def _still_there(components: np.ndarray, parts: np.ndarray) -> list[int]:
+    """Return the components of one ``(h, w)`` mask that are the object still."""
+    areas = np.bincount(components.ravel())
+    if len(areas) == 1:
+        return []
+    areas[0] = 0
+    sizes = np.bincount(parts.ravel())
+    sizes[0] = 0
+    kept = []
+    for part in np.flatnonzero(sizes >= max(1.0, SMALLEST_PART * sizes.max())):
+        overlaps = np.bincount(components[parts == part])
+        overlaps[0] = 0
+        if overlaps.any():
+            kept.append(int(np.argmax(overlaps)))
+    return kept or [int(np.argmax(areas))]
 
 
 def stability(logits: np.ndarray) -> np.ndarray:

@@ -32,6 +32,7 @@ from napari_sam2.tracking.memory import snapshot as bank_snapshot
 from napari_sam2.tracking.memory.bank import Anchor, LastTracked, MemoryBank, to_host
 from napari_sam2.tracking.memory.budget import bytes_per_object
 from napari_sam2.tracking.network import Network
+from napari_sam2.tracking.postprocess import other_components
 from napari_sam2.tracking.precision import choose_device, choose_precision
 from napari_sam2.tracking.preprocess import FrameGeometry
 from napari_sam2.tracking.step_result import Prediction, StepResult, step_result
@@ -69,6 +70,10 @@ class StreamingPredictor:
     embeddings
         Those that another predictor of the same model, input size and precision keeps:
         frames that it has seen need not be embedded again. They are not changed.
+    one_component
+        Whether a tracked mask is cut down to the component that goes on from the mask
+        before, before it is remembered, see `other_components`; None as the weights are
+        best followed. Prompted masks are left as they are.
 
     Raises
     ------
@@ -89,6 +94,7 @@ class StreamingPredictor:
         object_batch: int | None = None,
         image_size: int | None = None,
         embeddings: EmbeddingCache | None = None,
+        one_component: bool | None = None,
     ) -> None:
         size = model.config.image_size if image_size is None else image_size
         if size < SIZE_STEP or size % SIZE_STEP:
@@ -112,6 +118,9 @@ class StreamingPredictor:
             dtype=self.precision.dtype,
             frame_count=frame_count,
             max_anchors=max_anchors,
+        )
+        self.one_component = (
+            model.config.one_component if one_component is None else one_component
         )
         self._runner = BatchRunner(self.device, needed, object_batch)
 
@@ -292,7 +301,11 @@ class StreamingPredictor:
             )
         if batch.kind is Kind.CORRECTED:
             tracked_logits = self.bank.tracked_logits(batch.object_ids)
-        return self.network.predict(embedding, batch, memory, tracked_logits)
+        seen = self.network.predict(embedding, batch, memory, tracked_logits)
+        if batch.kind is Kind.TRACKED and self.one_component:
+            before = self.bank.nearest_logits(batch.object_ids, batch.frame_index)
+            return seen.without(other_components(seen.logits, before))
+        return seen
 
     def _add(self, seen: Prediction, memories: Tensor) -> None:
         """Put what was seen into the bank."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from napari_sam2.interfaces import StoredAnchor
 from napari_sam2.model.sam2 import Decoded
 from napari_sam2.tracking.batching import Batch, Kind
-from napari_sam2.tracking.postprocess import stability
+from napari_sam2.tracking.postprocess import OUTSIDE_LOGIT, stability
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,6 +69,18 @@ class Prediction:
     object_score: np.ndarray
     predicted_iou: np.ndarray
     pointers: np.ndarray
+
+    def without(self, pixels: np.ndarray) -> Prediction:
+        """Return the same without ``(objects, h, w)`` bool pixels of the masks."""
+        if not pixels.any():
+            return self
+        logits = self.decoded.logits
+        outside = torch.from_numpy(pixels).to(logits.device)
+        decoded = replace(
+            self.decoded, logits=logits.masked_fill(outside, OUTSIDE_LOGIT)
+        )
+        kept = np.where(pixels, np.float32(OUTSIDE_LOGIT), self.logits)
+        return replace(self, decoded=decoded, logits=kept)
 
     def stored_anchors(self) -> list[StoredAnchor]:
         """Return what a person sees, one per prompted object."""

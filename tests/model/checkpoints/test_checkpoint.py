@@ -12,7 +12,7 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from napari_sam2.errors import ModelError, OutputError
 from napari_sam2.model.checkpoints.checkpoint import (
@@ -160,13 +160,22 @@ def test_saved_and_loaded(toy, tmp_path, dtype):
         assert file.metadata() == notes
 
 
-def test_the_input_size_is_kept(tmp_path):
+@pytest.mark.parametrize("changed", [{"image_size": 96}, {"one_component": True}])
+def test_input_size_and_component_rule_are_kept(tmp_path, changed):
     from dataclasses import replace
 
-    config = replace(CONFIGS["toy"], image_size=96)
+    config = replace(CONFIGS["toy"], **changed)
     path = tmp_path / "larger.safetensors"
     save_model(build_model(config, seed=0), path)
     assert load_model(path).config == config
+
+
+def test_weights_from_before_the_component_rule_are_followed_as_they_were(tmp_path):
+    path = tmp_path / "old.safetensors"
+    save_model(build_model("nano", seed=0), path)
+    tensors, notes = load_file(path), {"config": "nano", "image_size": "256"}
+    save_file(tensors, path, notes)
+    assert not load_model(path).config.one_component
 
 
 def test_saving_where_nothing_can_be_written(toy, tmp_path):

@@ -10,7 +10,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_sam2.train.data.clips import animate, choose_objects, make_clip
+from napari_sam2.train.data.clips import (
+    animate,
+    choose_objects,
+    choose_touching,
+    make_clip,
+)
 from napari_sam2.train.data.examples import Corpus, object_table, prepare
 from napari_sam2.train.data.motion import (
     CropStyle,
@@ -138,6 +143,25 @@ def test_chosen_objects_are_visible_and_all_different_if_possible():
     few = np.where(labels <= 2, labels, 0)
     assert set(choose_objects(few, 5, np.random.default_rng(0))) == {1, 2}
     assert not len(choose_objects(np.zeros((9, 9), int), 3, np.random.default_rng(0)))
+
+
+def test_objects_that_touch_are_chosen_together():
+    labels = discs()
+    beside = np.roll(labels == 5, 22, axis=1) & (labels == 0)
+    labels = np.where(beside, 99, np.where(labels == 6, 0, labels))
+    for seed in range(5):
+        random = np.random.default_rng(seed)
+        assert set(choose_touching(labels, 2, random)) == {5, 99}
+        assert {5, 99} <= set(choose_touching(labels, 4, random))
+
+
+def test_where_none_touch_objects_are_chosen_as_usual():
+    few = np.where(discs() <= 2, discs(), 0)
+    random = np.random.default_rng(0)
+    chosen = choose_touching(few, 5, random)
+    assert len(chosen) == 5
+    assert set(chosen) == {1, 2}
+    assert not len(choose_touching(np.zeros((9, 9), int), 3, random))
 
 
 def test_backward_clips_are_forward_clips_reversed():

@@ -12,6 +12,7 @@ from napari_sam2.train.passes.losses import (
     dice_loss,
     mask_iou,
     pixel_loss,
+    pixel_weights,
     prompt_losses,
     soft_targets,
 )
@@ -25,6 +26,22 @@ def test_pixel_loss_is_mean_cross_entropy():
     # −ln ½ twice; −ln(1 − ¾) at logit ln 3 on background; −ln(1 − ¼) at −ln 3.
     expected = (2 * math.log(2) + math.log(4) + math.log(4 / 3)) / 4
     assert pixel_loss(logits, QUARTER).item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_neighbours_near_and_the_outline_weigh_more():
+    targets = torch.zeros(1, 1, 16)
+    targets[..., :3] = 1
+    others = torch.zeros(1, 1, 16)
+    others[..., 5:] = 1
+    assert pixel_weights(targets, others, LossWeights()) is None
+    near = pixel_weights(targets, others, LossWeights(neighbours=3.0))
+    # Another object counts up to eight pixels away from this one's last, 2.
+    assert near.flatten().tolist() == [1.0] * 5 + [3.0] * 6 + [1.0] * 5
+    edge = pixel_weights(targets, others, LossWeights(outline=2.0))
+    assert edge.flatten().tolist() == [1.0] * 2 + [2.0] * 2 + [1.0] * 12
+    logits = torch.zeros(1, 1, 1, 16)
+    loss = pixel_loss(logits, targets, factors=near)
+    assert loss.item() == pytest.approx(math.log(2) * 28 / 16)
 
 
 def test_dice_loss_by_hand():

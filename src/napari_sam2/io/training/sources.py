@@ -15,8 +15,9 @@ from napari_sam2.io.training.davis import read_davis
 from napari_sam2.io.training.images import LabelledImage, read_folder
 from napari_sam2.io.training.masklets import MaskletChoice, Trust, read_masklets
 from napari_sam2.io.training.sav import read_sav
+from napari_sam2.io.training.tracks import read_tracks_folder
 
-Layout = Literal["folder", "masklets", "ctc", "sav", "davis", "coco"]
+Layout = Literal["folder", "masklets", "ctc", "sav", "davis", "coco", "tracks"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ class TrainingSource:
         Which masklets teach, see `MaskletChoice`.
     max_side
         Larger pictures are shrunk by a whole factor to at most this; 0 for never.
+    frames
+        Of a movie with tracks only so many frames are read; 0 for all.
     """
 
     layout: Layout
@@ -42,6 +45,7 @@ class TrainingSource:
     images: Path | None = None
     trust: Trust = "all"
     max_side: int = 0
+    frames: int = 0
 
 
 def read_source(source: TrainingSource) -> Iterator[LabelledImage]:
@@ -72,6 +76,8 @@ def _read(source: TrainingSource) -> Iterator[LabelledImage]:
             return read_davis(path)
         case "coco":
             return read_coco(path, source.images or path.parent)
+        case "tracks":
+            return read_tracks_folder(path, source.frames)
 
 
 def shrunk(image: LabelledImage, max_side: int) -> LabelledImage:

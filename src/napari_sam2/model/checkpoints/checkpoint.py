@@ -39,6 +39,8 @@ LARGEST_WEIGHT = 1e4
 """Larger ones come from damage or a training that failed; those of nano are below 4."""
 
 CONFIG_NOTE, IMAGE_SIZE_NOTE = "config", "image_size"
+ONE_COMPONENT_NOTE, YES = "one_component", "yes"
+"""Files from before the rule lack the note: they are followed as they were."""
 """Keys of a safetensors file's metadata that say which network it holds."""
 
 # What torch raises for a file that is cut short, is no pickle, or is no archive.
@@ -164,7 +166,8 @@ def save_model(
     Parameters
     ----------
     model
-        The network; its variant and input size are stored with it.
+        The network; its variant, its input size and whether its masks are one component
+        are stored with it.
     path
         Ends in ``.safetensors``; replaced in one step if it exists.
     dtype
@@ -186,6 +189,8 @@ def save_model(
         CONFIG_NOTE: model.config.name,
         IMAGE_SIZE_NOTE: str(model.config.image_size),
     }
+    if model.config.one_component:
+        metadata[ONE_COMPONENT_NOTE] = YES
     _replace_file(path, state, metadata)
 
 
@@ -269,7 +274,11 @@ def _fitting_config(
     differences = _differences(state, config.name)
     if not differences:
         side = notes.get(IMAGE_SIZE_NOTE, "")
-        return replace(config, image_size=int(side)) if side.isdecimal() else config
+        return replace(
+            config,
+            image_size=int(side) if side.isdecimal() else config.image_size,
+            one_component=notes.get(ONE_COMPONENT_NOTE) == YES,
+        )
     if not state.keys() & _shapes(likely).keys():
         raise ModelError(
             f"{path} holds no SAM 2 that is known here (its first weight is "

@@ -122,6 +122,26 @@ class MemoryBank:
         """
         return self.tensors.logits[torch.from_numpy(self.table.rows(object_ids))]
 
+    def nearest_logits(self, object_ids: Sequence[int], frame_index: int) -> np.ndarray:
+        """Return ``(objects, S/4, S/4)`` float32 masks of the frames nearest in time.
+
+        Of each object the mask last tracked, or an anchor on another frame that is
+        nearer. Each object needs an anchor there.
+        """
+        return np.stack([self._nearest(one, frame_index) for one in object_ids])
+
+    def _nearest(self, object_id: int, frame_index: int) -> np.ndarray:
+        def distance(frame: int) -> int:
+            return abs(frame - frame_index)
+
+        anchors = self._anchors[object_id]
+        nearest = min((one for one in anchors if one != frame_index), key=distance)
+        last = self.last_tracked.get(object_id)
+        if last is None or distance(nearest) < distance(last.frame_index):
+            return anchors[nearest].stored.logits
+        tracked: np.ndarray = self.tracked_logits([object_id])[0].numpy()
+        return tracked
+
     # --- Recalling
 
     def select(

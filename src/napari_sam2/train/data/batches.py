@@ -98,6 +98,7 @@ def make_batch(
         stage.reverse,
         stage.division,
         stage.deformation,
+        stage.touching,
     )
     clips = [make_clip(corpus, style, objects, random) for _ in range(crops)]
     batch = collate(clips, stage.prompts, random)

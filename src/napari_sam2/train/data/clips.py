@@ -27,6 +27,9 @@ LARGEST_PART = 0.6
 
 BORDER_WEIGHT = 0.3
 
+TOUCHING_GAP = 3
+"""Crop pixels between objects that count as touching."""
+
 ABSENCE = 0.3
 """Usual probability that an object vanishes or is covered on some frames."""
 
@@ -113,7 +116,9 @@ def draw_view(
         frames, labels = animate(example, style, random)
         if random.random() < style.reverse:
             frames, labels = frames.flip(0), np.ascontiguousarray(labels[::-1])
-        ids = choose_objects(labels[0], objects, random)
+        together = style.touching > 0 and random.random() < style.touching
+        choose = choose_touching if together else choose_objects
+        ids = choose(labels[0], objects, random)
         if len(ids):
             return example, Scene(frames, labels), ids
         tried.append(example)
@@ -266,3 +271,33 @@ def choose_objects(
     )
     again = random.choice(ids, count - len(chosen), replace=True, p=weights)
     return np.concatenate([chosen, again])
+
+
+def choose_touching(
+    labels: np.ndarray, count: int, random: np.random.Generator
+) -> np.ndarray:
+    """Return ids as `choose_objects` does: one that touches others, these, and more.
+
+    Where no object touches another it is `choose_objects`.
+    """
+    near = _touching_pairs(labels)
+    drawn = choose_objects(labels, max(count, np.unique(labels).size), random)
+    order = list(dict.fromkeys(drawn.tolist()))
+    first = next((one for one in order if near.get(one, set()) & set(order)), None)
+    if first is None:
+        return drawn[:count]
+    order.sort(key=lambda one: (one != first, one not in near[first]))
+    return np.resize(np.array(order[:count], dtype=drawn.dtype), count)
+
+
+def _touching_pairs(labels: np.ndarray) -> dict[int, set[int]]:
+    """Return object → those less than `TOUCHING_GAP` pixels away along an axis."""
+    near: dict[int, set[int]] = {}
+    for far in range(1, TOUCHING_GAP + 1):
+        shifts = (labels[far:], labels[:-far]), (labels[:, far:], labels[:, :-far])
+        for one, two in shifts:
+            meet = (one != two) & (one > 0) & (two > 0)
+            for a, b in set(zip(one[meet].tolist(), two[meet].tolist(), strict=True)):
+                near.setdefault(a, set()).add(b)
+                near.setdefault(b, set()).add(a)
+    return near

@@ -34,6 +34,8 @@ class CropStyle:
         Probability that a followed object divides.
     deformation
         Elastic change of shape in parts of what ``motion`` says.
+    touching
+        Probability that the followed objects are one that touches others, and these.
     """
 
     frames: int
@@ -44,6 +46,7 @@ class CropStyle:
     reverse: float = 0.0
     division: float = 0.0
     deformation: float = 1.0
+    touching: float = 0.0
 
 
 def sampling_grid(

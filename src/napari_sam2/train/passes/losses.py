@@ -13,6 +13,9 @@ from napari_sam2.train.recipe.loss_weights import LossWeights, PixelLoss
 
 FOCAL_ALPHA, FOCAL_GAMMA = 0.25, 2.0
 
+NEAR = 8
+"""Pixels from an object up to which its neighbours' pixels count more."""
+
 
 def soft_targets(masks: torch.Tensor, stride: int = 4) -> torch.Tensor:
     """Return ``(..., S/4, S/4)`` float: the share of each block inside the mask."""
@@ -21,10 +24,39 @@ def soft_targets(masks: torch.Tensor, stride: int = 4) -> torch.Tensor:
     return pooled.reshape(*masks.shape[:-2], *pooled.shape[-2:])
 
 
+def pixel_weights(
+    targets: torch.Tensor, others: torch.Tensor, weights: LossWeights
+) -> torch.Tensor | None:
+    """Return ``(objects, h, w)`` factors of the pixel loss; None if all are 1.
+
+    Parameters
+    ----------
+    targets
+        ``(objects, h, w)`` in 0…1.
+    others
+        ``(objects, h, w)`` in 0…1: where other labelled objects are.
+    weights
+        `LossWeights.neighbours` and `LossWeights.outline`.
+    """
+    if weights.neighbours == weights.outline == 1:
+        return None
+    near = functional.max_pool2d(targets, 2 * NEAR + 1, stride=1, padding=NEAR)
+    factors = 1 + (weights.neighbours - 1) * others * (near > 0)
+    grown = functional.max_pool2d(targets, 3, stride=1, padding=1)
+    shrunk = -functional.max_pool2d(-targets, 3, stride=1, padding=1)
+    return factors + (weights.outline - 1) * (grown - shrunk)
+
+
 def pixel_loss(
-    logits: torch.Tensor, targets: torch.Tensor, kind: PixelLoss = "cross-entropy"
+    logits: torch.Tensor,
+    targets: torch.Tensor,
+    kind: PixelLoss = "cross-entropy",
+    factors: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """Return ``(objects, masks)``: cross-entropy or focal loss, mean over pixels."""
+    """Return ``(objects, masks)``: cross-entropy or focal loss, mean over pixels.
+
+    With ``(objects, h, w)`` factors each pixel's loss is multiplied before the mean.
+    """
     wide = targets.unsqueeze(1).expand_as(logits)
     loss = functional.binary_cross_entropy_with_logits(logits, wide, reduction="none")
     if kind == "focal":
@@ -32,6 +64,8 @@ def pixel_loss(
         miss = probability * (1 - wide) + (1 - probability) * wide
         balance = FOCAL_ALPHA * wide + (1 - FOCAL_ALPHA) * (1 - wide)
         loss = balance * miss**FOCAL_GAMMA * loss
+    if factors is not None:
+        loss = loss * factors.unsqueeze(1)
     return loss.mean(dim=(-2, -1))
 
 
@@ -59,6 +93,7 @@ def prompt_losses(
     object_score: torch.Tensor,
     targets: torch.Tensor,
     weights: LossWeights,
+    factors: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Return ``(objects,)``: the weighted loss of each object.
 
@@ -78,9 +113,11 @@ def prompt_losses(
         ``(objects, h, w)`` in 0…1.
     weights
         Of the parts.
+    factors
+        Of each pixel, see `pixel_weights`.
     """
     present = targets.flatten(1).amax(dim=1) > 0
-    pixels = pixel_loss(candidates, targets, weights.pixel_loss)
+    pixels = pixel_loss(candidates, targets, weights.pixel_loss, factors)
     shape = weights.pixel * pixels
     shape = shape + weights.dice * dice_loss(candidates, targets)
     with torch.no_grad():

@@ -15,7 +15,7 @@ from napari_sam2.train.data.corrections import correct
 from napari_sam2.train.data.prompt_groups import PromptGroup
 from napari_sam2.train.passes.clip_memory import ClipMemory
 from napari_sam2.train.passes.dense import DenseHead, dense_loss, dense_targets
-from napari_sam2.train.passes.losses import soft_targets
+from napari_sam2.train.passes.losses import pixel_weights, soft_targets
 from napari_sam2.train.passes.tally import Tally
 from napari_sam2.train.recipe.loss_weights import LossWeights
 
@@ -57,13 +57,27 @@ def run_batch(
             head(embedding), dense_targets(every).to(batch.frames.device)
         )
     stride = 1 if weights.full_size else 4
-    clip = _Clip(model, batch, embedding, soft_targets(batch.masks, stride), tally)
+    targets = soft_targets(batch.masks, stride)
+    factors = _pixel_weights(batch, targets, weights, stride)
+    clip = _Clip(model, batch, embedding, (targets, factors), tally)
     for frame in batch.anchors:
         clip.prompt(frame)
     for frame in range(len(batch.masks)):
         clip.track(frame)
     logits, object_score = clip.answers()
     return Scores(*tally.total(), logits, object_score)
+
+
+def _pixel_weights(
+    batch: Batch, targets: torch.Tensor, weights: LossWeights, stride: int
+) -> Sequence[torch.Tensor | None]:
+    """Return for each frame what `pixel_weights` says of its objects."""
+    labelled = torch.from_numpy(batch.labels > 0).to(targets.device)
+    cells = soft_targets(labelled, stride)[:, batch.clip_of_row]
+    return [
+        pixel_weights(own, (any_cell - own).clamp(min=0), weights)
+        for own, any_cell in zip(targets, cells, strict=True)
+    ]
 
 
 class _Clip:
@@ -74,11 +88,12 @@ class _Clip:
         model: Sam2,
         batch: Batch,
         embedding: ImageEmbedding,
-        targets: torch.Tensor,
+        truth: tuple[torch.Tensor, Sequence[torch.Tensor | None]],
         tally: Tally,
     ) -> None:
         self.model, self.batch, self.embedding = model, batch, embedding
-        self.targets, self.tally = targets, tally
+        self.targets, self.factors = truth
+        self.tally = tally
         self.memory = ClipMemory(batch.masks.shape[1])
         self.answered: dict[int, list[tuple[torch.Tensor, Decoded]]] = {}
 
@@ -103,7 +118,7 @@ class _Clip:
         features = self.model.condition(seen, None)
         decoded = self.model.decode(features, seen, prompts)
         name = f"iou_{group.kind}" if frame == 0 else f"iou_again_{group.kind}"
-        self.tally.add(name, decoded, self._truth(frame, group.rows), prompts)
+        self._score(name, frame, group.rows, (decoded, prompts))
         if frame not in self.batch.corrections.frames:
             return decoded
         return self._correct(frame, group.rows, features, seen, (decoded, prompts))
@@ -117,7 +132,7 @@ class _Clip:
         features = self.model.condition(seen, self.memory.select(frame, rows))
         empty = PromptTensors.empty(len(rows), features.device)
         decoded = self.model.decode(features, seen, empty)
-        self.tally.add(f"iou_frame{frame}", decoded, self._truth(frame, rows), empty)
+        self._score(f"iou_frame{frame}", frame, rows, (decoded, empty))
         corrected = frame in self.batch.corrections.frames
         if corrected:
             answer = (decoded, empty)
@@ -146,11 +161,10 @@ class _Clip:
         plan, decoded = self.batch.corrections, answer[0]
         truth = self.batch.masks[frame, rows].cpu().numpy()
         steps = correct(self.model, features, seen, answer, truth, plan)
-        targets = self._truth(frame, rows)
         for click, (decoded, prompts) in enumerate(steps, 1):
             last = click == plan.clicks
             name = "iou_corrected" if last else "iou_correcting"
-            self.tally.add(name, decoded, targets, prompts)
+            self._score(name, frame, rows, (decoded, prompts))
         return decoded
 
     def _unanswered(self, frame: int) -> torch.Tensor:
@@ -164,8 +178,17 @@ class _Clip:
         clips = self.batch.frames.shape[1]
         return self.embedding.select(frame * clips + self.batch.clip_of_row[rows])
 
-    def _truth(self, frame: int, rows: torch.Tensor) -> torch.Tensor:
-        return self.targets[frame, rows]
+    def _score(
+        self,
+        name: str,
+        frame: int,
+        rows: torch.Tensor,
+        answer: tuple[Decoded, PromptTensors],
+    ) -> None:
+        factors = self.factors[frame]
+        if factors is not None:
+            factors = factors[rows]
+        self.tally.add(name, answer[0], self.targets[frame, rows], answer[1], factors)
 
     def _keep(
         self,

@@ -34,6 +34,7 @@ class Tally:
         decoded: Decoded,
         targets: torch.Tensor,
         prompts: PromptTensors,
+        factors: torch.Tensor | None = None,
     ) -> None:
         """Add an answer to prompts, or to none.
 
@@ -47,11 +48,13 @@ class Tally:
             ``(objects, h, w)`` in 0…1, of the logits' size or larger.
         prompts
             More than one point asks for the single mask.
+        factors
+            Of each pixel's loss, of the targets' shape, or None.
         """
         if decoded.raw is None:
             raise ValueError("a given mask is no answer to learn from")
         single = prompts.points.shape[1] > MULTIMASK_MAX_POINTS
-        loss = shape_losses(decoded.raw, targets, self.weights, single)
+        loss = shape_losses(decoded.raw, targets, self.weights, single, factors)
         self._losses.append(loss)
         present = targets.flatten(1).amax(dim=1) > 0
         logits = at_target_size(decoded.logits.detach()[:, None], targets)
@@ -76,7 +79,11 @@ class Tally:
 
 
 def shape_losses(
-    raw: RawMasks, targets: torch.Tensor, weights: LossWeights, single: bool
+    raw: RawMasks,
+    targets: torch.Tensor,
+    weights: LossWeights,
+    single: bool,
+    factors: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Return ``(objects,)``: loss of the chosen kind of mask, and less of the other."""
     logits = at_target_size(raw.logits, targets)
@@ -92,6 +99,7 @@ def shape_losses(
             raw.object_score,
             targets,
             weights,
+            factors,
         )
         for kind, share in parts
         if share > 0

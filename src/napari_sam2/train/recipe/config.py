@@ -31,7 +31,9 @@ from napari_sam2.train.recipe.typed_tables import (
 )
 
 Schedule = Literal["constant", "linear", "cosine"]
-SourceKind = Literal["folder", "simulator", "masklets", "ctc", "sav", "davis", "coco"]
+SourceKind = Literal[
+    "folder", "simulator", "masklets", "ctc", "sav", "davis", "coco", "tracks"
+]
 Trust = Literal["all", "locked", "reviewed"]
 
 SIDE_STEP = 32
@@ -117,6 +119,8 @@ class Stage:
         Probability that a clip runs backwards.
     division
         Probability that an object of a clip divides: it is absent from then on.
+    touching
+        Probability that the objects of a clip are one that touches others, and these.
     anchors
         Up to so many frames of a clip are prompted at first: the first, and others.
     corrections, correction_clicks, correcting
@@ -148,6 +152,7 @@ class Stage:
     absence: Share = 0.3
     reverse: Share = 0.5
     division: Share = 0.0
+    touching: Share = 0.0
     anchors: PositiveInt = 1
     corrections: NonNegativeInt = 0
     correction_clicks: PositiveInt = 7
@@ -202,7 +207,8 @@ class Source:
         ``"simulator"``: ``count`` movies from `napari_sam2.synthetic`. Otherwise how
         files are laid out: ``"folder"`` (``images/`` and ``masks/`` with equal names),
         ``"masklets"`` (an OME-Zarr that this plugin wrote), ``"ctc"`` (Cell Tracking
-        Challenge), ``"sav"`` (SA-V), ``"davis"``, ``"coco"``.
+        Challenge), ``"sav"`` (SA-V), ``"davis"``, ``"coco"``, ``"tracks"``
+        (``movie.tif`` and ``tracks.tif``).
     weight
         Share of the crops that come from here.
     path
@@ -220,6 +226,8 @@ class Source:
         Masklets that teach: ``"all"``, ``"locked"``, or ``"reviewed"``.
     max_side
         Larger pictures are shrunk by a whole factor to at most this; 0 for never.
+    frames
+        Of a movie with tracks only so many frames are read; 0 for all.
     """
 
     name: str
@@ -232,6 +240,7 @@ class Source:
     invert: Share = 0.2
     trust: Trust = "all"
     max_side: NonNegativeInt = 0
+    frames: NonNegativeInt = 0
 
     def __post_init__(self) -> None:
         check(f"[[sources]] {self.name!r}", self)

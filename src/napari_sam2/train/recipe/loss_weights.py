@@ -28,6 +28,9 @@ class LossWeights:
         Weight of the masks that a prompt of this kind would not choose from.
     full_size
         Compare at the size of the model's input instead of a quarter of it.
+    neighbours, outline
+        Factors of the pixel loss where another labelled object lies near, and along the
+        object's own outline.
     dense
         Weight of the task of `napari_sam2.train.passes.dense`; set by the stage.
     """
@@ -41,6 +44,8 @@ class LossWeights:
     every: NonNegativeFloat = 0.0
     second: NonNegativeFloat = 0.0
     full_size: bool = True
+    neighbours: NonNegativeFloat = 1.0
+    outline: NonNegativeFloat = 1.0
     dense: NonNegativeFloat = 0.0
 
     def __post_init__(self) -> None:

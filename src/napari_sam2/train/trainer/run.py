@@ -144,5 +144,6 @@ def _read(source: Source, base: Path) -> Iterator[LabelledImage]:
             base / source.images if source.images else None,
             source.trust,
             source.max_side,
+            source.frames,
         )
     )
