@@ -216,18 +216,16 @@ class Source:
     images
         COCO's folder of pictures; the movie of masklets, if it is another file.
     holdout
-        Text file, relative to the recipe, naming the images or movies kept for
-        validation.
+        Text file, relative to the recipe, naming what is kept for validation.
     count
         Movies to simulate.
     invert
         Probability that contrast is inverted.
     trust
         Masklets that teach: ``"all"``, ``"locked"``, or ``"reviewed"``.
-    max_side
-        Larger pictures are shrunk by a whole factor to at most this; 0 for never.
-    frames
-        Of a movie with tracks only so many frames are read; 0 for all.
+    max_side, frames
+        Larger pictures are shrunk by a whole factor to at most this side; of a movie
+        with tracks only so many frames are read; 0 for no such limit.
     """
 
     name: str
