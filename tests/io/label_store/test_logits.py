@@ -83,3 +83,22 @@ def test_masks_take_little_room(tmp_path):
     array.write(0, list(range(10)), logits.astype(np.float32))
     size = sum(one.stat().st_size for one in tmp_path.rglob("c/*/*/*/*"))
     assert size < 10 * 40 * 40 * 4
+
+
+def test_two_objects_far_apart_read_and_write_two_chunks_only(tmp_path, monkeypatch):
+    """Objects 3 and 990 of 1,000: 32 logit maps pass through memory, not 1,000."""
+    array = LogitArray.create(zarr.create_group(tmp_path / "x"), (2, 1000, 3, 4))
+    logits = np.random.default_rng(0).uniform(1, 2, (2, 3, 4)).astype(np.float32)
+    sizes = []
+    inner = zarr.Array.__getitem__
+
+    def counting(self, key):
+        found = inner(self, key)
+        sizes.append(len(found))
+        return found
+
+    monkeypatch.setattr(zarr.Array, "__getitem__", counting)
+    array.write(1, [990, 3], logits)
+    np.testing.assert_array_equal(array.read(1, [990, 3]), logits)
+    assert sum(sizes) <= 2 * (16 + 16)
+    assert len(list((tmp_path / "x" / "logits" / "c" / "1").iterdir())) == 2

@@ -98,14 +98,14 @@ class Masklets:
             for thing in book.objects
             for prompt in thing.prompts
         }
-        unknown = []
+        unknown = set()
         for place in [place for place in self.said if place not in said]:
             self.forget(place)
         for place, prompt in said.items():
             if not is_same_prompt(self.said.get(place), prompt):
                 known = self._answered_before(place, prompt)
                 if known is None:
-                    unknown.append(place)
+                    unknown.add(place)
                 else:
                     self.said[place], self.anchors[place] = prompt, known
         if unknown:

@@ -12,6 +12,7 @@ from napari_sam2.engine.events import Event, Request, ScoresRead, SessionRead
 from napari_sam2.engine.workspace.score_reading import tables_of
 from napari_sam2.engine.workspace.workspace import Workspace
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
+from napari_sam2.io.ome_zarr.zarr_nodes import reading_errors
 from napari_sam2.session.book.state import BookState
 
 
@@ -59,7 +60,8 @@ class Reopening:
 
 def _image_of(store: OmeZarrLabelStore) -> Any:
     """Return the movie that lies in the same folder, ``(T, Y, X)``, if one does."""
-    node = zarr.open_group(store.path, mode="r").get("0")
+    with reading_errors(store.path, "what lies beside the masklets"):
+        node = zarr.open_group(store.path, mode="r").get("0")
     if isinstance(node, zarr.Array) and node.shape == store.array.shape:
         return node
     return None

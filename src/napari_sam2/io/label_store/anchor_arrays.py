@@ -32,6 +32,7 @@ class AnchorArrays:
     def __init__(self, group: zarr.Group, object_ids: Sequence[int]) -> None:
         self._group = group
         self._object_ids = object_ids
+        self._arrays: dict[str, zarr.Array] = {}
 
     @classmethod
     def create(
@@ -49,16 +50,16 @@ class AnchorArrays:
     def write(self, anchor: StoredAnchor, column: int) -> None:
         """Store one anchor, replacing an earlier one of the same object and frame."""
         where = (anchor.frame_index, column)
-        score = array_at(self._group, "object_score")
+        score = self._array("object_score")
         score[where] = np.nan
-        array_at(self._group, "logits")[where] = anchor.logits
+        self._array("logits")[where] = anchor.logits
         self._pointers(len(anchor.pointer))[where] = anchor.pointer
-        array_at(self._group, "predicted_iou")[where] = anchor.predicted_iou
+        self._array("predicted_iou")[where] = anchor.predicted_iou
         score[where] = anchor.object_score
 
     def remove(self, columns: Sequence[int], frames: Collection[int]) -> None:
         """Forget the anchors of some objects on some frames."""
-        scores = array_at(self._group, "object_score")
+        scores = self._array("object_score")
         for first in sorted({frame // BLOCK * BLOCK for frame in frames}):
             block = np.array(scores[first : first + BLOCK])
             there = np.argwhere(~np.isnan(block[:, columns]))
@@ -70,37 +71,40 @@ class AnchorArrays:
 
     def read(self) -> Iterator[StoredAnchor]:
         """Yield all anchors, by frame and column."""
-        scores = array_at(self._group, "object_score")
+        scores, predicted = self._array("object_score"), self._array("predicted_iou")
         for first in range(0, scores.shape[0], BLOCK):
             block = np.asarray(scores[first : first + BLOCK])
-            for row, column in np.argwhere(~np.isnan(block)).tolist():
-                yield self._read_one(first + row, column)
+            there = np.argwhere(~np.isnan(block)).tolist()
+            expected = np.asarray(predicted[first : first + BLOCK]) if there else block
+            for row, column in there:
+                where = (first + row, column)
+                yield StoredAnchor(
+                    object_id=self._object_ids[column],
+                    frame_index=first + row,
+                    logits=np.asarray(self._array("logits")[where]),
+                    pointer=np.asarray(self._array("pointer")[where]),
+                    object_score=float(block[row, column]),
+                    predicted_iou=float(expected[row, column]),
+                )
 
     def resize(self, object_ids: Sequence[int]) -> None:
         """Make room for more objects."""
         self._object_ids = object_ids
-        for _, array in self._group.arrays():
+        for name, _ in self._group.arrays():
+            array = self._array(name)
             array.resize((array.shape[0], len(object_ids), *array.shape[2:]))
 
-    def _read_one(self, frame_index: int, column: int) -> StoredAnchor:
-        where = (frame_index, column)
-        return StoredAnchor(
-            object_id=self._object_ids[column],
-            frame_index=frame_index,
-            logits=np.asarray(array_at(self._group, "logits")[where]),
-            pointer=np.asarray(array_at(self._group, "pointer")[where]),
-            object_score=self._read_score("object_score", where),
-            predicted_iou=self._read_score("predicted_iou", where),
-        )
-
-    def _read_score(self, name: str, where: tuple[int, int]) -> float:
-        return float(np.asarray(array_at(self._group, name)[where]))
+    def _array(self, name: str) -> zarr.Array:
+        """Return an array, which is opened once: opening takes longer than reading."""
+        if name not in self._arrays:
+            self._arrays[name] = array_at(self._group, name)
+        return self._arrays[name]
 
     def _pointers(self, length: int) -> zarr.Array:
         if "pointer" not in self._group:
-            shape = (*array_at(self._group, "object_score").shape, length)
+            shape = (*self._array("object_score").shape, length)
             return create_array(self._group, "pointer", _one_chunk_each(shape))
-        return array_at(self._group, "pointer")
+        return self._array("pointer")
 
 
 def _scores_spec(shape: tuple[int, ...]) -> ArraySpec:

@@ -27,6 +27,7 @@ from napari_sam2.io.ome_zarr.watched_store import WatchedStore
 from napari_sam2.io.ome_zarr.zarr_nodes import (
     attributes_of,
     group_at,
+    reading_errors,
     replace_attributes,
     storage_errors,
 )
@@ -53,6 +54,8 @@ class LabelFiles:
         The label group, and the group of its run.
     frames, anchors, journal, history
         Arrays of all frames, anchors, progress, undo.
+    folder
+        Of the label group.
     is_complete
         Whether `finish` was called and nothing was written since.
     """
@@ -61,10 +64,10 @@ class LabelFiles:
         self._parent = parent
         self.group = open_label_group(parent, name, mode)
         self.run = group_at(self.group, RUN)
-        folder = parent.labels_folder() / name
+        self.folder = parent.labels_folder() / name
         books = BookWriter(MaskFiles(self.run))
         self._session = SessionFile(self.run, books)
-        self.history = History(self, self.run, folder, books)
+        self.history = History(self, self.run, self.folder, books)
         if mode == "r+":
             self.history.recover()
             _watch(self.group, f"labels/{name}/", self.history)
@@ -91,6 +94,10 @@ class LabelFiles:
     def replacing_labels(self) -> AbstractContextManager[object]:
         """Keep those away who read labels in other threads."""
         return self.frames.labels_lock
+
+    def reading(self, what: str) -> AbstractContextManager[None]:
+        """Turn errors of the disk, and of damaged files, into words."""
+        return reading_errors(self.folder, what)
 
     def prepare(self) -> None:
         """Get ready for a write: not finished, and undone with a step of its own."""

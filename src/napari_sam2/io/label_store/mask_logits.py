@@ -10,7 +10,7 @@ logits are replaced by one negative number, which zarr stores as nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import zarr
@@ -79,30 +79,45 @@ class LogitArray:
         self, frame_index: int, columns: Sequence[int], logits: np.ndarray
     ) -> None:
         """Store ``(objects, h, w)`` logits, leaving other objects of the chunk."""
-        if not columns:
-            return
-        first, stop = self._chunks_around(columns)
-        if len(columns) == stop - first:
-            block = np.empty((stop - first, *self.mask_shape), np.float32)
-        else:
-            block = np.asarray(self._array[frame_index, first:stop])
-        block[np.asarray(columns) - first] = keep_around_positive(logits)
-        self._array[frame_index, first:stop] = block
+        kept = keep_around_positive(logits)
+        for chunks, rows, inside in self._runs(columns):
+            count = chunks.stop - chunks.start
+            if len(rows) == count:
+                block = np.empty((count, *self.mask_shape), np.float32)
+            else:
+                block = np.asarray(self._array[frame_index, chunks])
+            block[inside] = kept[rows]
+            self._array[frame_index, chunks] = block
 
     def read(self, frame_index: int, columns: Sequence[int]) -> np.ndarray:
         """Return ``(objects, h, w)`` float32; touches no file without columns."""
-        if not columns:
-            return np.empty((0, *self.mask_shape), np.float32)
-        first, stop = self._chunks_around(columns)
-        block: np.ndarray = np.asarray(self._array[frame_index, first:stop])
-        return np.take(block, np.asarray(columns) - first, axis=0)
+        found = np.empty((len(columns), *self.mask_shape), np.float32)
+        for chunks, rows, inside in self._runs(columns):
+            found[rows] = np.asarray(self._array[frame_index, chunks])[inside]
+        return found
 
     def resize(self, object_count: int) -> None:
         """Make room for more objects."""
         frames, _, height, width = self._array.shape
         self._array.resize((frames, object_count, height, width))
 
-    def _chunks_around(self, columns: Sequence[int]) -> tuple[int, int]:
-        first = min(columns) // OBJECTS_PER_CHUNK * OBJECTS_PER_CHUNK
-        stop = (max(columns) // OBJECTS_PER_CHUNK + 1) * OBJECTS_PER_CHUNK
-        return first, min(stop, self._array.shape[1])
+    def _runs(
+        self, columns: Sequence[int]
+    ) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+        """Yield runs of neighbouring chunks that hold columns.
+
+        Yields
+        ------
+        tuple
+            All columns of the run, which of those asked for lie in it, and where.
+        """
+        asked = np.asarray(columns, np.int64)
+        chunk_of = asked // OBJECTS_PER_CHUNK
+        chunks = np.unique(chunk_of)
+        for run in np.split(chunks, np.flatnonzero(np.diff(chunks) > 1) + 1):
+            if len(run):
+                first = int(run[0]) * OBJECTS_PER_CHUNK
+                stop = (int(run[-1]) + 1) * OBJECTS_PER_CHUNK
+                rows = np.flatnonzero(np.isin(chunk_of, run))
+                run_of = slice(first, min(stop, self._array.shape[1]))
+                yield run_of, rows, asked[rows] - first

@@ -37,7 +37,11 @@ from napari_sam2.io.label_store.measurements import MeasurementName
 from napari_sam2.io.label_store.writing_lock import hold_writing_lock
 from napari_sam2.io.ome_zarr.metadata import LabelledObject, read_calibration
 from napari_sam2.io.ome_zarr.parent import Parent, open_parent
-from napari_sam2.io.ome_zarr.zarr_nodes import attributes_of, storage_errors
+from napari_sam2.io.ome_zarr.zarr_nodes import (
+    attributes_of,
+    reading_errors,
+    storage_errors,
+)
 from napari_sam2.io.sessions.document import SessionDocument
 from napari_sam2.io.sessions.folder import session_names
 from napari_sam2.io.sessions.provenance import Provenance
@@ -146,8 +150,9 @@ class OmeZarrLabelStore:
             If there is none, a newer version wrote it, or it is to be written and
             another process writes it.
         """
-        with storage_errors(Path(path), "open the labels"):
-            return cls(open_parent(Path(path), mode), name, mode)
+        path = Path(path)
+        with storage_errors(path, "open the labels"), reading_errors(path, name):
+            return cls(open_parent(path, mode), name, mode)
 
     @classmethod
     def open_for_resume(
@@ -262,10 +267,10 @@ class OmeZarrLabelStore:
         Raises
         ------
         OutputError
-            If the disk refuses.
+            Like all that reads: if the disk refuses, or the file is damaged.
         """
-        action = f"read frame {frame_index} of the labels"
-        with storage_errors(self.path, action), self._frames.labels_lock:
+        what = f"the labels of frame {frame_index}"
+        with self._files.reading(what), self._frames.labels_lock:
             return np.asarray(self.array[frame_index])
 
     def read_logits(
@@ -276,21 +281,25 @@ class OmeZarrLabelStore:
         Upsampled bilinearly, they are positive where the original ones were and equal
         there (see `mask_logits`). Costs nothing when no object is left.
         """
-        return self._frames.read_logits(frame_index, without)
+        with self._files.reading(f"the logits of frame {frame_index}"):
+            return self._frames.read_logits(frame_index, without)
 
     def read_scores(self, frame_index: int) -> tuple[tuple[int, ...], ObjectScores]:
         """Return ids and scores of the objects that have a result on a frame."""
-        return self._frames.read_scores(frame_index)
+        with self._files.reading(f"the scores of frame {frame_index}"):
+            return self._frames.read_scores(frame_index)
 
     def read_score_table(
         self, name: Literal["object_score", "predicted_iou", "stability", "area"]
     ) -> np.ndarray:
         """Return one score as ``(T, objects)``; NaN (area: −1) if never computed."""
-        return self._frames.scores.read_all(name)
+        with self._files.reading("the scores"):
+            return self._frames.scores.read_all(name)
 
     def read_measurements(self, name: MeasurementName) -> np.ndarray:
         """Return one measurement as ``(T, objects)`` float32; NaN where unknown."""
-        return self._frames.measurements.read_all(name)
+        with self._files.reading("the measurements"):
+            return self._frames.measurements.read_all(name)
 
     def write_anchor(self, anchor: StoredAnchor) -> None:
         """Store what a person saw on an anchor, bit for bit."""
@@ -311,9 +320,10 @@ class OmeZarrLabelStore:
 
     def read_anchors(self) -> list[StoredAnchor]:
         """Return all stored anchors, by object and frame."""
-        return sorted(
-            self._anchors.read(), key=lambda one: (one.object_id, one.frame_index)
-        )
+        with self._files.reading("the anchors"):
+            return sorted(
+                self._anchors.read(), key=lambda one: (one.object_id, one.frame_index)
+            )
 
     def add_objects(self, objects: Iterable[PromptedObject]) -> None:
         """Make room for objects that were not known when the store was created.
@@ -337,7 +347,8 @@ class OmeZarrLabelStore:
         The command line saves none; it is made of what the store knows then, and its
         remarks say what could not be restored.
         """
-        return self._files.read_session()
+        with self._files.reading("the session"):
+            return self._files.read_session()
 
     def commit(self, progress: Progress, snapshot: Arrays | None) -> None:
         """Make all writes so far durable, then record that they are whole.
@@ -354,7 +365,8 @@ class OmeZarrLabelStore:
 
     def read_progress(self) -> tuple[Progress, Arrays] | None:
         """Return what the last `commit` recorded, or None."""
-        return self._files.journal.read()
+        with self._files.reading("the progress"):
+            return self._files.journal.read()
 
     def finish(self) -> None:
         """Mark the run complete; inside an image, build as many levels as it has."""

@@ -25,6 +25,12 @@ PARTIAL = ".partial"
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
+DAMAGED = (
+    *(ValueError, RuntimeError, KeyError, TypeError, AttributeError, IndexError),
+    EOFError,
+)
+"""What chunks and documents raise that are not what was written."""
+
 
 @dataclass(frozen=True, slots=True)
 class ArraySpec:
@@ -142,6 +148,30 @@ def storage_errors(path: Path, action: str) -> Iterator[None]:
         reason = error.strerror or str(error)
         raise OutputError(
             f"{path}: cannot {action}: {reason}; {_remedy(error.errno)}"
+        ) from error
+
+
+@contextmanager
+def reading_errors(path: Path, what: str) -> Iterator[None]:
+    """Turn what goes wrong while something is read into one line with a remedy.
+
+    Raises
+    ------
+    OutputError
+        Instead of an error of the file system, or of a file that is damaged.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"{path}: cannot read {what}: {error.strerror or error}; check that the "
+            "disk is there and that you may read it, and open this again"
+        ) from error
+    except DAMAGED as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise OutputError(
+            f"{path}: cannot read {what}: {lines[0][:200]}; it is damaged: restore the "
+            "folder from a copy, or track anew into another one"
         ) from error
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 
@@ -26,14 +27,20 @@ class Connections:
 
     def close(self) -> None:
         """Disconnect everything; may be called twice."""
-        for group in self._groups:
-            group.close()
-        for emitter, callback in self._made:
-            emitter.disconnect(callback)
-        self._made.clear()
+        made, self._made = self._made, []
+        with ExitStack() as closing:
+            for emitter, callback in reversed(made):
+                closing.callback(emitter.disconnect, callback)
+            for group in reversed(self._groups):
+                closing.callback(group.close)
 
 
-def close_all(things: Iterable[Any]) -> None:
-    """Close what the dock is made of, in order."""
-    for thing in things:
-        thing.close()
+def close_all(parts: Sequence[Any]) -> None:
+    """Close what the dock is made of, in order, all of it.
+
+    The worker holds the lock on the masklets, which must not stay because another part
+    could not be closed; the last error of those is raised in the end.
+    """
+    with ExitStack() as closing:
+        for part in reversed(parts):
+            closing.callback(part.close)
