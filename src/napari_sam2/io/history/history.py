@@ -112,6 +112,7 @@ class History:
         self._before: BookState | None = None
         self._after: BookState | None = None
         self._changes: list[ObjectChange] = []
+        self._sizes: dict[int, int] = {}
         self._ledger = self._read_ledger()
 
     @property
@@ -177,8 +178,7 @@ class History:
             self._remove(ledger.undone)
             self._open = self._chunks(number)
             self._before, self._after, self._changes = before, after, step.changes
-        if len(self._ledger.done) > MAX_STEPS + SLACK:
-            self.compact(MAX_STEPS)
+        self.bound()
 
     def renew_after(self, book: BookState) -> None:
         """Say what the book is like at the end of the open step."""
@@ -254,13 +254,19 @@ class History:
                 book = self._books.redone(book, self._step(number).changes)
         return book
 
+    def bound(self) -> None:
+        """Forget the oldest steps where there are too many, or they are too large.
+
+        Cheap enough to be asked between the frames of a run, which is one large step.
+        """
+        is_long = len(self._ledger.done) > MAX_STEPS + SLACK
+        if is_long or sum(self._byte_counts().values()) > MAX_BYTES:
+            self.compact(MAX_STEPS, MAX_BYTES)
+
     def compact(self, max_steps: int = MAX_STEPS, max_bytes: int = MAX_BYTES) -> None:
         """Forget the oldest steps until few enough, and small enough, are left."""
         done = list(self._ledger.done)
-        sizes = {
-            number: self._chunks(number).byte_count()
-            for number in (*done, *self._ledger.undone)
-        }
+        sizes = self._byte_counts()
         gone = []
         # The open step is never forgotten.
         while len(done) > 1 and (
@@ -308,6 +314,7 @@ class History:
                 self._owner.unfinish()
             if side == "before":
                 chunks.keep_after()
+                self._sizes.pop(number, None)  # both sides are kept from now on
             self._record(self._ledger.model_copy(update={"restoring": (number, side)}))
             return self._put_in_place(number, side)
 
@@ -337,10 +344,24 @@ class History:
         self._owner.adopt(book)
         return Returned(self._ledger.texts[number], book, chunks.frames())
 
+    def _byte_counts(self) -> dict[int, int]:
+        """Return how much each step keeps; a closed one is measured once."""
+        counts = {}
+        for number in (*self._ledger.done, *self._ledger.undone):
+            if self._open is not None and number == self.position:
+                counts[number] = self._open.kept_bytes
+                continue
+            if number not in self._sizes:
+                self._sizes[number] = self._chunks(number).byte_count()
+            counts[number] = self._sizes[number]
+        return counts
+
     def _chunks(self, number: int) -> KeptChunks:
         return KeptChunks(self._folder, self._path(number))
 
     def _close(self) -> None:
+        if self._open is not None:
+            self._sizes[self.position] = self._open.kept_bytes
         self._open = None
         self._before = None
 
@@ -372,6 +393,7 @@ class History:
 
     def _remove(self, numbers: Sequence[int]) -> None:
         for number in numbers:
+            self._sizes.pop(number, None)
             folder = self._path(number)
             aside = folder.with_name(f"{number}{PARTIAL}")
             folder.rename(aside)

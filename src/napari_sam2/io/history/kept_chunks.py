@@ -10,7 +10,7 @@ old bytes. Everything here may be repeated after a kill and then ends the same.
 """
 
 # Paths are strings in the inner loops: an undo makes ten thousand of them in a second.
-# ruff: noqa: PTH103, PTH105, PTH108, PTH110, PTH120, PTH121
+# ruff: noqa: PTH103, PTH105, PTH108, PTH110, PTH116, PTH120, PTH121
 
 from __future__ import annotations
 
@@ -80,12 +80,18 @@ class KeptChunks:
         Folder of the label group.
     step
         Folder of the step, a zarr group.
+
+    Attributes
+    ----------
+    kept_bytes
+        How much was kept by `preserve`.
     """
 
     def __init__(self, live: Path, step: Path) -> None:
         self._live = live
         self._step = step
         self._mirrors: dict[str, _Mirror] = {}
+        self.kept_bytes = 0
 
     def preserve(self, key: ChunkKey) -> None:
         """Keep a chunk as it is now, unless the step has replaced it already."""
@@ -95,7 +101,7 @@ class KeptChunks:
                 self._live / key.array, self._step / _mirror_name(key.array)
             )
         if not mirror.is_touched(key.place):
-            mirror.keep("before", key.place)
+            self.kept_bytes += mirror.keep("before", key.place)
             mirror.touch(key.place)
 
     def keep_after(self) -> None:
@@ -185,15 +191,17 @@ class _Mirror:
                     found.append(tuple(place))
         return found
 
-    def keep(self, side: Side, place: Place) -> None:
-        """Keep the live chunk, or that there is none."""
+    def keep(self, side: Side, place: Place) -> int:
+        """Keep the live chunk, or that there is none; return how many bytes it has."""
         if side == "after" and not self._folders[side].is_dir():
             self._mirror_metadata(self._folders[side])
         target = self._kept_file(side, place)
         try:
             _link(self._live_file(place), target)
+            return os.stat(target).st_size
         except FileNotFoundError:
             _remove(target)
+            return 0
 
     def put_back(self, side: Side, place: Place) -> None:
         """Make a kept chunk the live one, in one rename; or remove the live one."""

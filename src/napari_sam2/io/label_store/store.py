@@ -362,6 +362,7 @@ class OmeZarrLabelStore:
             self._files.settle()
             self._files.journal.record(progress, snapshot)
             self._files.is_complete = False
+            self.history.bound()
 
     def read_progress(self) -> tuple[Progress, Arrays] | None:
         """Return what the last `commit` recorded, or None."""
