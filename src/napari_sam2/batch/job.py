@@ -23,6 +23,7 @@ from napari_sam2.batch.resources import current_memory, peak_memory
 from napari_sam2.errors import InputError
 from napari_sam2.interfaces import FrameSource
 from napari_sam2.io.label_store.store import DEFAULT_NAME, OmeZarrLabelStore
+from napari_sam2.io.movies.fingerprint import fingerprint_of
 from napari_sam2.io.movies.frame_sources import StackFrames, open_frames
 from napari_sam2.io.movies.prefetch import PrefetchingFrameSource
 from napari_sam2.io.prompts.files import read_prompts
@@ -104,6 +105,8 @@ class TrackJob(BaseModel):
         add these objects to it and settle conflicts as the policy says.
     embed_image
         Copy the movie into the new OME-Zarr.
+    accept_movie
+        Resume or merge though the movie has other pixels than it had.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -121,6 +124,7 @@ class TrackJob(BaseModel):
     resume: bool = False
     overwrite: bool = False
     embed_image: bool = False
+    accept_movie: bool = False
 
     @property
     def output(self) -> Output:
@@ -132,6 +136,7 @@ class TrackJob(BaseModel):
             overwrite=self.overwrite,
             merge=self.merge is not None,
             embed_image=self.embed_image,
+            accept_movie=self.accept_movie,
         )
 
 
@@ -171,13 +176,15 @@ class TrackReport:
 class Run:
     """A job whose parts are put together, ready to go.
 
-    A context manager: leaving it closes files and threads.
+    A context manager: leaving it closes files and threads. ``remark`` is what people
+    should be told before it begins.
     """
 
     session: Session
     plan: Plan
     source: FrameSource
     store: OmeZarrLabelStore
+    remark: str | None = None
     frames_computed: int = 0
     seconds: float = 0.0
     memory_after_loading: int | None = None
@@ -254,8 +261,10 @@ def _compose(job: TrackJob, source: StackFrames) -> Run:
         )
     predictor = _load_predictor(job.model_options, source)
     provenance = _provenance(job, source, objects, predictor)
-    plan = replace(plan, key=provenance.plan_key)
-    store = job.output.open(source, objects, provenance, _logits_shape(predictor))
+    store, remark = job.output.open(
+        source, objects, provenance, _logits_shape(predictor)
+    )
+    plan = replace(plan, key=store.provenance.plan_key)
     prefetching = PrefetchingFrameSource(source)
     session = Session(
         prefetching,
@@ -264,7 +273,7 @@ def _compose(job: TrackJob, source: StackFrames) -> Run:
         objects,
         has_foreign_labels=job.merge is not None,
     )
-    return Run(session, plan, prefetching, store)
+    return Run(session, plan, prefetching, store, remark)
 
 
 def _frame_range(
@@ -305,7 +314,7 @@ def _logits_shape(predictor: StreamingPredictor) -> tuple[int, int]:
 
 def _provenance(
     job: TrackJob,
-    source: FrameSource,
+    source: StackFrames,
     objects: list[PromptedObject],
     predictor: StreamingPredictor,
 ) -> Provenance:
@@ -328,6 +337,7 @@ def _provenance(
         threads=torch.get_num_threads(),
         prompts=_prompts_with_hashes(objects),
         frames=dict(source.provenance),
+        fingerprint=fingerprint_of(source),
         settings=settings,
         plugin_version=__version__,
     )

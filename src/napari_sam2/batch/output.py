@@ -29,6 +29,8 @@ class Output:
         Add objects to a finished group, whose labels become foreign ones.
     embed_image
         Copy the movie into a new OME-Zarr.
+    accept_movie
+        Go on, or add, though the movie has other pixels than it had.
     """
 
     path: Path
@@ -37,6 +39,7 @@ class Output:
     overwrite: bool = False
     merge: bool = False
     embed_image: bool = False
+    accept_movie: bool = False
 
     @property
     def exists(self) -> bool:
@@ -70,22 +73,33 @@ class Output:
         objects: list[PromptedObject],
         provenance: Provenance,
         logits_shape: tuple[int, int],
-    ) -> OmeZarrLabelStore:
+    ) -> tuple[OmeZarrLabelStore, str | None]:
         """Create or open the label group.
+
+        Returns
+        -------
+        tuple
+            The store, and what people should be told of its movie.
 
         Raises
         ------
         OutputError
-            If it cannot be written, or was made by another plan or another model.
+            If it cannot be written, or was made by another plan or another model, or
+            of another movie.
         """
         if self.exists and self.resume:
-            return OmeZarrLabelStore.open_for_resume(self.path, provenance, self.name)
+            store = OmeZarrLabelStore.open_for_resume(self.path, provenance, self.name)
+            told = self._check_movie(store, provenance)
+            known = store.provenance
+            if known.fingerprint != provenance.fingerprint:
+                store.renew_provenance(known.with_movie(provenance.fingerprint))
+            return store, told
         if self.exists and self.merge:
             return self._add_to(source, objects, provenance, logits_shape)
         # A run that was killed may have got as far as its movie.
         if self.embed_image and not (self.resume and holds_image(self.path)):
             self._embed(source)
-        return OmeZarrLabelStore.create(
+        created = OmeZarrLabelStore.create(
             self.path,
             frame_count=source.frame_count,
             frame_shape=source.frame_shape,
@@ -96,6 +110,20 @@ class Output:
             name=self.name,
             overwrite=self.overwrite,
         )
+        return created, None
+
+    def _check_movie(
+        self, store: OmeZarrLabelStore, provenance: Provenance
+    ) -> str | None:
+        """Refuse another movie; return what people should be told of it."""
+        if self.accept_movie or provenance.fingerprint is None:
+            return None
+        where = f"{self.path}/labels/{self.name}"
+        try:
+            return store.provenance.check_movie(provenance.fingerprint, where)
+        except OutputError:
+            store.close()
+            raise
 
     def _add_to(
         self,
@@ -103,7 +131,7 @@ class Output:
         objects: list[PromptedObject],
         provenance: Provenance,
         logits_shape: tuple[int, int],
-    ) -> OmeZarrLabelStore:
+    ) -> tuple[OmeZarrLabelStore, str | None]:
         store = OmeZarrLabelStore.open(self.path, self.name)
         where = f"{self.path}/labels/{self.name}"
         if store.array.shape != (source.frame_count, *source.frame_shape):
@@ -116,10 +144,11 @@ class Output:
                 f"{where}: was tracked with another input size; use the same model "
                 "and --image-size, or choose another --name"
             )
+        told = self._check_movie(store, provenance)
         store.add_objects(objects)
         store.reopen()
         store.renew_provenance(provenance)
-        return store
+        return store, told
 
     def _embed(self, source: StackFrames) -> None:
         """Copy the movie: one channel as it is stored, several as the RGB shown."""

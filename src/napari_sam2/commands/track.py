@@ -59,6 +59,10 @@ OneComponent = Annotated[
 EmbedImage = Annotated[bool, Option("--embed-image", help="Copy the movie into OUT.")]
 Resume = Annotated[bool, Option("--resume", help="Go on with an interrupted run.")]
 Overwrite = Annotated[bool, Option("--overwrite", help="Replace the label group.")]
+AcceptMovie = Annotated[
+    bool,
+    Option("--accept-movie", help="Resume or merge though the movie's pixels changed."),
+]
 AsJson = Annotated[bool, Option("--json", help="Report on stdout as JSON.")]
 
 
@@ -88,6 +92,7 @@ def track(  # noqa: PLR0913 - one parameter an option
     embed_image: EmbedImage = False,
     resume: Resume = False,
     overwrite: Overwrite = False,
+    accept_movie: AcceptMovie = False,
     as_json: AsJson = False,
 ) -> None:
     """Track prompted objects through a movie into OME-Zarr labels."""
@@ -115,6 +120,7 @@ def track(  # noqa: PLR0913 - one parameter an option
         resume=resume,
         overwrite=overwrite,
         embed_image=embed_image,
+        accept_movie=accept_movie,
     )
     run_and_report(job, as_json=as_json)
 
@@ -124,6 +130,8 @@ def run_and_report(job: TrackJob, *, as_json: bool) -> None:
     from napari_sam2.batch.job import open_run
 
     with open_run(job) as run:
+        if run.remark is not None:
+            typer.echo(run.remark, err=True)
         follow(run.frames(), "tracking", on_cancel="go on with --resume")
         report = run.report()
     if as_json:

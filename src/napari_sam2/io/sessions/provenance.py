@@ -6,9 +6,12 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import PurePath
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from napari_sam2.errors import OutputError
+from napari_sam2.io.movies.fingerprint import Fingerprint
 
 DECIDING = {
     "weights_sha256": "the model's weights",
@@ -19,6 +22,11 @@ DECIDING = {
     "settings": "the settings (direction, frames, merging, …)",
 }
 """Fields that decide the result, and what people call them."""
+
+NEVER_SEEN = (
+    "was written before movies were known by their pixels: nobody can say whether this "
+    "is the same movie; from now on it is known"
+)
 
 
 class Provenance(BaseModel):
@@ -34,6 +42,8 @@ class Provenance(BaseModel):
         The prompts file as JSON.
     frames
         `FrameSource.provenance`: path, axes, selection, intensity mapping.
+    fingerprint
+        By which the movie is known again; None where an earlier version wrote.
     settings
         Everything else that decides the result: direction, frame range, merging, …
     plugin_version
@@ -52,6 +62,7 @@ class Provenance(BaseModel):
     threads: int = Field(ge=1)
     prompts: Any = None
     frames: dict[str, Any] = {}
+    fingerprint: Fingerprint | None = None
     settings: dict[str, Any] = {}
     plugin_version: str
     plan_key: str = ""
@@ -76,15 +87,58 @@ class Provenance(BaseModel):
             where the other stopped.
         """
         mine, theirs = self._deciding(), other._deciding()
+        if self.fingerprint is not None and other.fingerprint is not None:
+            # Its pixels say which movie it is: a file may have got another name.
+            for deciding in (mine, theirs):
+                deciding["frames"].pop("source")
         named = [words for key, words in DECIDING.items() if mine[key] != theirs[key]]
-        if not named and self.plan_key != other.plan_key:
+        is_renamed = self._name() != other._name()
+        if not named and not is_renamed and self.plan_key != other.plan_key:
             return ["the plan"]
         return named
+
+    def check_movie(self, fingerprint: Fingerprint, where: str) -> str | None:
+        """Refuse a movie that has other pixels than the one this was made of.
+
+        Parameters
+        ----------
+        fingerprint
+            Of the movie at hand.
+        where
+            What this is the provenance of, for people.
+
+        Returns
+        -------
+        str or None
+            What people should be told, where an earlier version knew no pixels.
+
+        Raises
+        ------
+        OutputError
+            If a frame differs.
+        """
+        if self.fingerprint is None:
+            return f"{where}: {NEVER_SEEN}"
+        frame = self.fingerprint.different_frame(fingerprint)
+        if frame is not None:
+            raise OutputError(
+                f"{where}: was made of another movie: frame {frame} has other pixels "
+                f"now than {self._name() or 'the movie'} had then; give the movie of "
+                "then, write elsewhere, or say --accept-movie if all cells are where "
+                "they were"
+            )
+        return None
+
+    def with_movie(self, fingerprint: Fingerprint | None) -> Self:
+        """Return the same, of a movie that is known by its pixels."""
+        return self.model_copy(update={"fingerprint": fingerprint})
+
+    def _name(self) -> str:
+        return PurePath(str(self.frames.get("source", ""))).name
 
     def _deciding(self) -> Mapping[str, Any]:
         # Through JSON, so that what was read back equals what was written.
         fields = json.loads(self.model_dump_json(include=set(DECIDING)))
         # A movie may be moved: its name, shape and intensities tell it from others.
-        source = str(fields["frames"].get("source", ""))
-        fields["frames"]["source"] = PurePath(source).name
+        fields["frames"]["source"] = self._name()
         return {key: fields[key] for key in DECIDING}
