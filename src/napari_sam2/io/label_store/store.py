@@ -269,7 +269,7 @@ class OmeZarrLabelStore:
         OutputError
             Like all that reads: if the disk refuses, or the file is damaged.
         """
-        what = f"the labels of frame {frame_index}"
+        what = f"frame {frame_index} of the labels"
         with self._files.reading(what), self._frames.labels_lock:
             return np.asarray(self.array[frame_index])
 
@@ -281,12 +281,12 @@ class OmeZarrLabelStore:
         Upsampled bilinearly, they are positive where the original ones were and equal
         there (see `mask_logits`). Costs nothing when no object is left.
         """
-        with self._files.reading(f"the logits of frame {frame_index}"):
+        with self._files.reading(f"frame {frame_index} of the logits"):
             return self._frames.read_logits(frame_index, without)
 
     def read_scores(self, frame_index: int) -> tuple[tuple[int, ...], ObjectScores]:
         """Return ids and scores of the objects that have a result on a frame."""
-        with self._files.reading(f"the scores of frame {frame_index}"):
+        with self._files.reading(f"frame {frame_index} of the scores"):
             return self._frames.read_scores(frame_index)
 
     def read_score_table(
