@@ -63,6 +63,7 @@ class FrameOptions(BaseModel):
     axes: str | None = None
     t: int | None = None
     z: int | None = None
+    position: int | None = None
     channels: tuple[int, ...] | None = None
     contrast_limits: tuple[tuple[float, float], ...] | None = None
     percentiles: tuple[float, float] | None = None

@@ -33,11 +33,12 @@ Device = Annotated[str, Option(help="auto, cuda, mps or cpu.")]
 Precision = Annotated[str, Option(help="auto, fp32, bf16 or fp16.")]
 Towards = Annotated[Direction, Option(help="Where to track from the prompts.")]
 Frames = Annotated[Text, Option(help="FIRST:STOP, frames to write; all by default.")]
-Axes = Annotated[Text, Option(help="Axes of the file, such as TZCYX.")]
+Axes = Annotated[Text, Option(help="Axes of the file, such as TZCYX (P: position).")]
 Plane = Annotated[int | None, Option(help="z plane of a TZYX movie.")]
 TimePoint = Annotated[
     int | None, Option(help="Time point to stay at; frames run along Z.")
 ]
+Position = Annotated[int | None, Option(help="Stage position, of several.")]
 Channels = Annotated[Text, Option(help="Shown as red, green, blue: 0,1,2.")]
 Limits = Annotated[Text, Option(help="LOW,HIGH, or a pair a channel: 0,900;5,70.")]
 Percentiles = Annotated[Text, Option(help="LOW,HIGH of the stretch, 0.1,99.9.")]
@@ -81,6 +82,7 @@ def track(  # noqa: PLR0913 - one parameter an option
     axes: Axes = None,
     t: TimePoint = None,
     z: Plane = None,
+    position: Position = None,
     channels: Channels = None,
     contrast_limits: Limits = None,
     percentiles: Percentiles = None,
@@ -98,7 +100,9 @@ def track(  # noqa: PLR0913 - one parameter an option
     """Track prompted objects through a movie into OME-Zarr labels."""
     from napari_sam2.batch.job import FrameOptions, ModelOptions, TrackJob
 
-    seen = FrameOptions(axes=axes, t=t, z=z, gamma=gamma, invert=invert)
+    seen = FrameOptions(
+        axes=axes, t=t, z=z, position=position, gamma=gamma, invert=invert
+    )
     stretch = {
         "channels": parse_channels(channels),
         "contrast_limits": parse_limits(contrast_limits),

@@ -61,7 +61,7 @@ def check(path, stored, shown):
     np.testing.assert_array_equal(image.shown(), shown, strict=True)
     if path.suffix != ".tif":
         assert describe_image(path) == (shown.shape, shown.dtype)
-    assert image.axes == "YXS"[: stored.ndim]
+    assert image.axes == tuple("YXS")[: stored.ndim]
     return image
 
 

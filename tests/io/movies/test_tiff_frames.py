@@ -131,11 +131,22 @@ def test_a_page_of_another_shape_is_named(tmp_path, numbered, count):
         open_frames(path)
 
 
-def test_several_ome_images_are_not_taken_for_frames(tmp_path, movie):
+def test_several_ome_images_are_positions_to_choose_from(tmp_path, movie):
     path = tmp_path / "positions.ome.tif"
     with tifffile.TiffWriter(path) as file:
         file.write(movie, metadata={"axes": "TYX"})
+        file.write(movie[::-1], metadata={"axes": "TYX"})
+    with pytest.raises(InputError, match=r"2 stage positions: choose one, 0 to 1"):
+        open_frames(path)
+    np.testing.assert_array_equal(raw_frames(path, position=0), movie)
+    np.testing.assert_array_equal(raw_frames(path, position=1), movie[::-1])
+
+
+def test_ome_images_of_different_shapes_are_refused(tmp_path, movie):
+    path = tmp_path / "positions.ome.tif"
+    with tifffile.TiffWriter(path) as file:
         file.write(movie, metadata={"axes": "TYX"})
+        file.write(movie[:, 1:], metadata={"axes": "TYX"})
     with pytest.raises(InputError, match="2 OME images"):
         open_frames(path)
 

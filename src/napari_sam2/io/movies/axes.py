@@ -1,10 +1,11 @@
 """Which axis of an image is the frame, and what is held fixed.
 
-An image file has up to six axes that mean something here: T (time), Z (depth),
-C (channel), Y, X and S (the samples of an RGB pixel). A `FrameLayout` says how one
-2D frame is cut out of it: frames run along T if there is more than one time point,
-else along Z; everything else is fixed by choice, and where there is a choice to be
-made it is asked for, never guessed.
+An image file has up to seven axes that mean something here: T (time), Z (depth),
+C (channel), P (stage position), Y, X and S (the samples of an RGB pixel). A
+`FrameLayout` says how one 2D frame is cut out of it: frames run along T if there is
+more than one time point, else along Z; everything else is fixed by choice, and where
+there is a choice to be made it is asked for, never guessed. Nor is what an axis means:
+only pages of which a file says nothing at all are taken as time points.
 """
 
 from __future__ import annotations
@@ -15,21 +16,20 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from napari_sam2.errors import InputError
+from napari_sam2.io.movies.axis_names import AXIS_NAMES, UNSAID
 
-AXIS_NAMES: Mapping[str, str] = {
-    "T": "time",
-    "Z": "depth",
-    "C": "channel",
-    "Y": "row",
-    "X": "column",
-    "S": "sample of an RGB pixel",
-}
 IGNORED = "_"
 """Stands for an axis of length 1 that means nothing here."""
 
 MAX_CHANNELS = 3
 
-_PLACES: Mapping[str, str] = {"T": "time point", "Z": "z plane"}
+_PLACES: Mapping[str, str] = {
+    "T": "time point",
+    "Z": "z plane",
+    "P": "stage position",
+}
+_SETTINGS: Mapping[str, str] = {"T": "t", "Z": "z", "P": "position"}
+_WHERE: Mapping[str, str] = {"T": " in each frame", "Z": " in each frame", "P": ""}
 AXES, CHANNELS = ("axes",), ("channels",)
 """Settings that errors name."""
 
@@ -41,11 +41,11 @@ class FrameSelection:
     Attributes
     ----------
     axes
-        One letter of ``TZCYXS`` for each dimension of the array; None to take the
-        file's own, or to guess.
-    t, z
-        The time point or plane to stay on, counted from 0. A ``t`` makes Z the frame
-        axis.
+        One letter of ``TZCPYXS`` for each dimension of the array; None to take the
+        file's own.
+    t, z, position
+        The time point, plane or stage position to stay on, counted from 0. A ``t``
+        makes Z the frame axis.
     channels
         One to three channels, counted from 0, shown as grey or as red, green, blue.
     """
@@ -54,6 +54,7 @@ class FrameSelection:
     t: int | None = None
     z: int | None = None
     channels: tuple[int, ...] | None = None
+    position: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class FrameLayout:
     Attributes
     ----------
     axes
-        One letter for each dimension, of ``TZCYXS`` and `IGNORED`.
+        One letter for each dimension, of ``TZCPYXS`` and `IGNORED`.
     shape
         Length of each dimension.
     frame_axis
@@ -84,6 +85,19 @@ class FrameLayout:
     def frame_count(self) -> int:
         """Number of frames."""
         return self.length(self.frame_axis)
+
+    @property
+    def summary(self) -> str:
+        """What frames are and what is fixed, in a few words."""
+        count = self.frame_count
+        frames = f"{count} {_PLACES.get(self.frame_axis, 'image')}"
+        said = [f"frames are {frames}s" if count > 1 else f"one frame, {frames}"]
+        for letter, index in self.fixed.items():
+            if letter in _PLACES and self._length(letter) > 1:
+                said.append(f"{_PLACES[letter]} {index} of {self._length(letter)}")
+        if self.channel_axis == "C" and self._length("C") > 1:
+            said.append(f"channel {_listed(self.channels)} of {self._length('C')}")
+        return ", ".join(said)
 
     @property
     def frame_shape(self) -> tuple[int, int]:
@@ -149,7 +163,7 @@ class FrameLayout:
 def lay_out_frames(
     shape: Sequence[int],
     *,
-    known_axes: str | None = None,
+    known_axes: Sequence[str] | None = None,
     selection: FrameSelection | None = None,
     name: str = "image",
 ) -> FrameLayout:
@@ -160,8 +174,9 @@ def lay_out_frames(
     shape
         Shape of the array.
     known_axes
-        The file's own axes, one letter a dimension; letters without a meaning here
-        (``Q``, ``I``) become time if there is one such axis and no other time.
+        The file's own axes, one letter a dimension, or the file's word for what has no
+        letter. Pages of which it does not say what they are (``Q``, ``I``) become
+        time if there is one such axis and no other time.
     selection
         What the person chose.
     name
@@ -190,7 +205,7 @@ def lay_out_frames(
 
 
 def _check_given_axes(
-    axes: str, shape: tuple[int, ...], known_axes: str | None, name: str
+    axes: str, shape: tuple[int, ...], known_axes: Sequence[str] | None, name: str
 ) -> str:
     letters = axes.upper()
     for letter in letters:
@@ -204,7 +219,7 @@ def _check_given_axes(
     if not {"Y", "X"} <= set(letters):
         raise InputError(f"axes {axes}: Y and X must be among them", settings=AXES)
     if len(letters) != len(shape):
-        stored = f", stored as {known_axes}" if known_axes else ""
+        stored = f", stored as {_joined(known_axes)}" if known_axes else ""
         raise InputError(
             f"axes {axes}: that is {len(letters)} axes, but {name} has {len(shape)}: "
             f"shape {shape}{stored}",
@@ -213,37 +228,62 @@ def _check_given_axes(
     return letters
 
 
-def _interpret_known_axes(known_axes: str, shape: tuple[int, ...], name: str) -> str:
-    """Turn a file's axes into ours; see `lay_out_frames` for the unknown ones."""
-    letters = list(known_axes.upper())
-    if len(letters) != len(shape):
+def _interpret_known_axes(
+    known_axes: Sequence[str], shape: tuple[int, ...], name: str
+) -> str:
+    """Turn a file's axes into ours; see `lay_out_frames` for those unsaid."""
+    if len(known_axes) != len(shape):
         return _guess_axes(shape, name)
-    strange = [
-        position
-        for position, letter in enumerate(letters)
-        if letter not in AXIS_NAMES or letter in letters[:position]
+    letters = list(known_axes)
+    unknown = [
+        at
+        for at, letter in enumerate(letters)
+        if letter not in AXIS_NAMES or letter in letters[:at]
     ]
-    long_ones = [position for position in strange if shape[position] > 1]
-    for position in strange:
-        letters[position] = IGNORED
-    has_time = "T" in letters and shape[letters.index("T")] > 1
-    if len(long_ones) > 1 or (long_ones and has_time):
-        raise InputError(
-            f"{name}: the axes {known_axes} of shape {shape} are not all known; say "
-            f"what they are, for example {_example_axes(len(shape))}",
-            settings=AXES,
-        )
+    for at in unknown:
+        letters[at] = IGNORED
+    long_ones = [at for at in unknown if shape[at] > 1]
     if long_ones:
+        _ask_unless_pages(known_axes, long_ones, shape, letters, name)
         if "T" in letters:
             letters[letters.index("T")] = IGNORED
         letters[long_ones[0]] = "T"
     if not {"Y", "X"} <= set(letters):
         raise InputError(
-            f"{name}: its axes {known_axes} lack Y or X; say what they are, for "
-            f"example {_example_axes(len(shape))}",
+            f"{name}: its axes {_joined(known_axes)} lack Y or X; say what they are, "
+            f"for example {_example_axes(len(shape))}",
             settings=AXES,
         )
     return "".join(letters)
+
+
+def _ask_unless_pages(
+    known_axes: Sequence[str],
+    unknown: Sequence[int],
+    shape: tuple[int, ...],
+    letters: Sequence[str],
+    name: str,
+) -> None:
+    """Refuse unknown axes, but for one of pages where there is no other time."""
+    has_time = "T" in letters and shape[letters.index("T")] > 1
+    said = [at for at in unknown if known_axes[at] not in (UNSAID, "I")]
+    if not said and len(unknown) == 1 and not has_time:
+        return
+    at = (said or unknown)[0]
+    word = known_axes[at]
+    what = f"what its axis {at} of length {shape[at]} is"
+    called = f" (the file calls it {word!r})" if at in said else ""
+    raise InputError(
+        f"{name} does not say {what}{called}: of the axes {_joined(known_axes)} of "
+        f"shape {shape} not all are known; say what they are, for example "
+        f"{_example_axes(len(shape))}, with P for stage positions",
+        settings=AXES,
+    )
+
+
+def _joined(axes: Sequence[str]) -> str:
+    """Return axes as people write them: ``TZYX``, or words with commas."""
+    return ("" if all(len(axis) == 1 for axis in axes) else ",").join(axes)
 
 
 def _guess_axes(shape: tuple[int, ...], name: str) -> str:
@@ -273,7 +313,7 @@ def _example_axes(dimensions: int) -> str:
 def _choose_frame_axis(
     sizes: Mapping[str, int], selection: FrameSelection, name: str
 ) -> tuple[str, dict[str, int]]:
-    """Return the frame axis, and the index of the fixed one of T and Z."""
+    """Return the frame axis, and the index on those of T, Z and P that are fixed."""
     present = [letter for letter in "TZ" if letter in sizes]
     if selection.t is not None:
         frame_axis = "Z"
@@ -282,12 +322,12 @@ def _choose_frame_axis(
     else:
         long_ones = [letter for letter in present if sizes[letter] > 1]
         frame_axis = (long_ones or present or [""])[0]
-    chosen = {"T": selection.t, "Z": selection.z}
+    chosen = {"T": selection.t, "Z": selection.z, "P": selection.position}
     for letter, index in chosen.items():
         if index is not None and letter not in sizes:
             raise InputError(
                 f"{name} has no {letter} axis: choose no {_PLACES[letter]}",
-                settings=(letter.lower(),),
+                settings=(_SETTINGS[letter],),
             )
     if frame_axis == "Z" and selection.z is not None:
         raise InputError(
@@ -297,19 +337,19 @@ def _choose_frame_axis(
         )
     fixed = {
         letter: _fixed_index(letter, sizes[letter], chosen[letter], name)
-        for letter in present
-        if letter != frame_axis
+        for letter in "TZP"
+        if letter in sizes and letter != frame_axis
     }
     return frame_axis if frame_axis in sizes else "", fixed
 
 
 def _fixed_index(letter: str, size: int, chosen: int | None, name: str) -> int:
-    settings = (letter.lower(),)
+    settings = (_SETTINGS[letter],)
     if chosen is None:
         if size == 1:
             return 0
         raise InputError(
-            f"{name} has {size} {_PLACES[letter]}s in each frame: choose one, 0 to "
+            f"{name} has {size} {_PLACES[letter]}s{_WHERE[letter]}: choose one, 0 to "
             f"{size - 1}",
             settings=settings,
         )

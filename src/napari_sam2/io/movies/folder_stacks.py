@@ -152,7 +152,7 @@ def _describe(file: Path) -> tuple[tuple[int, ...], np.dtype, str]:
                 f"{file} holds a stack of shape {stack.shape}; a folder is read one "
                 "frame a file: open the file itself"
             )
-        return stack.shape, stack.dtype, stack.axes
+        return stack.shape, stack.dtype, "".join(stack.axes)
     shape, dtype = describe_image(file)
     return shape, dtype, "YXS"[: len(shape)]
 

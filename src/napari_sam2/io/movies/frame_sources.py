@@ -25,6 +25,7 @@ from napari_sam2.io.movies.image_stacks import (
     ArrayStack,
     ImageStack,
     one_line,
+    reading,
 )
 from napari_sam2.io.movies.images import PICTURE_SUFFIXES, TIFF_MAGIC, TIFF_SUFFIXES
 from napari_sam2.io.movies.intensity import (
@@ -97,6 +98,13 @@ class StackFrames:
             "intensity": self.mapping.model_dump(mode="json"),
         }
 
+    @property
+    def reading(self) -> str:
+        """In one line, what was decided: what frames are, what is fixed, and why."""
+        by = self._stack.axes_from
+        why = f"by {by}" if by else "it does not say what its axes are"
+        return f"{self._stack.name}: {self.layout.summary} ({why})"
+
     def read(self, frame_index: int) -> np.ndarray:
         """Return one frame as the model sees it: ``(Y, X, 3)`` uint8 RGB."""
         return self.read_both(frame_index)[0]
@@ -125,13 +133,8 @@ class StackFrames:
                 f"frame {frame_index} of {self._stack.name}, which has "
                 f"{self.frame_count}"
             )
-        try:
+        with reading(f"{self._stack.name}: frame {frame_index}"):
             planes = self._blocks.read(frame_index)
-        except READ_FAILURES as error:
-            raise InputError(
-                f"{self._stack.name}: frame {frame_index} cannot be read: "
-                f"{one_line(error)}; the file may be truncated or damaged"
-            ) from error
         check_finite(planes, self._stack.name, frame_index)
         return planes
 
@@ -148,7 +151,7 @@ class FrameOptions(TypedDict, total=False):
     Attributes
     ----------
     axes
-        One letter of ``TZCYXS`` for each dimension; by default what the file says.
+        One letter of ``TZCPYXS`` for each dimension; by default what the file says.
         Arrays that say nothing: 2D is one image, 3D is ``TYX`` (``YXS`` if the last
         axis has 3 or 4 and the others more), 4D is ``TYXS`` alike; others must be
         named. Frames run along T if it is longer than 1, else along Z.
@@ -156,6 +159,8 @@ class FrameOptions(TypedDict, total=False):
         Stay at this time point and let frames run along Z.
     z
         The plane to stay on where frames run along T and there are several planes.
+    position
+        The stage position, where there are several.
     channels
         The channel to show as grey, or up to three to show as red, green, blue.
         Must be given if there are several; RGB samples are shown as they are.
@@ -183,6 +188,7 @@ class FrameOptions(TypedDict, total=False):
     axes: str | None
     t: int | None
     z: int | None
+    position: int | None
     channels: int | Sequence[int] | None
     contrast_limits: Sequence[float] | Sequence[Sequence[float]] | None
     percentiles: Sequence[float] | None
@@ -272,7 +278,11 @@ def _cut_frames(stack: ImageStack, options: FrameOptions) -> StackFrames:
         stack.shape,
         known_axes=stack.axes,
         selection=FrameSelection(
-            options.get("axes"), options.get("t"), options.get("z"), channels
+            axes=options.get("axes"),
+            t=options.get("t"),
+            z=options.get("z"),
+            channels=channels,
+            position=options.get("position"),
         ),
         name=stack.name,
     )

@@ -9,28 +9,62 @@ from __future__ import annotations
 import itertools
 import struct
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
 
 from napari_sam2.errors import InputError
+from napari_sam2.io.movies.axis_names import axis_letters
 from napari_sam2.io.movies.calibration import AxisScale
 
 Index = tuple[int | slice, ...]
+DAMAGED = "it may be truncated or damaged"
 
 READ_FAILURES = (
     OSError,
     ValueError,
     RuntimeError,
-    IndexError,
-    KeyError,
+    LookupError,
+    ArithmeticError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    MemoryError,
     EOFError,
-    SyntaxError,  # Pillow's, of a broken PNG
+    SyntaxError,  # Pillow's, of a broken PNG in a lazy array
     struct.error,
     zlib.error,
 )
 """What broken files raise, in the libraries that read them."""
+
+
+@contextmanager
+def reading(what: object, remedy: str = DAMAGED, kind: str = "") -> Iterator[None]:
+    """Turn what a library raises about a file into an error that a person can mend.
+
+    Parameters
+    ----------
+    what
+        What is read: the file, and the frame if it is one.
+    remedy
+        What may be wrong, or what to do.
+    kind
+        As what it is read: ``"zarr"``.
+
+    Raises
+    ------
+    InputError
+        In one line.
+    """
+    try:
+        yield
+    except READ_FAILURES as error:
+        how = f" as {kind}" if kind else ""
+        raise InputError(
+            f"{what} cannot be read{how}: {one_line(error)}; {remedy}"
+        ) from error
 
 
 class ImageStack(Protocol):
@@ -49,8 +83,12 @@ class ImageStack(Protocol):
         """Type of a pixel."""
 
     @property
-    def axes(self) -> str | None:
-        """One upper-case letter for each axis as the file says; None if it does not."""
+    def axes(self) -> Sequence[str] | None:
+        """Letter of each axis, or the file's own word; None if it says nothing."""
+
+    @property
+    def axes_from(self) -> str:
+        """By what the axes are known, in a few words."""
 
     @property
     def scales(self) -> Mapping[str, AxisScale]:
@@ -76,8 +114,9 @@ class ArrayStack:
         list, the first and largest level is taken.
     name
         What errors call it.
-    axes
-        One letter for each axis; by default the array's own names, if it has some.
+    axes, axes_from
+        Letter of each axis, and by what it is known; by default the array's own
+        names, if it has some.
     scales
         What a step along an axis means.
     """
@@ -87,36 +126,27 @@ class ArrayStack:
         array: Any,
         *,
         name: str = "array",
-        axes: str | None = None,
+        axes: Sequence[str] | None = None,
+        axes_from: str = "",
         scales: Mapping[str, AxisScale] | None = None,
     ) -> None:
         if isinstance(array, Sequence) and not isinstance(array, str):
             array = _largest_level(array, name)
-        if not hasattr(array, "shape") or not hasattr(array, "dtype"):
-            raise InputError(
-                f"{name}: a {type(array).__name__} is no image; give a path or an array"
-            )
         self.name = name
-        self.axes = axes or _own_axes(array)
+        with reading(name, "give a path or an array of numbers"):
+            self.shape = _shape_of(array, name)
+            own_axes = None if axes else _own_axes(array)
+            self._array = array.data if _is_labelled(array) else array
+            self.dtype = np.dtype(array.dtype)
+        self.axes = axes or own_axes
+        self.axes_from = axes_from or ("the names of its axes" if own_axes else "")
         self.scales = dict(scales or {})
-        self._array = array.data if hasattr(array, "dims") else array
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Length of each axis."""
-        return tuple(int(length) for length in self._array.shape)
-
-    @property
-    def dtype(self) -> np.dtype:
-        """Type of a pixel."""
-        dtype: np.dtype = np.dtype(self._array.dtype)
-        return dtype
 
     def chunk_starts(self, axis: int) -> Sequence[int]:
         """Return where the chunks begin along an axis."""
         length = self.shape[axis]
         chunks = getattr(self._array, "chunks", None)
-        if chunks is None:
+        if not isinstance(chunks, Sequence) or len(chunks) != len(self.shape):
             return range(length)
         if isinstance(chunks[axis], int):
             return range(0, length, chunks[axis])
@@ -133,6 +163,8 @@ class ArrayStack:
 
 def one_line(error: Exception) -> str:
     """Return the first line of an error's message, or its kind if it has none."""
+    if isinstance(error, MemoryError):
+        return "there is not enough memory"
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[0][:200]
 
@@ -149,18 +181,41 @@ def _largest_level(levels: Sequence[Any], name: str) -> Any:
     return levels[0]
 
 
-def _own_axes(array: Any) -> str | None:
-    """Return axes from xarray's dims or zarr's dimension names, if one letter each."""
+def _shape_of(array: Any, name: str) -> tuple[int, ...]:
+    if not hasattr(array, "shape") or not hasattr(array, "dtype"):
+        raise InputError(
+            f"{name}: a {type(array).__name__} is no image; give a path or an array"
+        )
+    if any(length != length for length in array.shape):  # NaN, as dask has it
+        raise InputError(
+            f"{name}: the array does not know its own shape {tuple(array.shape)}; call "
+            "its compute_chunk_sizes() first"
+        )
+    return tuple(int(length) for length in array.shape)
+
+
+def _is_labelled(array: Any) -> bool:
+    """Tell whether an array is xarray's, around another."""
+    return hasattr(array, "dims") and hasattr(array, "data")
+
+
+def _own_axes(array: Any) -> tuple[str, ...] | None:
+    """Return axes from the names of xarray, zarr or HDF5, if all have one."""
     names = getattr(array, "dims", None)
     if names is None:
         names = getattr(getattr(array, "metadata", None), "dimension_names", None)
-    return axes_from_names(names or ())
+    names = [getattr(name, "label", name) for name in names or ()]
+    return axes_from_names(names)
 
 
-def axes_from_names(names: Sequence[str | None]) -> str | None:
-    """Return axis letters for names such as ``("time", "channel", "y", "x")``."""
-    words = {"TIME": "T", "CHANNEL": "C", "DEPTH": "Z", "HEIGHT": "Y", "WIDTH": "X"}
-    letters = [words.get(str(name).upper(), str(name).upper()) for name in names]
-    if any(name is None for name in names) or any(len(word) != 1 for word in letters):
+def axes_from_names(names: Sequence[str | None]) -> tuple[str, ...] | None:
+    """Return axis letters for names such as ``("time", "channel", "y", "x")``.
+
+    None if one has no name; a name that only numbers an axis (``dim_0``) is none.
+    """
+    is_named = all(isinstance(name, str) and name.strip() for name in names)
+    if not names or not is_named:
         return None
-    return "".join(letters) or None
+    if all(str(name).lower().startswith("dim_") for name in names):
+        return None
+    return axis_letters(names)

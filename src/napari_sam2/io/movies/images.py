@@ -46,7 +46,7 @@ class Image:
         ``(Y, X)``, or ``(Y, X, samples)`` in colour or with alpha; of a TIFF whatever
         it holds. One bit a pixel is bool; numbers of 2 and 4 bits are not stretched.
     axes
-        One letter for each dimension: ``"YX"``, ``"YXS"``, or a TIFF's own.
+        Letter of each dimension: Y, X, and S for samples; or what a TIFF says.
     bits
         Bits of each sample in the file.
     palette
@@ -57,7 +57,7 @@ class Image:
     """
 
     pixels: np.ndarray
-    axes: str
+    axes: tuple[str, ...]
     bits: int
     palette: np.ndarray | None = None
     is_lossy: bool = False
@@ -98,7 +98,7 @@ def read_image(path: Path) -> Image:
         )
     return Image(
         pixels,
-        "YXS"[: pixels.ndim],
+        tuple("YXS")[: pixels.ndim],
         header.bits,
         header.palette,
         is_lossy=header.image_format is ImageFormat.JPEG,

@@ -19,16 +19,32 @@ import numpy as np
 import tifffile
 
 from napari_sam2.errors import InputError
+from napari_sam2.io.movies.axis_names import UNSAID
 from napari_sam2.io.movies.calibration import (
     AxisScale,
     scales_from_imagej,
     scales_from_ome_xml,
     scales_from_resolution,
 )
-from napari_sam2.io.movies.image_stacks import READ_FAILURES, Index, one_line
+from napari_sam2.io.movies.image_stacks import Index, reading
+from napari_sam2.io.movies.tiff_axes import (
+    axes_of_series,
+    check_ome,
+    first_file,
+    metadata_file,
+)
 
 LOSSY_COMPRESSIONS = (6, 7, 33007, 34892)
 """JPEG, as old and new TIFFs, cameras and scanners name it."""
+
+OTHER_COLORS = ("SEPARATED", "CIELAB", "ICCLAB", "ITULAB", "CFA")
+"""How samples may be meant that are no brightness."""
+
+COUNTED_ELSEWHERE = ("shaped", "imagej", "stk")
+"""Kinds of series whose description, not their chain of pages, counts the images."""
+
+COMPANION_SUFFIX = ".companion.ome"
+TIFF_REMEDY = "it may be truncated or of another format"
 
 Page: TypeAlias = tifffile.TiffPage | tifffile.TiffFrame
 
@@ -57,11 +73,12 @@ class TiffStack:
     def __init__(self, path: Path) -> None:
         self.name = str(path)
         self._lock = Lock()
-        with _tifffile_log_held_back(), _as_input_error(path):
-            self._file = tifffile.TiffFile(path)
+        with _tifffile_log_held_back(), reading(path, TIFF_REMEDY, "TIFF"):
+            self._file = _open_whole(path)
             try:
                 self._lay_out_pages()
                 _check_codec(self._keyframe, self.name)
+                _check_colors(self._keyframe, self.name)
                 _check_whole(self._file, self._pages, self._raw_start, self.name)
             except BaseException:
                 self._file.close()
@@ -121,7 +138,9 @@ class TiffStack:
         self._pages: Sequence[Page | None] = first
         self._keyframe = first.keyframe
         self._raw_start = None if first.is_multifile else first.dataoffset
-        self.shape, self.axes = tuple(first.shape), first.axes
+        check_ome(self._file, series, self.name)
+        said = axes_of_series(self._file, first)
+        self.shape, self.axes, self.axes_from = said.shape, said.axes, said.known_from
         if len(series) > 1:
             self._join_series(series)
         elif first.kind == "uniform" and self._raw_start is None:
@@ -130,29 +149,44 @@ class TiffStack:
         self._page_axes = _count_page_axes(self.shape, self._keyframe.size, self.name)
 
     def _join_series(self, series: Sequence[tifffile.TiffPageSeries]) -> None:
-        """Make one movie of images that were written one by one.
+        """Make one image of series: positions of OME, or pages written one by one.
 
         Other kinds of file (microscopes', pyramids) keep thumbnails and labels in
         further series: there the first is the movie.
         """
         kind = series[0].kind
-        pages = [page for images in series for page in images if page is not None]
+        pages = [page for images in series for page in images]
         if kind == "ome":
-            raise InputError(
-                f"{self.name} holds {len(series)} OME images; save the one to track as "
-                "its own file"
-            )
+            self._join_positions(series, pages)
+            return
         if kind not in ("shaped", "uniform", "generic"):
             return
-        shape, axes = self._keyframe.shape, self._keyframe.axes
+        pages = [page for page in pages if page is not None]
+        shape, axes = self._keyframe.shape, tuple(self._keyframe.axes)
         if kind == "shaped" and len({images.shape for images in series}) == 1:
             shape, axes = self.shape, self.axes
         else:
             pages.sort(key=lambda page: page.index)
         _check_uniform(pages, self.name)
-        self._pages, self._raw_start = pages, None
+        self._pages, self._raw_start, self.axes_from = pages, None, ""
         self.shape = (len(pages) * self._keyframe.size // prod(shape), *shape)
-        self.axes = f"Q{axes}"
+        self.axes = (UNSAID, *axes)
+
+    def _join_positions(
+        self,
+        series: Sequence[tifffile.TiffPageSeries],
+        pages: Sequence[Page | None],
+    ) -> None:
+        """Take the images of an OME file as stage positions, one of which is chosen."""
+        kinds = {(images.shape, images.axes, images.dtype) for images in series}
+        if len(kinds) > 1:
+            raise InputError(
+                f"{self.name} holds {len(series)} OME images of different shapes; save "
+                "the one to track as its own file"
+            )
+        self._pages, self._raw_start = pages, None
+        self.shape = (len(series), *self.shape)
+        self.axes = ("P", *self.axes)
 
     def _read_page(self, position: int) -> np.ndarray:
         page_shape = self.shape[self._page_axes :]
@@ -189,6 +223,44 @@ def _narrow(colors: np.ndarray) -> np.ndarray:
     if ((colors & 255 == 0) | (colors == high * 257)).all():
         return high.astype(np.uint8)
     return colors
+
+
+def _open_whole(path: Path) -> tifffile.TiffFile:
+    """Open a TIFF, or the whole set that it is a part of."""
+    if path.name.lower().endswith(COMPANION_SUFFIX):
+        return _open_set(path, path)
+    file = tifffile.TiffFile(path)
+    try:
+        elsewhere = metadata_file(file.ome_metadata)
+        if elsewhere is None:
+            return file
+    except BaseException:
+        file.close()
+        raise
+    file.close()
+    metadata = path.parent / Path(elsewhere).name
+    if not elsewhere or not metadata.is_file():
+        raise InputError(
+            f"{path} is one part of an image whose metadata are in "
+            f"{elsewhere or 'another file'}; put all parts into its folder and open "
+            "that file"
+        )
+    return _open_set(metadata, path)
+
+
+def _open_set(metadata: Path, part: Path) -> tifffile.TiffFile:
+    """Open a set of OME-TIFFs that a companion file, or one of them, describes."""
+    if not metadata.name.lower().endswith(COMPANION_SUFFIX):
+        return tifffile.TiffFile(metadata)
+    xml = metadata.read_text(encoding="utf-8", errors="replace")
+    named = first_file(xml)
+    first = part if named is None else metadata.parent / Path(named).name
+    if first == metadata or not first.is_file():
+        raise InputError(
+            f"{metadata} describes an image in {named or 'files that it does not name'}"
+            ", which is missing; put all parts into its folder"
+        )
+    return tifffile.TiffFile(first, omexml=xml)
 
 
 def _count_page_axes(shape: Sequence[int], page_size: int, name: str) -> int:
@@ -259,11 +331,18 @@ def _check_whole(
         whole = raw_start + series.nbytes <= size
     else:
         whole = _is_whole(pages[len(pages) - 1])
-    counted_elsewhere = raw_start is not None and series.kind in ("shaped", "imagej")
-    if not whole or not (counted_elsewhere or _last_page_says_so(file)):
+    counted_elsewhere = raw_start is not None and series.kind in COUNTED_ELSEWHERE
+    by_place = series.kind == "scanimage" and not file.is_bigtiff
+    if not whole or not (counted_elsewhere or by_place or _last_page_says_so(file)):
         raise InputError(
             f"{name} is truncated: its last image lies beyond the end of the file "
             f"({size} bytes); copy it again"
+        )
+    keyframe = series.keyframe
+    if keyframe.compression == 1 and keyframe.nbytes > size:
+        raise InputError(
+            f"{name} is truncated: it claims images of {keyframe.nbytes} bytes, but "
+            f"has {size}; copy it again"
         )
 
 
@@ -278,6 +357,13 @@ def _check_codec(page: tifffile.TiffPage, name: str) -> None:
             f"{name} is compressed as {compression}, which needs another package: "
             "pip install imagecodecs, or save it again with zlib or without compression"
         ) from error
+
+
+def _check_colors(page: tifffile.TiffPage, name: str) -> None:
+    """Refuse samples that are neither grey nor red, green and blue."""
+    photometric = getattr(page.photometric, "name", str(page.photometric))
+    if photometric in OTHER_COLORS and page.samplesperpixel > 1:
+        raise InputError(f"{name} is in {photometric} colours; save it as grey or RGB")
 
 
 def _images_by_imagej(file: tifffile.TiffFile) -> int:
@@ -316,17 +402,6 @@ def _steps_per_unit(page: tifffile.TiffPage) -> tuple[float, float] | None:
             return None
         steps.append(numerator / denominator)
     return steps[0], steps[1]
-
-
-@contextmanager
-def _as_input_error(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except READ_FAILURES as error:
-        raise InputError(
-            f"{path} cannot be read as TIFF: {one_line(error)}; it may be truncated or "
-            "of another format"
-        ) from error
 
 
 @contextmanager

@@ -2,61 +2,36 @@
 
 Of an image with several resolutions the first, finest level is read. A path may also
 name a level, or any array; what its image says about axes and scales is then found.
+Metadata are read from where they belong: a consolidated copy may be out of date.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import zarr
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import ValidationError
 
 from napari_sam2.errors import InputError
+from napari_sam2.io.movies.axis_names import axis_letters
 from napari_sam2.io.movies.calibration import AxisScale, axis_scale
 from napari_sam2.io.movies.image_stacks import (
-    READ_FAILURES,
     ArrayStack,
     axes_from_names,
     one_line,
+    reading,
 )
+from napari_sam2.io.movies.zarr_images import Axis, Dataset, Multiscale
 
 ZARR_MARKERS = ("zarr.json", ".zarray", ".zgroup", ".zattrs")
+BROKEN = "its metadata are missing or broken"
+LISTED = 12
+"""Most members of a group that a hint names."""
 
-
-class _Axis(BaseModel):
-    name: str
-    type: str | None = None
-    unit: str | None = None
-
-
-class _Transformation(BaseModel):
-    type: str
-    scale: list[float] | None = None
-    translation: list[float] | None = None
-
-
-class _Dataset(BaseModel):
-    path: str
-    transformations: list[_Transformation] = Field(
-        default=[], alias="coordinateTransformations"
-    )
-
-
-class _Multiscale(BaseModel):
-    """What OME-Zarr says of an image, all its versions alike."""
-
-    axes: list[_Axis | str] | None = None
-    datasets: list[_Dataset] = Field(min_length=1)
-    transformations: list[_Transformation] = Field(
-        default=[], alias="coordinateTransformations"
-    )
-
-    def named_axes(self) -> list[_Axis]:
-        """Return the axes; version 0.1 and 0.2 images have these five."""
-        axes = self.axes if self.axes is not None else list("tczyx")
-        return [_Axis(name=axis) if isinstance(axis, str) else axis for axis in axes]
+DEEPEST = 3
+"""How far below a group a hint looks for images."""
 
 
 def is_zarr(path: Path) -> bool:
@@ -70,24 +45,35 @@ def open_zarr(path: Path) -> ArrayStack:
     Raises
     ------
     InputError
-        If nothing is found, the metadata are broken, or the group holds several
-        images.
+        If nothing is found, the metadata are broken or of a later version, or the
+        group holds several images.
     """
-    node = _open_node(path)
-    if isinstance(node, zarr.Group):
-        return _open_group(node, path)
-    image, dataset = _image_of_level(path)
-    return _as_stack(node, str(path), image, dataset)
+    with reading(path, BROKEN, "zarr"):
+        node = _open_node(path)
+        if isinstance(node, zarr.Group):
+            return _open_group(node, path)
+        image, dataset = _image_of_level(path)
+        return _as_stack(node, str(path), image, dataset)
 
 
 def _open_node(path: Path) -> zarr.Group | zarr.Array:
-    try:
-        return zarr.open(path, mode="r")
-    except (*READ_FAILURES, TypeError) as error:
-        raise InputError(
-            f"{path} cannot be read as zarr: {one_line(error)}; its metadata are "
-            "missing or broken"
-        ) from error
+    is_array = (path / ".zarray").is_file()
+    if (path / "zarr.json").is_file():
+        return _open_version_3(path)
+    with reading(path, BROKEN, "zarr"):
+        if is_array:
+            return zarr.open_array(path, mode="r", zarr_format=2)
+        return zarr.open_group(path, mode="r", zarr_format=2, use_consolidated=False)
+
+
+def _open_version_3(path: Path) -> zarr.Group | zarr.Array:
+    with reading(path, BROKEN, "zarr"):
+        try:
+            return zarr.open_group(
+                path, mode="r", zarr_format=3, use_consolidated=False
+            )
+        except zarr.errors.ContainsArrayError:
+            return zarr.open_array(path, mode="r", zarr_format=3)
 
 
 def _open_group(group: zarr.Group, path: Path) -> ArrayStack:
@@ -98,27 +84,57 @@ def _open_group(group: zarr.Group, path: Path) -> ArrayStack:
         if isinstance(array, zarr.Group):
             raise InputError(f"{path}: its level {level} is a group, not an array")
         return _as_stack(array, str(path), image, image.datasets[0])
-    ome = group.attrs.get("ome", group.attrs)
-    if isinstance(ome, Mapping) and "plate" in ome:
-        raise InputError(
-            f"{path} is a plate; name one field of it, for example {path}/A/1/0"
-        )
-    members = sorted(name for name, _ in group.members())
-    if members == ["labels"] and isinstance(group["labels"], zarr.Group):
+    _refuse_plate(group, path)
+    members = sorted(_members(path))
+    if members == ["labels"] and _is_group(path / "labels"):
         raise InputError(
             f"{path} holds labels and no image: give the movie that they were made of, "
             f"or name the labels ({path}/labels/…)"
         )
     if len(members) == 1 or (members == ["0", "OME"]):
         return open_zarr(path / members[0])
-    listed = ", ".join(members) or "nothing"
     raise InputError(
         f"{path} is a zarr group without an image of its own; name one of what it "
-        f"holds: {listed}"
+        f"holds: {_listed(members)}"
     )
 
 
-def _image_of_level(path: Path) -> tuple[_Multiscale | None, _Dataset | None]:
+def _refuse_plate(group: zarr.Group, path: Path) -> None:
+    """Name a field that is there, if a group is a plate or a well."""
+    ome = _ome_metadata(group)
+    if "plate" not in ome and "well" not in ome:
+        return
+    kind = "plate" if "plate" in ome else "well"
+    field = next(iter(_images(path)))
+    example = f"for example {field}" if field != path else "of which it holds none"
+    raise InputError(f"{path} is a {kind}; name one field of it, {example}")
+
+
+def _images(path: Path, depth: int = DEEPEST) -> Iterator[Path]:
+    """Yield the groups and arrays at the ends of a hierarchy, in order of name."""
+    below = [path / name for name in sorted(_members(path)) if name != "labels"]
+    groups = [folder for folder in below if _is_group(folder)]
+    if not groups or depth == 0:
+        yield path
+        return
+    for folder in groups:
+        yield from _images(folder, depth - 1)
+
+
+def _members(path: Path) -> list[str]:
+    return [folder.name for folder in path.iterdir() if is_zarr(folder)]
+
+
+def _is_group(path: Path) -> bool:
+    return isinstance(_open_node(path), zarr.Group)
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:LISTED]) or "nothing"
+    return f"{shown}, … ({len(names)} in all)" if len(names) > LISTED else shown
+
+
+def _image_of_level(path: Path) -> tuple[Multiscale | None, Dataset | None]:
     """Find the image that an array is a level of, in one of the folders above."""
     for folder in list(path.absolute().parents)[:3]:
         if not is_zarr(folder):
@@ -131,61 +147,66 @@ def _image_of_level(path: Path) -> tuple[_Multiscale | None, _Dataset | None]:
     return None, None
 
 
-def _read_multiscale(node: zarr.Group | zarr.Array, path: Path) -> _Multiscale | None:
+def _ome_metadata(node: zarr.Group | zarr.Array) -> Mapping[str, Any]:
     attributes: Any = node.attrs.asdict()
     ome = attributes.get("ome", attributes)
-    multiscales = ome.get("multiscales") if isinstance(ome, Mapping) else None
+    return ome if isinstance(ome, Mapping) else {}
+
+
+def _read_multiscale(node: zarr.Group | zarr.Array, path: Path) -> Multiscale | None:
+    ome = _ome_metadata(node)
+    multiscales = ome.get("multiscales")
     if not multiscales:
         return None
     try:
-        return _Multiscale.model_validate(multiscales[0])
-    except (ValidationError, TypeError, KeyError) as error:
+        first = multiscales[0]
+        version = ome.get("version") or first.get("version")
+        return Multiscale.model_validate({**first, "version": version})
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(str(part) for part in problem["loc"])
+        reason = problem["msg"].removeprefix("Value error, ")
+        raise InputError(
+            f"{path}: its OME-Zarr metadata 'multiscales' cannot be read: "
+            f"{where + ': ' if where else ''}{reason}"
+        ) from error
+    except (TypeError, KeyError, AttributeError) as error:
         raise InputError(
             f"{path}: its OME-Zarr metadata 'multiscales' are broken: {one_line(error)}"
         ) from error
 
 
 def _as_stack(
-    array: zarr.Array, name: str, image: _Multiscale | None, dataset: _Dataset | None
+    array: zarr.Array, name: str, image: Multiscale | None, dataset: Dataset | None
 ) -> ArrayStack:
     if image is None or dataset is None:
         names: Any = array.attrs.get("_ARRAY_DIMENSIONS")
-        return ArrayStack(array, name=name, axes=axes_from_names(names or ()))
-    axes = image.named_axes()
-    if len(axes) != len(array.shape):
+        if not isinstance(names, Sequence):
+            return ArrayStack(array, name=name)
+        axes = axes_from_names(names)
+        return ArrayStack(array, name=name, axes=axes, axes_from="_ARRAY_DIMENSIONS")
+    named = image.named_axes(dataset)
+    if len(named) != len(array.shape):
         raise InputError(
-            f"{name}: its OME-Zarr metadata name {len(axes)} axes, but the array has "
+            f"{name}: its OME-Zarr metadata name {len(named)} axes, but the array has "
             f"shape {array.shape}"
         )
-    letters = "".join(_letter(axis) for axis in axes)
-    scales = _axis_scales(axes, [*dataset.transformations, *image.transformations])
-    return ArrayStack(array, name=name, axes=letters, scales=scales)
-
-
-def _letter(axis: _Axis) -> str:
-    letters = {"time": "T", "channel": "C"}
-    if len(axis.name) == 1:
-        return axis.name.upper()
-    return letters.get(axis.type or "", axes_from_names([axis.name]) or "?")
+    letters = axis_letters([axis.name for axis in named], [axis.type for axis in named])
+    scales = _axis_scales(named, letters, image.steps_and_starts(dataset))
+    return ArrayStack(
+        array, name=name, axes=letters, axes_from="OME-Zarr metadata", scales=scales
+    )
 
 
 def _axis_scales(
-    axes: Sequence[_Axis], transformations: Sequence[_Transformation]
+    axes: Sequence[Axis],
+    letters: Sequence[str],
+    steps_and_starts: tuple[Sequence[float], Sequence[float]],
 ) -> dict[str, AxisScale]:
-    """Compose transformations, in their order, axis by axis."""
-    steps, starts = [1.0] * len(axes), [0.0] * len(axes)
-    for transformation in transformations:
-        factors = transformation.scale or [1.0] * len(axes)
-        shifts = transformation.translation or [0.0] * len(axes)
-        if len(factors) != len(axes) or len(shifts) != len(axes):
-            continue
-        steps = [step * factor for step, factor in zip(steps, factors, strict=True)]
-        starts = [
-            start * factor + shift
-            for start, factor, shift in zip(starts, factors, shifts, strict=True)
-        ]
     found = {
-        _letter(axis): axis_scale(step, axis.unit, start)
-        for axis, step, start in zip(axes, steps, starts, strict=True)
+        letter: axis_scale(step, axis.unit, start)
+        for letter, axis, step, start in zip(
+            letters, axes, *steps_and_starts, strict=True
+        )
     }
     return {letter: scale for letter, scale in found.items() if scale is not None}

@@ -43,6 +43,7 @@ def open_movie(store: OmeZarrLabelStore, said: InputMapping, given: Any) -> Fram
             axes=said.axes,
             t=said.fixed.get("T"),
             z=said.fixed.get("Z"),
+            position=said.fixed.get("P"),
             channels=_channels(said),
             mapping=said.intensity,
             name=said.layer or "the movie",

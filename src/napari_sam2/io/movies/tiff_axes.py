@@ -1,0 +1,276 @@
+"""What the axes of a TIFF are, by all that the file says of itself.
+
+tifffile reads the descriptions of many programs. What it makes of them is taken here
+with a grain of salt: pages of which nothing is said are told from axes that are named,
+three or four pictures from colours, and recordings of ScanImage are laid out by their
+own settings.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import tifffile
+
+from napari_sam2.errors import InputError
+from napari_sam2.io.movies.axis_names import AXIS_NAMES, UNSAID
+
+UNSAID_BY = ("uniform", "generic", "imagej", "stk", "scanimage", "nih")
+"""Kinds of series in which tifffile calls pages a sequence for want of knowledge."""
+
+PLANES_OR_COLORS = "z planes, channels or colours"
+
+_WORDS = {"R": "P", "I": "sequence", "Q": "other"}
+_KINDS = {
+    "ome": "OME-XML",
+    "imagej": "ImageJ's description",
+    "shaped": "the file's description",
+    "mmstack": "Micro-Manager's metadata",
+    "ndtiff": "NDTiff's index",
+    "scanimage": "ScanImage's settings",
+    "stk": "MetaMorph's metadata",
+    "lsm": "LSM's metadata",
+    "fluoview": "FluoView's metadata",
+}
+_OME_TYPES = {
+    "int8": "i1",
+    "int16": "i2",
+    "int32": "i4",
+    "uint8": "u1",
+    "uint16": "u2",
+    "uint32": "u4",
+    "float": "f4",
+    "double": "f8",
+    "bit": "?",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TiffAxes:
+    """Shape of a TIFF's image, what its axes are, and by what that is known."""
+
+    shape: tuple[int, ...]
+    axes: tuple[str, ...]
+    known_from: str
+
+
+def axes_of_series(
+    file: tifffile.TiffFile, series: tifffile.TiffPageSeries
+) -> TiffAxes:
+    """Return what a series of pages is.
+
+    Raises
+    ------
+    InputError
+        If the settings of a recording do not fit its pages.
+    """
+    shape, letters = tuple(int(length) for length in series.shape), series.axes
+    if series.kind == "scanimage":
+        return _axes_of_scanimage(file, series)
+    if series.kind == "shaped" and not _states_axes(file):
+        letters = _without_guessed_colors(letters, shape, series.dtype)
+        is_said = False
+    else:
+        is_said = series.kind not in UNSAID_BY
+    axes = tuple(_word(letter, is_said=is_said) for letter in letters)
+    if UNSAID in axes or letters in ("YX", "YXS") or not is_said:
+        known_from = "" if UNSAID in axes else _KINDS.get(series.kind, "")
+    else:
+        known_from = _KINDS.get(series.kind, f"its metadata ({series.kind})")
+    return TiffAxes(shape, axes, known_from)
+
+
+def _word(letter: str, *, is_said: bool) -> str:
+    if len(letter) > 1:
+        return letter
+    if letter in "IQ" and not is_said:
+        return UNSAID
+    if letter in _WORDS or letter in AXIS_NAMES:
+        return _WORDS.get(letter, letter)
+    return tifffile.TIFF.AXES_NAMES.get(letter, letter)
+
+
+def _states_axes(file: tifffile.TiffFile) -> bool:
+    """Tell whether the description of the first series says what its axes are."""
+    described = file.shaped_metadata or ()
+    return any("axes" in metadata for metadata in described[:1])
+
+
+def _without_guessed_colors(
+    letters: str, shape: Sequence[int], dtype: np.dtype | None
+) -> Sequence[str]:
+    """Return axes in which planes are no colours because there are three or four.
+
+    tifffile, and napari through it, writes any stack of 3 or 4 planes as planar colour,
+    and says of it no more than its shape. A single such stack is one of frames. In a
+    longer one, 8-bit planes are colours, and others are asked about.
+    """
+    at = letters.find("S")
+    if at < 0 or at == len(letters) - 1:
+        return letters
+    named = list(letters)
+    if prod(shape[:at]) == 1:
+        named[at] = "Q"
+    elif dtype != np.uint8:
+        named[at] = PLANES_OR_COLORS
+    return named
+
+
+def _axes_of_scanimage(
+    file: tifffile.TiffFile, series: tifffile.TiffPageSeries
+) -> TiffAxes:
+    """Lay out a recording by the channels, planes and volumes that were saved.
+
+    Pages come channel by channel, of frame after frame; of a fast stack plane by plane,
+    of a slow one all frames of a plane first.
+    """
+    page = series.keyframe
+    settings = _scanimage_settings(file)
+    pages = len(series)
+    channels, planes, is_fast = _scanimage_counts(settings)
+    if pages % (channels * planes):
+        raise InputError(
+            f"{file.filename}: ScanImage saved {channels} channels and {planes} "
+            f"planes, but the file holds {pages} images; the recording was cut short"
+        )
+    times = pages // (channels * planes)
+    order = {"T": times, "Z": planes} if is_fast else {"Z": planes, "T": times}
+    counts = {**order, "C": channels}
+    kept = {letter: count for letter, count in counts.items() if count > 1} or {"T": 1}
+    is_movie = kept != {"T": 1} or pages > 1
+    kept = kept if is_movie else {}
+    return TiffAxes(
+        (*kept.values(), *page.shape),
+        (*kept, *page.axes),
+        _KINDS["scanimage"],
+    )
+
+
+def _scanimage_settings(file: tifffile.TiffFile) -> dict[str, str]:
+    """Return the settings of a recording, of old and new versions alike."""
+    metadata: Mapping[str, Any] = file.scanimage_metadata or {}
+    frame_data = metadata.get("FrameData") or {}
+    settings = {str(key): str(value) for key, value in frame_data.items()}
+    for line in file.pages.first.description.splitlines():
+        key, equals, value = line.partition("=")
+        if equals:
+            settings.setdefault(key.strip(), value.strip())
+    return settings
+
+
+def _scanimage_counts(settings: Mapping[str, str]) -> tuple[int, int, bool]:
+    """Return how many channels and planes were saved, and whether volume by volume."""
+    channels = _count_listed(
+        _setting(settings, "SI.hChannels.channelSave", "SI5.channelsSave")
+        or _setting(settings, "SI4.channelsSave", "SI.channelsSave")
+    )
+    saved = [
+        key
+        for key, value in settings.items()
+        if re.fullmatch(r"state\.acq\.savingChannel\d+", key) and value == "1"
+    ]
+    channels = channels or len(saved) or 1
+    fast = _setting(settings, "SI.hFastZ.enable", "SI5.fastZEnable", "SI4.fastZEnable")
+    is_fast = fast.lower() in ("1", "true")
+    stack = _setting(settings, "SI.hStackManager.enable")
+    planes = _setting(
+        settings,
+        *("SI.hStackManager.actualNumSlices", "SI.hStackManager.numSlices"),
+        *("SI5.stackNumSlices", "SI4.stackNumSlices", "state.acq.numberOfZSlices"),
+    )
+    is_stack = stack.lower() not in ("0", "false")
+    count = int(planes) if planes.isascii() and planes.isdigit() and is_stack else 1
+    return channels, max(count, 1), is_fast
+
+
+def _setting(settings: Mapping[str, str], *names: str) -> str:
+    """Return the first of some settings, by the end of its name; empty if none is."""
+    for name in names:
+        for key, value in settings.items():
+            if key == name or key.endswith(f".{name}"):
+                return value
+    return ""
+
+
+def _count_listed(value: str) -> int:
+    """Count the numbers of a list such as ``[1;2]``, ``[1, 2]`` or ``1``."""
+    return len(re.findall(r"[0-9]+", value))
+
+
+def check_ome(
+    file: tifffile.TiffFile, series: Sequence[tifffile.TiffPageSeries], name: str
+) -> None:
+    """Refuse an OME-TIFF whose pages are not what its OME-XML says.
+
+    Raises
+    ------
+    InputError
+        Saying how the two disagree.
+    """
+    xml = _ome_root(file.ome_metadata)
+    if not file.is_ome or xml is None:
+        return
+    if series[0].kind != "ome":
+        raise _disagree(name, "they cannot be matched")
+    for pixels, images in zip(xml.findall("{*}Image/{*}Pixels"), series, strict=False):
+        _check_pixels(pixels, images, name)
+    is_set = any(uuid.get("FileName") for uuid in xml.findall(".//{*}TiffData/{*}UUID"))
+    first = series[0].keyframe
+    declared = sum(len(images) for images in series)
+    alike = sum(
+        1
+        for page in file.pages
+        if page.shape == first.shape and not getattr(page, "is_reduced", False)
+    )
+    missing = [images for images in series if any(page is None for page in images)]
+    if not is_set and (missing or alike > declared):
+        raise _disagree(
+            name, f"it describes {declared} images, and the file holds {alike}"
+        )
+
+
+def _check_pixels(
+    pixels: ElementTree.Element, images: tifffile.TiffPageSeries, name: str
+) -> None:
+    page = images.keyframe
+    said = tuple(int(pixels.get(f"Size{letter}", "0")) for letter in "YX")
+    found = tuple(page.shape[page.axes.index(letter)] for letter in "YX")
+    if said != found:
+        raise _disagree(name, f"it describes {said} pixels, and the pages have {found}")
+    kind = pixels.get("Type") or pixels.get("PixelType") or ""
+    if kind in _OME_TYPES and np.dtype(page.dtype) != np.dtype(_OME_TYPES[kind]):
+        raise _disagree(name, f"it describes {kind}, and the pages are {page.dtype}")
+
+
+def _disagree(name: str, how: str) -> InputError:
+    return InputError(
+        f"{name}: its OME-XML and its pages disagree: {how}; save it again from the "
+        "program that wrote it"
+    )
+
+
+def metadata_file(xml: str | None) -> str | None:
+    """Return the file that an OME-TIFF says its metadata are in, if it has none."""
+    root = _ome_root(xml)
+    binary_only = None if root is None else root.find("{*}BinaryOnly")
+    return None if binary_only is None else binary_only.get("MetadataFile", "")
+
+
+def first_file(xml: str) -> str | None:
+    """Return the first file of the set that an OME-XML describes."""
+    root = _ome_root(xml)
+    named = () if root is None else root.findall(".//{*}TiffData/{*}UUID")
+    return next((uuid.get("FileName") for uuid in named if uuid.get("FileName")), None)
+
+
+def _ome_root(xml: str | None) -> ElementTree.Element | None:
+    try:
+        return ElementTree.fromstring(xml) if xml else None
+    except ElementTree.ParseError:
+        return None
