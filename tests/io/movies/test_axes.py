@@ -143,3 +143,48 @@ def test_ambiguity_is_an_error_that_says_what_to_choose(
     assert "\n" not in message
     for word in words:
         assert word in message
+
+
+@pytest.mark.parametrize(
+    ("known_axes", "words"),
+    [
+        (("phi", "Y", "X"), ["axis 0 of length 4", "'phi'", "TYX"]),
+        (("lifetime", "Y", "X"), ["'lifetime'"]),
+        (("T", "Y", "angle"), ["'angle'"]),
+        (("i", "Y", "X"), ["'i'"]),
+    ],
+)
+def test_an_axis_that_is_not_known_is_asked_for(known_axes, words):
+    with pytest.raises(InputError) as raised:
+        lay_out_frames((4, 6, 7), known_axes=known_axes)
+    for word in words:
+        assert word in str(raised.value)
+    assert raised.value.settings == ("axes",)
+
+
+@pytest.mark.parametrize("known_axes", ["PYX", "TPYX", "PTZCYX"])
+def test_a_stage_position_is_no_frame_and_is_chosen(numbered, known_axes):
+    sizes = {"P": 3, "T": 4, "Z": 1, "C": 1, "Y": 6, "X": 7}
+    shape = tuple(sizes[letter] for letter in known_axes)
+    with pytest.raises(InputError, match=r"3 stage positions: choose one") as raised:
+        lay_out_frames(shape, known_axes=known_axes)
+    assert raised.value.settings == ("position",)
+    layout = lay_out_frames(
+        shape, known_axes=known_axes, selection=FrameSelection(position=2)
+    )
+    assert layout.frame_count == (4 if "T" in known_axes else 1)
+    pixels = numbered(shape)
+    chosen = pixels.take(2, known_axes.index("P"))
+    np.testing.assert_array_equal(
+        cut(pixels, layout, 0).ravel(), chosen.reshape(-1, 6 * 7)[0]
+    )
+
+
+def test_what_was_decided_is_said_in_a_few_words():
+    layout = lay_out_frames(
+        (4, 3, 2, 6, 7),
+        known_axes="TZCYX",
+        selection=FrameSelection(z=1, channels=(1,)),
+    )
+    assert layout.summary == "frames are 4 time points, z plane 1 of 3, channel 1 of 2"
+    assert lay_out_frames((6, 7)).summary == "one frame"

@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 import zarr
@@ -159,3 +161,185 @@ def test_a_damaged_chunk_is_named_by_its_frame(tmp_path, movie):
     frames.read(3)
     with pytest.raises(InputError, match=r"cells.zarr: frame 4 cannot be read"):
         frames.read(4)
+
+
+def write_image(path, pixels, multiscale, *, version="0.5"):
+    """Write an OME-Zarr image of one level, with any metadata."""
+    is_v2 = version in ("0.1", "0.2", "0.3", "0.4")
+    group = zarr.open_group(path, mode="w", zarr_format=2 if is_v2 else 3)
+    group.create_array("0", data=pixels)
+    if is_v2:
+        group.attrs["multiscales"] = [{"version": version, **multiscale}]
+    else:
+        group.attrs["ome"] = {"version": version, "multiscales": [multiscale]}
+    return path
+
+
+@pytest.mark.parametrize("name", ["position", "p", "fov", "Scene", "stage_position"])
+def test_positions_are_no_frames(tmp_path, movie, name):
+    axes = [{"name": name}, {"name": "y"}, {"name": "x"}]
+    path = write_image(
+        tmp_path / "a.zarr", movie, {"axes": axes, "datasets": [{"path": "0"}]}
+    )
+    with pytest.raises(InputError, match="7 stage positions: choose one"):
+        open_frames(path)
+    frames = open_frames(path, position=3)
+    np.testing.assert_array_equal(frames.read_raw(0)[0], movie[3])
+    assert frames.frame_count == 1
+
+
+@pytest.mark.parametrize("name", ["angle", "lifetime", "i", "q", "roi"])
+def test_unknown_axes_are_asked_for(tmp_path, movie, name):
+    axes = [{"name": name}, {"name": "y", "type": "space"}, "x"]
+    path = write_image(
+        tmp_path / "a.zarr", movie, {"axes": axes, "datasets": [{"path": "0"}]}
+    )
+    with pytest.raises(InputError, match=rf"calls it {name!r}"):
+        open_frames(path)
+    np.testing.assert_array_equal(raw_frames(path, axes="TYX"), movie)
+
+
+def test_plain_dimension_names_that_are_unknown_are_asked_for(tmp_path, movie):
+    zarr.create_array(
+        tmp_path / "a.zarr", data=movie, dimension_names=("angle", "y", "x")
+    )
+    with pytest.raises(InputError, match="calls it 'angle'"):
+        open_frames(tmp_path / "a.zarr")
+
+
+def version_6(axes, transformations, **more):
+    named = [{"name": name, "type": KINDS.get(name, "space")} for name in axes]
+    return {
+        "coordinateSystems": [{"name": "world", "axes": named}],
+        "datasets": [{"path": "0", "coordinateTransformations": transformations}],
+        **more,
+    }
+
+
+KINDS = {"t": "time", "c": "channel"}
+OUTPUTS = [{"name": "world"}, "world"]
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+@pytest.mark.parametrize("axes", ["tyx", "zyx"])
+def test_axes_of_version_6_stand_in_coordinate_systems(tmp_path, movie, axes, output):
+    scale = {"type": "scale", "scale": [3.0, 0.5, 0.5]}
+    path = write_image(
+        tmp_path / "a.zarr",
+        movie,
+        version_6(axes, [{**scale, "input": "0", "output": output}]),
+        version="0.6",
+    )
+    frames = open_frames(path)
+    assert frames.layout.axes == axes.upper()
+    assert frames.calibration.scale == (3.0, 0.5, 0.5)
+
+
+def test_sequences_of_version_6_are_composed(tmp_path, movie):
+    steps = [
+        {"type": "scale", "scale": [2.0, 0.5, 0.5]},
+        {"type": "translation", "translation": [1.0, 10.0, 20.0]},
+    ]
+    sequence = {"type": "sequence", "transformations": steps, "output": "world"}
+    path = write_image(
+        tmp_path / "a.zarr", movie, version_6("tyx", [sequence]), version="0.6"
+    )
+    calibration = open_frames(path).calibration
+    assert calibration.scale == (2.0, 0.5, 0.5)
+    assert calibration.translation == (1.0, 10.0, 20.0)
+
+
+@pytest.mark.parametrize(
+    ("multiscale", "version", "words"),
+    [
+        (version_6("tyx", [{"type": "mapAxis", "output": "world"}]), "0.6", "mapAxis"),
+        (version_6("tyx", [{"type": "scale", "output": "else"}]), "0.6", "0.6"),
+        ({"datasets": [{"path": "0"}]}, "0.6", "version 0.6 must list the axes"),
+        ({"datasets": [{"path": "0"}]}, "0.9", "version 0.9 must list the axes"),
+        ({"datasets": [{"path": "0"}]}, "0.4", "version 0.4 must list the axes"),
+    ],
+)
+def test_later_versions_are_never_taken_for_the_first(
+    tmp_path, movie, multiscale, version, words
+):
+    path = write_image(tmp_path / "a.zarr", movie, multiscale, version=version)
+    with pytest.raises(InputError, match=words) as raised:
+        open_frames(path)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "transformations",
+    [None, [], [{"type": "identity"}], [{"type": "scale", "path": "s"}]],
+)
+def test_transformations_that_say_nothing_leave_the_scale_open(
+    tmp_path, movie, transformations
+):
+    dataset = {"path": "0"}
+    if transformations is not None:
+        dataset["coordinateTransformations"] = transformations
+    path = write_image(
+        tmp_path / "a.zarr",
+        movie,
+        {"axes": [{"name": name} for name in "tyx"], "datasets": [dataset]},
+    )
+    assert open_frames(path).calibration.scale == (1.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_consolidated_metadata_that_are_out_of_date_do_not_count(
+    tmp_path, movie, zarr_format
+):
+    path = tmp_path / "a.zarr"
+    group = zarr.open_group(path, mode="w", zarr_format=zarr_format)
+    group.create_array("old", data=movie[:1])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        zarr.consolidate_metadata(path)
+    group = zarr.open_group(path, mode="r+", use_consolidated=False)
+    group.create_array("new", data=movie)
+    del group["old"]
+    np.testing.assert_array_equal(raw_frames(path), movie)
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize("field", ["B/03/0", "A/1/2", "H/12/0"])
+def test_the_hint_for_a_plate_names_a_field_that_is_there(tmp_path, zarr_format, field):
+    path = tmp_path / "plate.zarr"
+    plate = zarr.open_group(path, mode="w", zarr_format=zarr_format)
+    plate.create_group(field).create_array("0", data=np.zeros((2, 4, 4), np.uint8))
+    well = field.rpartition("/")[0]
+    metadata = {"plate": {"wells": [{"path": well}]}}
+    plate.attrs.put(metadata if zarr_format == 2 else {"ome": metadata})
+    with pytest.raises(InputError, match=f"for example {path}/{field}$"):
+        open_frames(path)
+    plate[well].attrs.put({"well": {"images": [{"path": field[-1]}]}})
+    with pytest.raises(InputError, match=f"is a well; .* {path}/{field}$"):
+        open_frames(path / well)
+
+
+def test_a_movie_of_a_million_million_frames_opens_and_reads(tmp_path):
+    shape = (10**12, 16, 16)
+    zarr.create_array(
+        tmp_path / "a.zarr", shape=shape, chunks=(1, 16, 16), dtype=np.uint16
+    )
+    frames = open_frames(tmp_path / "a.zarr")
+    assert frames.frame_count == 10**12
+    assert not frames.read_raw(10**12 - 1).any()
+
+
+@pytest.mark.parametrize("chunks", [(1, 16, 16), (1, 10**6, 10**6)])
+def test_frames_larger_than_memory_are_refused(tmp_path, chunks):
+    zarr.create_array(
+        tmp_path / "a.zarr", shape=(3, 10**6, 10**6), chunks=chunks, dtype=np.uint16
+    )
+    with pytest.raises(InputError, match=r"one frame needs 1\.8 TB, but"):
+        open_frames(tmp_path / "a.zarr")
+
+
+def test_chunks_larger_than_memory_are_refused(tmp_path):
+    zarr.create_array(
+        tmp_path / "a.zarr", shape=(10**10, 16, 16), chunks=(10**10, 16, 16), dtype="u1"
+    )
+    with pytest.raises(InputError, match=r"one frame needs 2\.3 TB, but"):
+        open_frames(tmp_path / "a.zarr")

@@ -90,8 +90,8 @@ class FrameLayout:
     def summary(self) -> str:
         """What frames are and what is fixed, in a few words."""
         count = self.frame_count
-        frames = f"{count} {_PLACES.get(self.frame_axis, 'image')}"
-        said = [f"frames are {frames}s" if count > 1 else f"one frame, {frames}"]
+        kind = _PLACES.get(self.frame_axis, "frame")
+        said = [f"frames are {count} {kind}s" if count > 1 else "one frame"]
         for letter, index in self.fixed.items():
             if letter in _PLACES and self._length(letter) > 1:
                 said.append(f"{_PLACES[letter]} {index} of {self._length(letter)}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from math import prod
 from typing import Any, TypedDict, Unpack
 
 import numpy as np
@@ -20,8 +21,8 @@ from napari_sam2.io.movies.axes import FrameLayout, FrameSelection, lay_out_fram
 from napari_sam2.io.movies.calibration import calibration_of
 from napari_sam2.io.movies.folder_stacks import FolderStack, PictureStack
 from napari_sam2.io.movies.frame_blocks import DEFAULT_CACHE_BYTES, FrameBlocks
+from napari_sam2.io.movies.image_headers import refuse_beyond_memory
 from napari_sam2.io.movies.image_stacks import (
-    READ_FAILURES,
     ArrayStack,
     ImageStack,
     one_line,
@@ -286,12 +287,24 @@ def _cut_frames(stack: ImageStack, options: FrameOptions) -> StackFrames:
         ),
         name=stack.name,
     )
+    refuse_beyond_memory(_working_set(stack, layout), stack.name)
     return StackFrames(
         stack,
         layout,
         options.get("calibration") or calibration_of(stack.scales, layout.frame_axis),
         cache_bytes=options.get("cache_bytes", DEFAULT_CACHE_BYTES),
     )
+
+
+def _working_set(stack: ImageStack, layout: FrameLayout) -> int:
+    """Return the bytes that are held to read one frame: whole pieces of storage."""
+    lengths = []
+    for axis, letter in enumerate(layout.axes):
+        starts, length = stack.chunk_starts(axis), layout.shape[axis]
+        piece = starts[1] - starts[0] if len(starts) > 1 else length
+        is_read_whole = letter in ("Y", "X", layout.channel_axis)
+        lengths.append(length if is_read_whole else min(piece, length))
+    return prod(lengths) * stack.dtype.itemsize
 
 
 def _make_mapping(frames: StackFrames, options: FrameOptions) -> IntensityMapping:

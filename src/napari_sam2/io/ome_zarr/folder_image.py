@@ -7,7 +7,7 @@ from pathlib import Path
 
 import zarr
 
-from napari_sam2.io.ome_zarr.metadata import ome_metadata
+from napari_sam2.io.ome_zarr.metadata import ome_metadata, read_geometry
 from napari_sam2.io.ome_zarr.zarr_nodes import array_at, attributes_of, storage_errors
 
 
@@ -49,14 +49,11 @@ def read_image(path: Path) -> FolderImage | None:
             return None
         entry = metadata["multiscales"][0]
         count = len(entry["axes"])
-        facts = {"scale": [1.0] * count, "translation": [0.0] * count}
-        for one in entry["datasets"][0].get("coordinateTransformations", ()):
-            if one["type"] in facts:
-                facts[one["type"]] = one[one["type"]]
+        geometry = read_geometry(entry["datasets"][0], count)
         return FolderImage(
             levels=tuple(array_at(group, one["path"]) for one in entry["datasets"]),
             axes=tuple(axis["name"] for axis in entry["axes"]),
-            scale=tuple(map(float, facts["scale"])),
-            translation=tuple(map(float, facts["translation"])),
+            scale=geometry.scale,
+            translation=geometry.translation,
             units=tuple(axis.get("unit") for axis in entry["axes"]),
         )

@@ -199,14 +199,36 @@ def calibrated_axes(calibration: Calibration) -> list[dict[str, str]]:
     ]
 
 
+def read_geometry(dataset: dict[str, Any], dimensions: int) -> LevelGeometry:
+    """Read where the pixels of a level lie, axis by axis.
+
+    What is missing, of another length, or says nothing of single axes (an identity, an
+    array of its own in the file) leaves step 1 and place 0.
+
+    Parameters
+    ----------
+    dataset
+        Its entry in ``multiscales``.
+    dimensions
+        How many axes the image has.
+    """
+    scale, translation = (1.0,) * dimensions, (0.0,) * dimensions
+    for entry in dataset.get("coordinateTransformations") or ():
+        values = entry.get(entry.get("type")) if isinstance(entry, dict) else None
+        if not isinstance(values, list) or len(values) != dimensions:
+            continue
+        if entry["type"] == "scale":
+            scale = tuple(map(float, values))
+        elif entry["type"] == "translation":
+            translation = tuple(map(float, values))
+    return LevelGeometry(scale, translation)
+
+
 def read_calibration(attributes: dict[str, Any]) -> Calibration:
     """Read back the calibration of a label group that `label_attributes` described."""
     entry = ome_metadata(attributes)["multiscales"][0]
-    kinds = {
-        one["type"]: one[one["type"]]
-        for one in entry["datasets"][0]["coordinateTransformations"]
-    }
-    scale, translation = kinds["scale"], kinds.get("translation", (0.0, 0.0, 0.0))
+    geometry = read_geometry(entry["datasets"][0], len(entry["axes"]))
+    scale, translation = geometry.scale, geometry.translation
     units = [axis.get("unit") for axis in entry["axes"]]
     return Calibration(
         scale=(scale[0], scale[1], scale[2]),

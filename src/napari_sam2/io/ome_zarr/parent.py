@@ -18,6 +18,7 @@ from napari_sam2.io.ome_zarr.metadata import (
     LevelGeometry,
     labels_group_attributes,
     ome_metadata,
+    read_geometry,
 )
 from napari_sam2.io.ome_zarr.zarr_nodes import (
     array_at,
@@ -241,17 +242,13 @@ def _parent_image(group: zarr.Group, metadata: dict[str, Any]) -> ParentImage:
     axes = [axis["name"] for axis in entry["axes"]]
     levels = []
     for dataset in entry["datasets"]:
-        facts = {"scale": [1.0] * len(axes), "translation": [0.0] * len(axes)}
-        for one in dataset["coordinateTransformations"]:
-            facts[one["type"]] = one[one["type"]]
+        geometry = read_geometry(dataset, len(axes))
         array = array_at(group, dataset["path"])
         levels.append(
             ImageLevel(
                 shape=dict(zip(axes, array.shape, strict=True)),
-                scale=dict(zip(axes, map(float, facts["scale"]), strict=True)),
-                translation=dict(
-                    zip(axes, map(float, facts["translation"]), strict=True)
-                ),
+                scale=dict(zip(axes, geometry.scale, strict=True)),
+                translation=dict(zip(axes, geometry.translation, strict=True)),
             )
         )
     return ParentImage(tuple(levels))
