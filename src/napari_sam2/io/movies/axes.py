@@ -93,10 +93,10 @@ class FrameLayout:
         kind = _PLACES.get(self.frame_axis, "frame")
         said = [f"frames are {count} {kind}s" if count > 1 else "one frame"]
         for letter, index in self.fixed.items():
-            if letter in _PLACES and self._length(letter) > 1:
-                said.append(f"{_PLACES[letter]} {index} of {self._length(letter)}")
-        if self.channel_axis == "C" and self._length("C") > 1:
-            said.append(f"channel {_listed(self.channels)} of {self._length('C')}")
+            if letter in _PLACES and self.length(letter) > 1:
+                said.append(f"{_PLACES[letter]} {index} of {self.length(letter)}")
+        if self.channel_axis == "C" and self.length("C") > 1:
+            said.append(f"channel {_listed(self.channels)} of {self.length('C')}")
         return ", ".join(said)
 
     @property

@@ -38,6 +38,7 @@ class FolderStack:
 
     def __init__(self, path: Path) -> None:
         self.name = str(path)
+        self.axes_from = "the order of its files"
         self._files = sorted(
             (
                 file
@@ -97,6 +98,8 @@ class FolderStack:
 
 class PictureStack:
     """One image file (PNG, JPEG, BMP): a movie of a single frame."""
+
+    axes_from = "its format"
 
     def __init__(self, path: Path) -> None:
         self.name = str(path)

@@ -62,6 +62,11 @@ class LabelFiles:
         return (*frames, *self._frame_shape)
 
     @property
+    def axes_from(self) -> str:
+        """By what the axes are known."""
+        return "the order of its files"
+
+    @property
     def axes(self) -> str:
         """``"YX"``, ``"YXS"`` in colour; ``T`` before them for a folder."""
         return ("T" if self._has_frames else "") + "YXS"[: len(self._frame_shape)]

@@ -70,20 +70,18 @@ def axes_of_series(
     InputError
         If the settings of a recording do not fit its pages.
     """
-    shape, letters = tuple(int(length) for length in series.shape), series.axes
+    shape = tuple(int(length) for length in series.shape)
+    letters: Sequence[str] = series.axes
     if series.kind == "scanimage":
         return _axes_of_scanimage(file, series)
     if series.kind == "shaped" and not _states_axes(file):
-        letters = _without_guessed_colors(letters, shape, series.dtype)
+        letters = _without_guessed_colors(series.axes, shape, series.dtype)
         is_said = False
     else:
         is_said = series.kind not in UNSAID_BY
     axes = tuple(_word(letter, is_said=is_said) for letter in letters)
-    if UNSAID in axes or letters in ("YX", "YXS") or not is_said:
-        known_from = "" if UNSAID in axes else _KINDS.get(series.kind, "")
-    else:
-        known_from = _KINDS.get(series.kind, f"its metadata ({series.kind})")
-    return TiffAxes(shape, axes, known_from)
+    known_from = _KINDS.get(series.kind, f"its metadata ({series.kind})")
+    return TiffAxes(shape, axes, "" if UNSAID in axes else known_from)
 
 
 def _word(letter: str, *, is_said: bool) -> str:

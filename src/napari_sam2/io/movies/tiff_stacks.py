@@ -161,15 +161,15 @@ class TiffStack:
             return
         if kind not in ("shaped", "uniform", "generic"):
             return
-        pages = [page for page in pages if page is not None]
+        found = [page for page in pages if page is not None]
         shape, axes = self._keyframe.shape, tuple(self._keyframe.axes)
         if kind == "shaped" and len({images.shape for images in series}) == 1:
             shape, axes = self.shape, self.axes
         else:
-            pages.sort(key=lambda page: page.index)
-        _check_uniform(pages, self.name)
-        self._pages, self._raw_start, self.axes_from = pages, None, ""
-        self.shape = (len(pages) * self._keyframe.size // prod(shape), *shape)
+            found.sort(key=lambda page: page.index)
+        _check_uniform(found, self.name)
+        self._pages, self._raw_start, self.axes_from = found, None, ""
+        self.shape = (len(found) * self._keyframe.size // prod(shape), *shape)
         self.axes = (UNSAID, *axes)
 
     def _join_positions(

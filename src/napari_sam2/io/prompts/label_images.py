@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -130,15 +131,19 @@ def read_plane(
 
 
 def _index_of_frame(
-    shape: tuple[int, ...], axes: str | None, frame: int, frame_count: int, name: str
+    shape: tuple[int, ...],
+    axes: Sequence[str] | None,
+    frame: int,
+    frame_count: int,
+    name: str,
 ) -> Index:
-    letters = axes or ""
+    letters = tuple(axes or "")
     if not {"Y", "X"} <= set(letters):
-        letters = "?" * (len(shape) - 2) + "YX"
+        letters = (*"?" * (len(shape) - 2), "Y", "X")
     others = [
         axis
         for axis, letter in enumerate(letters)
-        if letter not in "YXS" and shape[axis] > 1
+        if letter not in ("Y", "X", "S") and shape[axis] > 1
     ]
     if len(shape) < 2 or len(others) > 1:
         raise InputError(
