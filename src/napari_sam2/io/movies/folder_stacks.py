@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import fnmatch
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,7 +10,12 @@ import numpy as np
 
 from napari_sam2.errors import InputError
 from napari_sam2.io.movies.calibration import AxisScale
-from napari_sam2.io.movies.image_stacks import Index
+from napari_sam2.io.movies.file_series import (
+    FILES,
+    arrange_files,
+    series_as_listed,
+)
+from napari_sam2.io.movies.image_stacks import Index, read_pages, reading
 from napari_sam2.io.movies.images import (
     PICTURE_SUFFIXES,
     TIFF_SUFFIXES,
@@ -19,81 +24,105 @@ from napari_sam2.io.movies.images import (
 )
 from napari_sam2.io.movies.tiff_stacks import TiffStack
 
+_PLACES = ("T", "Z", "C", "P")
 FRAME_SUFFIXES = (*TIFF_SUFFIXES, *PICTURE_SUFFIXES)
 
 
 class FolderStack:
-    """Images of a folder in natural order (frame2 before frame10), one a frame.
+    """Image files of a folder, each an image of a movie.
+
+    What they are to each other is told by their names (`file_series`); a stack inside
+    each of them must say what its axes are.
 
     Parameters
     ----------
     path
         The folder. Hidden files and files of other kinds are passed over.
+    files
+        A pattern such as ``"*_w1_*"``: the files of that name are the frames.
 
     Raises
     ------
     InputError
-        If there is no image, or one differs in shape or dtype from the first.
+        If there is no image, the names do not say what the files are, or one differs
+        in shape or dtype from the first.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, files: str | None = None) -> None:
         self.name = str(path)
-        self.axes_from = "the order of its files"
-        self._files = sorted(
-            (
-                file
-                for file in path.iterdir()
-                if file.suffix.lower() in FRAME_SUFFIXES and file.name[0] != "."
-            ),
-            key=lambda file: natural_key(file.name),
+        names = image_names(path, files)
+        series = (
+            arrange_files(names, self.name)
+            if files is None
+            else series_as_listed(names)
         )
-        if not self._files:
-            raise InputError(
-                f"{path} holds no images: frames are {', '.join(FRAME_SUFFIXES)} files"
-            )
-        self._frame_shape, self.dtype, self._frame_axes = _describe(self._files[0])
+        self.axes_from = series.known_from
+        self._lengths = series.shape
+        self._files = [path / name for name in series.names]
+        self._frame_shape, self.dtype, frame_axes = _describe(
+            self._files[0], series.axes
+        )
+        self.axes = (*series.axes, *frame_axes)
         self.scales = _scales(self._files[0])
-        for frame_index, file in enumerate(self._files):
-            self._check(frame_index, *_describe(file)[:2])
+        for position, file in enumerate(self._files):
+            self._check(position, *_describe(file, series.axes)[:2])
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Length of each axis."""
-        return (len(self._files), *self._frame_shape)
-
-    @property
-    def axes(self) -> str:
-        """``"TYX"`` or ``"TYXS"``."""
-        return f"T{self._frame_axes}"
+        return (*self._lengths, *self._frame_shape)
 
     def chunk_starts(self, axis: int) -> Sequence[int]:
         """Return where files begin along an axis."""
-        return range(self.shape[0]) if axis == 0 else (0,)
+        return range(self.shape[axis]) if axis < len(self._lengths) else (0,)
 
     def read(self, index: Index) -> np.ndarray:
         """Return the part that an index of integers and slices names."""
-        over_files, in_file = index[0], index[1:]
-        if not isinstance(over_files, slice):
-            return self._read_file(over_files)[in_file]
-        steps = range(*over_files.indices(len(self._files)))
-        return np.stack([self._read_file(position)[in_file] for position in steps])
+        return read_pages(index, self._lengths, self._read_file)
 
     def close(self) -> None:
         """Nothing is held open."""
 
-    def _read_file(self, frame_index: int) -> np.ndarray:
-        image = _shown(self._files[frame_index])
-        self._check(frame_index, image.shape, image.dtype)
+    def _read_file(self, position: int) -> np.ndarray:
+        image = _shown(self._files[position])
+        self._check(position, image.shape, image.dtype)
         return image
 
-    def _check(self, frame_index: int, shape: tuple[int, ...], dtype: np.dtype) -> None:
+    def _check(self, position: int, shape: tuple[int, ...], dtype: np.dtype) -> None:
         if shape != self._frame_shape or dtype != self.dtype:
-            file = self._files[frame_index].name
+            file = self._files[position].name
             raise InputError(
-                f"{self.name}: frame {frame_index} ({file}) is {shape} of {dtype}, but "
+                f"{self.name}: frame {position} ({file}) is {shape} of {dtype}, but "
                 f"frame 0 is {self._frame_shape} of {self.dtype}; all frames must have "
                 "one shape and dtype"
             )
+
+
+def image_names(path: Path, files: str | None = None) -> list[str]:
+    """Return the names of the image files of a folder, hidden ones left out.
+
+    Raises
+    ------
+    InputError
+        If there is none, or the folder cannot be read.
+    """
+    with reading(path, "give a folder of images"):
+        names = [
+            file.name
+            for file in path.iterdir()
+            if file.suffix.lower() in FRAME_SUFFIXES and file.name[0] != "."
+        ]
+    if not names:
+        raise InputError(
+            f"{path} holds no images: frames are {', '.join(FRAME_SUFFIXES)} files"
+        )
+    kept = names if files is None else fnmatch.filter(names, files)
+    if not kept:
+        raise InputError(
+            f"{path}: no image is called {files}; the first is {sorted(names)[0]}",
+            settings=FILES,
+        )
+    return kept
 
 
 class PictureStack:
@@ -133,31 +162,24 @@ class PictureStack:
         """Nothing is held open."""
 
 
-def natural_key(name: str) -> list[tuple[int, int, str]]:
-    """Return a key that sorts numbers in names by value.
-
-    >>> sorted(["f10", "f9", "f1"], key=natural_key)
-    ['f1', 'f9', 'f10']
-    """
-    return [
-        (0, int(part), part) if part.isdigit() else (1, 0, part.lower())
-        for part in re.split(r"([0-9]+)", name)
-    ]
-
-
-def _describe(file: Path) -> tuple[tuple[int, ...], np.dtype, str]:
+def _describe(
+    file: Path, series_axes: str
+) -> tuple[tuple[int, ...], np.dtype, Sequence[str]]:
     """Return shape, dtype and axes of an image, from its header."""
     if file.suffix.lower() in TIFF_SUFFIXES:
         stack = TiffStack(file)
         stack.close()
-        if len(stack.shape) - ("S" in stack.axes) != 2:
+        inside = [letter for letter in stack.axes if letter not in "YXS"]
+        if not all(
+            letter in _PLACES and letter not in series_axes for letter in inside
+        ):
             raise InputError(
                 f"{file} holds a stack of shape {stack.shape}; a folder is read one "
                 "frame a file: open the file itself"
             )
-        return stack.shape, stack.dtype, "".join(stack.axes)
+        return stack.shape, stack.dtype, stack.axes
     shape, dtype = describe_image(file)
-    return shape, dtype, "YXS"[: len(shape)]
+    return shape, dtype, tuple("YXS")[: len(shape)]
 
 
 def _scales(file: Path) -> Mapping[str, AxisScale]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import struct
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -159,6 +159,44 @@ class ArrayStack:
     def close(self) -> None:
         """Forget the array; it belongs to the caller."""
         self._array = np.empty((0,) * len(self.shape), self.dtype)
+
+
+def read_pages(
+    index: Index, lengths: Sequence[int], read_page: Callable[[int], np.ndarray]
+) -> np.ndarray:
+    """Read the part of an image that lies in pages, one after another.
+
+    Parameters
+    ----------
+    index
+        Integers and slices, for the axes that count pages and for those within one.
+    lengths
+        Length of each axis that counts pages, the last one fastest.
+    read_page
+        Returns a page by its number.
+    """
+    over_pages, in_page = index[: len(lengths)], index[len(lengths) :]
+    steps = [
+        range(*entry.indices(length)) if isinstance(entry, slice) else (entry,)
+        for entry, length in zip(over_pages, lengths, strict=True)
+    ]
+    pages = [
+        read_page(_page_number(counts, lengths))[in_page]
+        for counts in itertools.product(*steps)
+    ]
+    kept = [
+        len(step)
+        for step, entry in zip(steps, over_pages, strict=True)
+        if isinstance(entry, slice)
+    ]
+    return np.stack(pages).reshape(*kept, *pages[0].shape)
+
+
+def _page_number(counts: Sequence[int], lengths: Sequence[int]) -> int:
+    number = 0
+    for count, length in zip(counts, lengths, strict=True):
+        number = number * length + count
+    return number
 
 
 def one_line(error: Exception) -> str:

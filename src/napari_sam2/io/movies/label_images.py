@@ -15,7 +15,8 @@ import numpy as np
 
 from napari_sam2.errors import InputError
 from napari_sam2.io.movies.calibration import AxisScale
-from napari_sam2.io.movies.folder_stacks import FRAME_SUFFIXES, natural_key
+from napari_sam2.io.movies.file_series import natural_key
+from napari_sam2.io.movies.folder_stacks import FRAME_SUFFIXES
 from napari_sam2.io.movies.image_headers import BMP_MAGIC, JPEG_MAGIC, PNG_MAGIC
 from napari_sam2.io.movies.image_stacks import ImageStack, Index
 from napari_sam2.io.movies.images import TIFF_MAGIC, read_image

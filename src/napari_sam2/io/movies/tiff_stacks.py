@@ -6,7 +6,6 @@ opened if its structure shows it, otherwise at the first page that is not whole.
 
 from __future__ import annotations
 
-import itertools
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,7 +25,7 @@ from napari_sam2.io.movies.calibration import (
     scales_from_ome_xml,
     scales_from_resolution,
 )
-from napari_sam2.io.movies.image_stacks import Index, reading
+from napari_sam2.io.movies.image_stacks import Index, read_pages, reading
 from napari_sam2.io.movies.tiff_axes import (
     axes_of_series,
     check_ome,
@@ -108,22 +107,8 @@ class TiffStack:
 
     def read(self, index: Index) -> np.ndarray:
         """Return the part that an index of integers and slices names."""
-        over_pages, in_page = index[: self._page_axes], index[self._page_axes :]
         lengths = self.shape[: self._page_axes]
-        steps = [
-            range(*entry.indices(length)) if isinstance(entry, slice) else (entry,)
-            for entry, length in zip(over_pages, lengths, strict=True)
-        ]
-        pages = [
-            self._read_page(_position(counts, lengths))[in_page]
-            for counts in itertools.product(*steps)
-        ]
-        kept = [
-            len(step)
-            for step, entry in zip(steps, over_pages, strict=True)
-            if isinstance(entry, slice)
-        ]
-        return np.stack(pages).reshape(*kept, *pages[0].shape)
+        return read_pages(index, lengths, self._read_page)
 
     def close(self) -> None:
         """Close the file."""
@@ -269,10 +254,6 @@ def _count_page_axes(shape: Sequence[int], page_size: int, name: str) -> int:
         if prod(shape[axis:]) == page_size:
             return axis
     raise InputError(f"{name}: pages of {page_size} pixels do not make up {shape}")
-
-
-def _position(counts: tuple[int, ...], lengths: tuple[int, ...]) -> int:
-    return int(np.ravel_multi_index(counts, lengths)) if lengths else 0
 
 
 def _check_uniform(pages: Iterable[Page], name: str) -> None:

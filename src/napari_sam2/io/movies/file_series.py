@@ -1,0 +1,317 @@
+"""What the image files of a folder are to each other, by their names.
+
+Times, planes, channels and positions are told apart by what the names say
+(`napari_sam2.io.movies.file_names`). Where they do not say it, where a number is missing
+or is there twice, it is asked for: a folder is never taken for a movie because it holds
+images. A pattern names files by hand; those are frames in their order, no questions asked.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from napari_sam2.errors import InputError
+from napari_sam2.io.movies.file_names import (
+    UNKNOWN,
+    FileName,
+    are_channels,
+    differing_words,
+    is_mask,
+    kinds_of_numbers,
+    take_apart,
+    without_descriptions,
+)
+
+FILES = ("files",)
+"""The setting that errors name."""
+
+ORDER = "PTZC"
+STAMP_DIGITS = 8
+"""Numbers this long are times of day, not counters: they may leave some out."""
+
+_WORDS = {"T": "time", "Z": "plane", "C": "channel", "P": "position"}
+
+
+@dataclass(frozen=True, slots=True)
+class FileSeries:
+    """Files in the order of one or several axes.
+
+    Attributes
+    ----------
+    axes, shape
+        Letters of ``PTZC`` and the length of each.
+    names
+        The files, the last axis fastest.
+    known_from
+        By what the axes are known; empty if the names do not say it.
+    """
+
+    axes: str
+    shape: tuple[int, ...]
+    names: tuple[str, ...]
+    known_from: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """One thing that changes from file to file: a number or a word."""
+
+    kind: str
+    values: tuple[int, ...]
+    width: int = 0
+
+
+def natural_key(name: str) -> list[tuple[int, int, str]]:
+    """Return a key that sorts numbers in names by value.
+
+    >>> sorted(["f10", "f9", "f1"], key=natural_key)
+    ['f1', 'f9', 'f10']
+    """
+    parts = re.split(r"([0-9]+)", name)
+    return [
+        (0, int(part), part) if at % 2 else (1, 0, part.lower())
+        for at, part in enumerate(parts)
+    ]
+
+
+def series_as_listed(names: Sequence[str]) -> FileSeries:
+    """Take files as frames in natural order, as somebody named them by hand."""
+    ordered = tuple(sorted(names, key=natural_key))
+    return FileSeries("T", (len(ordered),), ordered, "the files that were named")
+
+
+def arrange_files(names: Sequence[str], where: str) -> FileSeries:
+    """Find out what the files of a folder are to each other.
+
+    Parameters
+    ----------
+    names
+        Names of image files, at least one. Masks that lie beside images are left out.
+    where
+        What errors call the folder.
+
+    Raises
+    ------
+    InputError
+        If the names do not say it, or a file is missing or there twice.
+    """
+    images = [name for name in names if not is_mask(name)]
+    left_out = len(names) - len(images) if images else 0
+    taken = sorted(images or names, key=natural_key)
+    series = _arrange(taken, where)
+    if left_out:
+        note = f"{left_out} masks beside the images are left out"
+        said = ", ".join(part for part in (series.known_from, note) if part)
+        series = replace(series, known_from=said)
+    return series
+
+
+def _arrange(names: Sequence[str], where: str) -> FileSeries:
+    if len(names) == 1:
+        return FileSeries("T", (1,), tuple(names))
+    parsed = [take_apart(name) for name in names]
+    if len({len(name.numbers) for name in parsed}) > 1:
+        raise _several_series(parsed, where)
+    parsed = without_descriptions(parsed)
+    word_columns = _columns_of_words(parsed, where)
+    columns = [*word_columns, *_columns_of_numbers(parsed)]
+    columns = _without_dependent(columns)
+    if not columns:
+        raise _same_number(names[0], names[1], where)
+    axes = _name_axes(columns, parsed, where)
+    return _as_grid(axes, parsed, where)
+
+
+def _columns_of_words(names: Sequence[FileName], where: str) -> list[_Column]:
+    """Return what words that differ are: channels, rows of wells, or letters in order.
+
+    Raises
+    ------
+    InputError
+        If they are anything else.
+    """
+    if len({name.texts for name in names}) == 1:
+        return []
+    found = differing_words(names)
+    if found is None:
+        raise _several_series(names, where)
+    at, words = found
+    known = sorted(set(words))
+    values = tuple(known.index(word) for word in words)
+    if are_channels(known):
+        return [_Column("C", values)]
+    if all(len(word) == 1 and "a" <= word <= "z" for word in known):
+        is_row_of_wells = at < len(names[0].numbers)
+        return [_Column("P" if is_row_of_wells else UNKNOWN, values)]
+    raise _several_series(names, where)
+
+
+def _columns_of_numbers(names: Sequence[FileName]) -> list[_Column]:
+    """Return the numbers that differ from file to file."""
+    columns = []
+    for at, kind in enumerate(kinds_of_numbers(names)):
+        texts = [name.numbers[at] for name in names]
+        values = tuple(int(text) for text in texts)
+        if len(set(values)) > 1:
+            columns.append(_Column(kind, values, max(map(len, texts))))
+    return columns
+
+
+def _without_dependent(columns: Sequence[_Column]) -> list[_Column]:
+    """Drop unknown numbers that only grow with another that is never twice the same.
+
+    So are dates and times of day beside a counter; of several such the last is kept.
+    """
+    count = len(columns[0].values) if columns else 0
+    leading = [column for column in columns if len(set(column.values)) == count]
+    if not leading or all(column.kind in "ZCP" for column in leading):
+        return list(columns)
+    times = [column for column in leading if column.kind == "T"]
+    lead = (times or leading)[-1]
+    order = np.argsort(lead.values)
+    return [
+        column
+        for column in columns
+        if column is lead
+        or column.kind != UNKNOWN
+        or (np.diff(np.array(column.values, dtype=object)[order]) < 0).any()
+    ]
+
+
+def _name_axes(
+    columns: Sequence[_Column], names: Sequence[FileName], where: str
+) -> dict[str, list[_Column]]:
+    """Return the columns of each axis; several of positions are one axis.
+
+    A number of unknown meaning is time where nothing but channels is beside it.
+    """
+    axes: dict[str, list[_Column]] = {}
+    for column in columns:
+        axes.setdefault(column.kind, []).append(column)
+    unknown = axes.get(UNKNOWN, [])
+    others = set(axes) - {UNKNOWN}
+    if len(unknown) > 1 and _are_stamps(unknown):
+        axes["T"] = axes.pop(UNKNOWN)
+        return axes
+    if unknown and (len(unknown) > 1 or others - {"C"}):
+        raise InputError(
+            f"{where}: {len(columns)} numbers differ among its files "
+            f"({names[0].name} … {names[-1].name}), and not all say what they count; "
+            "name the files of one movie by a pattern",
+            settings=FILES,
+        )
+    if unknown:
+        axes["T"] = axes.pop(UNKNOWN)
+    for letter in "TZC":
+        if len(axes.get(letter, ())) > 1:
+            raise InputError(
+                f"{where}: its files ({names[0].name} …) have two numbers that count "
+                f"{_WORDS[letter]}s; name the files of one movie by a pattern",
+                settings=FILES,
+            )
+    return axes
+
+
+def _are_stamps(columns: Sequence[_Column]) -> bool:
+    """Tell whether numbers are date and time of day: a year or date comes first."""
+    first = columns[0]
+    starts = {str(value)[:2] for value in first.values}
+    is_date = starts <= {"19", "20"} and first.width in (4, 8, 14)
+    return (
+        is_date
+        or (all(column.width == 2 for column in columns[-3:])
+        and (len(columns) >= 3))
+    )
+
+
+def _as_grid(
+    axes: dict[str, list[_Column]], names: Sequence[FileName], where: str
+) -> FileSeries:
+    """Put files in the order of their axes; each place must have one file."""
+    letters = [letter for letter in ORDER if letter in axes]
+    places = [
+        list(zip(*(column.values for column in axes[letter]), strict=True))
+        for letter in letters
+    ]
+    known = [sorted(set(values)) for values in places]
+    file_at: dict[tuple[int, ...], FileName] = {}
+    for name, values in zip(names, zip(*places, strict=True), strict=True):
+        place = tuple(row.index(v) for row, v in zip(known, values, strict=True))
+        if place in file_at:
+            raise _same_number(file_at[place].name, name.name, where)
+        file_at[place] = name
+    for letter, values in zip(letters, known, strict=True):
+        if letter in "TZ" and len(axes[letter]) == 1:
+            _check_gaps(letter, [value[0] for value in values], axes[letter][0], where)
+    lengths = tuple(len(values) for values in known)
+    _check_whole(file_at, lengths, letters, known, where)
+    ordered = [file_at[place].name for place in np.ndindex(lengths)]
+    is_said = any(column.kind != UNKNOWN for row in axes.values() for column in row)
+    said = f"the names of its files, {ordered[0]} … {ordered[-1]}" if is_said else ""
+    return FileSeries("".join(letters), lengths, tuple(ordered), said)
+
+
+def _check_gaps(
+    letter: str, numbers: Sequence[int], column: _Column, where: str
+) -> None:
+    steps = [after - before for before, after in itertools.pairwise(numbers)]
+    step = math.gcd(*steps)
+    gap = next((at for at, found in enumerate(steps) if found != step), None)
+    if gap is None or column.width >= STAMP_DIGITS:
+        return
+    raise InputError(
+        f"{where}: {_WORDS[letter]} {numbers[gap] + step} is missing, between "
+        f"{numbers[gap]} and {numbers[gap + 1]} of its files; add it, or name the files "
+        "by a pattern to take them as they are",
+        settings=FILES,
+    )
+
+
+def _check_whole(
+    file_at: dict[tuple[int, ...], FileName],
+    lengths: tuple[int, ...],
+    letters: Sequence[str],
+    known: Sequence[Sequence[tuple[int, ...]]],
+    where: str,
+) -> None:
+    if len(file_at) == math.prod(lengths):
+        return
+    missing = next(place for place in np.ndindex(lengths) if place not in file_at)
+    what = ", ".join(
+        f"{_WORDS[letter]} {'/'.join(map(str, values[at]))}"
+        for letter, values, at in zip(letters, known, missing, strict=True)
+    )
+    raise InputError(
+        f"{where}: there is no file of {what}, but of others; add it, or name the files "
+        "of one movie by a pattern",
+        settings=FILES,
+    )
+
+
+def _same_number(first: str, second: str, where: str) -> InputError:
+    return InputError(
+        f"{where}: {first} and {second} have the same number; take one away, or name "
+        "the files of one movie by a pattern",
+        settings=FILES,
+    )
+
+
+def _several_series(names: Sequence[FileName], where: str) -> InputError:
+    counts: dict[str, int] = {}
+    for name in names:
+        counts[name.pattern] = counts.get(name.pattern, 0) + 1
+    shown = ", ".join(
+        f"{pattern} ({count})" for pattern, count in [*counts.items()][:4]
+    )
+    more = f" and {len(counts) - 4} more" if len(counts) > 4 else ""
+    return InputError(
+        f"{where} holds files of {len(counts)} series: {shown}{more}; name the files of "
+        "one movie by a pattern",
+        settings=FILES,
+    )
