@@ -61,6 +61,7 @@ class FrameOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     axes: str | None = None
+    files: str | None = None
     t: int | None = None
     z: int | None = None
     position: int | None = None

@@ -34,6 +34,9 @@ Precision = Annotated[str, Option(help="auto, fp32, bf16 or fp16.")]
 Towards = Annotated[Direction, Option(help="Where to track from the prompts.")]
 Frames = Annotated[Text, Option(help="FIRST:STOP, frames to write; all by default.")]
 Axes = Annotated[Text, Option(help="Axes of the file, such as TZCYX (P: position).")]
+Files = Annotated[
+    Text, Option(help="Of a folder, a pattern of the files that are frames: '*_w1_*'.")
+]
 Plane = Annotated[int | None, Option(help="z plane of a TZYX movie.")]
 TimePoint = Annotated[
     int | None, Option(help="Time point to stay at; frames run along Z.")
@@ -80,6 +83,7 @@ def track(  # noqa: PLR0913 - one parameter an option
     direction: Towards = Direction.BOTH,
     frames: Frames = None,
     axes: Axes = None,
+    files: Files = None,
     t: TimePoint = None,
     z: Plane = None,
     position: Position = None,
@@ -100,13 +104,13 @@ def track(  # noqa: PLR0913 - one parameter an option
     """Track prompted objects through a movie into OME-Zarr labels."""
     from napari_sam2.batch.job import FrameOptions, ModelOptions, TrackJob
 
-    seen = FrameOptions(
-        axes=axes, t=t, z=z, position=position, gamma=gamma, invert=invert
-    )
+    seen = FrameOptions(axes=axes, files=files, t=t, z=z, position=position)
     stretch = {
         "channels": parse_channels(channels),
         "contrast_limits": parse_limits(contrast_limits),
         "percentiles": parse_percentiles(percentiles),
+        "gamma": gamma,
+        "invert": invert,
     }
     network = ModelOptions(model=model, device=device, precision=precision)
     masks = {"raw_masks": raw_masks, "one_component": one_component}

@@ -15,9 +15,6 @@ from pathlib import PurePath
 UNKNOWN = "?"
 """Stands for a number of which the name does not say what it counts."""
 
-WORD = "word"
-"""Stands for words that differ from file to file."""
-
 _COUNTED = {
     "T": ("t", "time", "times", "timepoint", "tp", "frame", "frames", "fr", "sk"),
     "Z": ("z", "slice", "plane", "zslice", "depth", "focus", "zpos"),
@@ -33,13 +30,23 @@ _COUNTED = {
 _KIND_OF = {word: kind for kind, words in _COUNTED.items() for word in words}
 
 CHANNEL_WORDS = frozenset(
-    ["dapi", "hoechst", "gfp", "egfp", "yfp", "eyfp", "cfp", "ecfp", "rfp", "bfp", "mcherry", "cherry", "tritc", "fitc", "cy3", "cy5", "cy7", "texasred", "bf", "brightfield", "phase", "phasecontrast", "ph", "pc", "dic", "trans", "tl", "fluo", "fluorescence", "red", "green", "blue", "nuclei", "nucleus", "membrane", "membranes", "actin", "dna"]
+    (
+        *("dapi", "hoechst", "gfp", "egfp", "yfp", "eyfp", "cfp", "ecfp", "rfp", "bfp"),
+        *("mcherry", "cherry", "tritc", "fitc", "cy3", "cy5", "cy7", "texasred"),
+        *("bf", "brightfield", "phase", "phasecontrast", "ph", "pc", "dic", "trans"),
+        *("tl", "fluo", "fluorescence", "red", "green", "blue", "nuclei", "nucleus"),
+        *("membrane", "membranes", "actin", "dna"),
+    )
 )
 
 _MASK_ENDING = re.compile(
     r"[ _.-](cp[_-])?(masks?|seg|segmentation|labels?|outlines?|flows?|probabilities)$",
     re.IGNORECASE,
 )
+_DATE = re.compile(r"(19|20)[0-9]{2}[-_.]?[0-1][0-9][-_.]?[0-3][0-9]")
+_WELL_ROW = re.compile(r"(^|[^a-z])[a-hj-p]$")
+"""The letter before a well's column; ``f`` and ``i`` are frames and images too often."""
+
 _OPERA = re.compile(r"r[0-9]+c[0-9]+f[0-9]+p[0-9]+-ch[0-9]+sk[0-9]+", re.IGNORECASE)
 _MICRO_MANAGER = re.compile(r"img_[0-9]{9}_[^0-9]*_[0-9]{3}", re.IGNORECASE)
 _OPERA_KINDS = ("P", "P", "P", "Z", "C", "T")
@@ -96,7 +103,8 @@ def kinds_of_numbers(names: Sequence[FileName]) -> list[str]:
         Names that differ in their numbers.
     """
     stem = PurePath(names[0].name).stem
-    kinds = [kind_of_text(text) for text in names[0].texts[:-1]]
+    pairs = list(zip(names[0].texts, names[0].numbers, strict=False))
+    kinds = [_kind_of(text, number) for text, number in pairs]
     if _OPERA.match(stem):
         kinds[: len(_OPERA_KINDS)] = _OPERA_KINDS
     elif _MICRO_MANAGER.fullmatch(stem):
@@ -104,10 +112,18 @@ def kinds_of_numbers(names: Sequence[FileName]) -> list[str]:
     return kinds
 
 
-def kind_of_text(text: str) -> str:
+def _kind_of(text: str, number: str) -> str:
     """Return what a number counts that follows a text."""
     last_word = re.search(r"([^\W\d_]+)[\W_]*$", text)
-    return _KIND_OF.get(last_word.group(1), UNKNOWN) if last_word else UNKNOWN
+    word = last_word.group(1) if last_word else ""
+    if word not in _KIND_OF and len(number) == 2 and _WELL_ROW.search(text):
+        return "P"
+    return _KIND_OF.get(word, UNKNOWN)
+
+
+def holds_date(name: str) -> bool:
+    """Tell whether a name holds a date: other numbers are then the time of day."""
+    return _DATE.search(name) is not None
 
 
 def are_channels(words: Sequence[str]) -> bool:

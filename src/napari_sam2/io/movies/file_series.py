@@ -1,9 +1,9 @@
 """What the image files of a folder are to each other, by their names.
 
 Times, planes, channels and positions are told apart by what the names say
-(`napari_sam2.io.movies.file_names`). Where they do not say it, where a number is missing
-or is there twice, it is asked for: a folder is never taken for a movie because it holds
-images. A pattern names files by hand; those are frames in their order, no questions asked.
+(`napari_sam2.io.movies.file_names`). Where they do not say it, or a number is missing
+or there twice, it is asked for: a folder is no movie only because it holds images. A
+pattern names files by hand; those are frames in their order, no questions asked.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from napari_sam2.io.movies.file_names import (
     FileName,
     are_channels,
     differing_words,
+    holds_date,
     is_mask,
     kinds_of_numbers,
     take_apart,
@@ -32,8 +33,8 @@ FILES = ("files",)
 """The setting that errors name."""
 
 ORDER = "PTZC"
-STAMP_DIGITS = 8
-"""Numbers this long are times of day, not counters: they may leave some out."""
+STAMP_DIGITS, EPOCH_DIGITS = 6, 12
+"""Numbers this long may be, and are, times, which leave some out, and no counters."""
 
 _WORDS = {"T": "time", "Z": "plane", "C": "channel", "P": "position"}
 
@@ -120,8 +121,7 @@ def _arrange(names: Sequence[str], where: str) -> FileSeries:
         raise _several_series(parsed, where)
     parsed = without_descriptions(parsed)
     word_columns = _columns_of_words(parsed, where)
-    columns = [*word_columns, *_columns_of_numbers(parsed)]
-    columns = _without_dependent(columns)
+    columns = _without_dependent([*word_columns, *_columns_of_numbers(parsed)])
     if not columns:
         raise _same_number(names[0], names[1], where)
     axes = _name_axes(columns, parsed, where)
@@ -196,7 +196,7 @@ def _name_axes(
         axes.setdefault(column.kind, []).append(column)
     unknown = axes.get(UNKNOWN, [])
     others = set(axes) - {UNKNOWN}
-    if len(unknown) > 1 and _are_stamps(unknown):
+    if len(unknown) > 1 and holds_date(names[0].name):
         axes["T"] = axes.pop(UNKNOWN)
         return axes
     if unknown and (len(unknown) > 1 or others - {"C"}):
@@ -216,18 +216,6 @@ def _name_axes(
                 settings=FILES,
             )
     return axes
-
-
-def _are_stamps(columns: Sequence[_Column]) -> bool:
-    """Tell whether numbers are date and time of day: a year or date comes first."""
-    first = columns[0]
-    starts = {str(value)[:2] for value in first.values}
-    is_date = starts <= {"19", "20"} and first.width in (4, 8, 14)
-    return (
-        is_date
-        or (all(column.width == 2 for column in columns[-3:])
-        and (len(columns) >= 3))
-    )
 
 
 def _as_grid(
@@ -263,12 +251,15 @@ def _check_gaps(
     steps = [after - before for before, after in itertools.pairwise(numbers)]
     step = math.gcd(*steps)
     gap = next((at for at, found in enumerate(steps) if found != step), None)
-    if gap is None or column.width >= STAMP_DIGITS:
+    is_stamp = column.width >= EPOCH_DIGITS or (
+        column.width >= STAMP_DIGITS and min(steps) > step
+    )
+    if gap is None or is_stamp:
         return
     raise InputError(
         f"{where}: {_WORDS[letter]} {numbers[gap] + step} is missing, between "
-        f"{numbers[gap]} and {numbers[gap + 1]} of its files; add it, or name the files "
-        "by a pattern to take them as they are",
+        f"{numbers[gap]} and {numbers[gap + 1]} of its files; add it, or name "
+        "the files by a pattern to take them as they are",
         settings=FILES,
     )
 
@@ -288,8 +279,8 @@ def _check_whole(
         for letter, values, at in zip(letters, known, missing, strict=True)
     )
     raise InputError(
-        f"{where}: there is no file of {what}, but of others; add it, or name the files "
-        "of one movie by a pattern",
+        f"{where}: there is no file of {what}, but of others; add it, or name the "
+        "files of one movie by a pattern",
         settings=FILES,
     )
 
@@ -311,7 +302,7 @@ def _several_series(names: Sequence[FileName], where: str) -> InputError:
     )
     more = f" and {len(counts) - 4} more" if len(counts) > 4 else ""
     return InputError(
-        f"{where} holds files of {len(counts)} series: {shown}{more}; name the files of "
-        "one movie by a pattern",
+        f"{where} holds files of {len(counts)} series: {shown}{more}; name the files "
+        "of one movie by a pattern",
         settings=FILES,
     )

@@ -7,7 +7,6 @@ a time. No more than a few frames are ever in memory.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any, TypedDict, Unpack
@@ -19,16 +18,9 @@ from napari_sam2.errors import InputError
 from napari_sam2.interfaces import Calibration
 from napari_sam2.io.movies.axes import FrameLayout, FrameSelection, lay_out_frames
 from napari_sam2.io.movies.calibration import calibration_of
-from napari_sam2.io.movies.folder_stacks import FolderStack, PictureStack
 from napari_sam2.io.movies.frame_blocks import DEFAULT_CACHE_BYTES, FrameBlocks
 from napari_sam2.io.movies.image_headers import refuse_beyond_memory
-from napari_sam2.io.movies.image_stacks import (
-    ArrayStack,
-    ImageStack,
-    one_line,
-    reading,
-)
-from napari_sam2.io.movies.images import PICTURE_SUFFIXES, TIFF_MAGIC, TIFF_SUFFIXES
+from napari_sam2.io.movies.image_stacks import ImageStack, reading
 from napari_sam2.io.movies.intensity import (
     DEFAULT_PERCENTILES,
     IntensityMapping,
@@ -36,10 +28,7 @@ from napari_sam2.io.movies.intensity import (
     check_finite,
     measure_mapping,
 )
-from napari_sam2.io.movies.numpy_files import NPY_MAGIC, NPY_SUFFIX, open_npy
-from napari_sam2.io.movies.tiff_stacks import TiffStack
-from napari_sam2.io.movies.zarr_stacks import is_zarr, open_zarr
-from napari_sam2.paths import user_path
+from napari_sam2.io.movies.opening import open_source
 
 
 class StackFrames:
@@ -156,6 +145,9 @@ class FrameOptions(TypedDict, total=False):
         Arrays that say nothing: 2D is one image, 3D is ``TYX`` (``YXS`` if the last
         axis has 3 or 4 and the others more), 4D is ``TYXS`` alike; others must be
         named. Frames run along T if it is longer than 1, else along Z.
+    files
+        Of a folder, a pattern such as ``"*_w1_*"``: the files of that name are frames,
+        in natural order. By default their names say what they are.
     t
         Stay at this time point and let frames run along Z.
     z
@@ -187,6 +179,7 @@ class FrameOptions(TypedDict, total=False):
     """
 
     axes: str | None
+    files: str | None
     t: int | None
     z: int | None
     position: int | None
@@ -223,7 +216,9 @@ def open_frames(source: Any, **options: Unpack[FrameOptions]) -> StackFrames:
     unknown = options.keys() - FrameOptions.__annotations__.keys()
     if unknown:
         raise TypeError(f"open_frames has no option {', '.join(sorted(unknown))}")
-    stack = _as_stack(source, options.get("name", "array"))
+    stack = open_source(
+        source, name=options.get("name", "array"), files=options.get("files")
+    )
     try:
         frames = _cut_frames(stack, options)
         frames.mapping = options.get("mapping") or _make_mapping(frames, options)
@@ -232,42 +227,6 @@ def open_frames(source: Any, **options: Unpack[FrameOptions]) -> StackFrames:
         stack.close()
         raise
     return frames
-
-
-def open_stack(path: str | os.PathLike[str]) -> ImageStack:
-    """Open any supported file or folder, with all its axes.
-
-    Raises
-    ------
-    InputError
-        If it does not exist, is of an unknown kind, or is broken.
-    """
-    path = user_path(path)
-    if path.is_dir():
-        return open_zarr(path) if is_zarr(path) else FolderStack(path)
-    if not path.exists():
-        raise InputError(f"{path} does not exist")
-    try:
-        with path.open("rb") as file:
-            magic = file.read(4)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {one_line(error)}") from error
-    if magic == NPY_MAGIC or path.suffix.lower() == NPY_SUFFIX:
-        return open_npy(path)
-    if magic in TIFF_MAGIC or path.suffix.lower() in TIFF_SUFFIXES:
-        return TiffStack(path)
-    if path.suffix.lower() in PICTURE_SUFFIXES:
-        return PictureStack(path)
-    raise InputError(
-        f"{path} is of an unknown kind: give a TIFF, a zarr folder, a folder of "
-        f"images, or one of {', '.join(PICTURE_SUFFIXES)}"
-    )
-
-
-def _as_stack(source: Any, name: str) -> ImageStack:
-    if isinstance(source, str | os.PathLike):
-        return open_stack(source)
-    return ArrayStack(source, name=name)
 
 
 def _cut_frames(stack: ImageStack, options: FrameOptions) -> StackFrames:

@@ -1,0 +1,95 @@
+"""Any file or folder as an image stack: which of the readers it is for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from napari_sam2.errors import InputError
+from napari_sam2.io.movies.folder_stacks import FolderStack, PictureStack, image_names
+from napari_sam2.io.movies.image_stacks import ArrayStack, ImageStack, reading
+from napari_sam2.io.movies.images import PICTURE_SUFFIXES, TIFF_MAGIC, TIFF_SUFFIXES
+from napari_sam2.io.movies.numpy_files import NPY_MAGIC, NPY_SUFFIX, open_npy
+from napari_sam2.io.movies.tiff_stacks import COMPANION_SUFFIX, TiffStack
+from napari_sam2.io.movies.zarr_stacks import is_zarr, open_zarr
+from napari_sam2.paths import user_path
+
+NDTIFF_INDEX = "NDTiff.index"
+
+
+def open_source(source: Any, *, name: str, files: str | None = None) -> ImageStack:
+    """Open a path, as `open_stack`, or an array.
+
+    Parameters
+    ----------
+    source
+        See `napari_sam2.io.movies.frame_sources.open_frames`.
+    name
+        What errors call an array.
+    files
+        Of a folder, the pattern of the files to take as frames.
+    """
+    if isinstance(source, str | os.PathLike):
+        return open_stack(source, files=files)
+    return ArrayStack(source, name=name)
+
+
+def open_stack(path: str | os.PathLike[str], *, files: str | None = None) -> ImageStack:
+    """Open any supported file or folder, with all its axes.
+
+    Parameters
+    ----------
+    path
+        The file or folder.
+    files
+        Of a folder, the pattern of the files to take as frames.
+
+    Raises
+    ------
+    InputError
+        If it does not exist, is of an unknown kind, or is broken.
+    """
+    path = user_path(path)
+    with reading(path, "give another path"):
+        is_folder, is_file = path.is_dir(), path.is_file()
+        if not is_folder and not path.exists():
+            raise InputError(f"{path} does not exist")
+    if is_folder and not is_zarr(path):
+        return _open_folder(path, files)
+    if files is not None:
+        raise InputError(
+            f"{path} is no folder of images, so none of its files can be named",
+            settings=("files",),
+        )
+    if is_folder:
+        return open_zarr(path)
+    if not is_file:
+        raise InputError(f"{path} is neither a file nor a folder")
+    return _open_file(path)
+
+
+def _open_folder(path: Path, files: str | None) -> ImageStack:
+    """Open a folder of images, or of the files of an NDTiff recording."""
+    if files is None and (path / NDTIFF_INDEX).is_file():
+        recorded = [name for name in image_names(path) if "NDTiff" in name]
+        if recorded:
+            return TiffStack(path / min(recorded, key=len))
+    return FolderStack(path, files)
+
+
+def _open_file(path: Path) -> ImageStack:
+    with reading(path), path.open("rb") as file:
+        magic = file.read(max(len(NPY_MAGIC), 4))
+    suffix = path.suffix.lower()
+    if magic.startswith(NPY_MAGIC) or suffix == NPY_SUFFIX:
+        return open_npy(path)
+    is_tiff = magic[:4] in TIFF_MAGIC or suffix in TIFF_SUFFIXES
+    if is_tiff or path.name.lower().endswith(COMPANION_SUFFIX):
+        return TiffStack(path)
+    if suffix in PICTURE_SUFFIXES:
+        return PictureStack(path)
+    raise InputError(
+        f"{path} is of an unknown kind: give a TIFF, a zarr folder, a folder of "
+        f"images, or one of {', '.join(PICTURE_SUFFIXES)}"
+    )

@@ -1,0 +1,240 @@
+"""What files of a folder are to each other, as many programs name them."""
+
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_sam2.errors import InputError
+from napari_sam2.io.movies.file_series import arrange_files
+from napari_sam2.io.movies.frame_sources import open_frames
+
+
+def named(pattern, **ranges):
+    """Return names of all combinations, the last one fastest."""
+    names = [pattern]
+    for key, values in ranges.items():
+        names = [
+            name.replace(f"<{key}>", str(value)) for name in names for value in values
+        ]
+    return names
+
+
+def padded(count, width=3):
+    return [f"{number:0{width}}" for number in range(count)]
+
+
+SERIES = {
+    "counter": (named("f<n>.png", n=range(12)), "T", (12,)),
+    "tif and tiff": (["a1.tif", "a2.TIFF", "a3.tif"], "T", (3,)),
+    "every second number": (named("t<t>.tif", t=[2, 4, 6]), "T", (3,)),
+    "z planes": (named("stack_z<z>.tif", z=padded(5)), "Z", (5,)),
+    "MetaMorph": (
+        [
+            f"exp_w{w}{dye}_s{s}_t{t}.TIF"
+            for w, dye in ((1, "GFP"), (2, "DAPI"))
+            for s in (1, 2)
+            for t in (1, 2, 3)
+        ],
+        "PTC",
+        (2, 3, 2),
+    ),
+    "Fiji": (
+        named("x_t<t>_z<z>_c<c>.tif", t=padded(4, 4), z=padded(3, 4), c=padded(2, 4)),
+        "TZC",
+        (4, 3, 2),
+    ),
+    "Fiji without separators": (
+        named("x_t<t>z<z>c<c>.tif", t=padded(4), z=padded(3), c=padded(2)),
+        "TZC",
+        (4, 3, 2),
+    ),
+    "Micro-Manager 2": (
+        named(
+            "img_channel<c>_position<p>_time<t>_z<z>.tif",
+            c=padded(2),
+            p=padded(2),
+            t=padded(3, 9),
+            z=padded(2),
+        ),
+        "PTZC",
+        (2, 3, 2, 2),
+    ),
+    "Micro-Manager 1": (
+        named("img_<t>_<c>_<z>.tif", t=padded(3, 9), c=["DAPI", "GFP"], z=padded(2)),
+        "TZC",
+        (3, 2, 2),
+    ),
+    "ImageXpress": (
+        named(
+            "plate_<w>_s<s>_w<c>.TIF", w=["A01", "A02", "B01", "B02"], s=[1], c=[1, 2]
+        ),
+        "PC",
+        (4, 2),
+    ),
+    "Opera": (
+        named(
+            "r01c02f<f>p<p>-ch<c>sk<t>fk1fl1.tiff",
+            f=["01", "02"],
+            p=["01", "02", "03"],
+            c=[1, 2],
+            t=[1, 2],
+        ),
+        "PTZC",
+        (2, 2, 3, 2),
+    ),
+    "channels by word": (named("cell_<c>.tif", c=["DAPI", "GFP"]), "C", (2,)),
+    "channels by word and time": (
+        named("<c>_<n>.png", c=["phase", "mCherry"], n=range(3)),
+        "TC",
+        (3, 2),
+    ),
+    "number and channel": (
+        named("img_<n>_ch<c>.tif", n=padded(3), c=[0, 1]),
+        "TC",
+        (3, 2),
+    ),
+    "date and counter": (
+        [f"2024-05-0{1 + n // 4}_cam_{n:04}.png" for n in range(8)],
+        "T",
+        (8,),
+    ),
+    "date and time": (
+        [f"20240501_12{n // 60:02}{n % 60:02}.png" for n in range(0, 400, 7)],
+        "T",
+        (58,),
+    ),
+    "date, hour, minute, second": (
+        [f"2024-05-01_12-{n // 60:02}-{n % 60:02}.png" for n in range(0, 400, 7)],
+        "T",
+        (58,),
+    ),
+    "nanoseconds": ([f"{1699999999000000 + n**3}.png" for n in range(9)], "T", (9,)),
+    "letters": (["a.png", "b.png", "c.png"], "T", (3,)),
+    "digit-like letters": (named("1²3_<n>.png", n=range(3)), "T", (3,)),
+    "masks alone": (named("cell_<n>_masks.png", n=range(3)), "T", (3,)),
+    "one file": (["anything at all.png"], "T", (1,)),
+}
+
+
+@pytest.mark.parametrize("kind", SERIES)
+def test_names_say_what_files_are(kind):
+    names, axes, shape = SERIES[kind]
+    shuffled = list(np.random.default_rng(0).permutation(names))
+    series = arrange_files(shuffled, "folder")
+    assert (series.axes, series.shape) == (axes, shape)
+    assert sorted(series.names) == sorted(names)
+
+
+@given(order=st.permutations(SERIES["MetaMorph"][0]))
+def test_the_order_of_the_listing_does_not_matter(order):
+    assert (
+        arrange_files(order, "folder").names == arrange_files(sorted(order), "").names
+    )
+
+
+@pytest.mark.parametrize("ending", ["_masks", "_cp_masks", "_seg", "_label", "_mask"])
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_masks_beside_images_are_left_out(ending, suffix):
+    images = [f"t{number}.tif" for number in range(3)]
+    masks = [f"t{number}{ending}{suffix}" for number in range(3)]
+    series = arrange_files([*images, *masks], "folder")
+    assert list(series.names) == images
+    assert "3 masks" in series.known_from
+
+
+ASKED = {
+    "a gap": (
+        ["t000.tif", "t001.tif", "t003.tif"],
+        r"time 2 is missing, between 1 and 3",
+    ),
+    "a large gap": (["t0.png", "t1.png", "t2.png", "t50.png"], "time 3 is missing"),
+    "a gap in z": (named("z<z>.tif", z=[1, 2, 4]), "plane 3 is missing"),
+    "twice": (
+        ["t1.tif", "t01.tif", "t2.tif"],
+        "t01.tif and t1.tif have the same number",
+    ),
+    "two kinds of file": (["t1.tif", "t2.tif", "t1.png", "t2.png"], "2 series"),
+    "two words": (named("<w>_<n>.tif", w=["left", "right"], n=[1, 2]), "2 series"),
+    "words alone": (["before.png", "after.png"], "2 series"),
+    "two numbers": (named("a<a>_<b>.tif", a=[1, 2], b=[1, 2]), "2 numbers differ"),
+    "number and position": (named("<n>_s<s>.tif", n=[1, 2], s=[1, 2]), "not all say"),
+    "a file of a grid": (named("t<t>_c<c>.tif", t=[1, 2], c=[1, 2])[:3], "no file of"),
+    "more numbers in some": (["a1.tif", "a1_2.tif"], "2 series"),
+}
+
+
+@pytest.mark.parametrize("kind", ASKED)
+def test_what_names_do_not_say_is_asked_for(kind):
+    names, words = ASKED[kind]
+    with pytest.raises(InputError, match=words) as raised:
+        arrange_files(names, "folder")
+    assert raised.value.settings == ("files",)
+    assert "\n" not in str(raised.value)
+
+
+@given(
+    names=st.lists(
+        st.text(st.sampled_from("at1²3_-.zcw é\ud800"), min_size=1, max_size=9),
+        min_size=1,
+        max_size=6,
+        unique=True,
+    )
+)
+def test_any_names_are_arranged_or_refused(names):
+    try:
+        series = arrange_files([f"{name}.png" for name in names], "folder")
+    except InputError:
+        return
+    assert len(series.names) == np.prod(series.shape)
+
+
+@pytest.fixture
+def two_channels(tmp_path):
+    pixels = np.arange(2 * 3 * 8 * 9, dtype=np.uint16).reshape(2, 3, 8, 9)
+    for time in range(3):
+        tifffile.imwrite(tmp_path / f"exp_w1GFP_t{time + 1}.TIF", pixels[0, time])
+        tifffile.imwrite(tmp_path / f"exp_w2DAPI_t{time + 1}.TIF", pixels[1, time])
+    return tmp_path, pixels
+
+
+def test_of_two_channels_one_is_chosen(two_channels):
+    path, pixels = two_channels
+    with pytest.raises(InputError, match="2 channels: choose one, 0 to 1"):
+        open_frames(path)
+    frames = open_frames(path, channels=1)
+    assert frames.frame_count == 3
+    for time in range(3):
+        np.testing.assert_array_equal(frames.read_raw(time)[0], pixels[1, time])
+    assert "exp_w1gfp_t1" in frames.reading.lower()
+
+
+def test_a_pattern_names_the_files_of_one_movie(two_channels):
+    path, pixels = two_channels
+    frames = open_frames(path, files="*w2*")
+    assert frames.frame_count == 3
+    np.testing.assert_array_equal(frames.read_raw(2)[0], pixels[1, 2])
+    with pytest.raises(InputError, match="no image is called"):
+        open_frames(path, files="*w3*")
+    with pytest.raises(InputError, match="no folder of images"):
+        open_frames(path / "exp_w1GFP_t1.TIF", files="*")
+
+
+def test_a_pattern_takes_files_as_they_are(tmp_path):
+    for number in (0, 1, 3):
+        tifffile.imwrite(tmp_path / f"t{number}.tif", np.full((8, 9), number, "u2"))
+    assert open_frames(tmp_path, files="*.tif").frame_count == 3
+
+
+def test_stacks_in_files_are_planes_if_they_say_so(tmp_path):
+    pixels = np.arange(4 * 3 * 8 * 9, dtype=np.uint16).reshape(4, 3, 8, 9)
+    for time, stack in enumerate(pixels):
+        tifffile.imwrite(
+            tmp_path / f"t{time}.tif",
+            stack,
+            photometric="minisblack",
+            metadata={"axes": "ZYX"},
+        )
+    frames = open_frames(tmp_path, z=2)
+    np.testing.assert_array_equal(frames.read_raw(3)[0], pixels[3, 2])
