@@ -45,7 +45,7 @@ _MASK_ENDING = re.compile(
 )
 _DATE = re.compile(r"(19|20)[0-9]{2}[-_.]?[0-1][0-9][-_.]?[0-3][0-9]")
 _WELL_ROW = re.compile(r"(^|[^a-z])[a-hj-p]$")
-"""The letter before a well's column; ``f`` and ``i`` are frames and images too often."""
+"""The letter before a well's column; ``f`` and ``i`` mean frames and images too."""
 
 _OPERA = re.compile(r"r[0-9]+c[0-9]+f[0-9]+p[0-9]+-ch[0-9]+sk[0-9]+", re.IGNORECASE)
 _MICRO_MANAGER = re.compile(r"img_[0-9]{9}_[^0-9]*_[0-9]{3}", re.IGNORECASE)
