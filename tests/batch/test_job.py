@@ -63,6 +63,17 @@ def test_a_run_writes_masklets_scores_and_provenance(job, movie):
     assert np.isfinite(scores).all()
 
 
+def test_masks_in_one_piece_are_another_result_which_provenance_tells(job):
+    run(elsewhere(job, "parts.zarr", frames=(0, 5)))
+    options = job.model_options.model_copy(update={"one_component": True})
+    whole = elsewhere(job, "parts.zarr", frames=(0, 5), model_options=options)
+    with pytest.raises(OutputError, match="the settings"):
+        run(whole.model_copy(update={"resume": True}))
+    run(whole.model_copy(update={"out": job.out}))
+    kept = OmeZarrLabelStore.open(job.out, mode="r").provenance.settings
+    assert kept["one_component"] is True
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 @pytest.mark.parametrize("direction", [Direction.FORWARD, Direction.BOTH])
 def test_a_run_killed_at_80_percent_resumes_to_the_same_bytes(

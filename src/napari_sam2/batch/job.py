@@ -328,8 +328,8 @@ def _provenance(
         mode="json", include={"frames", "direction", "merge"}
     )
     settings["raw_masks"] = job.model_options.raw_masks
-    if job.model_options.one_component is not None:  # else as the weights say
-        settings["one_component"] = job.model_options.one_component
+    if predictor.one_component:  # left out otherwise, as in stores from before
+        settings["one_component"] = True
     return Provenance(
         model=job.model_options.model,
         weights_sha256=weights_sha256(job.model_options.model),

@@ -146,6 +146,10 @@ def provenance(
             mode="json", exclude_none=True
         ),
         frames=dict(source.provenance),
-        settings={"direction": str(direction), "merge": str(merge)},
+        settings={
+            "direction": str(direction),
+            "merge": str(merge),
+            **({"one_component": True} if predictor.one_component else {}),
+        },
         plugin_version=__version__,
     )
