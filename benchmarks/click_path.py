@@ -151,11 +151,12 @@ class Window:
             contrast_limits=(100, 3000),
             axis_labels=("t", "y", "x"),
         )
-        self.dock = tracker_dock()(self.viewer)
-        self.viewer.window.add_dock_widget(self.dock)
+        dock = tracker_dock()(self.viewer)
+        self.viewer.window.add_dock_widget(dock)
+        self.parts = getattr(dock, "parts", dock)  # before ui had rooms: the dock
         self.viewer.dims.set_current_step(0, 0)
         self.rest()
-        self.dock.tool.action.trigger()
+        self.parts.tool.action.trigger()
 
     def press(self, place: np.ndarray) -> None:
         """Press and release the mouse on the canvas, where a pixel of the movie is."""
@@ -186,18 +187,18 @@ class Window:
     def begin_next_object(self) -> None:
         """Let the next click be about a new object, when all is quiet."""
         self.rest()
-        self.dock.prompt_panel.new_object_button.click()
+        self.parts.prompt_panel.new_object_button.click()
         self.rest()
 
     def rest(self) -> None:
         """Let what waits for a pause be done."""
         end = time.monotonic() + REST
-        worker = self.dock.conductor.worker
+        worker = self.parts.conductor.worker
         live_until(lambda: time.monotonic() > end and bool(worker.is_idle))
 
     def close(self) -> None:
         """Let go of the window."""
-        self.dock.conductor.worker.close()
+        self.parts.conductor.worker.close()
         self.viewer.close()
 
 

@@ -54,32 +54,33 @@ def measured(frame_count: int, side: int) -> tuple[np.ndarray, float]:
     viewer.add_image(stack, name="movie", contrast_limits=(100, 3000))
     dock = TrackerDock(viewer)
     viewer.window.add_dock_widget(dock)
+    parts = dock.parts
     viewer.dims.set_current_step(0, 0)
     prompts = [
         FramePrompt(number, 0, (PointPrompt(y, x),))
         for number, (y, x) in enumerate(centres(movie), start=1)
     ]
-    dock.conductor.set_prompts(prompts, "clicks")
-    wait_for(dock, QApplication.processEvents)
-    dock.track_panel.follow_box.setChecked(True)
+    parts.conductor.set_prompts(prompts, "clicks")
+    wait_for(parts, QApplication.processEvents)
+    parts.track_panel.follow_box.setChecked(True)
     ticks: list[float] = []
     timer = QTimer()
     timer.timeout.connect(lambda: ticks.append(time.perf_counter()))
     timer.start(TICK_MS)
-    dock.track_panel.toggle()
+    parts.track_panel.toggle()
     begun = time.perf_counter()
-    wait_for(dock, QApplication.processEvents)
+    wait_for(parts, QApplication.processEvents)
     seconds = time.perf_counter() - begun
     timer.stop()
     viewer.close()
     return np.diff(np.array(ticks)) * 1000 - TICK_MS, seconds
 
 
-def wait_for(dock: object, process_events: object) -> None:
+def wait_for(parts: object, process_events: object) -> None:
     """Let the window live until its worker has nothing to do."""
     end = time.monotonic() + PATIENCE
     process_events()
-    while time.monotonic() < end and not dock.conductor.worker.is_idle:
+    while time.monotonic() < end and not parts.conductor.worker.is_idle:
         process_events()
         time.sleep(0.001)
 

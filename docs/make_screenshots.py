@@ -52,12 +52,12 @@ def main() -> None:
 def follow_the_tutorial() -> None:
     """Do all steps of the tutorial."""
     me = Person("nuclei", "dark")
-    dock = me.dock
+    parts = me.parts
     me.save("tutorial-open.png")
     click_on_nuclei(me)
     # --- Track
     me.push("G")
-    bar = dock.track_panel.bar
+    bar = parts.track_panel.bar
     process_events(PATIENCE, lambda: 0 < bar.maximum() / 2 < bar.value())
     me.go_to(20)
     me.save("tutorial-tracking.png")
@@ -70,7 +70,7 @@ def follow_the_tutorial() -> None:
     repair(me)
     save_section(me, "movie", "panel-movie.png")
     save_section(me, "objects", "panel-objects.png")
-    save_widget(dock.strip, "panel-time.png")
+    save_widget(me.dock.strip, "panel-time.png")
     me.push("Q")
     process_events(MOMENT)
     save_widget(key_sheet(), "keys.png")
@@ -80,9 +80,9 @@ def follow_the_tutorial() -> None:
 
 def click_on_nuclei(me: Person) -> None:
     """Click, look at a preview, and click on the others."""
-    dock = me.dock
-    dock.prompt_panel.tool_button.click()
-    assert dock.tool.is_on
+    parts = me.parts
+    parts.prompt_panel.tool_button.click()
+    assert parts.tool.is_on
     cells = me.largest_cells()
     me.click(*cells[0])
     me.rest()
@@ -103,9 +103,9 @@ def click_on_nuclei(me: Person) -> None:
 
 def repair(me: Person) -> None:
     """Correct an object on a frame, see its gaps repaired, undo and redo."""
-    dock = me.dock
+    parts = me.parts
     me.go_to(40)
-    object_id = dock.selection.current
+    object_id = parts.selection.current
     before = np.array(me.labels(40))
     y, x = me.somewhere_in(object_id, 40)
     me.drag((y - 12, x - 12), (y + 12, x + 12))
@@ -121,27 +121,27 @@ def repair(me: Person) -> None:
     np.testing.assert_array_equal(me.labels(40), corrected)
     save_section(me, "track", "panel-track.png")
     me.go_to(20)
-    dock.track_panel.compare_button.click()
+    parts.track_panel.compare_button.click()
     me.rest()
     save_section(me, "track", "panel-compare.png")
-    dock.track_panel.compare_row.stay_button.click()
+    parts.track_panel.compare_row.stay_button.click()
     me.go_to(40)
     me.push("K")
     me.push("U")
     me.rest()
-    assert 40 in dock.conductor.book[object_id].locked
+    assert 40 in parts.conductor.book[object_id].locked
 
 
 def go_on_tomorrow(me: Person) -> None:
     """Close napari, and go on with the session in another one."""
-    dock = me.dock
+    parts = me.parts
     last = np.array(me.labels(59))
     said = [
-        (one.object_id, one.anchors, one.locked) for one in dock.conductor.book.objects
+        (one.object_id, one.anchors, one.locked) for one in parts.conductor.book.objects
     ]
     me.close()
     me = Person("nuclei", "dark")
-    menu = me.dock.output_panel.recent.menu()
+    menu = me.parts.output_panel.recent.menu()
     menu.aboutToShow.emit()
     me.rest()
     menu.actions()[0].trigger()
@@ -149,7 +149,7 @@ def go_on_tomorrow(me: Person) -> None:
     me.go_to(59)
     me.rest()
     np.testing.assert_array_equal(me.labels(59), last)
-    book = me.dock.conductor.book
+    book = me.parts.conductor.book
     assert said == [(one.object_id, one.anchors, one.locked) for one in book.objects]
     me.close()
 
@@ -157,7 +157,7 @@ def go_on_tomorrow(me: Person) -> None:
 def picture_phase_contrast() -> None:
     """Finished masklets on another sample movie, in the light theme."""
     me = Person("phase_contrast", "light")
-    me.dock.prompt_panel.tool_button.click()
+    me.parts.prompt_panel.tool_button.click()
     for number, cell in enumerate(me.largest_cells()):
         if number:
             me.push("N")
@@ -192,6 +192,7 @@ class Person:
         _, dock = viewer.window.add_plugin_dock_widget("napari-sam2", "SAM 2 Tracker")
         self.viewer: Viewer = viewer
         self.dock: TrackerDock = dock
+        self.parts = dock.parts
         self.canvas: QWidget = next(
             widget
             for widget in QApplication.allWidgets()
@@ -213,7 +214,7 @@ class Person:
 
     def labels(self, frame_index: int) -> np.ndarray:
         """Return ``(Y, X)`` masks that are shown on a frame."""
-        layer = self.dock.masklets.layer
+        layer = self.parts.masklets.layer
         assert layer is not None
         return np.asarray(layer.data[frame_index])
 
@@ -282,7 +283,7 @@ class Person:
         # Live repair begins a moment after the last correction.
         for _ in range(2):
             process_events(2 * MOMENT)
-            process_events(PATIENCE, lambda: self.dock.conductor.worker.is_idle)
+            process_events(PATIENCE, lambda: self.parts.conductor.worker.is_idle)
         process_events(MOMENT)
 
     def save(self, name: str) -> None:

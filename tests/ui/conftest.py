@@ -36,10 +36,11 @@ def pytest_runtest_protocol(item):
 
 @pytest.fixture
 def open_dock(make_napari_viewer_proxy, qtbot, stack, toy):
-    """Return a function that opens a viewer with a movie and the dock."""
-    from napari_sam2.ui.dock.dock import TrackerDock
+    """Return a function that opens a viewer with a movie, and the dock in it.
 
-    docks = []
+    It returns the viewer and the parts of the dock; `docks` are all that it opened.
+    """
+    from napari_sam2.ui.dock.dock import TrackerDock
 
     def opened(image=stack, model=toy, before_dock=lambda _viewer: None, **options):
         viewer = make_napari_viewer_proxy()
@@ -49,14 +50,15 @@ def open_dock(make_napari_viewer_proxy, qtbot, stack, toy):
             viewer.add_image(image, name="movie", **options)
         before_dock(viewer)
         dock = TrackerDock(viewer)
-        docks.append(dock)
+        opened.docks.append(dock)
         viewer.window.add_dock_widget(dock, name="SAM 2 Tracker")
-        dock.model_panel.choose(model)
-        return viewer, dock
+        dock.parts.model_panel.choose(model)
+        return viewer, dock.parts
 
+    opened.docks = []
     yield opened
-    for dock in docks:
-        dock.conductor.worker.close()
+    for dock in opened.docks:
+        dock.parts.conductor.worker.close()
     # What still runs may not outlive the viewer; its last signals are then delivered.
     assert QThreadPool.globalInstance().waitForDone(PATIENCE)
     qtbot.wait(10)

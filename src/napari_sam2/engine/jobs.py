@@ -12,8 +12,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from enum import IntEnum
 from threading import Event, Lock
+from typing import ParamSpec, TypeVar
 
 from napari_sam2.errors import NapariSam2Error
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 
 class Priority(IntEnum):
@@ -80,6 +84,19 @@ class Job:
     def is_paused(self) -> bool:
         """Whether it waits for `resume`; a cancelled job does not wait."""
         return self._paused.is_set() and not self._cancelled.is_set()
+
+
+def once(
+    do: Callable[Arguments, Result],
+    *args: Arguments.args,
+    **kwargs: Arguments.kwargs,
+) -> Callable[[], Iterator[Result]]:
+    """Return the steps of a job that has a single one, whose result is delivered."""
+
+    def steps() -> Iterator[Result]:
+        yield do(*args, **kwargs)
+
+    return steps
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from napari_sam2.io.movies.intensity import IntensityMapping
 from napari_sam2.io.sessions.document import (
     InputMapping,
     ModelChoice,
+    SavedChannel,
     SessionDocument,
 )
 from napari_sam2.prompts import BoxPrompt, FramePrompt, MaskPrompt, PointPrompt
@@ -94,12 +95,21 @@ DOCUMENT = SessionDocument(
         channels=(1,),
         intensity=IntensityMapping(limits=((3.0, 9.5),)),
         calibration=Calibration((2.0, 0.5, 0.5), units=("second", None, None)),
+        seen=(
+            SavedChannel(
+                color="grey",
+                layer="movie",
+                index=1,
+                limits=(3, 9.5),
+                gamma=1,
+                invert=False,
+            ),
+        ),
     ),
     model=ModelChoice(name="nano", image_size=192),
     frame_index=17,
     selected=3,
     live_repair=False,
-    settings={"palette": ["a", 1], "zoom": 2.5},
 )
 
 
@@ -235,3 +245,11 @@ def test_a_damaged_session_is_refused_in_words(new_store, change, words):
     file.write_text(json.dumps(content))
     with pytest.raises(OutputError, match=words):
         OmeZarrLabelStore.open(store.path).read_session()
+
+
+def test_what_the_model_saw_is_found_where_version_0_2_saved_it():
+    channel = DOCUMENT.image.seen[0].model_dump(mode="json")
+    old = DOCUMENT.model_dump(mode="json")
+    del old["image"]["seen"]
+    old["settings"] = {"input": {"layer": "movie", "channels": [channel]}}
+    assert SessionDocument.model_validate(old) == DOCUMENT

@@ -67,9 +67,9 @@ def test_panels_ask_the_engine_for_what_they_show(dock_with_mocks):
 def test_another_movie_has_a_session_of_its_own(dock_with_mocks, stack):
     dock = dock_with_mocks
     first, book = dock.output_panel.folder, dock.conductor.book
-    dock._viewer.add_image(stack + 1, name="channel 2", axis_labels=("t", "y", "x"))
+    dock.viewer.add_image(stack + 1, name="channel 2", axis_labels=("t", "y", "x"))
     dock.conductor.worker.submit.reset_mock()
-    dock.input_panel.layer_combo.choose(dock._viewer.layers["channel 2"])
+    dock.input_panel.layer_combo.choose(dock.viewer.layers["channel 2"])
     assert dock.output_panel.folder.name == "channel-2-1.zarr"
     # The picture is as large: the prompts are taken over, and asked for.
     assert dock.conductor.book is not book
@@ -77,12 +77,12 @@ def test_another_movie_has_a_session_of_its_own(dock_with_mocks, stack):
     submitted(dock)[0].steps()
     assert dock.conductor.engine.apply.call_args.args[1].text == "take over prompts"
     dock.conductor.worker.submit.reset_mock()
-    dock.input_panel.layer_combo.choose(dock._viewer.layers["movie"])
+    dock.input_panel.layer_combo.choose(dock.viewer.layers["movie"])
     assert dock.output_panel.folder == first
     assert dock.conductor.book is book
     assert "show" in [job.key for job in submitted(dock)]
-    dock._viewer.add_image(stack[:, :40], name="small", axis_labels=("t", "y", "x"))
-    dock.input_panel.layer_combo.choose(dock._viewer.layers["small"])
+    dock.viewer.add_image(stack[:, :40], name="small", axis_labels=("t", "y", "x"))
+    dock.input_panel.layer_combo.choose(dock.viewer.layers["small"])
     assert dock.conductor.book.objects == ()
 
 
@@ -284,8 +284,8 @@ def test_what_is_undone_returns_to_the_masklets_that_it_was_asked_for(
     dock.conductor.undo()
     (undoing,) = submitted(dock)
     first = dock.conductor._shown
-    dock._viewer.add_image(stack[:, :50], name="other", axis_labels=("t", "y", "x"))
-    dock.input_panel.layer_combo.choose(dock._viewer.layers["other"])
+    dock.viewer.add_image(stack[:, :50], name="other", axis_labels=("t", "y", "x"))
+    dock.input_panel.layer_combo.choose(dock.viewer.layers["other"])
     second = dock.conductor._shown
     assert second is not first
     book = second.book.state
@@ -306,8 +306,8 @@ def late(dock_with_mocks, stack):
     (tracking,) = [job for job in jobs if job.priority is Priority.TRACK]
     first = dock.conductor._shown
     small = stack[:3, :50]
-    dock._viewer.add_image(small, name="other", axis_labels=("t", "y", "x"))
-    dock.input_panel.layer_combo.choose(dock._viewer.layers["other"])
+    dock.viewer.add_image(small, name="other", axis_labels=("t", "y", "x"))
+    dock.input_panel.layer_combo.choose(dock.viewer.layers["other"])
     dock.conductor.worker.submit.reset_mock()
     assert dock.conductor._shown is not first
     return dock, first, answering, tracking
@@ -337,7 +337,7 @@ def test_late_labels_are_seen_when_their_masklets_are_shown_again(late):
     answering.deliver(FramesChanged(FrameSet.of([7])))
     happened.assert_not_called()
     changed.assert_not_called()
-    dock.input_panel.layer_combo.choose(dock._viewer.layers["movie"])
+    dock.input_panel.layer_combo.choose(dock.viewer.layers["movie"])
     told = [call.args[0] for call in happened.call_args_list]
     assert told == [ready, FramesChanged(FrameSet.of([2, 5, 7]))]
     happened.reset_mock()
@@ -361,13 +361,13 @@ def test_clicks_on_another_movie_make_no_answer_late(late):
     assert is_wanted(2)
 
 
-def test_a_comparison_that_was_left_still_tells_of_masklets(dock_with_mocks):
-    dock = dock_with_mocks
+def test_a_comparison_that_was_left_still_tells_of_masklets(dock_with_mocks, open_dock):
+    dock, directions = dock_with_mocks, open_dock.docks[0].comparing
     dock.track_panel.compare_button.click()
     comparing = submitted(dock)[-1]
     happened = MagicMock()
     dock.conductor.happened.connect(happened)
-    dock.comparing.end()
+    directions.end()
     empty = np.zeros((96, 112), np.uint16)
     ready = StoreReady(dock.request(), empty.dtype, lambda _frame: empty)
     comparing.deliver(scores_on(4))
@@ -375,4 +375,4 @@ def test_a_comparison_that_was_left_still_tells_of_masklets(dock_with_mocks):
     comparing.deliver(Compared(4, 1, 8, np.ones((96, 112), np.uint8)))
     happened.assert_called_once_with(ready)
     assert dock.conductor.tables.computed()[4].all()
-    assert dock.comparing.layer is None
+    assert directions.layer is None

@@ -27,9 +27,9 @@ def compared(open_dock, answered):
     return viewer, dock
 
 
-def test_a_way_is_chosen_and_undone(compared, answered):
+def test_a_way_is_chosen_and_undone(compared, open_dock, answered):
     viewer, dock = compared
-    layer, row = dock.comparing.layer, dock.track_panel.compare_row
+    layer, row = open_dock.docks[0].comparing.layer, dock.track_panel.compare_row
     assert "forward only" in layer.name
     assert not layer.editable
     assert isinstance(row, CompareRow)
@@ -50,9 +50,9 @@ def test_a_way_is_chosen_and_undone(compared, answered):
     assert 4 in dock.conductor.book[1].stale
 
 
-def test_a_comparison_ends_when_prompts_change(compared, answered):
+def test_a_comparison_ends_when_prompts_change(compared, open_dock, answered):
     viewer, dock = compared
-    layer = dock.comparing.layer
+    layer = open_dock.docks[0].comparing.layer
     dock.conductor.set_prompt(click(1, 5, (33, 43)))
     assert layer not in viewer.layers
     assert "does not hold any more" in dock.status.text()

@@ -366,9 +366,10 @@ def test_closing_the_dock_leaves_no_trace(open_dock, answered, qtbot):
     dock.track_panel.track_button.click()
     worker = dock.conductor.worker
     queue, dock_folder = worker._queue, dock.output_panel.folder
-    with qtbot.waitSignal(dock.destroyed):
-        viewer.window.remove_dock_widget(dock)
-        dock.deleteLater()
+    (closed,) = open_dock.docks
+    with qtbot.waitSignal(closed.destroyed):
+        viewer.window.remove_dock_widget(closed)
+        closed.deleteLater()
     assert queue.is_closed
     qtbot.waitUntil(lambda: not queue.has_work, timeout=PATIENCE)
     assert not points.keymap

@@ -158,7 +158,7 @@ def test_what_a_person_folds_stays_folded_in_the_next_sitting(sections, tmp_path
 
 def test_the_movie_folds_with_the_first_prompt(open_dock, answered):
     _, dock = open_dock()
-    movie = dock.sections.movie
+    movie = open_dock.docks[0].sections.movie
     assert movie.is_open
     dock.prompt_panel.new_points_button.click()
     dock.prompt_panel.points.add((0, 30, 40))

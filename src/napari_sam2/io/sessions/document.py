@@ -13,7 +13,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    JsonValue,
+    FiniteFloat,
     ValidationError,
     model_validator,
 )
@@ -44,6 +44,27 @@ class _AsItIs:
         return is_instance_schema(BookState)
 
 
+class SavedChannel(_Entry):
+    """One channel that the model saw in a viewer.
+
+    Attributes
+    ----------
+    color
+        ``"grey"`` for one that is seen alone, else ``"red"``, ``"green"``, ``"blue"``.
+    layer, index
+        Name of its layer, and which of its channels; None if it has no axis of them.
+    limits, gamma, invert
+        How its intensities become brightness.
+    """
+
+    color: str
+    layer: str
+    index: Index | None
+    limits: tuple[FiniteFloat, FiniteFloat]
+    gamma: Annotated[float, Field(gt=0)]
+    invert: bool
+
+
 class InputMapping(_Entry):
     """Which movie the session is about, and what the model sees of it.
 
@@ -65,6 +86,9 @@ class InputMapping(_Entry):
         From intensities to what the model sees; None if it was never measured.
     calibration
         Physical scale.
+    seen
+        Channels of layers, as the window showed them to the model; empty for RGB, None
+        if no window made the session.
     """
 
     source: str | None = None
@@ -75,6 +99,7 @@ class InputMapping(_Entry):
     channels: tuple[Index, ...] = ()
     intensity: IntensityMapping | None = None
     calibration: Calibration = Calibration()
+    seen: tuple[SavedChannel, ...] | None = None
 
 
 class ModelChoice(_Entry):
@@ -107,8 +132,6 @@ class SessionDocument(_Entry):
         Where the person was, and with which object.
     live_repair
         Whether gaps are tracked again at once.
-    settings
-        Small things of the window, as it likes.
     remarks
         What could not be restored as it was, in words; not saved.
     """
@@ -119,8 +142,16 @@ class SessionDocument(_Entry):
     frame_index: Index = 0
     selected: Annotated[int, Field(ge=1)] | None = None
     live_repair: bool = True
-    settings: dict[str, JsonValue] = {}
     remarks: tuple[str, ...] = Field(default=(), exclude=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_version_0_2(cls, entries: Any) -> Any:
+        """Find what the model saw where version 0.2 saved it: beside the movie."""
+        match entries:
+            case {"settings": {"input": {"channels": seen}}, "image": {**image}}:
+                return {**entries, "image": {"seen": seen, **image}}
+        return entries
 
 
 class _Stored(BaseModel):

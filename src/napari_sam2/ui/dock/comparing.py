@@ -20,14 +20,13 @@ from napari_sam2.engine import (
 from napari_sam2.engine.jobs import Job, Priority
 from napari_sam2.errors import InputError, NapariSam2Error
 from napari_sam2.session.planning.plan import Direction
+from napari_sam2.ui.dock.parts import TrackerParts
 from napari_sam2.ui.layers.labels_in_layer import LabelsInLayer
 from napari_sam2.ui.layers.placement import placed_like
 from napari_sam2.ui.masklets.live_labels import LiveLabels
 
 if TYPE_CHECKING:
     from napari.layers import Labels
-
-    from napari_sam2.ui.dock.dock import TrackerDock
 
 LAYER_NAME = "Directions compared (blue: forward only, orange: backward only)"
 OPACITY = 0.8
@@ -48,25 +47,26 @@ class DirectionComparing(QObject):
 
     Parameters
     ----------
-    dock
+    parts
         Whose Track panel, book and engine.
+    parent
+        The dock.
     """
 
-    def __init__(self, dock: TrackerDock) -> None:
-        super().__init__(dock)
-        self._dock = dock
-        self._viewer = dock.viewer
-        self._row = row = dock.track_panel.compare_row
+    def __init__(self, parts: TrackerParts, parent: QObject) -> None:
+        super().__init__(parent)
+        self._parts = parts
+        self._row = row = parts.track_panel.compare_row
         self._job: Job | None = None
         self._live: LiveLabels | None = None
         self._layer: Labels | None = None
         self._found: DirectionsCompared | None = None
-        dock.track_panel.compare_requested.connect(self._on_compare_requested)
-        row.frame_requested.connect(dock.frame_cursor.go_to)
+        parts.track_panel.compare_requested.connect(self._on_compare_requested)
+        row.frame_requested.connect(parts.frame_cursor.go_to)
         row.keep_requested.connect(self._on_keep_requested)
         row.dismissed.connect(self.end)
-        dock.conductor.book_changed.connect(self._on_book_changed)
-        dock.conductor.runs.started.connect(self.end)
+        parts.conductor.book_changed.connect(self._on_book_changed)
+        parts.conductor.runs.started.connect(self.end)
 
     @property
     def layer(self) -> Labels | None:
@@ -77,11 +77,11 @@ class DirectionComparing(QObject):
         """Stop comparing, or leave the masks as they are."""
         if self._job is not None:
             self._job.cancel()
-            self._dock.conductor.worker.wake()
+            self._parts.conductor.worker.wake()
             self._job = None
         if self._found is not None:
             self._found = None
-            conductor = self._dock.conductor
+            conductor = self._parts.conductor
             forget = Job(
                 conductor.engine.forget_comparison, self._ignore, self._complain
             )
@@ -91,20 +91,20 @@ class DirectionComparing(QObject):
     def close(self) -> None:
         """Take the layer away; the panels may be gone already."""
         layer, self._layer, self._live = self._layer, None, None
-        layers = self._viewer.layers
+        layers = self._parts.viewer.layers
         if layer is not None and any(
-            one.unique_id == layer.unique_id for one in layers
+            other.unique_id == layer.unique_id for other in layers
         ):
             layers.remove(layer.name)
 
     # --- What is asked
 
     def _on_compare_requested(self) -> None:
-        dock, conductor = self._dock, self._dock.conductor
+        parts, conductor = self._parts, self._parts.conductor
         self.end()
         try:
-            request = dock.request()
-            object_id = dock.selection.current
+            request = parts.request()
+            object_id = parts.selection.current
             if object_id not in conductor.book:
                 raise InputError("Choose the object whose directions to compare")
         except NapariSam2Error as error:
@@ -112,7 +112,7 @@ class DirectionComparing(QObject):
             return
         if conductor.is_tracking:
             return
-        frame = dock.frame_cursor.frame_index
+        frame = parts.frame_cursor.frame_index
         steps = partial(
             conductor.engine.compare, request, conductor.book, object_id, frame
         )
@@ -137,7 +137,7 @@ class DirectionComparing(QObject):
     def _on_keep_requested(self, way: Direction) -> None:
         found, self._found = self._found, None
         if found is not None:
-            self._dock.conductor.keep_direction(found, way)
+            self._parts.conductor.keep_direction(found, way)
         self._take_away()
 
     # --- What the worker says
@@ -160,19 +160,19 @@ class DirectionComparing(QObject):
 
     def _on_book_changed(self, _book: object = None) -> None:
         """End a comparison that does not hold any more."""
-        found, book = self._found, self._dock.conductor.book
+        found, book = self._found, self._parts.conductor.book
         if found is None:
             return
         count = found.request.image.axes.frame_count
         if not (self._is_shown(found.request) and holds(found.book, book, count)):
             self.end()
-            self._dock.status.say(OUTDATED)
+            self._parts.status.say(OUTDATED)
 
     # --- Steps
 
     def _is_shown(self, request: Request) -> bool:
         try:
-            return self._dock.request().masklets_key == request.masklets_key
+            return self._parts.request().masklets_key == request.masklets_key
         except NapariSam2Error:
             return False
 
@@ -185,14 +185,14 @@ class DirectionComparing(QObject):
             self._layer.refresh(extent=False)
 
     def _add_layer(self) -> None:
-        dock, image = self._dock, self._dock.input_panel.layer
+        parts, image = self._parts, self._parts.input_panel.layer
         if image is None:
             return
-        axes = dock.input_panel.axes()
+        axes = parts.input_panel.axes()
         shape = (axes.frame_count, *axes.frame_shape)
         self._live = live = LiveLabels(shape, np.uint8, None)
-        active = dock.viewer.layers.selection.active
-        self._layer = dock.viewer.add_labels(
+        active = parts.viewer.layers.selection.active
+        self._layer = parts.viewer.add_labels(
             LabelsInLayer(live, axes),
             name=LAYER_NAME,
             colormap=DirectLabelColormap(color_dict=COLORS),
@@ -200,14 +200,14 @@ class DirectionComparing(QObject):
             **placed_like(image),
         )
         self._layer.editable = False
-        dock.viewer.layers.selection.active = active
+        parts.viewer.layers.selection.active = active
 
     def _take_away(self) -> None:
         self._row.clear()
         self.close()
 
     def _complain(self, error: Exception) -> None:
-        self._dock.status.complain(error)
+        self._parts.status.complain(error)
 
     def _ignore(self, _event: object) -> None:
         """Nothing is said."""

@@ -3,106 +3,166 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_info
+from qtpy.QtWidgets import QWidget
 
-from napari_sam2.ui.dock.file_requests import FileRequests
-from napari_sam2.ui.dock.prompt_saving import PromptSaving
+from napari_sam2.errors import NapariSam2Error
+from napari_sam2.session.book.state import BookState
+from napari_sam2.ui.dock.parts import TrackerParts
 from napari_sam2.ui.keys.sheet import KeySheet
 from napari_sam2.ui.layers.colors import color_in
 
-if TYPE_CHECKING:
-    from napari_sam2.ui.dock.dock import TrackerDock
+
+def connect_parts(parts: TrackerParts, dock: QWidget) -> None:
+    """Connect panels, tool, views and conductor with each other.
+
+    Parameters
+    ----------
+    parts
+        What is connected.
+    dock
+        The sheet of keys lies above it.
+    """
+    _connect_book(parts)
+    _connect_clicks(parts)
+    _connect_points(parts)
+    _connect_tracking(parts)
+    _connect_objects(parts)
+    _connect_time(parts)
+    parts.input_panel.picture_requested.connect(parts.conductor.picture)
+    parts.input_panel.look_changed.connect(parts.conductor.look_again)
+    parts.keys.key_sheet_requested.connect(KeySheet(dock).show)
 
 
-def connect_parts(dock: TrackerDock) -> None:
-    """Connect panels, tool, views and conductor with each other."""
-    _connect_prompts(dock)
-    _connect_tracking(dock)
-    _connect_objects(dock)
-    _connect_time(dock)
-    dock.input_panel.picture_requested.connect(dock.conductor.picture)
-    dock.input_panel.look_changed.connect(dock.conductor.look_again)
-    dock.output_panel.open_requested.connect(dock.conductor.open_session)
-    FileRequests(dock)  # lives as long as the dock
-    PromptSaving(dock)
-    sheet = KeySheet(dock)
-    dock.keys.key_sheet_requested.connect(sheet.show)
+def _connect_book(parts: TrackerParts) -> None:
+    """Show the book, and who is chosen in it, everywhere."""
+    conductor, selection, prompts = parts.conductor, parts.selection, parts.prompt_panel
+    for shown in (
+        selection.keep_within,
+        parts.object_panel.show_state,
+        parts.timeline_panel.show_state,
+        parts.plots_panel.show_state,
+        parts.masklets.show_book,
+        parts.tool.show_book,
+        parts.marks.show_book,
+    ):
+        conductor.book_changed.connect(shown)
+
+    def show_objects(book: BookState) -> None:
+        parts.model_panel.show_objects(len(book.objects))
+        color = color_in(book, selection.current)
+        prompts.show_object_color(color.tolist())
+
+    def show_current(object_id: int) -> None:
+        prompts.show_object(object_id)
+        prompts.show_object_color(color_in(conductor.book, object_id).tolist())
+        parts.tool.show_selected(object_id)
+        show_next_click()
+
+    def show_next_click(_changed: object = None) -> None:
+        parts.marks.show_selected(selection.current, is_positive=prompts.is_positive)
+
+    conductor.book_changed.connect(show_objects)
+    selection.current_changed.connect(show_current)
+    prompts.polarity_changed.connect(show_next_click)
+    show_current(selection.current)
 
 
-def _connect_prompts(dock: TrackerDock) -> None:
-    conductor, prompts, marks = dock.conductor, dock.prompt_panel, dock.marks
-    selection, tool, verbs = dock.selection, dock.tool, dock.verbs
+def _connect_clicks(parts: TrackerParts) -> None:
+    conductor, prompts, marks = parts.conductor, parts.prompt_panel, parts.marks
+    selection, tool, verbs = parts.selection, parts.tool, parts.verbs
     prompts.object_changed.connect(selection.go_on_with)
-    for changed in (selection.current_changed, conductor.book_changed):
-        changed.connect(partial(_show_color, dock))
-    _show_color(dock)
     prompts.new_object_requested.connect(verbs.new_object)
     prompts.undo_requested.connect(conductor.undo)
     prompts.redo_requested.connect(conductor.redo)
     marks.changes_requested.connect(conductor.change_prompts)
-    marks.told.connect(dock.status.say)
     tool.prompt_requested.connect(conductor.set_prompt)
     tool.object_selected.connect(selection.go_on_with)
     tool.hover_requested.connect(conductor.hover)
-    tool.told.connect(dock.status.say)
-    verbs.polarity_reset.connect(lambda: prompts.set_polarity(True))
-    verbs.told.connect(dock.status.say)
+    verbs.polarity_reset.connect(partial(prompts.set_polarity, True))
     conductor.hovered.connect(tool.show_hover)
-    dock.masklets.stroke_finished.connect(conductor.stroke)
-    dock.masklets.frames_wanted.connect(conductor.read_frames)
-    dock.masklets.told.connect(dock.status.say)
-    conductor.scores_changed.connect(dock.masklets.show_scores)
+    parts.masklets.stroke_finished.connect(conductor.stroke)
+    parts.masklets.frames_wanted.connect(conductor.read_frames)
+    conductor.scores_changed.connect(parts.masklets.show_scores)
+    for teller in (marks, tool, verbs, parts.masklets, conductor):
+        teller.told.connect(parts.status.say)
 
 
-def _show_color(dock: TrackerDock, _changed: object = None) -> None:
-    """Show the colour of the object that the next click is about."""
-    color = color_in(dock.conductor.book, dock.selection.current)
-    dock.prompt_panel.show_object_color(color.tolist())
+def _connect_points(parts: TrackerParts) -> None:
+    """Let somebody click in a points layer, a new one or one that is there."""
+    prompts, marks, status = parts.prompt_panel, parts.marks, parts.status
+
+    def add_points() -> None:
+        try:
+            points = marks.add_points()
+        except NapariSam2Error as error:
+            status.complain(error)
+            return
+        prompts.points_combo.choose(points)
+        status.say("Click on a cell. N begins the next object.")
+
+    def use_points() -> None:
+        try:
+            if prompts.points is not None:
+                marks.use_points(prompts.points)
+        except NapariSam2Error as error:
+            status.complain(error)
+        else:
+            current = parts.selection.current
+            marks.show_selected(current, is_positive=prompts.is_positive)
+
+    prompts.new_points_requested.connect(add_points)
+    prompts.points_changed.connect(use_points)
 
 
-def _connect_tracking(dock: TrackerDock) -> None:
-    conductor, track = dock.conductor, dock.track_panel
+def _connect_tracking(parts: TrackerParts) -> None:
+    conductor, track = parts.conductor, parts.track_panel
     track.pause_requested.connect(conductor.pause)
     track.resume_requested.connect(conductor.resume)
     track.live_repair_changed.connect(conductor.set_live_repair)
-    track.range_changed.connect(dock.timeline_panel.show_range)
-    track.long_run_ended.connect(dock.status.say)
+    track.range_changed.connect(parts.timeline_panel.show_range)
+    track.long_run_ended.connect(parts.status.say)
     track.long_run_ended.connect(show_info)
     conductor.live_repair = track.live_repair
-    conductor.warm_radius = dock.preferences.warm_radius
-    dock.verbs.track_toggled.connect(track.toggle)
-    conductor.told.connect(dock.status.say)
+    conductor.warm_radius = parts.preferences.warm_radius
+    parts.verbs.track_toggled.connect(track.toggle)
     conductor.paused.connect(track.show_paused)
 
 
-def _connect_objects(dock: TrackerDock) -> None:
-    conductor, objects = dock.conductor, dock.object_panel
-    objects.add_requested.connect(dock.verbs.new_object)
+def _connect_objects(parts: TrackerParts) -> None:
+    conductor, objects = parts.conductor, parts.object_panel
+    objects.add_requested.connect(parts.verbs.new_object)
     objects.remove_requested.connect(conductor.remove_objects)
     objects.merge_requested.connect(conductor.merge)
     objects.duplicate_requested.connect(conductor.duplicate)
     objects.rename_requested.connect(conductor.rename)
     objects.parent_requested.connect(conductor.set_parent)
     objects.hidden_requested.connect(conductor.set_hidden)
-    objects.complained.connect(dock.status.complain)
+    objects.complained.connect(parts.status.complain)
 
 
-def _connect_time(dock: TrackerDock) -> None:
-    conductor, selection, verbs = dock.conductor, dock.selection, dock.verbs
-    objects, timeline, plots = dock.object_panel, dock.timeline_panel, dock.plots_panel
-    for shown in (objects.show_scores, timeline.show_scores, plots.show_scores):
-        conductor.scores_changed.connect(shown)
-    for chosen in (objects.show_selected, timeline.show_selected, plots.show_selected):
-        selection.changed.connect(chosen)
+def _connect_time(parts: TrackerParts) -> None:
+    conductor, selection, verbs = parts.conductor, parts.selection, parts.verbs
+    objects, timeline = parts.object_panel, parts.timeline_panel
+    plots, cursor = parts.plots_panel, parts.frame_cursor
+    for panel in (objects, timeline, plots):
+        conductor.scores_changed.connect(panel.show_scores)
+        selection.changed.connect(panel.show_selected)
     for view in (objects, timeline):
         view.selection_requested.connect(selection.choose)
         view.lock_requested.connect(verbs.lock)
         view.unlock_requested.connect(verbs.unlock)
-    timeline.frame_requested.connect(dock.frame_cursor.go_to)
+    for moved in (
+        conductor.warm,
+        parts.track_panel.show_frame,
+        timeline.show_frame,
+        plots.show_frame,
+    ):
+        cursor.moved.connect(moved)
+    for panel in (timeline, plots):
+        panel.frame_requested.connect(cursor.go_to)
     timeline.next_doubtful_requested.connect(verbs.next_doubtful)
     timeline.review_requested.connect(verbs.review)
     timeline.unreview_requested.connect(verbs.unreview)
-    timeline.range_requested.connect(dock.track_panel.range_row.set_range)
-    plots.frame_requested.connect(dock.frame_cursor.go_to)
+    timeline.range_requested.connect(parts.track_panel.range_row.set_range)

@@ -1,111 +1,89 @@
-"""What the input panel says, as JSON, and back: for sessions that are saved."""
+"""What the input panel says, for sessions that are saved, and back."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import Annotated, Any
-
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
+from collections.abc import Hashable, Mapping
 
 from napari_sam2.engine.movie.channels import ChannelChoice, ChannelSource, Look
 from napari_sam2.engine.movie.image_input import ImageInput
 from napari_sam2.errors import InputError
+from napari_sam2.io.sessions.document import InputMapping, SavedChannel
 from napari_sam2.ui.movie.panel import InputPanel
 
-Index = Annotated[int, Field(ge=0)]
 
-
-class _Entry(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class SavedChannel(_Entry):
-    """One channel that the model saw: whose, and how it was shown."""
-
-    color: str
-    layer: str
-    index: Index | None
-    limits: tuple[FiniteFloat, FiniteFloat]
-    gamma: Annotated[float, Field(gt=0)]
-    invert: bool
-
-
-class SavedInput(_Entry):
-    """Which movie, and what the model saw of it; layers by their names."""
-
-    layer: str
-    frame_axis: Index | None
-    channel_axis: Index | None
-    stay_at: dict[int, Index]
-    channels: tuple[SavedChannel, ...]
-
-
-def save_input(seen: ImageInput, names: dict[Hashable, str]) -> dict[str, Any]:
-    """Return a movie as JSON.
+def mapping_of(image: ImageInput, names: Mapping[Hashable, str]) -> InputMapping:
+    """Return a movie as a session keeps it.
 
     Parameters
     ----------
-    seen
+    image
         The movie.
     names
         Names of all layers, by their ids.
     """
-    axes = seen.axes
-    saved = SavedInput(
-        layer=seen.name,
-        frame_axis=axes.frame_axis,
-        channel_axis=axes.channel_axis,
-        stay_at={axis: at for axis, at in axes.fixed if axis != axes.channel_axis},
-        channels=tuple(
+    axes = image.axes
+    source = getattr(image.array, "store_path", None)
+    return InputMapping(
+        source=None if source is None else str(source),
+        layer=image.name,
+        axes=axes.letters + ("S" if image.is_rgb else ""),
+        frame_axis=None if axes.frame_axis is None else axes.letters[axes.frame_axis],
+        fixed={axes.letters[axis]: at for axis, at in axes.fixed},
+        intensity=image.mapping,
+        calibration=image.calibration,
+        seen=tuple(
             SavedChannel(
-                color=one.color,
-                layer=names.get(one.source.layer_id, one.source.title),
-                index=one.source.index,
-                limits=one.look.limits,
-                gamma=one.look.gamma,
-                invert=one.look.invert,
+                color=channel.color,
+                layer=names.get(channel.source.layer_id, channel.source.title),
+                index=channel.source.index,
+                limits=channel.look.limits,
+                gamma=channel.look.gamma,
+                invert=channel.look.invert,
             )
-            for one in seen.channels
+            for channel in image.channels
         ),
     )
-    return saved.model_dump(mode="json")
 
 
-def restore_input(panel: InputPanel, saved: dict[str, Any]) -> None:
+def restore_input(panel: InputPanel, saved: InputMapping) -> None:
     """Let a panel show a saved movie, and freeze what the model saw of it.
+
+    Of a session that no window made, the layer alone is known; without a layer of its
+    name, the one that is chosen stays.
 
     Raises
     ------
     InputError
-        If what was saved is broken, or a layer of that name is not open.
+        If no movie is open, or one of the layers that the model saw is not.
     """
-    try:
-        wanted = SavedInput.model_validate(saved)
-    except ValidationError as error:
-        raise InputError(
-            f"the saved input of this session is broken ({error.errors()[0]['msg']}): "
-            "choose the movie again"
-        ) from error
     layers = {str(layer.name): layer for layer in panel.image_layers()}
-    for name in (wanted.layer, *(one.layer for one in wanted.channels)):
+    if saved.seen is None:
+        if saved.layer in layers:
+            panel.layer_combo.choose(layers[saved.layer])
+        panel.axes()
+        return
+    for name in (saved.layer, *(channel.layer for channel in saved.seen)):
         if name not in layers:
             raise InputError(
                 f"the image layer {name!r} of this session is not open: open it, or "
                 "rename the layer that holds it"
             )
-    panel.layer_combo.choose(layers[wanted.layer])
-    panel.frame_axis_combo.choose(wanted.frame_axis)
-    panel.channel_axis_combo.choose(wanted.channel_axis)
-    for axis, index in wanted.stay_at.items():
-        panel.stay_at(axis, index)
+    axis_of = {letter: axis for axis, letter in enumerate(saved.axes or "")}
+    panel.layer_combo.choose(layers[str(saved.layer)])
+    panel.frame_axis_combo.choose(axis_of.get(saved.frame_axis or ""))
+    panel.channel_axis_combo.choose(axis_of.get("C"))
+    for letter, index in saved.fixed.items():
+        panel.stay_at(axis_of.get(letter, -1), index)
     panel.channels.show_choices(
         [
             ChannelChoice(
-                one.color,
-                ChannelSource(layers[one.layer].unique_id, one.index, one.layer),
-                Look(one.limits, one.gamma, one.invert),
+                channel.color,
+                ChannelSource(
+                    layers[channel.layer].unique_id, channel.index, channel.layer
+                ),
+                Look(channel.limits, channel.gamma, channel.invert),
             )
-            for one in wanted.channels
+            for channel in saved.seen
         ]
     )
     panel.freeze()

@@ -11,11 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_sam2.engine.movie.axes import LayerAxes
-from napari_sam2.errors import InputError
+from napari_sam2.errors import InputError, OutputError
 from napari_sam2.io.prompts.files import mask_folder, read_prompts, write_prompts
 from napari_sam2.prompts import PromptedObject
 from napari_sam2.session.book.intake import Intake, intake_of
 from napari_sam2.session.book.state import BookState
+from napari_sam2.ui.widgets.folders import short_path
+
+SUFFIX = ".json"
+FILTER = f"Prompts (*{SUFFIX})"
 
 
 def file_to_prompts(
@@ -62,16 +66,37 @@ def prompts_of(book: BookState) -> tuple[PromptedObject, ...]:
         If nobody prompted anything.
     """
     wanted: set[int] = set()
-    for thing in book.objects:
-        one: int | None = thing.object_id if thing.prompts else None
-        while one is not None and one not in wanted:
-            wanted.add(one)
-            one = book[one].parent
+    for state in book.objects:
+        object_id: int | None = state.object_id if state.prompts else None
+        while object_id is not None and object_id not in wanted:
+            wanted.add(object_id)
+            object_id = book[object_id].parent
     if not wanted:
         raise InputError(
             "There are no prompts to save: click on a cell, draw a box or a mask first"
         )
-    return tuple(o.as_prompted() for o in book.objects if o.object_id in wanted)
+    return tuple(
+        state.as_prompted() for state in book.objects if state.object_id in wanted
+    )
+
+
+def json_path(answer: str) -> Path:
+    """Return the path that somebody chose, with the suffix of prompts files.
+
+    Raises
+    ------
+    OutputError
+        If a file lies at the path with the suffix, which nobody was asked about.
+    """
+    path = Path(answer)
+    if path.suffix.lower() == SUFFIX:
+        return path
+    path = path.with_name(path.name + SUFFIX)
+    if path.exists():
+        raise OutputError(
+            f"{path} exists: to replace it, choose it by its whole name, with {SUFFIX}"
+        )
+    return path
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,9 +117,19 @@ class SavedPrompts:
     @property
     def masks(self) -> Path | None:
         """The folder of the masks beside the file; None if there are none."""
-        prompts = (prompt for one in self.objects for prompt in one.prompts)
+        prompts = (prompt for said in self.objects for prompt in said.prompts)
         has_masks = any(p.mask is not None and p.mask.mask.any() for p in prompts)
         return self.path.parent / mask_folder(self.path) if has_masks else None
+
+    @property
+    def sentence(self) -> str:
+        """What was written, and where."""
+        count = sum(bool(said.prompts) for said in self.objects)
+        objects = f"{count} object{'' if count == 1 else 's'}"
+        text = f"The prompts of {objects} are saved to {short_path(self.path)}."
+        if self.masks is not None:
+            text += f" Masks lie in {self.masks.name} beside it: keep them together."
+        return text
 
     def write(self) -> None:
         """Write the file and its masks.

@@ -1,0 +1,91 @@
+"""The movie, model and folder that are chosen, and the masklets that belong to them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from pathlib import Path
+
+from qtpy.QtCore import QObject
+
+from napari_sam2.engine import Request
+from napari_sam2.errors import NapariSam2Error
+from napari_sam2.ui.dock.parts import TrackerParts
+from napari_sam2.ui.masklets.output_panel import free_folder
+
+
+class CurrentMovie(QObject):
+    """Turns all views to the masklets of the movie, model and folder that are chosen.
+
+    Each movie and model has a folder of its own, which comes back with them.
+
+    Parameters
+    ----------
+    parts
+        Where they are chosen, and shown.
+    parent
+        The dock.
+    """
+
+    def __init__(self, parts: TrackerParts, parent: QObject) -> None:
+        super().__init__(parent)
+        self._parts = parts
+        self._folders: dict[Hashable, Path] = {}
+        self._key: Hashable = None
+        parts.input_panel.input_changed.connect(self.follow)
+        parts.model_panel.model_changed.connect(self.follow)
+        parts.output_panel.folder_changed.connect(self._on_folder_changed)
+
+    def follow(self) -> None:
+        """Go to the masklets of what is chosen now."""
+        self._key = self._choices()
+        layer = self._parts.input_panel.layer
+        if layer is None or self._key is None:
+            return
+        if self._key not in self._folders:
+            below = self._parts.preferences.session_folder
+            self._folders[self._key] = free_folder(str(layer.name), below)
+        self._parts.output_panel.show_folder(self._folders[self._key])
+        self._turn_to_masklets()
+
+    def use_folder(self, folder: Path) -> None:
+        """Let the masklets of what is chosen now lie in a folder; tell nobody."""
+        self._key = self._choices()
+        self._folders[self._key] = folder
+        self._parts.output_panel.show_folder(folder)
+
+    def show(self, request: Request) -> None:
+        """Let all views be about a movie."""
+        parts, axes = self._parts, request.image.axes
+        layer = parts.input_panel.layer
+        if layer is None:
+            return
+        parts.object_panel.show_movie(axes.frame_count)
+        parts.timeline_panel.show_movie(axes.frame_count)
+        parts.track_panel.show_frame_count(axes.frame_count)
+        parts.plots_panel.show_movie(axes.frame_count, request.image.calibration)
+        parts.tool.attach(layer, axes)
+        parts.marks.show_on(layer, axes)
+
+    def _on_folder_changed(self) -> None:
+        self._folders[self._key] = self._parts.output_panel.folder
+        self._turn_to_masklets()
+
+    def _choices(self) -> Hashable:
+        """Return what decides which masklets are shown, besides their folder."""
+        panel = self._parts.input_panel
+        try:
+            return panel.image_input().movie_key, self._parts.model_panel.model
+        except NapariSam2Error:
+            return None
+
+    def _turn_to_masklets(self) -> None:
+        """Go on with the session of what is chosen now."""
+        parts = self._parts
+        try:
+            request = parts.request()
+        except NapariSam2Error as error:
+            parts.status.complain(error)
+            return
+        self.show(request)
+        parts.conductor.turn_to(request)
+        parts.conductor.warm(parts.frame_cursor.frame_index)

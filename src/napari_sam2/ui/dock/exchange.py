@@ -1,0 +1,179 @@
+"""What comes in from elsewhere, and what goes out: prompts, curves, tracks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.notifications import show_info
+from qtpy.QtCore import QObject
+from qtpy.QtWidgets import QFileDialog, QWidget
+
+from napari_sam2.engine import TracksMade
+from napari_sam2.engine.jobs import Job, Priority, once
+from napari_sam2.engine.movie.axes import LayerAxes
+from napari_sam2.errors import InputError, NapariSam2Error
+from napari_sam2.session.book.intake import Intake
+from napari_sam2.ui.dock.parts import TrackerParts
+from napari_sam2.ui.masklets.tracks_layer import show_tracks
+from napari_sam2.ui.plots.curves import CurveTable
+from napari_sam2.ui.prompts.from_files import (
+    FILTER,
+    SavedPrompts,
+    file_to_prompts,
+    json_path,
+    prompts_of,
+)
+from napari_sam2.ui.prompts.from_labels import (
+    anchor_frames,
+    labels_to_prompts,
+    picture_labels,
+)
+from napari_sam2.ui.prompts.from_shapes import read_outlines, shapes_to_prompts
+from napari_sam2.ui.widgets.folders import short_path
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+NO_MOVIE = "There is no movie: open one before its prompts"
+
+
+class Exchange(QObject):
+    """Takes objects from shapes, labels and files; writes prompts, tables and tracks.
+
+    The worker reads and writes the files.
+
+    Parameters
+    ----------
+    parts
+        Whose panels ask.
+    dock
+        Its dialogs lie above it.
+    """
+
+    def __init__(self, parts: TrackerParts, dock: QWidget) -> None:
+        super().__init__(dock)
+        self._parts, self._dock = parts, dock
+        sources = parts.prompt_sources
+        sources.shapes_requested.connect(self._on_shapes_requested)
+        sources.labels_requested.connect(self._on_labels_requested)
+        sources.file_requested.connect(self._on_file_requested)
+        sources.save_requested.connect(self._on_save_requested)
+        parts.plots_panel.export_requested.connect(self._on_export_requested)
+        parts.output_panel.tracks_requested.connect(self._on_tracks_requested)
+
+    # --- In
+
+    def _on_shapes_requested(self) -> None:
+        parts = self._parts
+        try:
+            image, axes = self._movie()
+            shapes = parts.prompt_sources.shapes
+            outlines = read_outlines(shapes, image, parts.viewer.dims.point)
+            source = f"shapes of {shapes.name}"
+            taken = self._taken()
+            self._take(shapes_to_prompts(outlines, axes, source=source, taken=taken))
+        except NapariSam2Error as error:
+            parts.status.complain(error)
+
+    def _on_labels_requested(self) -> None:
+        parts, sources = self._parts, self._parts.prompt_sources
+        try:
+            image, axes = self._movie()
+            here = parts.viewer.dims.point
+            picture = picture_labels(sources.labels, image, axes, here)
+        except NapariSam2Error as error:
+            parts.status.complain(error)
+            return
+        first, count = parts.frame_cursor.frame_index, axes.frame_count
+        frames = anchor_frames(first, count, sources.every_nth)
+        taken = self._taken()
+        self._ask(once(labels_to_prompts, picture, frames, taken), self._take)
+
+    def _on_file_requested(self, path: str) -> None:
+        try:
+            _, axes = self._movie()
+        except NapariSam2Error as error:
+            self._parts.status.complain(error)
+            return
+        frame, taken = self._parts.frame_cursor.frame_index, self._taken()
+        read = partial(file_to_prompts, path, axes, frame_index=frame, taken=taken)
+        self._ask(once(read), self._take)
+
+    def _take(self, intake: Intake) -> None:
+        self._parts.conductor.take_in(intake)
+        self._parts.status.say(intake.sentence)
+
+    def _movie(self) -> tuple[Image, LayerAxes]:
+        image = self._parts.input_panel.layer
+        if image is None:
+            raise InputError(NO_MOVIE)
+        return image, self._parts.input_panel.axes()
+
+    def _taken(self) -> list[int]:
+        return [state.object_id for state in self._parts.conductor.book.objects]
+
+    # --- Out
+
+    def _on_save_requested(self) -> None:
+        parts = self._parts
+        try:
+            objects = prompts_of(parts.conductor.book)
+            # Replacing a file is asked about by the dialog.
+            answer, _ = QFileDialog.getSaveFileName(
+                self._dock, "Save prompts", "", FILTER
+            )
+            if not answer:
+                return
+            saved = SavedPrompts(objects, json_path(answer))
+        except NapariSam2Error as error:
+            parts.status.complain(error)
+            return
+
+        def on_written(_: None) -> None:
+            parts.status.say(saved.sentence)
+            show_info(saved.sentence)
+
+        self._ask(once(saved.write), on_written, Priority.EDIT)
+
+    def _on_export_requested(self, table: CurveTable, path: Path) -> None:
+        def on_written(_: None) -> None:
+            self._parts.status.say(f"Saved to {short_path(path)}.")
+
+        self._ask(once(table.write, path), on_written)
+
+    def _on_tracks_requested(self) -> None:
+        conductor = self._parts.conductor
+        try:
+            request = self._parts.request()
+        except NapariSam2Error as error:
+            self._parts.status.complain(error)
+            return
+        steps = partial(conductor.engine.tracks, request, conductor.book)
+        self._ask(steps, self._on_tracks_event, Priority.EDIT)
+
+    def _on_tracks_event(self, event: object) -> None:
+        parts = self._parts
+        if not isinstance(event, TracksMade):
+            parts.conductor.happened.emit(event)
+            return
+        masklets = parts.masklets.layer
+        try:
+            if masklets is None:
+                raise InputError("The layer of the masklets is gone")
+            show_tracks(parts.viewer, masklets, event.table, parts.input_panel.axes())
+        except NapariSam2Error as error:
+            parts.status.complain(error)
+        else:
+            parts.status.say("The tracks are shown.")
+
+    def _ask(
+        self,
+        steps: Callable[[], Iterator[object]],
+        deliver: Callable[[Any], None],
+        priority: Priority = Priority.CLICK,
+    ) -> None:
+        job = Job(steps, deliver, self._parts.status.complain, priority=priority)
+        self._parts.conductor.worker.submit(job)

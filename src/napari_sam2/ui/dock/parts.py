@@ -1,0 +1,122 @@
+"""What the dock is made of: panels, layers, the tool, the conductor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_sam2.engine import Order, Request
+from napari_sam2.session.planning.plan import Direction
+from napari_sam2.ui.controller.conductor import Conductor
+from napari_sam2.ui.controller.cursor import Cursor
+from napari_sam2.ui.controller.key_verbs import KeyVerbs
+from napari_sam2.ui.controller.selection import Selection
+from napari_sam2.ui.keys.bindings import ToolKeys
+from napari_sam2.ui.masklets.layer import MaskletLayer
+from napari_sam2.ui.masklets.output_panel import OutputPanel
+from napari_sam2.ui.model.files import ModelFiles
+from napari_sam2.ui.model.panel import ModelPanel
+from napari_sam2.ui.movie.panel import InputPanel
+from napari_sam2.ui.objects.panel import ObjectPanel
+from napari_sam2.ui.plots.panel import PlotsPanel
+from napari_sam2.ui.prompts.marks import PromptMarks
+from napari_sam2.ui.prompts.panel import PromptPanel
+from napari_sam2.ui.prompts.points_layer import NEGATIVE_COLOR, POSITIVE_COLOR
+from napari_sam2.ui.prompts.sources_panel import PromptSources
+from napari_sam2.ui.timeline.panel import TimelinePanel
+from napari_sam2.ui.tool.labels_tool import LabelsTool
+from napari_sam2.ui.track.panel import TrackPanel
+from napari_sam2.ui.widgets.connections import Connections
+from napari_sam2.ui.widgets.preferences import read_preferences
+from napari_sam2.ui.widgets.status_line import StatusLine
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+    from napari.viewer import Viewer
+    from qtpy.QtCore import QObject
+
+
+class TrackerParts:
+    """Makes and holds the parts of a dock; who connects them is given this.
+
+    Parameters
+    ----------
+    viewer
+        The viewer that the dock belongs to.
+    parent
+        The dock: what is no widget goes with it.
+    """
+
+    def __init__(self, viewer: Viewer, parent: QObject) -> None:
+        self.viewer = viewer
+        self.connections = Connections()
+        self.preferences = read_preferences()
+        self._make_panels()
+        self.masklets = MaskletLayer(viewer, parent)
+        self.conductor = Conductor(self.request, parent)
+        self.selection = Selection(parent)
+        self.frame_cursor = Cursor(viewer, self._movie, self.connections, parent)
+        self.keys = ToolKeys(parent)
+        self.tool = LabelsTool(viewer, self.keys, parent)
+        self.prompt_panel.set_tool(self.tool.action)
+        self.marks = PromptMarks(viewer, self.keys, parent)
+        self.verbs = KeyVerbs(
+            self.keys, self.conductor, self.selection, self.frame_cursor
+        )
+        self.files = ModelFiles(self.model_panel, self.status.complain, parent)
+
+    def _make_panels(self) -> None:
+        viewer, connections = self.viewer, self.connections
+        self.input_panel = InputPanel(viewer, connections, self.preferences)
+        self.model_panel = ModelPanel(self.preferences)
+        self.prompt_panel = PromptPanel(viewer, connections)
+        self.prompt_panel.show_polarity_colors(POSITIVE_COLOR, NEGATIVE_COLOR)
+        self.prompt_sources = PromptSources(viewer, connections)
+        self.object_panel = ObjectPanel()
+        self.track_panel = TrackPanel(self.preferences)
+        self.output_panel = OutputPanel()
+        self.timeline_panel = TimelinePanel()
+        self.plots_panel = PlotsPanel()
+        self.status = StatusLine(viewer)
+
+    def close(self) -> None:
+        """Let go of layers, keys and files; the widgets may be gone already."""
+        self.marks.close()
+        self.tool.close()
+        self.keys.close()
+        self.connections.close()
+        self.masklets.close()
+        self.conductor.close()
+        self.files.close()
+
+    # --- What the panels say
+
+    def request(self) -> Request:
+        """Return what the panels say now.
+
+        Raises
+        ------
+        InputError
+            If there is no movie.
+        """
+        choice = self.model_panel.choice
+        return Request(
+            self.input_panel.image_input(),
+            choice.model,
+            self.output_panel.folder,
+            choice.device,
+            choice.precision,
+            choice.object_batch(max(1, len(self.conductor.book.objects))),
+        )
+
+    def order(self, direction: Direction) -> Order:
+        """Return what is to be tracked, as the panels say now."""
+        frames = self.track_panel.frames
+        return Order(
+            direction,
+            (frames.first, frames.stop - 1),
+            self.track_panel.merge,
+            self.frame_cursor.frame_index,
+        )
+
+    def _movie(self) -> tuple[Image | None, int | None]:
+        return self.input_panel.layer, self.input_panel.frame_axis
