@@ -73,6 +73,12 @@ class TrackingEngine:
         self._reopening.close()
         self._workspace.close()
 
+    def forget(self, request: Request) -> Iterator[Event]:
+        """Close masklets, and their movie if it is open: its layer is gone for good."""
+        self._comparing.forget()
+        self._workspace.forget(request)
+        yield from ()
+
     # --- Before the first prompt
 
     def prepare(self, request: Request) -> Iterator[Event]:

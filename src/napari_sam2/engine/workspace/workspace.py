@@ -131,6 +131,15 @@ class Workspace:
         self._shown = None
         return masklets
 
+    def forget(self, request: Request) -> None:
+        """Let others write the masklets of a request; let go of them and the movie."""
+        masklets = self._masklets.pop(request.masklets_key, None)
+        if masklets is not None:
+            masklets.store.close()
+        movie = self._movie
+        if movie is not None and movie.image.movie_key == request.image.movie_key:
+            self._movie = None
+
     def close(self) -> None:
         """Let other processes write the masklets."""
         for masklets in self._masklets.values():

@@ -5,7 +5,7 @@ Knows the book, the engine and the worker; no panels and no layers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -85,6 +85,25 @@ class Conductor(BookEditor):
         for timer in timers:
             timer.stop()
         self.worker.close(self.engine.close)
+
+    def forget_layer(self, layer_id: Hashable) -> list[Request]:
+        """Let go of the masklets of a movie whose layer is gone for good.
+
+        Returns
+        -------
+        list of Request
+            Whose masklets they were.
+        """
+        gone = self._known.forget_layer(layer_id)
+        if self._shown is not None and self._shown.request in gone:
+            self.stop()
+            self._shown = None
+            self._on_book_changed()
+        for request in gone:
+            # After all that is still to be done for it.
+            forget = partial(self.engine.forget, request)
+            self._submit(forget, priority=Priority.WARM)
+        return gone
 
     # --- Objects
 

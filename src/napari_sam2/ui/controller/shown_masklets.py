@@ -106,6 +106,17 @@ class KnownMasklets:
             self.put(request, state)
         return self._known[key]
 
+    def forget_layer(self, layer_id: Hashable) -> list[Request]:
+        """Let go of the movie in a layer; return the requests of what is forgotten."""
+        gone = [
+            shown.request
+            for shown in self._known.values()
+            if shown.request.image.layer_id == layer_id
+        ]
+        for request in gone:
+            del self._known[request.masklets_key]
+        return gone
+
     def put(self, request: Request, state: BookState) -> ShownMasklets:
         """Begin with a book, instead of one that may be known."""
         count = request.image.axes.frame_count

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from pathlib import Path
+from typing import Any
 
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, QTimer
 
 from napari_sam2.engine import Request
 from napari_sam2.errors import NapariSam2Error
@@ -34,6 +35,12 @@ class CurrentMovie(QObject):
         parts.input_panel.input_changed.connect(self.follow)
         parts.model_panel.model_changed.connect(self.follow)
         parts.output_panel.folder_changed.connect(self._on_folder_changed)
+        self._gone: list[Hashable] = []
+        # Not at once: who offers layers turns to another one first.
+        self._forgetting = QTimer(self)
+        self._forgetting.setSingleShot(True)
+        self._forgetting.timeout.connect(self._forget)
+        parts.connections.add(parts.viewer.layers.events.removed, self._on_removed)
 
     def follow(self) -> None:
         """Go to the masklets of what is chosen now."""
@@ -69,6 +76,20 @@ class CurrentMovie(QObject):
     def _on_folder_changed(self) -> None:
         self._folders[self._key] = self._parts.output_panel.folder
         self._turn_to_masklets()
+
+    def _on_removed(self, event: Any) -> None:
+        self._gone.append(event.value.unique_id)
+        self._forgetting.start(0)
+
+    def _forget(self) -> None:
+        """Let go of movies whose layers were deleted: they do not come back."""
+        parts, gone, self._gone = self._parts, self._gone, []
+        for layer_id in gone:
+            parts.input_panel.forget_layer(layer_id)
+            parts.marks.leave(layer_id)
+            for request in parts.conductor.forget_layer(layer_id):
+                parts.masklets.forget(request)
+                self._folders.pop((request.image.movie_key, request.model), None)
 
     def _choices(self) -> Hashable:
         """Return what decides which masklets are shown, besides their folder."""

@@ -14,7 +14,7 @@ import numpy as np
 from napari.layers import Labels, Points
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
-from napari_sam2.engine import StoreReady
+from napari_sam2.engine import Request, StoreReady
 from napari_sam2.errors import InputError
 from napari_sam2.io.label_store.store import DEFAULT_NAME
 from napari_sam2.session.book.state import BookState
@@ -141,6 +141,15 @@ class MaskletLayer(QObject):
             self._attach(layer)
         self._renew_if_seen(range(live.shape[0]))
         self._on_moved()
+
+    def forget(self, request: Request) -> None:
+        """Let go of masklets whose movie is gone; their layer stays, read from disk."""
+        key, shown = request.masklets_key, self._shown
+        if shown is not None and shown.request.masklets_key == key:
+            self._turn_away()
+            self._shown = None
+        self._live.pop(key, None)
+        self._layer_ids.pop(key, None)
 
     def close(self) -> None:
         """Let go of the layers: they stay, and read files when looked at, no more."""

@@ -215,6 +215,13 @@ class InputPanel(Panel):
             del self._frozen[self._chosen_input().movie_key]
             self._on_look_changed()
 
+    def forget_layer(self, layer_id: Hashable) -> None:
+        """Let go of a movie whose layer is gone, frozen or not."""
+        self._choices.pop(layer_id, None)
+        for key, image in list(self._frozen.items()):
+            if image.layer_id == layer_id:
+                del self._frozen[key]
+
     def stay_at(self, axis: int, index: int) -> None:
         """Stay at an index of an axis that is neither frames nor channels."""
         if axis in self._planes:

@@ -6,6 +6,7 @@ changes in them is asked for, and what the book says then is shown.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -157,6 +158,11 @@ class PromptMarks(QObject):
         for view in (self._points, self._boxes):
             if view is not None:
                 self._set_next(view)
+
+    def leave(self, layer_id: Hashable) -> None:
+        """Take marks away that were put on a layer, which is gone."""
+        if self._image is not None and self._image.unique_id == layer_id:
+            self._take_away()
 
     def bring_to_front(self) -> None:
         """Put the marks above all other layers, such as masklets that are new."""
