@@ -6,6 +6,7 @@ import gc
 
 import pytest
 from qtpy.QtCore import QThreadPool
+from qtpy.QtWidgets import QApplication
 from tests.engine.conftest import (  # noqa: F401
     home,
     movie,
@@ -69,7 +70,12 @@ def answered(qtbot):
     """Return a function that waits until clicks are answered and masks are written."""
 
     def wait(dock):
-        qtbot.wait(80)
-        qtbot.waitUntil(lambda: dock.conductor.worker.is_idle, timeout=PATIENCE)
+        def is_quiet():
+            return dock.marks.is_settled and dock.conductor.worker.is_idle
+
+        # What one round of events asks for is done in the next.
+        for _ in range(2):
+            QApplication.processEvents()
+            qtbot.waitUntil(is_quiet, timeout=PATIENCE)
 
     return wait

@@ -3,7 +3,9 @@
 import subprocess
 import sys
 import time
+from threading import Event
 
+import dask.array as da
 import numpy as np
 import pytest
 import zarr
@@ -12,8 +14,10 @@ from napari.layers import Points
 from napari.settings import get_settings
 from napari.utils.notifications import notification_manager
 
+from napari_sam2.engine import FrameChanged
 from napari_sam2.prompts import FramePrompt, PointPrompt
 from napari_sam2.session.planning.frame_set import FrameSet
+from napari_sam2.session.session import FrameDone
 
 PATIENCE = 60_000
 
@@ -178,20 +182,38 @@ def test_masks_stream_in_while_the_window_lives(
         settings.async_ = before
 
 
+@pytest.fixture
+def held(stack):
+    """A movie of 48 frames, and an event: until it is set, frame 20 is not read."""
+    frames = np.concatenate([stack] * 4)
+    opened = Event()
+
+    def read(frame, block_info):
+        if block_info[0]["chunk-location"][0] == 20:
+            assert opened.wait(PATIENCE / 1000)
+        return frame
+
+    lazy = da.from_array(frames, chunks=(1, -1, -1))
+    yield lazy.map_blocks(read, dtype=frames.dtype, meta=frames[:0]), opened
+    opened.set()
+
+
 def test_cancelling_keeps_what_was_written_and_track_goes_on(
-    open_dock, answered, qtbot, stack
+    open_dock, answered, qtbot, held
 ):
-    _, dock = open_dock(np.concatenate([stack] * 4))
+    movie, opened = held
+    _, dock = open_dock(movie)
     dock.prompt_panel.new_points_button.click()
     dock.prompt_panel.points.add((0, 30, 40))
     answered(dock)
     dock.track_panel.track_button.click()
-    qtbot.waitUntil(lambda: dock.track_panel.bar.value() > 3, timeout=60_000)
+    qtbot.waitUntil(lambda: dock.track_panel.bar.value() > 3, timeout=PATIENCE)
     dock.track_panel.track_button.click()
+    opened.set()
     answered(dock)
     reached = dock.track_panel.bar.value()
     written = np.asarray(dock.masklets.layer.data[:]).any(axis=(1, 2))
-    assert reached < 4 * len(stack)
+    assert reached < len(movie)
     assert written[: reached - 2].all()
     assert not written[reached + 1 :].any()
     assert "Stopped" in dock.status.text()
@@ -203,23 +225,29 @@ def test_cancelling_keeps_what_was_written_and_track_goes_on(
     assert np.asarray(dock.masklets.layer.data[:]).any(axis=(1, 2)).all()
 
 
-def test_a_click_is_answered_while_tracking(open_dock, answered, qtbot, stack):
-    _, dock = open_dock(np.concatenate([stack] * 4))
+def test_a_click_is_answered_while_tracking(open_dock, answered, qtbot, held):
+    movie, opened = held
+    _, dock = open_dock(movie)
     dock.prompt_panel.new_points_button.click()
     points = dock.prompt_panel.points
     points.add((0, 30, 40))
     answered(dock)
+    happened = []
+    dock.conductor.happened.connect(happened.append)
     dock.track_panel.track_button.click()
-    qtbot.waitUntil(lambda: dock.track_panel.bar.value() > 2, timeout=60_000)
+    qtbot.waitUntil(lambda: dock.track_panel.bar.value() > 2, timeout=PATIENCE)
     dock.prompt_panel.new_object_button.click()
     points.add((40, 60, 80))
-    qtbot.waitUntil(
-        lambda: bool((np.asarray(dock.masklets.layer.data[40]) == 2).any()),
-        timeout=60_000,
-    )
-    assert dock.track_panel.is_tracking  # it still runs
-    dock.track_panel.track_button.click()
+    qtbot.waitUntil(lambda: 2 in dock.conductor.book, timeout=PATIENCE)
+    opened.set()  # the run stood still so long, and then the click is more urgent
     answered(dock)
+    is_answer = [
+        isinstance(one, FrameChanged) and bool((one.labels == 2).any())
+        for one in happened
+    ]
+    run_after_it = happened[is_answer.index(True) :]
+    assert any(isinstance(one, FrameDone) for one in run_after_it)
+    assert (np.asarray(dock.masklets.layer.data[40]) == 2).any()
 
 
 def test_layers_that_are_scaled_and_moved_meet_in_the_world(open_dock, answered, stack):

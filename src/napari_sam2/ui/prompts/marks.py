@@ -90,6 +90,11 @@ class PromptMarks(QObject):
         """The layer of boxes."""
         return None if self._boxes is None else self._boxes.layer
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether all that a person changed in the layers has been asked for."""
+        return not self._timer.isActive()
+
     # --- What it is told
 
     def show_on(self, image: Image, axes: LayerAxes) -> None:
