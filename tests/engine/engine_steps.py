@@ -2,8 +2,13 @@
 
 from napari_sam2.engine import BookReturned, Order, Together, TrackingEngine
 from napari_sam2.engine.movie.axes import lay_out_layer
-from napari_sam2.engine.movie.channels import GREY, ChannelSource, Look
-from napari_sam2.engine.movie.image_input import ImageInput, SeenChannel
+from napari_sam2.engine.movie.image_input import (
+    GREY,
+    ChannelSource,
+    ImageInput,
+    Look,
+    SeenChannel,
+)
 from napari_sam2.interfaces import Calibration
 from napari_sam2.prompts import FramePrompt, PointPrompt
 from napari_sam2.session.book.prompt_book import PromptBook

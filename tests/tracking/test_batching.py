@@ -8,13 +8,18 @@ import torch
 
 from napari_sam2.errors import ModelError
 from napari_sam2.prompts import FramePrompt, PointPrompt
-from napari_sam2.tracking.batching import Batch, BatchRunner, Kind, is_out_of_memory
+from napari_sam2.tracking.batching import (
+    Batch,
+    BatchKind,
+    BatchRunner,
+    is_out_of_memory,
+)
 
 CPU = torch.device("cpu")
 
 
 def batch_of(count):
-    return Batch(Kind.TRACKED, 0, False, tuple(range(1, count + 1)))
+    return Batch(BatchKind.TRACKED, 0, False, tuple(range(1, count + 1)))
 
 
 def out_of_memory_above(size, error=torch.OutOfMemoryError):

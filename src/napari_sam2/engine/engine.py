@@ -20,7 +20,7 @@ from napari_sam2.engine.events import (
     TracksMade,
     Warmed,
 )
-from napari_sam2.engine.movie.merged_frames import small_picture
+from napari_sam2.engine.movie.image_input import small_picture
 from napari_sam2.engine.orders import Order
 from napari_sam2.engine.runs.comparing import Comparing
 from napari_sam2.engine.runs.runs import Runs

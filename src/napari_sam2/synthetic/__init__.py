@@ -1,6 +1,6 @@
 """Simulated microscopy movies with exact truth."""
 
-from napari_sam2.synthetic.config import PRESETS, Kind, MovieConfig, preset
+from napari_sam2.synthetic.config import PRESETS, CellKind, MovieConfig, preset
 from napari_sam2.synthetic.movie import SimulatedMovie, Track
 
-__all__ = ["PRESETS", "Kind", "MovieConfig", "SimulatedMovie", "Track", "preset"]
+__all__ = ["PRESETS", "CellKind", "MovieConfig", "SimulatedMovie", "Track", "preset"]

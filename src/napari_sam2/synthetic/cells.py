@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_sam2.synthetic.config import Kind, MovieConfig
+from napari_sam2.synthetic.config import CellKind, MovieConfig
 
 NEVER = np.iinfo(np.int64).max
 """Frame of an event that does not come."""
@@ -68,7 +68,7 @@ class Traits:
     shrink: float  # part of the radius that a rounded cell loses
 
 
-TRAITS: dict[Kind, Traits] = {
+TRAITS: dict[CellKind, Traits] = {
     "nuclei": Traits(30.0, 0.7, 1.35, 0.07, 0.0, 1, 8, 6.0, 0.12),
     "phase": Traits(72.0, 0.8, 1.7, 0.09, 1.4, 3, 14, 10.0, 0.15),
     "bacteria": Traits(40.0, 0.35, 1.0, 0.0, 0.0, 5, 10, 1.0, 0.0),
@@ -170,7 +170,7 @@ def division_interval(config: MovieConfig, object_id: int) -> int:
     return max(2, round(rng.uniform(0.6, 1.4) / config.division_rate))
 
 
-def stature(cells: np.ndarray, kind: Kind, frame_index: int) -> Stature:
+def stature(cells: np.ndarray, kind: CellKind, frame_index: int) -> Stature:
     """Return the sizes of ``cells`` (``(n,)`` of `CELL_DTYPE`) on a frame."""
     traits = TRAITS[kind]
     age = (frame_index - cells["birth"]).astype(np.float64)

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from napari_sam2.errors import InputError
 
-Kind = Literal["nuclei", "phase", "bacteria"]
+CellKind = Literal["nuclei", "phase", "bacteria"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class MovieConfig:
         If a field is out of its range; the message names the field.
     """
 
-    kind: Kind = "nuclei"
+    kind: CellKind = "nuclei"
     frame_count: int = 60
     frame_shape: tuple[int, int] = (256, 256)
     cell_count: int = 12
@@ -79,7 +79,9 @@ class MovieConfig:
     noise: float = 1.0
 
     def __post_init__(self) -> None:
-        _require(self.kind in get_args(Kind), "kind", self.kind, str(get_args(Kind)))
+        _require(
+            self.kind in get_args(CellKind), "kind", self.kind, str(get_args(CellKind))
+        )
         _require(self.bit_depth in (8, 16), "bit_depth", self.bit_depth, "8 or 16")
         _require(min(self.frame_shape) >= 16, "frame_shape", self.frame_shape, "≥ 16")
         for name in ("frame_count", "cell_count"):

@@ -31,7 +31,7 @@ DEVICE_SHARE = 0.7
 USUAL_ANCHORS = 2
 
 
-class Kind(Enum):
+class BatchKind(Enum):
     """How the objects of a batch are computed."""
 
     TRACKED = auto()  # no prompt: memory alone
@@ -56,7 +56,7 @@ class Batch:
         One per object, with equal numbers of points; empty for tracked objects.
     """
 
-    kind: Kind
+    kind: BatchKind
     frame_index: int
     reverse: bool
     object_ids: tuple[int, ...]
@@ -82,7 +82,7 @@ def prompted_batches(
     Objects with unequal numbers of points never share a batch: a padding point is a
     token too, and would change the result.
     """
-    groups: dict[tuple[Kind, bool, int], list[FramePrompt]] = {}
+    groups: dict[tuple[BatchKind, bool, int], list[FramePrompt]] = {}
     for prompt in sorted(prompts, key=lambda prompt: prompt.object_id):
         kind, direction = _kind_and_direction(bank, frame_index, prompt, reverse)
         points = len(prompt.points) + (0 if prompt.box is None else 2)
@@ -101,15 +101,15 @@ def prompted_batches(
 
 def _kind_and_direction(
     bank: MemoryBank, frame_index: int, prompt: FramePrompt, reverse: bool
-) -> tuple[Kind, bool]:
+) -> tuple[BatchKind, bool]:
     """Tell first prompts from corrections, which run as their frame was tracked."""
     if prompt.mask is not None:
-        return Kind.MASKED, reverse
+        return BatchKind.MASKED, reverse
     last = bank.last_tracked.get(prompt.object_id)
     has_memory = any(frame != frame_index for frame in bank.anchors(prompt.object_id))
     if last is None or last.frame_index != frame_index or not has_memory:
-        return Kind.CLICKED, reverse
-    return Kind.CORRECTED, last.reverse
+        return BatchKind.CLICKED, reverse
+    return BatchKind.CORRECTED, last.reverse
 
 
 class BatchRunner:

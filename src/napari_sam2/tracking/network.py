@@ -17,7 +17,7 @@ from napari_sam2.model.prompt_encoder import PromptTensors
 from napari_sam2.model.sam2 import Decoded, ImageEmbedding, Sam2
 from napari_sam2.tracking.batching import (
     Batch,
-    Kind,
+    BatchKind,
     is_out_of_memory,
     not_enough_memory,
 )
@@ -102,7 +102,7 @@ class Network:
         """
         each = embedding.expand(len(batch))
         with self.precision.context():
-            if batch.kind is Kind.MASKED:
+            if batch.kind is BatchKind.MASKED:
                 decoded = self.model.decode_mask(each, self._given_masks(batch))
             else:
                 features = self.model.condition(each, memory)
@@ -164,7 +164,7 @@ class Network:
     def _prompt_tensors(
         self, batch: Batch, tracked_logits: Tensor | None
     ) -> PromptTensors:
-        if batch.kind is Kind.TRACKED:
+        if batch.kind is BatchKind.TRACKED:
             return PromptTensors.empty(len(batch), self.precision.device)
         points, labels = zip(
             *(self.geometry.prompt_points(prompt) for prompt in batch.prompts),

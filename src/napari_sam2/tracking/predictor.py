@@ -22,8 +22,8 @@ from napari_sam2.prompts import FramePrompt
 from napari_sam2.tracking.batching import (
     USUAL_ANCHORS,
     Batch,
+    BatchKind,
     BatchRunner,
-    Kind,
     device_memory,
     prompted_batches,
 )
@@ -281,7 +281,9 @@ class StreamingPredictor:
                 )
         batches = prompted_batches(self.bank, frame_index, prompts, reverse)
         if tracked:
-            batches.append(Batch(Kind.TRACKED, frame_index, reverse, tuple(tracked)))
+            batches.append(
+                Batch(BatchKind.TRACKED, frame_index, reverse, tuple(tracked))
+            )
         return replayed, batches
 
     def _compute(
@@ -289,17 +291,17 @@ class StreamingPredictor:
     ) -> tuple[Prediction, Tensor]:
         """Take a batch through the network: select, condition, decode, remember."""
         seen = self._predict(embedding, batch)
-        if batch.kind is Kind.TRACKED:
+        if batch.kind is BatchKind.TRACKED:
             return seen, self.network.encode_tracked(embedding, seen)
         return seen, self.network.encode_anchors(embedding, seen.stored_anchors())
 
     def _predict(self, embedding: ImageEmbedding, batch: Batch) -> Prediction:
         memory = tracked_logits = None
-        if batch.kind in (Kind.TRACKED, Kind.CORRECTED):
+        if batch.kind in (BatchKind.TRACKED, BatchKind.CORRECTED):
             memory = self.bank.select(
                 batch.object_ids, batch.frame_index, reverse=batch.reverse
             )
-        if batch.kind is Kind.CORRECTED:
+        if batch.kind is BatchKind.CORRECTED:
             tracked_logits = self.bank.tracked_logits(batch.object_ids)
         seen = self.network.predict(embedding, batch, memory, tracked_logits)
         if batch.kind is Kind.TRACKED and self.one_component:
@@ -310,7 +312,7 @@ class StreamingPredictor:
     def _add(self, seen: Prediction, memories: Tensor) -> None:
         """Put what was seen into the bank."""
         batch = seen.batch
-        if batch.kind is Kind.TRACKED:
+        if batch.kind is BatchKind.TRACKED:
             self.bank.add_tracked(
                 batch.object_ids,
                 LastTracked(batch.frame_index, batch.reverse),

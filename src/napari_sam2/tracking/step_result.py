@@ -11,7 +11,7 @@ from torch import Tensor
 
 from napari_sam2.interfaces import StoredAnchor
 from napari_sam2.model.sam2 import Decoded
-from napari_sam2.tracking.batching import Batch, Kind
+from napari_sam2.tracking.batching import Batch, BatchKind
 from napari_sam2.tracking.postprocess import OUTSIDE_LOGIT, stability
 
 
@@ -84,7 +84,7 @@ class Prediction:
 
     def stored_anchors(self) -> list[StoredAnchor]:
         """Return what a person sees, one per prompted object."""
-        if self.batch.kind is Kind.TRACKED:
+        if self.batch.kind is BatchKind.TRACKED:
             return []
         return [
             StoredAnchor(

@@ -6,11 +6,14 @@ import pytest
 from napari.layers import Image
 
 from napari_sam2.engine.movie.axes import lay_out_layer
-from napari_sam2.engine.movie.channels import ChannelChoice, ChannelSource, Look
-from napari_sam2.engine.movie.merged_frames import small_picture
-from napari_sam2.ui.layers.pixels import layer_shape
-from napari_sam2.ui.movie.layer_channels import channel_sources, look_of
-from napari_sam2.ui.movie.layer_input import image_input
+from napari_sam2.engine.movie.image_input import (
+    ChannelChoice,
+    ChannelSource,
+    Look,
+    small_picture,
+)
+from napari_sam2.ui.layers.placement import layer_shape
+from napari_sam2.ui.movie.layer_input import channel_sources, image_input, look_of
 
 FRAMES = np.random.default_rng(0).integers(0, 4000, (5, 32, 48), dtype=np.uint16)
 

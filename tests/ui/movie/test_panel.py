@@ -8,11 +8,10 @@ from napari.components import ViewerModel
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMessageBox
 
-from napari_sam2.engine.movie.channels import GREY, Look
+from napari_sam2.engine.movie.image_input import GREY, Look
 from napari_sam2.errors import InputError
 from napari_sam2.io.sessions.document import InputMapping
-from napari_sam2.ui.movie.frozen_box import LookState
-from napari_sam2.ui.movie.panel import InputPanel
+from napari_sam2.ui.movie.panel import InputPanel, LookState
 from napari_sam2.ui.movie.picture import HEIGHT
 from napari_sam2.ui.movie.saved import mapping_of, restore_input
 from napari_sam2.ui.widgets.connections import Connections

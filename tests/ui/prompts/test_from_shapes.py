@@ -4,8 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from napari.layers import Image, Shapes
 
-from napari_sam2.engine.movie.axes import lay_out_layer
-from napari_sam2.engine.movie.places import box_between, corners_of
+from napari_sam2.engine.movie.axes import box_between, corners_of, lay_out_layer
 from napari_sam2.errors import InputError
 from napari_sam2.io.prompts.files import write_prompts
 from napari_sam2.prompts import (

@@ -15,8 +15,8 @@ from napari_sam2.ui.tool.gestures import (
     Click,
     Gestures,
     Hover,
-    Kind,
     Pointer,
+    PointerAction,
     PreviewEnd,
 )
 
@@ -36,9 +36,9 @@ def play(*pointers, gestures=None):
 
 def stroke(*held, to=(5.0, 5.0), zoom=1.0):
     return play(
-        at(Kind.PRESS, 5.0, 5.0, *held, zoom=zoom),
-        at(Kind.MOVE, *to, *held, zoom=zoom),
-        at(Kind.RELEASE, *to, *held, zoom=zoom),
+        at(PointerAction.PRESS, 5.0, 5.0, *held, zoom=zoom),
+        at(PointerAction.MOVE, *to, *held, zoom=zoom),
+        at(PointerAction.RELEASE, *to, *held, zoom=zoom),
     )
 
 
@@ -65,9 +65,13 @@ def test_a_trembling_hand_clicks_and_a_drag_draws_a_box():
 
 def test_a_drag_that_comes_back_is_still_a_box():
     gestures = Gestures()
-    play(at(Kind.PRESS, 0.0, 0.0), at(Kind.MOVE, 40.0, 40.0), gestures=gestures)
+    play(
+        at(PointerAction.PRESS, 0.0, 0.0),
+        at(PointerAction.MOVE, 40.0, 40.0),
+        gestures=gestures,
+    )
     assert gestures.is_box
-    assert play(at(Kind.RELEASE, 1.0, 1.0), gestures=gestures)[-1] == Box(
+    assert play(at(PointerAction.RELEASE, 1.0, 1.0), gestures=gestures)[-1] == Box(
         (0.0, 0.0, 0.0), (0.0, 1.0, 1.0)
     )
 
@@ -80,31 +84,33 @@ def test_dragging_with_control_or_alt_means_what_was_pressed():
 
 def test_a_second_button_takes_a_box_back():
     assert play(
-        at(Kind.PRESS, 0.0, 0.0),
-        at(Kind.MOVE, 40.0, 40.0),
-        at(Kind.PRESS, 40.0, 40.0, is_left=False),
-        at(Kind.RELEASE, 40.0, 40.0),
+        at(PointerAction.PRESS, 0.0, 0.0),
+        at(PointerAction.MOVE, 40.0, 40.0),
+        at(PointerAction.PRESS, 40.0, 40.0, is_left=False),
+        at(PointerAction.RELEASE, 40.0, 40.0),
     )[1:] == [PreviewEnd()]
 
 
 def test_moving_with_shift_tries_clicks_out():
     gestures = Gestures()
-    assert play(at(Kind.MOVE, 1.0, 1.0), gestures=gestures) == []
-    assert play(at(Kind.MOVE, 1.0, 1.0, SHIFT, seconds=1), gestures=gestures) == [
-        Hover((0.0, 1.0, 1.0), is_positive=True)
-    ]
+    assert play(at(PointerAction.MOVE, 1.0, 1.0), gestures=gestures) == []
+    assert play(
+        at(PointerAction.MOVE, 1.0, 1.0, SHIFT, seconds=1), gestures=gestures
+    ) == [Hover((0.0, 1.0, 1.0), is_positive=True)]
     # Too soon: it waits, and the latest place counts.
     for x in (2.0, 3.0):
-        move = at(Kind.MOVE, 1.0, x, SHIFT, CONTROL, seconds=1.01)
+        move = at(PointerAction.MOVE, 1.0, x, SHIFT, CONTROL, seconds=1.01)
         assert play(move, gestures=gestures) == []
     assert gestures.tick(1.02) == []
     assert gestures.tick(gestures.due) == [Hover((0.0, 1.0, 3.0), is_positive=False)]
     assert gestures.due is None
-    assert play(at(Kind.MOVE, 1.0, 3.0, seconds=2), gestures=gestures) == [PreviewEnd()]
+    assert play(at(PointerAction.MOVE, 1.0, 3.0, seconds=2), gestures=gestures) == [
+        PreviewEnd()
+    ]
 
 
 MOVES = st.tuples(
-    st.sampled_from(Kind),
+    st.sampled_from(PointerAction),
     st.tuples(st.floats(-50, 50), st.floats(-50, 50)),
     st.frozensets(st.sampled_from((SHIFT, CONTROL, ALT))),
     st.floats(0, 0.2),
@@ -122,7 +128,7 @@ def test_any_order_of_events_keeps_its_promises(moves, ticks):
         pointer = Pointer(kind, (0.0, y, x), (y, x), seconds, held, is_left)
         made += [(seconds, one) for one in gestures.take(pointer)]
     made += [(seconds, one) for one in gestures.cancel()]
-    presses = sum(kind is Kind.PRESS and left for kind, *_, left in moves)
+    presses = sum(kind is PointerAction.PRESS and left for kind, *_, left in moves)
     decisions = [one for _, one in made if isinstance(one, Click | Box | Choose)]
     assert len(decisions) <= presses
     hovers = [when for when, one in made if isinstance(one, Hover)]

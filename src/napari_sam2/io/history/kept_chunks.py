@@ -28,7 +28,7 @@ import numpy as np
 from napari_sam2.io.ome_zarr.zarr_nodes import PARTIAL
 
 Side = Literal["before", "after"]
-Place = tuple[int, ...]
+ChunkIndex = tuple[int, ...]
 
 RUN = "napari-sam2"
 NOT_KEPT = {"history", "masks", "session", "snapshot-a", "snapshot-b"}
@@ -51,7 +51,7 @@ class ChunkKey:
     """
 
     array: str
-    place: Place
+    place: ChunkIndex
 
 
 def parse_chunk_key(key: str) -> ChunkKey | None:
@@ -154,19 +154,19 @@ class _Mirror:
         self._is_v3 = (live / "zarr.json").exists()
         self._document = "zarr.json" if self._is_v3 else ".zarray"
         self._flags: dict[int, np.ndarray] = {}
-        self._shape: Place = ()
-        self._block: Place = ()
+        self._shape: ChunkIndex = ()
+        self._block: ChunkIndex = ()
         if self._flags_folder.is_dir():
             self._shape, self._block = self._read_grid(self._flags_folder)
         else:
             self._begin()
 
-    def is_touched(self, place: Place) -> bool:
+    def is_touched(self, place: ChunkIndex) -> bool:
         number, inside = self._flag_of(place)
         flags = self._flags_at(number)
         return flags is not None and bool(flags[inside])
 
-    def touch(self, place: Place) -> None:
+    def touch(self, place: ChunkIndex) -> None:
         """Set one byte of a file: whole at any moment."""
         number, inside = self._flag_of(place)
         flags, file = self._flags_at(number), self._flags_file(number)
@@ -178,9 +178,9 @@ class _Mirror:
             stream.write(b"\1")
         flags[inside] = 1
 
-    def touched(self) -> list[Place]:
+    def touched(self) -> list[ChunkIndex]:
         """Return all touched chunks."""
-        found: list[Place] = []
+        found: list[ChunkIndex] = []
         width = self._block[1] if len(self._block) > 1 else 0
         for number in range(self._block_count()):
             flags = self._flags_at(number)
@@ -191,7 +191,7 @@ class _Mirror:
                     found.append(tuple(place))
         return found
 
-    def keep(self, side: Side, place: Place) -> int:
+    def keep(self, side: Side, place: ChunkIndex) -> int:
         """Keep the live chunk, or that there is none; return how many bytes it has."""
         if side == "after" and not self._folders[side].is_dir():
             self._mirror_metadata(self._folders[side])
@@ -203,7 +203,7 @@ class _Mirror:
             _remove(target)
             return 0
 
-    def put_back(self, side: Side, place: Place) -> None:
+    def put_back(self, side: Side, place: ChunkIndex) -> None:
         """Make a kept chunk the live one, in one rename; or remove the live one."""
         live, kept = self._live_file(place), self._kept_file(side, place)
         partial = f"{live}.undo{PARTIAL}"
@@ -229,7 +229,7 @@ class _Mirror:
         self._shape = self._block = grid
         self._write_flags_metadata()
 
-    def _flag_of(self, place: Place) -> tuple[int, Place]:
+    def _flag_of(self, place: ChunkIndex) -> tuple[int, ChunkIndex]:
         """Return block and position of a flag; objects added later get new blocks."""
         if len(place) == 1:
             return 0, place
@@ -259,14 +259,14 @@ class _Mirror:
         place = (0, number, *(0 for _ in self._block[2:]))[: len(self._block)]
         return self._flags_folder / self._flat_key(place)
 
-    def _live_file(self, place: Place) -> str:
+    def _live_file(self, place: ChunkIndex) -> str:
         key = "/".join(map(str, place))
         return f"{self._live}/c/{key}" if self._is_v3 else f"{self._live}/{key}"
 
-    def _kept_file(self, side: Side, place: Place) -> str:
+    def _kept_file(self, side: Side, place: ChunkIndex) -> str:
         return f"{self._folders[side]}/{self._flat_key(place)}"
 
-    def _flat_key(self, place: Place) -> str:
+    def _flat_key(self, place: ChunkIndex) -> str:
         """Return a chunk's name in a mirror: all in one folder."""
         key = ".".join(map(str, place))
         return f"c.{key}" if self._is_v3 else key
@@ -314,7 +314,7 @@ class _Mirror:
         if target != folder:
             target.rename(folder)
 
-    def _read_grid(self, folder: Path) -> tuple[Place, Place]:
+    def _read_grid(self, folder: Path) -> tuple[ChunkIndex, ChunkIndex]:
         """Return shape and chunk shape of an array."""
         entry = json.loads((folder / self._document).read_text(encoding="utf-8"))
         chunks = (

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from napari_sam2.synthetic.config import PRESETS, Kind, MovieConfig
+from napari_sam2.synthetic.config import PRESETS, CellKind, MovieConfig
 from napari_sam2.synthetic.movie import SimulatedMovie
 from napari_sam2.train.data.examples import Example, prepare
 
 FRAMES = 16
 SIDE = 224
-INVERT: dict[Kind, float] = {"nuclei": 0.15, "phase": 0.15, "bacteria": 0.0}
+INVERT: dict[CellKind, float] = {"nuclei": 0.15, "phase": 0.15, "bacteria": 0.0}
 """How often contrast is inverted. Bright bacteria are kept out of all training: they
 are what fine-tuning is measured on (``benchmarks/fine_tuning.py``)."""
 RESTLESS = 0.5

@@ -12,7 +12,7 @@ REMEMBERED = 50
 OBJECT_COST = 12.0
 """What one object on one frame costs, in parts of one crop of 128 pixels over 100."""
 
-Kind = tuple[int, bool]
+StepKey = tuple[int, bool]
 
 
 class StageClock:
@@ -29,19 +29,19 @@ class StageClock:
 
     def __init__(self, config: TrainConfig) -> None:
         self.config = config
-        self._steps: dict[Kind, deque[float]] = {}
+        self._steps: dict[StepKey, deque[float]] = {}
         self._rest, self._noted = 0.0, 0
 
     def note(self, step: int, seconds: float, with_rest: float) -> None:
         """Take down what a step took, alone and with log, validation and checkpoint."""
-        kept = self._steps.setdefault(self._kind(step), deque(maxlen=REMEMBERED))
+        kept = self._steps.setdefault(self._key(step), deque(maxlen=REMEMBERED))
         kept.append(seconds)
         self._rest += with_rest - seconds
         self._noted += 1
 
     def seconds_per_step(self, step: int) -> float:
         """Return the mean of the latest steps like this one."""
-        kept = self._steps[self._kind(step)]
+        kept = self._steps[self._key(step)]
         return sum(kept) / len(kept)
 
     def seconds_left(self, step: int) -> float:
@@ -63,7 +63,7 @@ class StageClock:
         rest = self._rest / max(self._noted, 1)
         return left + rest * max(0, self.config.total_steps - step)
 
-    def _kind(self, step: int) -> Kind:
+    def _key(self, step: int) -> StepKey:
         for index, stage in enumerate(self.config.stages):
             if step < stage.steps:
                 return index, is_still(stage, step)

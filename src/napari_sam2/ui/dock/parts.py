@@ -18,9 +18,9 @@ from napari_sam2.ui.model.panel import ModelPanel
 from napari_sam2.ui.movie.panel import InputPanel
 from napari_sam2.ui.objects.panel import ObjectPanel
 from napari_sam2.ui.plots.panel import PlotsPanel
+from napari_sam2.ui.prompts.mark_layers import NEGATIVE_COLOR, POSITIVE_COLOR
 from napari_sam2.ui.prompts.marks import PromptMarks
 from napari_sam2.ui.prompts.panel import PromptPanel
-from napari_sam2.ui.prompts.points_layer import NEGATIVE_COLOR, POSITIVE_COLOR
 from napari_sam2.ui.prompts.sources_panel import PromptSources
 from napari_sam2.ui.timeline.panel import TimelinePanel
 from napari_sam2.ui.tool.labels_tool import LabelsTool

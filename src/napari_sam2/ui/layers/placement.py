@@ -1,4 +1,4 @@
-"""How a layer lies in the world: put onto an image, or compared with it."""
+"""Where the pixels of an image layer lie, and other layers on it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,17 @@ import numpy as np
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
+
+
+def finest_level(layer: Image) -> Any:
+    """Return the layer's array, of a pyramid the largest."""
+    return layer.data[0] if layer.multiscale else layer.data
+
+
+def layer_shape(layer: Image) -> tuple[int, ...]:
+    """Return the length of each dimension, without the samples of RGB."""
+    shape = tuple(int(length) for length in finest_level(layer).shape)
+    return shape[:-1] if layer.rgb else shape
 
 
 SHARED = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")

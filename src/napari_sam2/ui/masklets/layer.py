@@ -12,23 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Labels, Points
+from napari.utils.colormaps import DirectLabelColormap
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
 from napari_sam2.engine import Request, StoreReady
 from napari_sam2.errors import InputError
 from napari_sam2.io.label_store.store import DEFAULT_NAME
-from napari_sam2.session.book.state import BookState
+from napari_sam2.session.book.state import BookState, Color
 from napari_sam2.session.scores.tables import ScoreTables
-from napari_sam2.ui.layers.colors import object_colors
+from napari_sam2.ui.layers.colors import color_of, colormap_with, object_colors
 from napari_sam2.ui.layers.labels_in_layer import LabelsInLayer
 from napari_sam2.ui.layers.placement import placed_like
 from napari_sam2.ui.masklets.live_labels import LiveLabels
-from napari_sam2.ui.masklets.look import (
-    colormap_for,
-    colors_by_object,
-    features_for,
-    looks_alike,
-)
 from napari_sam2.ui.masklets.session_mark import layer_of_session, session_metadata
 from napari_sam2.ui.masklets.strokes import StrokeWatch
 from napari_sam2.ui.widgets.connections import Connections
@@ -392,3 +387,77 @@ class MaskletLayer(QObject):
             near = shown or 0
             wanted.sort(key=lambda one: (abs(one - near), -one))
             self.frames_wanted.emit(wanted)
+
+
+TRANSPARENT = (0.0, 0.0, 0.0, 0.0)
+
+
+def colormap_for(book: BookState) -> Any:
+    """Return the colours of all objects; hidden ones are not seen.
+
+    As long as nothing is hidden, and no object has a colour of its own, it is the map
+    that clicks and swatches share, which knows a colour for every id.
+    """
+    if not colors_by_object(book):
+        return object_colors()
+    if not any(thing.is_hidden for thing in book.objects):
+        return colormap_with(
+            {one.object_id: color_of(one).tolist() for one in book.objects}
+        )
+    colors: dict[int | None, Any] = {None: TRANSPARENT, 0: TRANSPARENT}
+    for thing in book.objects:
+        colors[thing.object_id] = TRANSPARENT if thing.is_hidden else color_of(thing)
+    return DirectLabelColormap(color_dict=colors)
+
+
+def colors_by_object(book: BookState) -> tuple[tuple[int, bool, Color | None], ...]:
+    """Return what decides the colours: nothing, or who is hidden and who has which."""
+    shown = tuple((one.object_id, one.is_hidden, one.color) for one in book.objects)
+    is_usual = not any(hidden or color is not None for _, hidden, color in shown)
+    return () if is_usual else shown
+
+
+def features_for(
+    book: BookState, tables: ScoreTables | None, frame_index: int | None
+) -> dict[str, list[Any]]:
+    """Return what the status bar and the tooltip say about each object.
+
+    Parameters
+    ----------
+    book
+        All objects.
+    tables, frame_index
+        How far the masks of a frame are trusted; None if that is not known.
+
+    Returns
+    -------
+    A table by column; ``index`` is the label. Empty for a book without objects.
+    """
+    if not book.objects:
+        return {}
+    ids = [thing.object_id for thing in book.objects]
+    table: dict[str, list[Any]] = {
+        "index": ids,
+        "name": [thing.name or f"object {thing.object_id}" for thing in book.objects],
+    }
+    parents = [thing.parent for thing in book.objects]
+    if any(parent is not None for parent in parents):
+        table["parent"] = parents
+    if tables is not None and frame_index in range(tables.frame_count):
+        row = tables.trust()[frame_index]
+        columns = [tables.columns.get(one) for one in ids]
+        trust = [np.nan if one is None else float(row[one]) for one in columns]
+        table["trust"] = [round(one, 2) for one in trust]
+    return table
+
+
+def looks_alike(one: BookState, other: BookState) -> bool:
+    """Whether two books show the same objects in the same way."""
+    return _shown(one) == _shown(other)
+
+
+def _shown(book: BookState) -> list[tuple[object, ...]]:
+    return [
+        (one.object_id, one.name, one.parent, one.is_hidden, one.color)
+        for one in book.objects
+    ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QComboBox
 
-from napari_sam2.ui.layers.pixels import layer_shape
+from napari_sam2.ui.layers.placement import layer_shape
 from napari_sam2.ui.widgets.panel import narrow
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_sam2.engine.movie.channels import (
+from napari_sam2.engine.movie.image_input import (
     COLORS,
     GREY,
     ChannelChoice,

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 
-from napari_sam2.engine.movie.channels import ChannelChoice, ChannelSource, Look
-from napari_sam2.engine.movie.image_input import ImageInput
+from napari_sam2.engine.movie.image_input import (
+    ChannelChoice,
+    ChannelSource,
+    ImageInput,
+    Look,
+)
 from napari_sam2.errors import InputError
 from napari_sam2.io.sessions.document import InputMapping, SavedChannel
 from napari_sam2.ui.movie.panel import InputPanel

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2.engine.movie.axes import LayerAxes
-from napari_sam2.engine.movie.places import Spot, position_of
+from napari_sam2.engine.movie.axes import LayerAxes, Spot, position_of
 from napari_sam2.errors import InputError
 from napari_sam2.prompts import FramePrompt, MaskPrompt
 from napari_sam2.session.book.intake import (

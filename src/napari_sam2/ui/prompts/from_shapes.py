@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam2.engine.movie.axes import LayerAxes
-from napari_sam2.engine.movie.places import box_between, is_on_frame
+from napari_sam2.engine.movie.axes import LayerAxes, box_between, is_on_frame
 from napari_sam2.errors import InputError
 from napari_sam2.io.prompts.outlines import AREAS, RECTANGLE, mask_inside
 from napari_sam2.prompts import BoxPrompt, FramePrompt, MaskPrompt

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from napari_sam2.engine.movie.axes import LayerAxes
-from napari_sam2.engine.movie.places import spot_at
+from napari_sam2.engine.movie.axes import LayerAxes, spot_at
 from napari_sam2.prompts import (
     MAX_OBJECT_ID,
     BoxPrompt,

@@ -19,14 +19,18 @@ from napari_sam2.session.book.state import BookState, Color
 from napari_sam2.ui.keys.bindings import ToolKeys
 from napari_sam2.ui.keys.keys import Ground
 from napari_sam2.ui.layers.colors import own_colors
-from napari_sam2.ui.prompts.mark_layers import BoxView, PointView
+from napari_sam2.ui.prompts.mark_layers import (
+    BoxView,
+    PointView,
+    add_points_layer,
+    adopt_points_layer,
+)
 from napari_sam2.ui.prompts.mark_rows import (
     Marks,
     edits_between,
     have_same_marks,
     marks_of,
 )
-from napari_sam2.ui.prompts.points_layer import add_points_layer, adopt_points_layer
 from napari_sam2.ui.tool.prompts import gives_up_mask
 from napari_sam2.ui.widgets.connections import Connections
 

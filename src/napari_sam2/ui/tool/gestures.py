@@ -22,7 +22,7 @@ HOVER_SECONDS = 0.05
 """Shortest time between two previews: 20 a second."""
 
 
-class Kind(Enum):
+class PointerAction(Enum):
     """What a pointer does."""
 
     PRESS = auto()
@@ -36,7 +36,7 @@ class Pointer:
 
     Attributes
     ----------
-    kind
+    action
         What it does.
     position
         Where in the layer.
@@ -50,7 +50,7 @@ class Pointer:
         Whether the left button is meant; of moves without a button it says nothing.
     """
 
-    kind: Kind
+    action: PointerAction
     position: Position
     pixel: tuple[float, float]
     seconds: float
@@ -132,12 +132,12 @@ class Gestures:
 
     def take(self, pointer: Pointer) -> list[Intent]:
         """Return what an event means, in the order in which it is to be done."""
-        match pointer.kind:
-            case Kind.PRESS:
+        match pointer.action:
+            case PointerAction.PRESS:
                 return self._press(pointer)
-            case Kind.MOVE if self._pressed is not None:
+            case PointerAction.MOVE if self._pressed is not None:
                 return self._drag(self._pressed, pointer)
-            case Kind.MOVE:
+            case PointerAction.MOVE:
                 return self._hover(pointer)
             case _:
                 return self._release(pointer)

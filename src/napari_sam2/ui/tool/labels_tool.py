@@ -17,8 +17,13 @@ from napari.layers import Labels
 from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtGui import QAction
 
-from napari_sam2.engine.movie.axes import LayerAxes
-from napari_sam2.engine.movie.places import Spot, box_between, is_on_frame, spot_at
+from napari_sam2.engine.movie.axes import (
+    LayerAxes,
+    Spot,
+    box_between,
+    is_on_frame,
+    spot_at,
+)
 from napari_sam2.session.book.state import BookState
 from napari_sam2.ui.keys.bindings import ToolKeys, with_key
 from napari_sam2.ui.keys.keys import Ground
@@ -34,8 +39,8 @@ from napari_sam2.ui.tool.gestures import (
     Gestures,
     Hover,
     Intent,
-    Kind,
     Pointer,
+    PointerAction,
     PreviewEnd,
 )
 from napari_sam2.ui.tool.layer_hold import (
@@ -205,17 +210,17 @@ class LabelsTool(QObject):
         if self._hold is None or self._hold.is_panning:
             return
         is_left = event.button == LEFT
-        self._take(Kind.PRESS, event, is_left=is_left)
+        self._take(PointerAction.PRESS, event, is_left=is_left)
         if not is_left:
             return
         yield
         while event.type == "mouse_move":
-            self._take(Kind.MOVE, event)
+            self._take(PointerAction.MOVE, event)
             yield
-        self._take(Kind.RELEASE, event)
+        self._take(PointerAction.RELEASE, event)
 
     def _on_move(self, _layer: Any, event: Any) -> None:
-        self._take(Kind.MOVE, event)
+        self._take(PointerAction.MOVE, event)
 
     def _on_shift(self, _layer: Any) -> Iterator[None]:
         """Try a click out where the pointer rests; stop when the key is let go."""
@@ -226,14 +231,14 @@ class LabelsTool(QObject):
         if self._last is not None:
             self._feed(_moved(self._last, self._last.modifiers - {SHIFT}))
 
-    def _take(self, kind: Kind, event: Any, *, is_left: bool = True) -> None:
+    def _take(self, action: PointerAction, event: Any, *, is_left: bool = True) -> None:
         if self._layer is None or self._hold is None or self._hold.is_panning:
             return
         position = tuple(map(float, self._layer.world_to_data(event.position)))
         held = [str(getattr(one, "name", one)) for one in event.modifiers or ()]
         x, y = event.pos[:2]
         pointer = Pointer(
-            kind,
+            action,
             position,
             (float(y), float(x)),
             time.monotonic(),
@@ -383,5 +388,8 @@ class LabelsTool(QObject):
 def _moved(pointer: Pointer, modifiers: frozenset[str]) -> Pointer:
     """Return a pointer that rests where it was, with other keys held."""
     return replace(
-        pointer, kind=Kind.MOVE, modifiers=modifiers, seconds=time.monotonic()
+        pointer,
+        action=PointerAction.MOVE,
+        modifiers=modifiers,
+        seconds=time.monotonic(),
     )

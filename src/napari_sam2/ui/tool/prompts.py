@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from napari_sam2.engine.movie.places import Spot
+from napari_sam2.engine.movie.axes import Spot
 from napari_sam2.prompts import BoxPrompt, FramePrompt, PointPrompt
 from napari_sam2.session.book.state import BookState
 

@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
 
 from napari_sam2.engine.jobs import Job
 from napari_sam2.ui.controller.worker import Worker
-from napari_sam2.ui.layers.pixels import finest_level
+from napari_sam2.ui.layers.placement import finest_level
 from napari_sam2.ui.model.combo import ModelCombo, card_tip
 from napari_sam2.ui.model.listing import USUAL_NAME, ModelsListed, list_models
 from napari_sam2.ui.training.jobs import (
