@@ -20,6 +20,8 @@ from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.session import FrameDone
 
 PATIENCE = 60_000
+HELD = 10
+"""A frame that a run comes to soon; far from the middle, where a viewer begins."""
 
 OPEN_THE_DOCK = """
 import sys, napari, numpy as np
@@ -184,12 +186,12 @@ def test_masks_stream_in_while_the_window_lives(
 
 @pytest.fixture
 def held(stack):
-    """A movie of 48 frames, and an event: until it is set, frame 20 is not read."""
+    """A movie of 48 frames, and an event: until it is set, `HELD` is not read."""
     frames = np.concatenate([stack] * 4)
     opened = Event()
 
     def read(frame, block_info):
-        if block_info[0]["chunk-location"][0] == 20:
+        if block_info[0]["chunk-location"][0] == HELD:
             assert opened.wait(PATIENCE / 1000)
         return frame
 
