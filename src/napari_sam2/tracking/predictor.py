@@ -304,7 +304,7 @@ class StreamingPredictor:
         if batch.kind is BatchKind.CORRECTED:
             tracked_logits = self.bank.tracked_logits(batch.object_ids)
         seen = self.network.predict(embedding, batch, memory, tracked_logits)
-        if batch.kind is Kind.TRACKED and self.one_component:
+        if batch.kind is BatchKind.TRACKED and self.one_component:
             before = self.bank.nearest_logits(batch.object_ids, batch.frame_index)
             return seen.without(other_components(seen.logits, before))
         return seen
