@@ -99,11 +99,19 @@ class History:
         Folder of the label group.
     books
         Turns objects into JSON, and back.
+    frame_dimension
+        The one of the label image along which frames run.
     """
 
     def __init__(
-        self, owner: Journaled, run: zarr.Group, folder: Path, books: BookWriter
+        self,
+        owner: Journaled,
+        run: zarr.Group,
+        folder: Path,
+        books: BookWriter,
+        frame_dimension: int = 0,
     ) -> None:
+        self._frame_dimension = frame_dimension
         self._owner = owner
         self._run = run
         self._folder = folder
@@ -357,7 +365,7 @@ class History:
         return counts
 
     def _chunks(self, number: int) -> KeptChunks:
-        return KeptChunks(self._folder, self._path(number))
+        return KeptChunks(self._folder, self._path(number), self._frame_dimension)
 
     def _close(self) -> None:
         if self._open is not None:

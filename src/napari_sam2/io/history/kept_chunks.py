@@ -80,6 +80,8 @@ class KeptChunks:
         Folder of the label group.
     step
         Folder of the step, a zarr group.
+    frame_dimension
+        The one of the label image along which frames run.
 
     Attributes
     ----------
@@ -87,7 +89,8 @@ class KeptChunks:
         How much was kept by `preserve`.
     """
 
-    def __init__(self, live: Path, step: Path) -> None:
+    def __init__(self, live: Path, step: Path, frame_dimension: int = 0) -> None:
+        self._frame_dimension = frame_dimension
         self._live = live
         self._step = step
         self._mirrors: dict[str, _Mirror] = {}
@@ -113,11 +116,15 @@ class KeptChunks:
     def frames(self) -> tuple[int, ...]:
         """Return the frames whose labels, logits or anchors are of the step."""
         # Other arrays have many frames in a chunk.
-        of_one_frame = ("0", f"{RUN}/logits", f"{RUN}/anchors/logits")
+        dimensions = {
+            "0": self._frame_dimension,
+            f"{RUN}/logits": 0,
+            f"{RUN}/anchors/logits": 0,
+        }
         found = {
-            place[0]
+            place[dimensions[array]]
             for array, mirror in self._all()
-            if array in of_one_frame
+            if array in dimensions
             for place in mirror.touched()
         }
         return tuple(sorted(found))

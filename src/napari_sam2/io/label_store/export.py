@@ -17,15 +17,17 @@ from napari_sam2.io.label_store.group import BUILDING
 from napari_sam2.io.ome_zarr.metadata import (
     ZARR_FORMATS,
     LabelledObject,
-    LevelGeometry,
+    calibrated_axes,
     label_attributes,
 )
 from napari_sam2.io.ome_zarr.parent import (
     Parent,
     check_fits,
     check_label_name,
+    label_levels,
     open_or_create_parent,
 )
+from napari_sam2.io.ome_zarr.planes import label_planes
 from napari_sam2.io.ome_zarr.pyramid import build_level, label_spec
 from napari_sam2.io.ome_zarr.zarr_nodes import create_array, storage_errors
 
@@ -90,21 +92,18 @@ def write_labels(path: Path, name: str, labels: PlainLabels) -> None:
 def _fill(parent: Parent, folder: Path, name: str, labels: PlainLabels) -> None:
     group = zarr.create_group(folder, zarr_format=ZARR_FORMATS[parent.version])
     calibration = labels.calibration
-    names = (calibration.frame_axis, "y", "x")
     dtype, shape = _stored_dtype(labels.frames.dtype), tuple(labels.frames.shape)
-    array = create_array(group, "0", label_spec(shape, dtype, names))
+    layout, levels = label_levels(parent, calibration, shape, {})
+    spec = label_spec(levels[0].shape, dtype, layout.axes)
+    array = label_planes(create_array(group, "0", spec), layout)
     found: set[int] = set()
     for frame_index in range(shape[0]):
         frame = _checked(np.asarray(labels.frames[frame_index]), dtype, frame_index)
         if frame.any():
             array[frame_index] = frame
             found.update(np.unique(frame).tolist())
-    levels = [LevelGeometry(calibration.scale, calibration.translation)]
-    if parent.image is not None:
-        levels = parent.image.level_geometries(calibration)
-        shapes = parent.image.level_shapes(shape, calibration.frame_axis)
-        for number, level_shape in enumerate(shapes[1:], start=1):
-            build_level(group, number, level_shape, names)
+    for number, level in enumerate(levels[1:], start=1):
+        build_level(group, number, level.shape, layout)
     objects = [
         labels.objects.get(one, LabelledObject(one)) for one in sorted(found - {0})
     ]
@@ -112,8 +111,8 @@ def _fill(parent: Parent, folder: Path, name: str, labels: PlainLabels) -> None:
         label_attributes(
             parent.version,
             name,
-            calibration,
-            levels,
+            calibrated_axes(calibration, layout),
+            [level.geometry for level in levels],
             objects,
             has_image=parent.image is not None,
         )

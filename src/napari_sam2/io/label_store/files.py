@@ -18,6 +18,7 @@ from napari_sam2.io.label_store.group import (
     complete,
     describe,
     drop_pyramid,
+    layout_of,
     open_label_group,
 )
 from napari_sam2.io.label_store.progress_journal import ProgressJournal
@@ -52,6 +53,8 @@ class LabelFiles:
     ----------
     group, run
         The label group, and the group of its run.
+    layout
+        How frames lie in the label image.
     frames, anchors, journal, history
         Arrays of all frames, anchors, progress, undo.
     folder
@@ -64,15 +67,18 @@ class LabelFiles:
         self._parent = parent
         self.group = open_label_group(parent, name, mode)
         self.run = group_at(self.group, RUN)
+        self.layout = layout_of(attributes_of(self.group))
         self.folder = parent.labels_folder() / name
         books = BookWriter(MaskFiles(self.run))
         self._session = SessionFile(self.run, books)
-        self.history = History(self, self.run, self.folder, books)
+        self.history = History(
+            self, self.run, self.folder, books, self.layout.frame_dimension
+        )
         if mode == "r+":
             self.history.recover()
             _watch(self.group, f"labels/{name}/", self.history)
         ids: list[int] = list(attributes_of(self.run)["object_ids"])
-        self.frames = FrameArrays(self.group, self.run, ids)
+        self.frames = FrameArrays(self.group, self.run, ids, self.layout)
         self.anchors = AnchorArrays(group_at(self.run, "anchors"), ids)
         self.journal = ProgressJournal(self.run)
         self.is_complete = self.journal.is_complete

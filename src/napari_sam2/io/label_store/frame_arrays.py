@@ -18,6 +18,7 @@ from napari_sam2.io.label_store.mask_logits import LogitArray
 from napari_sam2.io.label_store.measurements import MeasurementArrays
 from napari_sam2.io.label_store.progress_journal import WholeFrames
 from napari_sam2.io.label_store.score_arrays import ScoreArrays
+from napari_sam2.io.ome_zarr.planes import PlaneLayout, label_planes
 from napari_sam2.io.ome_zarr.zarr_nodes import array_at
 from napari_sam2.metrics.regions import Measured, measure
 
@@ -31,6 +32,8 @@ class FrameArrays:
         The label group, and the group of its run.
     object_ids
         Ids by column.
+    layout
+        How frames lie in the label image.
 
     Attributes
     ----------
@@ -41,9 +44,13 @@ class FrameArrays:
     """
 
     def __init__(
-        self, group: zarr.Group, run: zarr.Group, object_ids: list[int]
+        self,
+        group: zarr.Group,
+        run: zarr.Group,
+        object_ids: list[int],
+        layout: PlaneLayout,
     ) -> None:
-        self.labels: zarr.Array = array_at(group, "0")
+        self.labels = label_planes(array_at(group, "0"), layout)
         self.labels_lock = Lock()
         self.object_ids = object_ids
         self.whole = WholeFrames.open(run)

@@ -25,17 +25,21 @@ from napari_sam2.io.label_store.score_arrays import ScoreArrays
 from napari_sam2.io.ome_zarr.metadata import (
     ZARR_FORMATS,
     LabelledObject,
-    LevelGeometry,
+    axis_names,
+    calibrated_axes,
     label_attributes,
     read_calibration,
     read_objects,
 )
 from napari_sam2.io.ome_zarr.parent import (
+    LabelLevel,
     Parent,
     check_fits,
     check_label_name,
+    label_levels,
     open_or_create_parent,
 )
+from napari_sam2.io.ome_zarr.planes import PlaneLayout, label_planes
 from napari_sam2.io.ome_zarr.pyramid import build_level, label_spec
 from napari_sam2.io.ome_zarr.watched_store import WatchedStore
 from napari_sam2.io.ome_zarr.zarr_nodes import (
@@ -49,7 +53,8 @@ from napari_sam2.prompts import PromptedObject
 
 RUN = "napari-sam2"
 """Group of a run inside its label group, and key of its provenance."""
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""2: masklets may have the axes of their image. Those without are written as 1."""
 BUILDING, REPLACED = ".{}.new.partial", ".{}.old.partial"
 
 
@@ -80,6 +85,23 @@ class LabelGroupSpec:
     provenance: Provenance
     calibration: Calibration
     dtype: np.dtype
+
+    @property
+    def plane(self) -> dict[str, int]:
+        """Where the movie stays on its other axes, by their names in OME-Zarr."""
+        return plane_of(self.provenance)
+
+
+def plane_of(provenance: Provenance) -> dict[str, int]:
+    """Return where a movie stays on axes that are not frame, row or column."""
+    fixed = provenance.frames.get("fixed")
+    if not isinstance(fixed, dict):
+        return {}
+    return {
+        str(letter).lower(): index
+        for letter, index in fixed.items()
+        if isinstance(index, int)
+    }
 
 
 def create_label_group(path: Path, spec: LabelGroupSpec, *, overwrite: bool) -> Parent:
@@ -157,12 +179,12 @@ def describe(
 ) -> None:
     """Renew the OME metadata by one atomic write, keeping other attributes."""
     attributes = attributes_of(group)
-    calibration = read_calibration(attributes)
+    layout, levels = _levels_of(group, parent)
     ome = label_attributes(
         parent.version,
         group.basename,
-        calibration,
-        _geometries(parent, calibration)[:level_count],
+        calibrated_axes(read_calibration(attributes, layout), layout),
+        [level.geometry for level in levels[:level_count]],
         objects,
         has_image=parent.image is not None,
     )
@@ -200,9 +222,16 @@ def drop_pyramid(group: zarr.Group, parent: Parent) -> None:
         del group[str(number)]
 
 
+def layout_of(attributes: dict[str, Any]) -> PlaneLayout:
+    """Return how the frames of a label group lie in its arrays."""
+    return PlaneLayout.read(axis_names(attributes), attributes[RUN].get("plane", {}))
+
+
 def write_provenance(group: zarr.Group, provenance: Provenance) -> None:
     """Replace the provenance by one atomic write, keeping other attributes."""
-    replace_attributes(group, attributes_of(group) | _run_entry(provenance))
+    attributes = attributes_of(group)
+    entry = _run_entry(provenance, layout_of(attributes))
+    replace_attributes(group, attributes | entry)
 
 
 def check_range(value: int, dtype: np.dtype) -> None:
@@ -224,21 +253,21 @@ def _fill(parent: Parent, folder: Path, spec: LabelGroupSpec) -> None:
     objects = [
         LabelledObject(one.object_id, one.name, one.parent) for one in spec.objects
     ]
+    layout, levels = label_levels(parent, spec.calibration, spec.shape, spec.plane)
     group = zarr.create_group(
         folder,
         zarr_format=ZARR_FORMATS[parent.version],
         attributes=label_attributes(
             parent.version,
             spec.name,
-            spec.calibration,
-            _geometries(parent, spec.calibration)[:1],
+            calibrated_axes(spec.calibration, layout),
+            [levels[0].geometry],
             objects,
             has_image=parent.image is not None,
         )
-        | _run_entry(spec.provenance),
+        | _run_entry(spec.provenance, layout),
     )
-    names = (spec.calibration.frame_axis, "y", "x")
-    create_array(group, "0", label_spec(spec.shape, spec.dtype, names))
+    create_array(group, "0", label_spec(levels[0].shape, spec.dtype, layout.axes))
     _fill_run(group, spec, sorted(one.object_id for one in spec.objects))
 
 
@@ -254,23 +283,36 @@ def _fill_run(group: zarr.Group, spec: LabelGroupSpec, ids: list[int]) -> None:
     )
 
 
-def _run_entry(provenance: Provenance) -> dict[str, Any]:
+def _run_entry(provenance: Provenance, layout: PlaneLayout) -> dict[str, Any]:
     facts = provenance.model_dump(mode="json")
-    return {RUN: {"format_version": FORMAT_VERSION, "provenance": facts}}
+    if layout.is_plain:
+        return {RUN: {"format_version": 1, "provenance": facts}}
+    plane = dict(layout.fixed)
+    entry = {"format_version": FORMAT_VERSION, "provenance": facts, "plane": plane}
+    return {RUN: entry}
 
 
 def _build_pyramid(group: zarr.Group, parent: Parent) -> int:
     if parent.image is None:
         return 1
-    finest = array_at(group, "0")
-    frame_axis = read_calibration(attributes_of(group)).frame_axis
-    shapes = parent.image.level_shapes(finest.shape, frame_axis)
-    for number, shape in enumerate(shapes[1:], start=1):
-        build_level(group, number, shape, (frame_axis, "y", "x"))
-    return len(shapes)
+    layout, levels = _levels_of(group, parent)
+    for number, level in enumerate(levels[1:], start=1):
+        build_level(group, number, level.shape, layout)
+    return len(levels)
 
 
-def _geometries(parent: Parent, calibration: Calibration) -> Sequence[LevelGeometry]:
-    if parent.image is None:
-        return [LevelGeometry(calibration.scale, calibration.translation)]
-    return parent.image.level_geometries(calibration)
+def _levels_of(
+    group: zarr.Group, parent: Parent
+) -> tuple[PlaneLayout, list[LabelLevel]]:
+    """Return layout and levels of a group that exists, also one of version 0.2."""
+    attributes = attributes_of(group)
+    layout = layout_of(attributes)
+    calibration = read_calibration(attributes, layout)
+    stored = array_at(group, "0")
+    shape = tuple(label_planes(stored, layout).shape)
+    if layout.is_plain:
+        parent = parent.without_other_axes(calibration.frame_axis)
+    lengths = dict(zip(layout.axes, stored.shape, strict=True))
+    plane = {name: at for name, at in layout.fixed.items() if lengths[name] > 1}
+    _, levels = label_levels(parent, calibration, shape, plane)
+    return layout, levels

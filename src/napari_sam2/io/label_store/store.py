@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Literal, Self
 
 import numpy as np
-import zarr
 
 from napari_sam2.errors import OutputError
 from napari_sam2.interfaces import (
@@ -31,6 +30,7 @@ from napari_sam2.io.label_store.group import (
     RUN,
     LabelGroupSpec,
     create_label_group,
+    plane_of,
     write_provenance,
 )
 from napari_sam2.io.label_store.measurements import MeasurementName
@@ -80,8 +80,10 @@ class OmeZarrLabelStore:
         self._files = LabelFiles(parent, name, mode)
         self._frames = self._files.frames
         self._anchors = self._files.anchors
-        self.array: zarr.Array = self._frames.labels
-        self.calibration = read_calibration(attributes_of(self._files.group))
+        self.array = self._frames.labels
+        self.calibration = read_calibration(
+            attributes_of(self._files.group), self._files.layout
+        )
         self.history = self._files.history
 
     @classmethod
@@ -207,6 +209,11 @@ class OmeZarrLabelStore:
         """``(Y, X)`` of the label images."""
         _, height, width = self.array.shape
         return height, width
+
+    @property
+    def plane(self) -> dict[str, int]:
+        """By axis: where the masklets lie in their image, as far as that is known."""
+        return plane_of(self.provenance) | dict(self._files.layout.fixed)
 
     @property
     def logits_shape(self) -> tuple[int, int]:

@@ -17,6 +17,7 @@ import yaozarrs.v04
 import yaozarrs.v05
 
 from napari_sam2.interfaces import Calibration
+from napari_sam2.io.ome_zarr.planes import CHANNEL, SPACE, PlaneLayout
 
 MODELS: dict[str, ModuleType] = {"0.4": yaozarrs.v04, "0.5": yaozarrs.v05}
 ZARR_FORMATS: dict[str, Literal[2, 3]] = {"0.4": 2, "0.5": 3}
@@ -125,7 +126,7 @@ def labels_group_attributes(version: str, names: Sequence[str]) -> dict[str, Any
 def label_attributes(
     version: str,
     name: str,
-    calibration: Calibration,
+    axes: Sequence[dict[str, str]],
     levels: Sequence[LevelGeometry],
     objects: Iterable[LabelledObject],
     *,
@@ -139,8 +140,8 @@ def label_attributes(
         ``"0.5"`` or ``"0.4"``.
     name
         Name of the label group.
-    calibration
-        Axes and units.
+    axes
+        See `calibrated_axes`.
     levels
         One for each array ``0``, ``1``, … that exists.
     objects
@@ -161,7 +162,7 @@ def label_attributes(
         source=models.LabelSource(image=SOURCE) if has_image else None,
     )
     image = models.LabelImage(
-        multiscales=[multiscale(version, name, calibrated_axes(calibration), levels)],
+        multiscales=[multiscale(version, name, axes, levels)],
         image_label=label,
     )
     metadata = image.model_dump(exclude_none=True)
@@ -191,12 +192,13 @@ def multiscale(
     return models.Multiscale(name=name, axes=list(axes), datasets=datasets)
 
 
-def calibrated_axes(calibration: Calibration) -> list[dict[str, str]]:
-    """Return the ``axes`` entry of ``(frame, y, x)``."""
-    names = (calibration.frame_axis, "y", "x")
-    return [
-        _axis(name, unit) for name, unit in zip(names, calibration.units, strict=True)
-    ]
+def calibrated_axes(
+    calibration: Calibration, layout: PlaneLayout | None = None
+) -> list[dict[str, str]]:
+    """Return the ``axes`` entry of ``(frame, y, x)``, or of more dimensions."""
+    layout = layout or PlaneLayout.plain(calibration.frame_axis)
+    units = layout.spread(calibration.units, dict.fromkeys(layout.axes))
+    return [_axis(name, unit) for name, unit in zip(layout.axes, units, strict=True)]
 
 
 def read_geometry(dataset: dict[str, Any], dimensions: int) -> LevelGeometry:
@@ -224,17 +226,28 @@ def read_geometry(dataset: dict[str, Any], dimensions: int) -> LevelGeometry:
     return LevelGeometry(scale, translation)
 
 
-def read_calibration(attributes: dict[str, Any]) -> Calibration:
+def axis_names(attributes: dict[str, Any]) -> tuple[str, ...]:
+    """Return the names of the dimensions of an image or a label image."""
+    entry = ome_metadata(attributes)["multiscales"][0]
+    return tuple(axis["name"] for axis in entry["axes"])
+
+
+def read_calibration(
+    attributes: dict[str, Any], layout: PlaneLayout | None = None
+) -> Calibration:
     """Read back the calibration of a label group that `label_attributes` described."""
     entry = ome_metadata(attributes)["multiscales"][0]
-    geometry = read_geometry(entry["datasets"][0], len(entry["axes"]))
-    scale, translation = geometry.scale, geometry.translation
+    layout = layout or PlaneLayout.read(axis_names(attributes), {})
+    geometry = read_geometry(entry["datasets"][0], len(layout.axes))
+    scale, start = geometry.scale, geometry.translation
+    at = [layout.axes.index(name) for name in (layout.frame_axis, *SPACE)]
     units = [axis.get("unit") for axis in entry["axes"]]
+    frame, row, column = at
     return Calibration(
-        scale=(scale[0], scale[1], scale[2]),
-        translation=(translation[0], translation[1], translation[2]),
-        units=(units[0], units[1], units[2]),
-        frame_axis=entry["axes"][0]["name"],
+        scale=(scale[frame], scale[row], scale[column]),
+        translation=(start[frame], start[row], start[column]),
+        units=(units[frame], units[row], units[column]),
+        frame_axis=layout.frame_axis,
     )
 
 
@@ -245,11 +258,11 @@ def read_objects(attributes: dict[str, Any]) -> list[LabelledObject]:
 
 
 def _axis(name: str, unit: str | None) -> dict[str, str]:
-    kind = "time" if name == "t" else "space"
+    kind = {"t": "time", CHANNEL: "channel"}.get(name, "space")
     axis = {"name": name, "type": kind}
     # A unit that OME-Zarr has no word for ("pixel", "frame") is better left out:
     # readers such as napari's fail on it.
-    if unit is not None and unit in UNITS[kind]:
+    if unit is not None and unit in UNITS.get(kind, ()):
         axis["unit"] = unit
     return axis
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import warnings
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +21,7 @@ from napari_sam2.io.ome_zarr.metadata import (
     ome_metadata,
     read_geometry,
 )
+from napari_sam2.io.ome_zarr.planes import CHANNEL, SPACE, PlaneLayout
 from napari_sam2.io.ome_zarr.zarr_nodes import (
     array_at,
     attributes_of,
@@ -49,22 +51,68 @@ class ParentImage:
 
     levels: tuple[ImageLevel, ...]
 
-    def level_shapes(
-        self, shape: tuple[int, ...], frame_axis: str
-    ) -> list[tuple[int, ...]]:
-        """Return ``(T, Y, X)`` of the masklets for each level of the image."""
-        axes = (frame_axis, "y", "x")
-        return [
-            tuple(
-                level.shape.get(axis, length)
-                for axis, length in zip(axes, shape, strict=True)
-            )
-            for level in self.levels
-        ]
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """Names of the dimensions."""
+        return tuple(self.levels[0].shape)
 
-    def level_geometries(self, calibration: Calibration) -> list[LevelGeometry]:
+    def without_other_axes(self, frame_axis: str) -> ParentImage:
+        """Return the image as if it had no axes but frame, row and column."""
+        names = (frame_axis, *SPACE)
+
+        def kept(facts: dict[str, Any]) -> dict[str, Any]:
+            return {name: facts[name] for name in names if name in facts}
+
+        return ParentImage(
+            tuple(
+                ImageLevel(kept(one.shape), kept(one.scale), kept(one.translation))
+                for one in self.levels
+            )
+        )
+
+    def label_layout(self, frame_axis: str, plane: Mapping[str, int]) -> PlaneLayout:
+        """Return how labels lie that have the image's axes.
+
+        Parameters
+        ----------
+        frame_axis
+            Along which their frames run.
+        plane
+            By name of other axes: where they lie, as far as that is known.
+        """
+        axes = self.axes
+        if frame_axis not in axes or axes[-2:] != SPACE:
+            return PlaneLayout.plain(frame_axis)
+        others = [name for name in axes if name not in (frame_axis, *SPACE)]
+        fixed = {
+            name: plane.get(name, 0) if self._knows(name, plane) else 0
+            for name in others
+        }
+        return PlaneLayout(axes, frame_axis, fixed)
+
+    def level_shapes(
+        self, shape: tuple[int, ...], layout: PlaneLayout, plane: Mapping[str, int]
+    ) -> list[tuple[int, ...]]:
+        """Return the shape of the masklets for each level of the image."""
+        found = []
+        for level in self.levels:
+            others = {
+                name: level.shape[name] if self._knows(name, plane) else 1
+                for name in layout.fixed
+            }
+            names = (layout.frame_axis, *SPACE)
+            frames = tuple(
+                level.shape.get(axis, length)
+                for axis, length in zip(names, shape, strict=True)
+            )
+            found.append(tuple(layout.spread(frames, others)))
+        return found
+
+    def level_geometries(
+        self, calibration: Calibration, layout: PlaneLayout
+    ) -> list[LevelGeometry]:
         """Return the masklets' geometry for each level, relative to the finest."""
-        axes = (calibration.frame_axis, "y", "x")
+        axes = (calibration.frame_axis, *SPACE)
         finest = self.levels[0]
         found = []
         for level in self.levels:
@@ -76,13 +124,28 @@ class ParentImage:
                 level.translation.get(axis, 0.0) - finest.translation.get(axis, 0.0)
                 for axis in axes
             ]
+            scale = tuple(map(float.__mul__, calibration.scale, ratios))
+            start = tuple(map(float.__add__, calibration.translation, shifts))
             found.append(
                 LevelGeometry(
-                    tuple(map(float.__mul__, calibration.scale, ratios)),
-                    tuple(map(float.__add__, calibration.translation, shifts)),
+                    tuple(layout.spread(scale, level.scale)),
+                    tuple(layout.spread(start, level.translation)),
                 )
             )
         return found
+
+    def _knows(self, name: str, plane: Mapping[str, int]) -> bool:
+        """Whether it is known where on an axis labels lie; channels have none."""
+        length = self.levels[0].shape[name]
+        return name != CHANNEL and 0 <= plane.get(name, -1) < length
+
+
+@dataclass(frozen=True, slots=True)
+class LabelLevel:
+    """One resolution level of masklets: shape and geometry, axis by axis."""
+
+    shape: tuple[int, ...]
+    geometry: LevelGeometry
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +156,12 @@ class Parent:
     group: zarr.Group
     version: str
     image: ParentImage | None
+
+    def without_other_axes(self, frame_axis: str) -> Parent:
+        """Return the folder as masklets see it that have no axes but their own."""
+        if self.image is None:
+            return self
+        return replace(self, image=self.image.without_other_axes(frame_axis))
 
     def labels_folder(self) -> Path:
         """Return the folder of all label groups."""
@@ -174,6 +243,34 @@ def open_or_create_parent(path: Path) -> Parent:
         raise OutputError(f"{path}: exists and is no zarr group; choose another folder")
     group = zarr.create_group(path, zarr_format=ZARR_FORMATS[NEW_VERSION])
     return Parent(path, group, NEW_VERSION, None)
+
+
+def label_levels(
+    parent: Parent,
+    calibration: Calibration,
+    shape: tuple[int, ...],
+    plane: Mapping[str, int],
+) -> tuple[PlaneLayout, list[LabelLevel]]:
+    """Return how masklets lie on disk, and their resolution levels, finest first.
+
+    Parameters
+    ----------
+    parent
+        The folder; where it holds an image, masklets have its axes and levels.
+    calibration
+        Scale, units and kind of the frame axis.
+    shape
+        ``(T, Y, X)``.
+    plane
+        By name of other axes: where the masklets lie, as far as that is known.
+    """
+    if parent.image is None:
+        geometry = LevelGeometry(calibration.scale, calibration.translation)
+        return PlaneLayout.plain(calibration.frame_axis), [LabelLevel(shape, geometry)]
+    layout = parent.image.label_layout(calibration.frame_axis, plane)
+    shapes = parent.image.level_shapes(shape, layout, plane)
+    geometries = parent.image.level_geometries(calibration, layout)
+    return layout, list(map(LabelLevel, shapes, geometries))
 
 
 def check_label_name(name: str) -> None:
