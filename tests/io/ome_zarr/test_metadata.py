@@ -21,6 +21,7 @@ from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.io.ome_zarr.embedded_image import embed_image, holds_image
 from napari_sam2.io.ome_zarr.metadata import (
     LevelGeometry,
+    calibrated_axes,
     label_attributes,
     object_colour,
     read_calibration,
@@ -149,19 +150,19 @@ def test_labels_inside_an_image_get_its_levels(pyramid_image, new_store, fake_ru
     group = zarr.open_group(pyramid_image / "labels/masklets", mode="r")
     assert group.attrs["ome"]["image-label"]["source"] == {"image": "../../"}
     assert [group[str(level)].shape for level in range(3)] == [
-        (30, 49, 64),
-        (30, 24, 32),
-        (30, 12, 16),
+        (30, 1, 49, 64),
+        (30, 1, 24, 32),
+        (30, 1, 12, 16),
     ]
-    np.testing.assert_array_equal(group["1"][2], labels[:48:2, ::2])
+    np.testing.assert_array_equal(group["1"][2, 0], labels[:48:2, ::2])
     (entry,) = group.attrs["ome"]["multiscales"]
     transformations = [one["coordinateTransformations"] for one in entry["datasets"]]
     assert [one[0]["scale"] for one in transformations] == [
-        [30.0, 0.65, 0.65],
-        [30.0, 1.3, 1.3],
-        [30.0, 2.6, 2.6],
+        [30.0, 1.0, 0.65, 0.65],
+        [30.0, 1.0, 1.3, 1.3],
+        [30.0, 1.0, 2.6, 2.6],
     ]
-    assert transformations[2][1]["translation"] == [0.0, 12.5 + 0.75, 3.0]
+    assert transformations[2][1]["translation"] == [0.0, 0.0, 12.5 + 0.75, 3.0]
     for path, content in before.items():
         assert path.read_bytes() == content
     layers = read_layers(pyramid_image)
@@ -333,9 +334,8 @@ space_units = st.sampled_from([None, "micrometer", "nanometer", "angstrom"])
 def test_calibration_round_trip(scale, translation, units, version):
     calibration = Calibration(scale, translation, units)
     levels = [LevelGeometry(scale, translation)]
-    attributes = label_attributes(
-        version, "x", calibration, levels, [], has_image=False
-    )
+    axes = calibrated_axes(calibration)
+    attributes = label_attributes(version, "x", axes, levels, [], has_image=False)
     assert read_calibration(json.loads(json.dumps(attributes))) == calibration
 
 

@@ -110,26 +110,13 @@ def open_label_images(path: str | os.PathLike[str]) -> ImageStack:
     """
     path = user_path(path)
     if path.is_dir():
-        return open_zarr(path) if is_zarr(path) else _open_folder(path)
+        folder: ImageStack = open_zarr(path) if is_zarr(path) else _open_folder(path)
+        return folder
     if not path.exists():
         raise InputError(f"{path} does not exist")
     if not path.is_file():
         raise InputError(f"{path} is neither a file nor a folder")
-    magic = _first_bytes(path)
-    if magic == NPY_MAGIC or path.suffix.lower() == NPY_SUFFIX:
-        return open_npy(path)
-    if magic in TIFF_MAGIC:
-        stack = TiffStack(path)
-        if stack.is_lossy:
-            stack.close()
-            raise _lossy(path)
-        return stack
-    if path.suffix.lower() not in FRAME_SUFFIXES and not magic.startswith(PICTURES):
-        raise InputError(
-            f"{path} is of an unknown kind: give label images as TIFF, PNG, BMP, .npy, "
-            "zarr, or a folder of these"
-        )
-    return LabelFiles([path], str(path), has_frames=False)
+    return _open_file(path, _first_bytes(path))
 
 
 def as_labels(pixels: np.ndarray, where: str) -> np.ndarray:
@@ -190,6 +177,23 @@ def color_ids(samples: np.ndarray) -> np.ndarray:
 def holds_colors(labels: np.ndarray) -> bool:
     """Return whether some ids are those of colours."""
     return bool(labels.dtype.kind == "i" and (labels >= COLOR).any())
+
+
+def _open_file(path: Path, magic: bytes) -> ImageStack:
+    if magic == NPY_MAGIC or path.suffix.lower() == NPY_SUFFIX:
+        return open_npy(path)
+    if magic in TIFF_MAGIC:
+        stack = TiffStack(path)
+        if stack.is_lossy:
+            stack.close()
+            raise _lossy(path)
+        return stack
+    if path.suffix.lower() not in FRAME_SUFFIXES and not magic.startswith(PICTURES):
+        raise InputError(
+            f"{path} is of an unknown kind: give label images as TIFF, PNG, BMP, .npy, "
+            "zarr, or a folder of these"
+        )
+    return LabelFiles([path], str(path), has_frames=False)
 
 
 def _open_folder(path: Path) -> LabelFiles:

@@ -8,7 +8,7 @@ from typing import Any
 import dask.array as da
 import numpy as np
 
-from napari_sam2.engine.movie.axes import lay_out_layer
+from napari_sam2.engine.movie.axes import LayerAxes, lay_out_layer
 from napari_sam2.errors import NapariSam2Error
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.io.ome_zarr.folder_image import FolderImage, read_image
@@ -34,8 +34,8 @@ def read_sessions(path: str) -> list[LayerData]:
         If the folder is damaged, or a newer version wrote it.
     """
     folder = Path(path)
-    layers = [_masklets(folder, name) for name in session_names(folder)]
     image = read_image(folder)
+    layers = [_masklets(folder, name, image) for name in session_names(folder)]
     return layers if image is None else [_image(folder, image), *layers]
 
 
@@ -72,18 +72,15 @@ def _movie_name(folder: Path) -> str:
     return folder.stem
 
 
-def _masklets(folder: Path, name: str) -> LayerData:
+def _masklets(folder: Path, name: str, image: FolderImage | None) -> LayerData:
     store = OmeZarrLabelStore.open(folder, name, "r")
-    calibration, objects = store.calibration, store.objects
-    axes = (calibration.frame_axis, "y", "x")
+    objects = store.objects
     shape = (store.frame_count, *store.frame_shape)
     live = LiveLabels(shape, store.array.dtype, store.read_labels)
+    axes, placed = _placement(store, image)
     shown: dict[str, Any] = {
         "name": name if name != folder.stem else f"{name} masklets",
-        "scale": calibration.scale,
-        "translate": calibration.translation,
-        "axis_labels": axes,
-        "units": tuple(one or "pixel" for one in calibration.units),
+        **placed,
         "colormap": object_colors(),
         "opacity": OPACITY,
         "metadata": session_metadata(folder, name),
@@ -93,4 +90,45 @@ def _masklets(folder: Path, name: str) -> LayerData:
             "index": [one.object_id for one in objects],
             "name": [one.name or f"object {one.object_id}" for one in objects],
         }
-    return LabelsInLayer(live, lay_out_layer(shape, axes, 0, {})), shown, "labels"
+    return LabelsInLayer(live, axes), shown, "labels"
+
+
+def _placement(
+    store: OmeZarrLabelStore, image: FolderImage | None
+) -> tuple[LayerAxes, dict[str, Any]]:
+    """Return the dimensions of the masklets' layer, which are those of its image.
+
+    Viewers align layers from the last dimension; labels without the image's planes
+    would follow these and stand still in time.
+    """
+    own = store.calibration
+    names: tuple[str, ...] = (own.frame_axis, "y", "x")
+    lengths = dict(zip(names, store.array.shape, strict=True))
+    scale = dict(zip(names, own.scale, strict=True))
+    start = dict(zip(names, own.translation, strict=True))
+    units = dict(zip(names, own.units, strict=True))
+    if image is not None and own.frame_axis in image.axes:
+        shape = image.levels[0].shape
+        for axis, letter in enumerate(image.axes):
+            lengths.setdefault(letter, shape[axis])
+            scale.setdefault(letter, image.scale[axis])
+            start.setdefault(letter, image.translation[axis])
+            units.setdefault(letter, image.units[axis])
+        names = tuple(letter for letter in image.axes if letter != "c")
+    stay_at = {
+        names.index(letter): index
+        for letter, index in store.plane.items()
+        if letter in names and 0 <= index < lengths[letter]
+    }
+    axes = lay_out_layer(
+        tuple(lengths[letter] for letter in names),
+        names,
+        names.index(own.frame_axis),
+        stay_at,
+    )
+    return axes, {
+        "scale": tuple(scale[letter] for letter in names),
+        "translate": tuple(start[letter] for letter in names),
+        "axis_labels": names,
+        "units": tuple(units[letter] or "pixel" for letter in names),
+    }
