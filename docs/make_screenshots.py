@@ -124,7 +124,7 @@ def repair(me: Person) -> None:
     parts.track_panel.compare_button.click()
     me.rest()
     save_section(me, "track", "panel-compare.png")
-    parts.track_panel.compare_row.stay_button.click()
+    parts.track_panel.comparison_row.stay_button.click()
     me.go_to(40)
     me.push("K")
     me.push("U")

@@ -22,7 +22,7 @@ from napari_sam2.engine.events import (
 )
 from napari_sam2.engine.movie.image_input import small_picture
 from napari_sam2.engine.orders import Order
-from napari_sam2.engine.runs.comparing import Comparing
+from napari_sam2.engine.runs.comparison import Comparisons
 from napari_sam2.engine.runs.runs import Runs
 from napari_sam2.engine.workspace.loading import embed
 from napari_sam2.engine.workspace.reopening import Reopening
@@ -60,7 +60,7 @@ class TrackingEngine:
         self._steps = Steps(self._workspace)
         self._edits = Edits(self._workspace, self._steps)
         self._runs = Runs(self._workspace, self._steps)
-        self._comparing = Comparing(self._workspace, self._steps)
+        self._comparisons = Comparisons(self._workspace, self._steps)
         self._reopening = Reopening(self._workspace)
 
     def store_of(self, request: Request) -> OmeZarrLabelStore | None:
@@ -75,7 +75,7 @@ class TrackingEngine:
 
     def forget(self, request: Request) -> Iterator[Event]:
         """Close masklets, and their movie if it is open: its layer is gone for good."""
-        self._comparing.forget()
+        self._comparisons.forget()
         self._workspace.forget(request)
         yield from ()
 
@@ -220,7 +220,7 @@ class TrackingEngine:
         yield from self._workspace.prepare(request)
         yield from self._workspace.open_masklets(request)
         yield from self._edits.resolve(request, book)
-        yield from self._comparing.run(request, book, (object_id, frame_index))
+        yield from self._comparisons.run(request, book, (object_id, frame_index))
 
     def keep_direction(
         self, request: Request, edit: Edit, way: Direction
@@ -232,11 +232,11 @@ class TrackingEngine:
         InputError
             If there is no comparison.
         """
-        yield from self._comparing.keep(request, edit, way)
+        yield from self._comparisons.keep(request, edit, way)
 
     def forget_comparison(self) -> Iterator[Event]:
         """Let go of the last comparison."""
-        self._comparing.forget()
+        self._comparisons.forget()
         yield from ()
 
     def tracks(self, request: Request, book: BookState) -> Iterator[Event]:

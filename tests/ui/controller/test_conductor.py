@@ -362,7 +362,7 @@ def test_clicks_on_another_movie_make_no_answer_late(late):
 
 
 def test_a_comparison_that_was_left_still_tells_of_masklets(dock_with_mocks, open_dock):
-    dock, directions = dock_with_mocks, open_dock.docks[0].comparing
+    dock, directions = dock_with_mocks, open_dock.docks[0].comparison
     dock.track_panel.compare_button.click()
     comparing = submitted(dock)[-1]
     happened = MagicMock()

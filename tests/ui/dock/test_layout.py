@@ -52,7 +52,7 @@ def test_no_button_of_track_is_cut_whatever_comes_and_goes(laid_out, qtbot, widt
     panel = TrackPanel()
     panel.show_frame_count(1000)
     laid_out(Section(panel, is_open=True), width=width)
-    row = panel.compare_row
+    row = panel.comparison_row
     for step in (
         lambda: panel.set_tracking(True),
         lambda: panel.show_progress(3, 7),

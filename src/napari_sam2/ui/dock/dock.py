@@ -26,7 +26,7 @@ from napari_sam2.session.book.changes import changes
 from napari_sam2.session.book.prompt_book import Edit
 from napari_sam2.session.planning.plan import Direction
 from napari_sam2.session.session import FrameDone
-from napari_sam2.ui.dock.comparing import DirectionComparing
+from napari_sam2.ui.dock.comparison import ComparisonView
 from napari_sam2.ui.dock.current_movie import CurrentMovie
 from napari_sam2.ui.dock.exchange import Exchange
 from napari_sam2.ui.dock.parts import TrackerParts
@@ -66,12 +66,12 @@ class TrackerDock(QWidget):
         connect_parts(parts, self)
         self._connect()
         self.movie = CurrentMovie(parts, self)
-        self.comparing = comparing = DirectionComparing(parts, self)
+        self.comparison = comparison = ComparisonView(parts, self)
         self.sessions = Sessions(parts, self.movie, self)
         self.exchange = Exchange(parts, self)
 
         def close(_gone: object = None) -> None:
-            comparing.close()
+            comparison.close()
             parts.close()
 
         self.destroyed.connect(close)

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_sam2.session.planning.plan import Direction, FrameRange, MergePolicy
-from napari_sam2.ui.track.compare_row import CompareRow
+from napari_sam2.ui.track.comparison_row import ComparisonRow
 from napari_sam2.ui.track.range_row import RangeRow
 from napari_sam2.ui.widgets.pace import Pace, clock_text, pace_text
 from napari_sam2.ui.widgets.panel import Note, Panel, narrow
@@ -114,7 +114,7 @@ class TrackPanel(Panel):
             "Track the gap at the frame shown forward and backward, show where the two "
             "disagree, and choose one; nothing is written before"
         )
-        self.compare_row = CompareRow()
+        self.comparison_row = ComparisonRow()
         self.bar = QProgressBar()
         self.pace = Note()
 
@@ -132,7 +132,7 @@ class TrackPanel(Panel):
         self.form.addRow(self.bar)
         self.form.addRow(self.pace)
         self.form.addRow(self.compare_button)
-        self.form.addRow(self.compare_row)
+        self.form.addRow(self.comparison_row)
 
     def _connect(self) -> None:
         self.direction_combo.currentIndexChanged.connect(self._show_direction)

@@ -22,7 +22,7 @@ from napari_sam2.engine.workspace.workspace import Workspace
 from napari_sam2.errors import InputError
 from napari_sam2.session.book.prompt_book import Edit
 from napari_sam2.session.book.state import BookState
-from napari_sam2.session.compare import Comparison
+from napari_sam2.session.comparison import Comparison
 from napari_sam2.session.planning.plan import Direction
 from napari_sam2.session.session import Session
 from napari_sam2.tracking.postprocess import label_image
@@ -30,7 +30,7 @@ from napari_sam2.tracking.postprocess import label_image
 NOT_THERE = "There is no comparison to keep: compare the directions once more"
 
 
-class Comparing:
+class Comparisons:
     """Compares the ways through one gap at a time.
 
     Parameters

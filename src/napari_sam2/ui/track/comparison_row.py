@@ -11,7 +11,7 @@ from napari_sam2.session.planning.plan import Direction
 from napari_sam2.ui.widgets.panel import Note
 
 
-class CompareRow(QWidget):
+class ComparisonRow(QWidget):
     """Shows the result of a comparison, and asks what to do with it."""
 
     frame_requested = Signal(int)
@@ -90,7 +90,7 @@ class CompareRow(QWidget):
 
 
 def verdict(agreement: Mapping[int, float]) -> str:
-    """Say in words where two ways through a gap disagree; see `CompareRow`."""
+    """Say in words where two ways through a gap disagree; see `ComparisonRow`."""
     worst = min(agreement, key=lambda frame: (agreement[frame], frame))
     if agreement[worst] == 1:
         return f"Both directions agree on all {len(agreement)} frames."

@@ -42,7 +42,7 @@ COLORS = {
 OUTDATED = "Prompts or locks have changed: what was compared does not hold any more."
 
 
-class DirectionComparing(QObject):
+class ComparisonView(QObject):
     """Lets somebody choose between the two ways through a gap.
 
     Parameters
@@ -56,7 +56,7 @@ class DirectionComparing(QObject):
     def __init__(self, parts: TrackerParts, parent: QObject) -> None:
         super().__init__(parent)
         self._parts = parts
-        self._row = row = parts.track_panel.compare_row
+        self._row = row = parts.track_panel.comparison_row
         self._job: Job | None = None
         self._live: LiveLabels | None = None
         self._layer: Labels | None = None

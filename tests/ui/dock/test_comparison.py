@@ -5,7 +5,7 @@ import pytest
 from tests.engine.engine_steps import click
 
 from napari_sam2.session.planning.frame_set import FrameSet
-from napari_sam2.ui.track.compare_row import CompareRow, verdict
+from napari_sam2.ui.track.comparison_row import ComparisonRow, verdict
 
 
 def test_the_worst_frame_is_named():
@@ -29,10 +29,10 @@ def compared(open_dock, answered):
 
 def test_a_way_is_chosen_and_undone(compared, open_dock, answered):
     viewer, dock = compared
-    layer, row = open_dock.docks[0].comparing.layer, dock.track_panel.compare_row
+    layer, row = open_dock.docks[0].comparison.layer, dock.track_panel.comparison_row
     assert "forward only" in layer.name
     assert not layer.editable
-    assert isinstance(row, CompareRow)
+    assert isinstance(row, ComparisonRow)
     assert "disagree most on frame" in row.note.text()
     seen = np.stack([np.asarray(layer.data[frame]) for frame in range(12)])
     assert set(np.flatnonzero(seen.any(axis=(1, 2)))) <= {3, 4, 5, 6}
@@ -52,7 +52,7 @@ def test_a_way_is_chosen_and_undone(compared, open_dock, answered):
 
 def test_a_comparison_ends_when_prompts_change(compared, open_dock, answered):
     viewer, dock = compared
-    layer = open_dock.docks[0].comparing.layer
+    layer = open_dock.docks[0].comparison.layer
     dock.conductor.set_prompt(click(1, 5, (33, 43)))
     assert layer not in viewer.layers
     assert "does not hold any more" in dock.status.text()
@@ -67,4 +67,4 @@ def test_what_there_is_nothing_to_compare_of_is_said(open_dock, answered):
     dock.track_panel.compare_button.click()
     answered(dock)
     assert "no two prompts around" in dock.status.text()
-    assert dock.track_panel.compare_row.isHidden()
+    assert dock.track_panel.comparison_row.isHidden()
