@@ -283,7 +283,8 @@ class TrackingEngine:
         if store is not None:
             store.history.renew_after(document.book)
             store.save_session(document)
-        yield from ()
+            if store.provenance.fingerprint is None:
+                yield from self._workspace.know_movie(request, store)
 
     def show(self, request: Request) -> Iterator[Event]:
         """Say where masklets are that were opened before."""

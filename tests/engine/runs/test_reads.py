@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from tests.engine.engine_steps import Table, click, done_frames
 
+from napari_sam2.io.sessions.document import SessionDocument
 from napari_sam2.prompts import FramePrompt, MaskPrompt
 from napari_sam2.session.planning.plan import Direction
 
@@ -33,6 +34,8 @@ def table(request_for, counted):
 
 def test_tracking_reads_each_frame_once(table, counted):
     table.say(click(1, 0, (30, 40)))
+    document = SessionDocument(book=table.book.state)
+    list(table.engine.save(table.request, document))  # knows the movie from now on
     counted.reads.clear()
     done = done_frames(table.track(direction=Direction.FORWARD))
     assert sorted(done) == list(range(1, 12))

@@ -66,6 +66,8 @@ class Runs:
         if plan is None:
             yield Said(NOTHING_TO_REPAIR)
             return
+        if masklets.store.provenance.fingerprint is None:
+            yield from self._workspace.know_movie(request, masklets.store)
         self._begin(request, book, order)
         while plan is not None:
             masklets.interrupted = plan
@@ -124,7 +126,8 @@ class Runs:
         made_by = provenance(loaded, predictor, source, objects, settings)
         with closing(PrefetchingFrameSource(source)) as ahead:
             masklets.store.add_objects(objects)
-            masklets.store.renew_provenance(made_by)
+            fingerprint = masklets.store.provenance.fingerprint
+            masklets.store.renew_provenance(made_by.with_movie(fingerprint))
             session = Session(
                 ahead,
                 masklets.store,

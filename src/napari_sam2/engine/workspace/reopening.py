@@ -8,7 +8,7 @@ from typing import Any
 
 import zarr
 
-from napari_sam2.engine.events import Event, Request, ScoresRead, SessionRead
+from napari_sam2.engine.events import Event, Request, Said, ScoresRead, SessionRead
 from napari_sam2.engine.workspace.score_reading import tables_of
 from napari_sam2.engine.workspace.workspace import Workspace
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
@@ -49,8 +49,18 @@ class Reopening:
         yield SessionRead(folder, document, store.calibration, shape, image)
 
     def adopt(self, request: Request, book: BookState) -> Iterator[Event]:
-        """Go on with the session that was read last from the request's folder."""
-        store = self._opened.pop(request.folder)
+        """Go on with the session that was read last from the request's folder.
+
+        Raises
+        ------
+        OutputError
+            If it was made of another movie.
+        """
+        store = self._opened[request.folder]
+        told = yield from self._workspace.know_movie(request, store)
+        del self._opened[request.folder]
+        if told is not None:
+            yield Said(told)
         store.history.compact()
         masklets = self._workspace.adopt(request, store)
         masklets.adopt(book)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Generator, Hashable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_sam2.engine.events import Event, ModelReady, Request, Said, StoreReady
+from napari_sam2.engine.events import (
+    Event,
+    ModelReady,
+    Request,
+    Said,
+    StoreReady,
+    Together,
+)
 from napari_sam2.engine.workspace.kept_frames import KeptFrames
 from napari_sam2.engine.workspace.loading import (
     Loaded,
@@ -19,6 +27,7 @@ from napari_sam2.engine.workspace.open_masklets import Masklets, Movie
 from napari_sam2.engine.workspace.prompt_answers import Answers
 from napari_sam2.errors import OutputError
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
+from napari_sam2.io.movies.fingerprint import fingerprint_of, fingerprint_steps
 
 if TYPE_CHECKING:
     pass
@@ -123,6 +132,34 @@ class Workspace:
             self._shown = request.masklets_key
             store = masklets.store
             yield StoreReady(request, store.array.dtype, store.read_labels)
+
+    def know_movie(
+        self, request: Request, store: OmeZarrLabelStore
+    ) -> Generator[Event, None, str | None]:
+        """See by a few frames whether masklets are of the request's movie.
+
+        Each frame may take seconds: between two of them more urgent things are done.
+
+        Returns
+        -------
+        str or None
+            What people should be told, where the movie was not known by its pixels.
+
+        Raises
+        ------
+        OutputError
+            If they are of another movie.
+        """
+        hashes = {}
+        with closing(request.image.open()) as frames:
+            for frame_index, digest in fingerprint_steps(frames):
+                hashes[frame_index] = digest
+                yield Together(())
+            fingerprint = fingerprint_of(frames, hashes)
+        told = store.provenance.check_movie(fingerprint, str(store.path))
+        if store.provenance.fingerprint is None:
+            store.renew_provenance(store.provenance.with_movie(fingerprint))
+        return told
 
     def adopt(self, request: Request, store: OmeZarrLabelStore) -> Masklets:
         """Take a store that was opened from disk for the request's masklets."""

@@ -123,9 +123,9 @@ class Provenance(BaseModel):
         if frame is not None:
             raise OutputError(
                 f"{where}: was made of another movie: frame {frame} has other pixels "
-                f"now than {self._name() or 'the movie'} had then; give the movie of "
-                "then, write elsewhere, or say --accept-movie if all cells are where "
-                "they were"
+                f"now than {self._name() or 'the movie'} had then; take the movie of "
+                "then, or another folder (track: --accept-movie, if all cells are "
+                "where they were)"
             )
         return None
 
