@@ -93,6 +93,13 @@ def test_files_the_controller_and_the_leaves_start_without_torch(package):
     assert done.returncode == 0, done.stderr
 
 
+def test_the_engine_starts_without_a_window():
+    blocked = ["napari", "app_model", "PyQt5", "PyQt6", "PySide6", "qtpy"]
+    blocked += ["superqt", "magicgui", "pyqtgraph"]
+    done = run_python(IMPORT_ALL_WITHOUT.format(blocked=blocked, package="engine"))
+    assert done.returncode == 0, done.stderr
+
+
 def test_help_loads_neither_torch_nor_napari():
     code = (
         "import sys; sys.argv = ['napari-sam2', '--help']\n"

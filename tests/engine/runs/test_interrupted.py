@@ -1,6 +1,7 @@
 """What people do while tracking runs, and what the history knows of it."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -125,3 +126,40 @@ def test_a_prompt_that_could_not_be_answered_leaves_nothing_behind(table, monkey
     with pytest.raises(MemoryError):
         table.say(click(1, 6, (60, 60)))
     assert 1 not in predictor.bank.last_tracked
+
+
+def copied(prompt):
+    """The same prompt, as it comes back from the disk: another object in memory."""
+    mask = None if prompt.mask is None else MaskPrompt(prompt.mask.mask.copy())
+    return replace(prompt, points=tuple(map(replace, prompt.points)), mask=mask)
+
+
+def drawn(rows):
+    mask = np.zeros((96, 112), bool)
+    mask[rows, 20:40] = True
+    return FramePrompt(2, 0, mask=MaskPrompt(mask))
+
+
+@pytest.mark.parametrize(("rows", "goes_on"), [((10, 20), True), ((10, 21), False)])
+def test_a_run_goes_on_with_equal_prompts_wherever_they_lie_in_memory(
+    table, rows, goes_on
+):
+    table.say(click(1, 0, (30, 40)), drawn(slice(10, 20)))
+    run = table.run(direction=Direction.FORWARD)
+    next(event for event in run if isinstance(event, FrameDone) and event.written)
+    run.close()
+    stopped_at = table.store.read_progress()[0].next_frame
+    table.book.replace(
+        table.book.state.with_objects(
+            replace(state, prompts=tuple(map(copied, state.prompts)))
+            for state in table.book.state.objects
+        )
+    )
+    if not goes_on:
+        table.say(drawn(slice(*rows)))
+    events = table.track(direction=Direction.FORWARD)
+    done = [e.frame_index for e in events if isinstance(e, FrameDone) and e.written]
+    first = next(e.position for e in events if isinstance(e, FrameDone))
+    assert (first > 1) == goes_on
+    assert stopped_at in done
+    assert done[-1] == 11

@@ -27,6 +27,7 @@ from napari_sam2.engine.workspace.workspace import Workspace
 from napari_sam2.errors import InputError
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.io.movies.prefetch import PrefetchingFrameSource
+from napari_sam2.io.prompts.json_file import document_of
 from napari_sam2.session.book.prompt_book import Edit
 from napari_sam2.session.book.state import BookState
 from napari_sam2.session.planning.frame_set import FrameSet
@@ -218,24 +219,26 @@ def _marked(
 
 
 def _keyed(plan: Plan, request: Request, book: BookState) -> Plan:
-    """Give a plan its key: a hash of all that decides what it does."""
-    prompts = [
-        (one.object_id, id(prompt)) for one in book.objects for prompt in one.prompts
+    """Give a plan its key: a hash of the content of all that decides what it does."""
+    masks = [
+        hashlib.sha256(np.packbits(prompt.mask.mask).data).hexdigest()
+        for state in book.objects
+        for prompt in state.prompts
+        if prompt.mask is not None
     ]
     facts = {
         "frames": (plan.frames.first, plan.frames.stop),
         "settings": (str(plan.direction), str(plan.merge)),
-        "locks": {one: runs.runs for one, runs in _sets(plan.locks).items()},
-        "only": None
-        if plan.only is None
-        else {one: runs.runs for one, runs in plan.only.items()},
+        "locks": _runs({state.object_id: state.locked for state in book.objects}),
+        "only": None if plan.only is None else _runs(plan.only),
         "image": repr(request.image),
         "model": (request.model, request.device, request.precision),
-        "prompts": prompts,
+        "prompts": document_of(prompted(book), "masks")[0].model_dump(mode="json"),
+        "masks": masks,
     }
-    text = json.dumps(facts, sort_keys=True, default=str)
+    text = json.dumps(facts, sort_keys=True)
     return replace(plan, key=hashlib.sha256(text.encode()).hexdigest())
 
 
-def _sets(locks: Mapping[int, object]) -> Mapping[int, FrameSet]:
-    return {one: it for one, it in locks.items() if isinstance(it, FrameSet)}
+def _runs(frames: Mapping[int, FrameSet]) -> dict[int, tuple[tuple[int, int], ...]]:
+    return {object_id: of_one.runs for object_id, of_one in frames.items() if of_one}
