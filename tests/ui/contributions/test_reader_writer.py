@@ -25,7 +25,7 @@ from napari_sam2.ui.contributions.reader import get_reader
 from napari_sam2.ui.contributions.writer import label_name, write_labels
 from napari_sam2.ui.layers.labels_in_layer import LabelsInLayer
 from napari_sam2.ui.masklets import tracks_layer
-from napari_sam2.ui.masklets.recent_list import RecentList
+from napari_sam2.ui.masklets.output_panel import RecentList
 from napari_sam2.ui.masklets.session_mark import session_of
 
 SHAPE = (4, 20, 24)

@@ -5,7 +5,7 @@ import pytest
 from tests.engine.engine_steps import click
 
 from napari_sam2.session.planning.frame_set import FrameSet
-from napari_sam2.ui.track.comparison_row import ComparisonRow, verdict
+from napari_sam2.ui.track.panel import ComparisonRow, verdict
 
 
 def test_the_worst_frame_is_named():

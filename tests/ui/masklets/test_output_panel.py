@@ -6,7 +6,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_sam2.ui.masklets.output_panel import OutputPanel, free_folder
 from napari_sam2.ui.model.panel import ModelPanel
-from napari_sam2.ui.widgets.folders import short_path
+from napari_sam2.ui.widgets.panel import short_path
 
 
 def choose_own_file(panel, monkeypatch, answer):

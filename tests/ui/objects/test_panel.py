@@ -13,9 +13,16 @@ from napari_sam2.session.book.state import BookState, ObjectState
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.scores.tables import ScoreTables
 from napari_sam2.ui.layers.colors import object_color
-from napari_sam2.ui.objects.model import SORT_ROLE, Column, ObjectTableModel
+from napari_sam2.ui.objects.model import (
+    SORT_ROLE,
+    Column,
+    Lock,
+    ObjectRow,
+    ObjectTableModel,
+    object_rows,
+    parent_from_text,
+)
 from napari_sam2.ui.objects.panel import ObjectPanel
-from napari_sam2.ui.objects.rows import Lock, ObjectRow, object_rows, parent_from_text
 
 FRAMES = 30
 WHOLE = FrameSet.between(0, FRAMES - 1)

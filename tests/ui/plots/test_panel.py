@@ -12,8 +12,13 @@ from napari_sam2.errors import OutputError
 from napari_sam2.interfaces import Calibration
 from napari_sam2.session.book.state import BookState, ObjectState
 from napari_sam2.session.scores.tables import ScoreTables
-from napari_sam2.ui.plots.colors import legible
-from napari_sam2.ui.plots.curves import CurveTable, Quantity, WorldUnits, curves
+from napari_sam2.ui.plots.curves import (
+    CurveTable,
+    Quantity,
+    WorldUnits,
+    curves,
+    legible,
+)
 from napari_sam2.ui.plots.panel import MOST_OBJECTS, NOTHING, PlotsPanel
 
 FRAMES = 40

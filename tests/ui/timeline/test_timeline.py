@@ -13,7 +13,6 @@ from napari_sam2.session.book.state import BookState, ObjectState
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.scores.tables import ScoreTables
 from napari_sam2.ui.layers.colors import trust_colors
-from napari_sam2.ui.timeline.image import LaneStyle, lane_picture
 from napari_sam2.ui.timeline.model import (
     Geometry,
     Hit,
@@ -27,8 +26,8 @@ from napari_sam2.ui.timeline.model import (
     spaced,
     tick_step,
 )
-from napari_sam2.ui.timeline.text import lane_text
-from napari_sam2.ui.timeline.timeline import Timeline
+from napari_sam2.ui.timeline.paint import LaneStyle, lane_picture
+from napari_sam2.ui.timeline.timeline import Timeline, lane_text
 
 MASK = MaskPrompt(np.ones((2, 2), bool))
 STYLE = LaneStyle((0, 0, 0), (255, 255, 255), (90, 90, 90), height=18)

@@ -8,8 +8,7 @@ from qtpy.QtGui import QWheelEvent
 from qtpy.QtWidgets import QApplication
 
 from napari_sam2.session.planning.plan import Direction, FrameRange, MergePolicy
-from napari_sam2.ui.track.panel import DIRECTIONS, TrackPanel
-from napari_sam2.ui.track.range_row import RangeRow
+from napari_sam2.ui.track.panel import DIRECTIONS, RangeRow, TrackPanel
 from napari_sam2.ui.widgets.pace import Pace, bytes_text, clock_text, pace_text
 from napari_sam2.ui.widgets.preferences import Preferences
 

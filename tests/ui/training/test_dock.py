@@ -24,7 +24,7 @@ from napari_sam2.prompts import PromptedObject
 from napari_sam2.session.book.state import BookState, ObjectState
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.ui.masklets.session_mark import session_metadata
-from napari_sam2.ui.model.combo import ModelCombo
+from napari_sam2.ui.model.panel import ModelCombo
 from napari_sam2.ui.training.dock import (
     IN_THE_LIST,
     TrainDock,

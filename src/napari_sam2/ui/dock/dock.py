@@ -34,8 +34,8 @@ from napari_sam2.ui.dock.sections import DockSections
 from napari_sam2.ui.dock.sessions import Sessions
 from napari_sam2.ui.dock.wiring import connect_parts
 from napari_sam2.ui.model.view import problem_of
-from napari_sam2.ui.widgets.folders import short_path
 from napari_sam2.ui.widgets.layout import TimeStrip
+from napari_sam2.ui.widgets.panel import short_path
 from napari_sam2.ui.widgets.status_line import answer_text
 
 if TYPE_CHECKING:

@@ -32,7 +32,7 @@ from napari_sam2.ui.prompts.from_labels import (
     picture_labels,
 )
 from napari_sam2.ui.prompts.from_shapes import read_outlines, shapes_to_prompts
-from napari_sam2.ui.widgets.folders import short_path
+from napari_sam2.ui.widgets.panel import short_path
 
 if TYPE_CHECKING:
     from napari.layers import Image

@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 
 from qtpy.QtCore import QObject
 
 from napari_sam2.engine.jobs import Job
 from napari_sam2.model.checkpoints.download import DownloadStep, download_steps
+from napari_sam2.model.checkpoints.own_models import OwnModel, free_name, own_models
 from napari_sam2.ui.controller.worker import Worker
 from napari_sam2.ui.model.devices import Device, found_devices
-from napari_sam2.ui.model.listing import ModelsListed, list_models
 from napari_sam2.ui.model.panel import ModelPanel
 from napari_sam2.ui.model.view import ModelState, look_up_model, problem_of
+
+USUAL_NAME = "my-cells"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelsListed:
+    """Own models, and a name that a new one could have."""
+
+    models: tuple[OwnModel, ...]
+    free_name: str
+
+
+def list_models() -> Iterator[ModelsListed]:
+    """Look for own models."""
+    yield ModelsListed(tuple(own_models()), free_name(USUAL_NAME))
 
 
 class ModelFiles(QObject):

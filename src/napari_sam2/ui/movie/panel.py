@@ -30,9 +30,9 @@ from napari_sam2.ui.movie.layer_input import channel_sources, image_input, look_
 from napari_sam2.ui.movie.picture import InputPicture
 from napari_sam2.ui.widgets.connections import Connections
 from napari_sam2.ui.widgets.layer_combo import LayerCombo
+from napari_sam2.ui.widgets.layout import WheelGuard
 from napari_sam2.ui.widgets.panel import Note, Panel
 from napari_sam2.ui.widgets.preferences import Preferences
-from napari_sam2.ui.widgets.wheel_guard import WheelGuard
 
 if TYPE_CHECKING:
     import numpy as np

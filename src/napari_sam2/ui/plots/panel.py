@@ -16,19 +16,19 @@ from napari_sam2.interfaces import Calibration
 from napari_sam2.session.book.state import BookState
 from napari_sam2.session.scores.tables import ScoreTables
 from napari_sam2.ui.layers.colors import color_in
-from napari_sam2.ui.plots.colors import legible
 from napari_sam2.ui.plots.curves import (
     UNCALIBRATED,
     CurveTable,
     Quantity,
     WorldUnits,
     curves,
+    legible,
 )
 from napari_sam2.ui.widgets.icons import icon
 from napari_sam2.ui.widgets.panel import Note, Panel
 
 if TYPE_CHECKING:
-    from napari_sam2.ui.plots.grid import PlotGrid
+    from napari_sam2.ui.plots.curves import PlotGrid
 
 PAUSE = 250
 """Milliseconds between two drawings while scores stream in."""
@@ -132,7 +132,7 @@ class PlotsPanel(Panel):
         """Make the plots when they are seen for the first time."""
         super().showEvent(event)
         if self.grid is None:
-            from napari_sam2.ui.plots.grid import PlotGrid
+            from napari_sam2.ui.plots.curves import PlotGrid
 
             self.grid = PlotGrid()
             self.grid.place_requested.connect(self._on_place_requested)
@@ -180,7 +180,7 @@ class PlotsPanel(Panel):
         self._show_legend()
         if self.grid is None:
             return
-        from napari_sam2.ui.plots.grid import Curves
+        from napari_sam2.ui.plots.curves import Curves
 
         ids, units = self.plotted, self._units
         self.grid.setVisible(bool(ids))

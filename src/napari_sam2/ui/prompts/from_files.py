@@ -16,7 +16,7 @@ from napari_sam2.io.prompts.files import mask_folder, read_prompts, write_prompt
 from napari_sam2.prompts import PromptedObject
 from napari_sam2.session.book.intake import Intake, intake_of
 from napari_sam2.session.book.state import BookState
-from napari_sam2.ui.widgets.folders import short_path
+from napari_sam2.ui.widgets.panel import short_path
 
 SUFFIX = ".json"
 FILTER = f"Prompts (*{SUFFIX})"

@@ -31,7 +31,7 @@ from napari_sam2.ui.prompts.mark_rows import (
     have_same_marks,
     marks_of,
 )
-from napari_sam2.ui.tool.prompts import gives_up_mask
+from napari_sam2.ui.tool.gestures import gives_up_mask
 from napari_sam2.ui.widgets.connections import Connections
 
 if TYPE_CHECKING:

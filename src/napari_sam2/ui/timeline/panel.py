@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton
 from napari_sam2.session.book.state import BookState
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.scores.tables import ScoreTables
-from napari_sam2.ui.timeline.legend import TrustScale
+from napari_sam2.ui.timeline.paint import TrustScale
 from napari_sam2.ui.timeline.timeline import ZOOM_PER_NOTCH, Timeline
 from napari_sam2.ui.widgets.icons import icon
 from napari_sam2.ui.widgets.panel import Panel

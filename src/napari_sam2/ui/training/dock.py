@@ -22,8 +22,8 @@ from qtpy.QtWidgets import (
 from napari_sam2.engine.jobs import Job
 from napari_sam2.ui.controller.worker import Worker
 from napari_sam2.ui.layers.placement import finest_level
-from napari_sam2.ui.model.combo import ModelCombo, card_tip
-from napari_sam2.ui.model.listing import USUAL_NAME, ModelsListed, list_models
+from napari_sam2.ui.model.files import USUAL_NAME, ModelsListed, list_models
+from napari_sam2.ui.model.panel import ModelCombo, card_tip
 from napari_sam2.ui.training.jobs import (
     SessionListed,
     TrainOrder,
@@ -35,11 +35,10 @@ from napari_sam2.ui.training.jobs import (
 from napari_sam2.ui.training.panel import TaughtPanel
 from napari_sam2.ui.widgets.connections import Connections
 from napari_sam2.ui.widgets.icons import icon
-from napari_sam2.ui.widgets.layout import lay_out_column
+from napari_sam2.ui.widgets.layout import WheelGuard, lay_out_column
 from napari_sam2.ui.widgets.pace import clock_text
 from napari_sam2.ui.widgets.panel import Note, Panel
 from napari_sam2.ui.widgets.status_line import StatusLine
-from napari_sam2.ui.widgets.wheel_guard import WheelGuard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -17,7 +17,7 @@ from napari_sam2.io.training.vouched import MaskletSession, read_vouched
 from napari_sam2.session.book.state import ObjectState
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.ui.model.devices import import_torch
-from napari_sam2.ui.model.listing import ModelsListed, list_models
+from napari_sam2.ui.model.files import ModelsListed, list_models
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtpy.QtCore import QSize, Qt
-from qtpy.QtWidgets import QScrollArea, QSplitter, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, QObject, QSize, Qt
+from qtpy.QtWidgets import (
+    QAbstractSpinBox,
+    QComboBox,
+    QScrollArea,
+    QSplitter,
+    QVBoxLayout,
+    QWidget,
+)
+
+
+class WheelGuard(QObject):
+    """Keeps the wheel from lists and numbers that nobody has clicked on.
+
+    Parameters
+    ----------
+    root
+        All lists and numbers in it are guarded; it also owns the guard.
+    """
+
+    def __init__(self, root: QWidget) -> None:
+        super().__init__(root)
+        for kind in (QComboBox, QAbstractSpinBox):
+            for widget in root.findChildren(kind):
+                self.add(widget)
+
+    def add(self, widget: QWidget) -> None:
+        """Guard one more."""
+        widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # not by the wheel
+        widget.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Hand the wheel on to what is scrolled."""
+        if event is None or event.type() != QEvent.Type.Wheel:
+            return False
+        if not isinstance(watched, QWidget) or watched.hasFocus():
+            return False
+        event.ignore()
+        return True
+
 
 SCROLL_BAR_WIDTH = 16
 STRIP_HEIGHT = 310

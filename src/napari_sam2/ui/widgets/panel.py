@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import (
@@ -13,6 +15,15 @@ from qtpy.QtWidgets import (
     QSizePolicy,
     QWidget,
 )
+
+
+def short_path(path: Path) -> str:
+    """Return a path as text, with ``~`` for the home folder."""
+    home = Path.home()
+    if not path.is_relative_to(home):
+        return str(path)
+    return str(Path("~") / path.relative_to(home))
+
 
 WIDEST_LABEL = "Frames along"
 STYLE_PADDING = 16
