@@ -298,7 +298,7 @@ class History:
         if not (self._folder / self._run.basename / HISTORY).is_dir():
             return
         if ledger.restoring is not None:
-            remove_partial_files(self._folder, "**/*")
+            remove_partial_files(self._folder)
             number, side = ledger.restoring
             self._chunks(number).restore(side)
             self._record(ledger.after_restoring())

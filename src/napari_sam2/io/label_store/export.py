@@ -29,6 +29,7 @@ from napari_sam2.io.ome_zarr.parent import (
 )
 from napari_sam2.io.ome_zarr.planes import label_planes
 from napari_sam2.io.ome_zarr.pyramid import build_level, label_spec
+from napari_sam2.io.ome_zarr.watched_store import WatchedStore
 from napari_sam2.io.ome_zarr.zarr_nodes import create_array, storage_errors
 
 SIGNED_AS = np.dtype(np.uint32)
@@ -90,7 +91,9 @@ def write_labels(path: Path, name: str, labels: PlainLabels) -> None:
 
 
 def _fill(parent: Parent, folder: Path, name: str, labels: PlainLabels) -> None:
-    group = zarr.create_group(folder, zarr_format=ZARR_FORMATS[parent.version])
+    group = zarr.create_group(
+        WatchedStore(folder), zarr_format=ZARR_FORMATS[parent.version]
+    )
     calibration = labels.calibration
     dtype, shape = _stored_dtype(labels.frames.dtype), tuple(labels.frames.shape)
     layout, levels = label_levels(parent, calibration, shape, {})

@@ -255,7 +255,7 @@ def _fill(parent: Parent, folder: Path, spec: LabelGroupSpec) -> None:
     ]
     layout, levels = label_levels(parent, spec.calibration, spec.shape, spec.plane)
     group = zarr.create_group(
-        folder,
+        WatchedStore(folder),
         zarr_format=ZARR_FORMATS[parent.version],
         attributes=label_attributes(
             parent.version,

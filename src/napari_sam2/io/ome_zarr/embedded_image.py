@@ -16,15 +16,17 @@ from napari_sam2.io.ome_zarr.metadata import (
     LevelGeometry,
     calibrated_axes,
     multiscale,
-    ome_attributes,
 )
-from napari_sam2.io.ome_zarr.parent import NEW_VERSION, open_or_create_parent
+from napari_sam2.io.ome_zarr.parent import (
+    IMAGE_ARRAY,
+    NEW_VERSION,
+    open_or_create_parent,
+    open_parent,
+)
 from napari_sam2.io.ome_zarr.pyramid import MAX_CHUNK
 from napari_sam2.io.ome_zarr.zarr_nodes import (
     ArraySpec,
-    attributes_of,
     create_array,
-    replace_attributes,
     storage_errors,
 )
 
@@ -35,7 +37,7 @@ def holds_image(path: Path) -> bool:
     """Return whether a folder is an OME-Zarr image already."""
     if not (path / "zarr.json").exists() and not (path / ".zgroup").exists():
         return False
-    return open_or_create_parent(path).image is not None
+    return open_parent(path, "r").image is not None
 
 
 def embed_image(
@@ -68,7 +70,8 @@ def embed_image(
     Raises
     ------
     OutputError
-        If the folder holds an image already, or the disk refuses.
+        If the folder holds an image already, or anything that this program did not
+        write, or the disk refuses.
     """
     with storage_errors(path, "embed the movie"):
         parent = open_or_create_parent(path)
@@ -77,6 +80,7 @@ def embed_image(
                 f"{path}: holds an image already; do not embed another, or "
                 "choose another folder"
             )
+        parent.begin_embedding()
         # Space axes follow channels, and a stack's frames are space.
         channel_axis = 0 if calibration.frame_axis == "z" else 1
         is_rgb = False
@@ -85,16 +89,13 @@ def embed_image(
             is_rgb = frame.ndim == 3
             if array is None:
                 spec = _spec(frame, frame_count, calibration, channel_axis)
-                array = create_array(parent.group, "0", spec)
+                array = create_array(parent.group, IMAGE_ARRAY, spec)
             if is_rgb and channel_axis == 0:
                 array[:, frame_index] = np.moveaxis(frame, -1, 0)
             else:
                 array[frame_index] = np.moveaxis(frame, -1, 0) if is_rgb else frame
         metadata = _metadata(name, calibration, channel_axis if is_rgb else None)
-        attributes = attributes_of(parent.group)
-        replace_attributes(
-            parent.group, attributes | ome_attributes(NEW_VERSION, metadata)
-        )
+        parent.end_embedding(metadata)
 
 
 def _spec(

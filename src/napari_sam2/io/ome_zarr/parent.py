@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import warnings
 from collections.abc import Mapping
@@ -18,11 +19,14 @@ from napari_sam2.io.ome_zarr.metadata import (
     ZARR_FORMATS,
     LevelGeometry,
     labels_group_attributes,
+    ome_attributes,
     ome_metadata,
     read_geometry,
 )
 from napari_sam2.io.ome_zarr.planes import CHANNEL, SPACE, PlaneLayout
+from napari_sam2.io.ome_zarr.watched_store import WatchedStore
 from napari_sam2.io.ome_zarr.zarr_nodes import (
+    PARTIAL,
     array_at,
     attributes_of,
     group_at,
@@ -33,6 +37,11 @@ from napari_sam2.io.ome_zarr.zarr_nodes import (
 
 NEW_VERSION = "0.5"
 METADATA_FILES = {"zarr.json", ".zgroup", ".zarray"}
+KILLED_WRITE = re.compile(r"(zarr|\.zgroup|\.zattrs|\.zmetadata)\.[0-9a-f]+\.partial")
+"""What zarr leaves of metadata when it is killed; other files here are not ours."""
+MARK = "napari-sam2"
+"""Attribute of groups that this program made; into others no image is embedded."""
+IMAGE_ARRAY = "0"
 NAME = re.compile(r"(?!__)[A-Za-z0-9_-][A-Za-z0-9_. -]*")
 
 
@@ -189,16 +198,43 @@ class Parent:
     def sweep(self, name: str) -> None:
         """Remove what writers of a label group left behind when they were killed."""
         labels = self.labels_folder()
-        remove_partial_files(self.path)
-        remove_partial_files(labels)
-        remove_partial_files(labels / name, "**/*")
+        for folder in (self.path, labels):
+            for path in folder.glob(f"*{PARTIAL}"):
+                if KILLED_WRITE.fullmatch(path.name) and is_partial(path):
+                    path.unlink(missing_ok=True)
+        remove_partial_files(labels / name)
+
+    def begin_embedding(self) -> None:
+        """Claim the image's array, before anything of it is written.
+
+        Raises
+        ------
+        OutputError
+            If the group, or the array in it, is of another maker.
+        """
+        attributes = attributes_of(self.group)
+        mark = attributes.get(MARK)
+        is_begun = isinstance(mark, dict) and mark.get("embedding") is True
+        is_free = not os.path.lexists(self.path / IMAGE_ARRAY)
+        if mark is None or not (is_begun or is_free):
+            raise OutputError(
+                f"{self.path}: holds data that napari-sam2 did not write, and an image "
+                "is embedded into a new OME-Zarr only; choose another folder"
+            )
+        replace_attributes(self.group, {**attributes, MARK: {"embedding": True}})
+
+    def end_embedding(self, metadata: dict[str, Any]) -> None:
+        """Say that the image's array is whole, with its OME metadata."""
+        attributes = attributes_of(self.group)
+        image = ome_attributes(self.version, metadata)
+        replace_attributes(self.group, {**attributes, **image, MARK: {}})
 
     def refresh_consolidated(self) -> None:
         """Renew consolidated metadata where the image has them.
 
         Readers that find them look nowhere else, and would not see new labels.
         """
-        root = zarr.open_group(self.path, mode="r+")
+        root = zarr.open_group(WatchedStore(self.path), mode="r+")
         if root.metadata.consolidated_metadata is None:
             return
         with warnings.catch_warnings():
@@ -216,7 +252,9 @@ def open_parent(path: Path, mode: Literal["r", "r+"] = "r+") -> Parent:
         If there is none, or it is of a kind that cannot hold labels.
     """
     try:
-        group = zarr.open_group(path, mode=mode, use_consolidated=False)
+        group = zarr.open_group(
+            WatchedStore(path, read_only=mode == "r"), mode=mode, use_consolidated=False
+        )
     except (FileNotFoundError, NotADirectoryError) as error:
         raise OutputError(
             f"{path}: no zarr group is there; check the folder"
@@ -241,7 +279,9 @@ def open_or_create_parent(path: Path) -> Parent:
         return open_parent(path)
     if path.is_file() or (path.is_dir() and not all(map(is_partial, path.iterdir()))):
         raise OutputError(f"{path}: exists and is no zarr group; choose another folder")
-    group = zarr.create_group(path, zarr_format=ZARR_FORMATS[NEW_VERSION])
+    group = zarr.create_group(
+        WatchedStore(path), zarr_format=ZARR_FORMATS[NEW_VERSION], attributes={MARK: {}}
+    )
     return Parent(path, group, NEW_VERSION, None)
 
 

@@ -50,6 +50,15 @@ class WatchedStore(LocalStore):
         self._tell(key)
         super().set_sync(key, value)
 
+    async def set_if_not_exists(self, key: str, value: Buffer) -> None:
+        """Store a key unless it is there.
+
+        Zarr's own way gives a file a second name, which exFAT and some network shares
+        cannot; the lock on the label group already keeps others out.
+        """
+        if not await self.exists(key):
+            await self.set(key, value)
+
     async def delete(self, key: str) -> None:
         """Remove a key."""
         self._tell(key)

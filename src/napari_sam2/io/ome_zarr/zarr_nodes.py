@@ -126,9 +126,9 @@ def is_partial(path: Path) -> bool:
     return path.suffix == PARTIAL and not path.is_dir()
 
 
-def remove_partial_files(folder: Path, pattern: str = "*") -> None:
-    """Remove what killed writers left in a folder; ``"**/*"`` looks below it, too."""
-    for path in folder.glob(pattern):
+def remove_partial_files(folder: Path) -> None:
+    """Remove what killed writers left in a group of ours, and below it."""
+    for path in folder.glob("**/*"):
         if is_partial(path):
             path.unlink(missing_ok=True)
 
