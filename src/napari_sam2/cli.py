@@ -3,8 +3,8 @@
 Commands import what they need when they run, so that ``--help`` is quick and does not
 load torch. Progress goes to stderr, results to stdout.
 
-Exit codes: 0 done, 2 input, 3 output, 4 model, 130 cancelled (by typer, or by `follow`
-once the frame in hand is committed).
+Exit codes: 0 done, 2 input, 3 output, 4 model; 130 after Ctrl-C, 143 after SIGTERM, 128
+and the number of other signals, once the frame in hand is committed.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import typer
 
 from napari_sam2 import __version__
 from napari_sam2.commands import models, movies, train
+from napari_sam2.commands.border import ending_in_one_line, show_anything_on
 from napari_sam2.commands.export import export
 from napari_sam2.commands.fine_tune import fine_tune
 from napari_sam2.commands.track import track
-from napari_sam2.errors import InputError, NapariSam2Error
 
 app = typer.Typer(
     name="napari-sam2",
@@ -61,12 +61,7 @@ def _common(
 
 
 def main() -> None:
-    """Run the command line; errors that a person can mend become one line."""
-    try:
+    """Run the command line; whatever goes wrong becomes one line and an exit code."""
+    show_anything_on(sys.stdout)
+    with ending_in_one_line("--json" in sys.argv):
         app()
-    except NapariSam2Error as error:
-        settings = error.settings if isinstance(error, InputError) else ()
-        flags = ", ".join(f"--{one.replace('_', '-')}" for one in settings)
-        hint = f" (see {flags})" if flags else ""
-        typer.echo(f"napari-sam2: {error}{hint}", err=True)
-        sys.exit(error.exit_code)

@@ -8,12 +8,26 @@ from typing import Annotated
 
 import typer
 
+from napari_sam2.paths import user_path
+
 
 def export(
     masklets: Annotated[
-        Path, typer.Argument(help="The OME-Zarr that `track` or the window wrote.")
+        Path,
+        typer.Argument(
+            parser=user_path,
+            metavar="PATH",
+            help="The OME-Zarr that `track` or the window wrote.",
+        ),
     ],
-    out: Annotated[Path, typer.Option(help="File or folder to write; must be new.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            parser=user_path,
+            metavar="PATH",
+            help="File or folder to write; must be new.",
+        ),
+    ],
     format_name: Annotated[
         str,
         typer.Option(
@@ -26,7 +40,11 @@ def export(
     ] = "masklets",
     movie: Annotated[
         Path | None,
-        typer.Option(help="The movie, for mean intensities (csv and parquet)."),
+        typer.Option(
+            parser=user_path,
+            metavar="PATH",
+            help="The movie, for mean intensities (csv and parquet).",
+        ),
     ] = None,
 ) -> None:
     """Write masklets as label images, tracks, outlines or tables, frame by frame."""

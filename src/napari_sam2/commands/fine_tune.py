@@ -10,9 +10,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-from napari_sam2.commands.progress import listening_to_ctrl_c
+from napari_sam2.commands.progress import listening_to_signals
 from napari_sam2.commands.train import time_left
 from napari_sam2.model.checkpoints.registry import DEFAULT_MODEL
+from napari_sam2.paths import user_path
 
 if TYPE_CHECKING:
     from napari_sam2.train.fine_tuning.clock import FineTuneProgress
@@ -20,7 +21,12 @@ if TYPE_CHECKING:
 
 
 def fine_tune(  # noqa: PLR0913 - each is an option
-    session: Annotated[Path, typer.Argument(help="OME-Zarr with masklets.")],
+    session: Annotated[
+        Path,
+        typer.Argument(
+            parser=user_path, metavar="PATH", help="OME-Zarr with masklets."
+        ),
+    ],
     name: Annotated[str, typer.Option(help="What the new model is called.")],
     base: Annotated[
         str, typer.Option(help="Name or file of the model to start from.")
@@ -34,7 +40,12 @@ def fine_tune(  # noqa: PLR0913 - each is an option
         typer.Option(help="Ids such as 1,2,7; by default all locked or reviewed ones."),
     ] = None,
     image: Annotated[
-        Path | None, typer.Option(help="The movie, if the session does not find it.")
+        Path | None,
+        typer.Option(
+            parser=user_path,
+            metavar="PATH",
+            help="The movie, if the session does not find it.",
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of crops and prompts.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
@@ -52,7 +63,7 @@ def fine_tune(  # noqa: PLR0913 - each is an option
     chosen = MaskletSession(session, parse_ids(objects), image=image)
     movie = TaughtMovie.of(read_vouched(chosen, max_side=LARGEST_SIDE))
     settings = FineTuneSettings(name, minutes, steps, seed, device)
-    with listening_to_ctrl_c() as is_stopped:
+    with listening_to_signals() as is_stopped:
         result = _follow(tuning(base, [movie], settings, is_stopped=is_stopped))
     typer.echo(result.sentence, err=True)
     if result.path is not None:

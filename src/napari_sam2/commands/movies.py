@@ -14,6 +14,7 @@ from rich.table import Table
 
 from napari_sam2.commands.options import parse_channel, parse_frames, parse_ids
 from napari_sam2.commands.progress import follow
+from napari_sam2.paths import user_path
 
 if TYPE_CHECKING:
     from napari_sam2.batch.evaluation import EvaluationJob
@@ -23,7 +24,12 @@ DEMO_FRAMES = 30
 
 def simulate(  # noqa: PLR0913 - one parameter an option
     out: Annotated[
-        Path, typer.Argument(help="An OME-Zarr (.zarr), or a folder for TIFFs.")
+        Path,
+        typer.Argument(
+            parser=user_path,
+            metavar="PATH",
+            help="An OME-Zarr (.zarr), or a folder for TIFFs.",
+        ),
     ],
     kind: Annotated[str, typer.Option(help="nuclei, phase or bacteria.")] = "nuclei",
     frames: Annotated[int | None, typer.Option(help="Number of frames.")] = None,
@@ -51,12 +57,26 @@ def simulate(  # noqa: PLR0913 - one parameter an option
 
 
 def evaluate(  # noqa: PLR0913 - one parameter an option
-    labels: Annotated[Path, typer.Argument(help="Masklets: our OME-Zarr, TIFF, ….")],
-    truth: Annotated[Path, typer.Argument(help="True labels, in any such format.")],
+    labels: Annotated[
+        Path,
+        typer.Argument(
+            parser=user_path, metavar="PATH", help="Masklets: our OME-Zarr, TIFF, …."
+        ),
+    ],
+    truth: Annotated[
+        Path,
+        typer.Argument(
+            parser=user_path, metavar="PATH", help="True labels, in any such format."
+        ),
+    ],
     name: Annotated[str, typer.Option(help="Name of the label group.")] = "masklets",
     match: Annotated[
         Path | None,
-        typer.Option(help="Label image that pairs ids with the truth's by overlap."),
+        typer.Option(
+            parser=user_path,
+            metavar="PATH",
+            help="Label image that pairs ids with the truth's by overlap.",
+        ),
     ] = None,
     match_frame: Annotated[int, typer.Option(help="Frame of --match.")] = 0,
     minimum_overlap: Annotated[float, typer.Option(help="Least IoU of a pair.")] = 0.5,
@@ -140,7 +160,12 @@ def _show_trust(job: EvaluationJob, *, as_json: bool) -> None:
 
 def demo(
     out: Annotated[
-        Path, typer.Option(help="Folder to make; numbered if it exists.")
+        Path,
+        typer.Option(
+            parser=user_path,
+            metavar="PATH",
+            help="Folder to make; numbered if it exists.",
+        ),
     ] = Path("napari-sam2-demo"),
     kind: Annotated[str, typer.Option(help="nuclei, phase or bacteria.")] = "nuclei",
     frames: Annotated[int, typer.Option(help="Number of frames.")] = DEMO_FRAMES,

@@ -1,4 +1,4 @@
-"""Progress of long commands on stderr, and Ctrl-C that loses nothing."""
+"""Progress of long commands on stderr, and signals to end that lose nothing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ from rich.text import Text
 if TYPE_CHECKING:
     from napari_sam2.session.session import FrameDone
 
-CANCELLED = 130
+ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGXCPU", "SIGBREAK")
+"""Signals after which what was done is kept; not every system has all."""
 
 Result = TypeVar("Result")
 
@@ -45,8 +46,8 @@ def follow(
 ) -> Result:
     """Run a propagation to its end, showing how far it is; return what it returns.
 
-    The first Ctrl-C lets the current frame finish and be committed; a second one
-    interrupts at once.
+    The first Ctrl-C or signal to end lets the current frame finish and be committed; a
+    second one interrupts at once.
 
     Parameters
     ----------
@@ -55,14 +56,14 @@ def follow(
     title
         What stands before the progress bar.
     on_cancel
-        What a person reads after Ctrl-C.
+        What a person reads then.
 
     Raises
     ------
     typer.Exit
-        With code 130 after Ctrl-C.
+        With code 130 after Ctrl-C, 143 after SIGTERM, 128 and its number after others.
     """
-    with _step_progress() as progress, listening_to_ctrl_c() as is_cancelled:
+    with _step_progress() as progress, listening_to_signals() as is_cancelled:
         task = progress.add_task(title, total=None)
         while True:
             try:
@@ -74,7 +75,7 @@ def follow(
             if is_cancelled():
                 frames.close()
                 typer.echo(f"napari-sam2: cancelled; {on_cancel}", err=True)
-                raise typer.Exit(CANCELLED)
+                raise typer.Exit(is_cancelled.exit_code)
 
 
 @contextmanager
@@ -107,17 +108,44 @@ def _step_progress() -> Progress:
     )
 
 
+class Stopping:
+    """Whether somebody, or the machine, asked the program to end; called to be told.
+
+    Attributes
+    ----------
+    exit_code
+        128 and the number of the signal, as shells count: 130 after Ctrl-C.
+    """
+
+    def __init__(self) -> None:
+        self.exit_code = 0
+
+    def __call__(self) -> bool:
+        """Whether a signal came."""
+        return self.exit_code > 0
+
+
 @contextmanager
-def listening_to_ctrl_c() -> Iterator[Callable[[], bool]]:
-    """Note the first Ctrl-C instead of being interrupted by it."""
-    pressed = []
+def listening_to_signals() -> Iterator[Stopping]:
+    """Note the first signal that asks to end, instead of being ended by it.
 
-    def note(number: int, frame: FrameType | None) -> Any:
-        pressed.append(number)
-        signal.signal(signal.SIGINT, before)
+    Ctrl-C, and what schedulers and shells send: SIGTERM, SIGHUP, SIGXCPU, and on
+    Windows Ctrl-Break. A second one ends at once.
+    """
+    stopping = Stopping()
+    before: dict[int, Any] = {}
 
-    before = signal.signal(signal.SIGINT, note)
+    def note(number: int, frame: FrameType | None) -> None:
+        stopping.exit_code = 128 + number
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+    for name in ENDING:
+        number = getattr(signal, name, None)
+        if number is not None:
+            before[number] = signal.signal(number, note)
     try:
-        yield lambda: bool(pressed)
+        yield stopping
     finally:
-        signal.signal(signal.SIGINT, before)
+        for one, handler in before.items():
+            signal.signal(one, handler)

@@ -15,6 +15,7 @@ from napari_sam2.commands.options import (
     parse_percentiles,
 )
 from napari_sam2.commands.progress import follow
+from napari_sam2.paths import user_path
 from napari_sam2.session.planning.plan import Direction, MergePolicy
 
 if TYPE_CHECKING:
@@ -22,9 +23,28 @@ if TYPE_CHECKING:
 
 Option = typer.Option
 Text = str | None
-Movie = Annotated[Path, typer.Argument(help="TIFF, (OME-)Zarr or image folder.")]
-Prompts = Annotated[Path, Option(help="A .json, a label image, or a points .csv.")]
-Out = Annotated[Path, Option(help="OME-Zarr to create, or to add labels to.")]
+Movie = Annotated[
+    Path,
+    typer.Argument(
+        parser=user_path, metavar="PATH", help="TIFF, (OME-)Zarr or image folder."
+    ),
+]
+Prompts = Annotated[
+    Path,
+    Option(
+        parser=user_path,
+        metavar="PATH",
+        help="A .json, a label image, or a points .csv.",
+    ),
+]
+Out = Annotated[
+    Path,
+    Option(
+        parser=user_path,
+        metavar="PATH",
+        help="OME-Zarr to create, or to add labels to.",
+    ),
+]
 Frame = Annotated[int, Option(help="Frame that a label image of prompts belongs to.")]
 Name = Annotated[str, Option(help="Name of the label group.")]
 Model = Annotated[str, Option(help="A name of `models list`, or a weights file.")]

@@ -11,17 +11,26 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from napari_sam2.commands.progress import CANCELLED, listening_to_ctrl_c
+from napari_sam2.commands.progress import listening_to_signals
 from napari_sam2.errors import OutputError
+from napari_sam2.paths import user_path
 
 if TYPE_CHECKING:
     from napari_sam2.train.trainer.trainer import TrainingProgress
 
 
 def train(
-    config: Annotated[Path, typer.Argument(help="Recipe, a .toml file.")],
+    config: Annotated[
+        Path,
+        typer.Argument(parser=user_path, metavar="PATH", help="Recipe, a .toml file."),
+    ],
     out: Annotated[
-        Path, typer.Option(help="Folder for checkpoints, logs and the weights.")
+        Path,
+        typer.Option(
+            parser=user_path,
+            metavar="PATH",
+            help="Folder for checkpoints, logs and the weights.",
+        ),
     ] = Path("runs"),
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the last checkpoint.")
@@ -35,23 +44,41 @@ def train(
     if not tensorboard.is_installed():
         typer.echo("TensorBoard is off: package tensorboard is not installed", err=True)
     try:
-        with training_progress() as on_progress:
+        with (
+            listening_to_signals() as stopping,
+            training_progress(stopping) as on_progress,
+        ):
             run_training(config, folder=out, resume=resume, on_progress=on_progress)
     except TrainingStopped as stopped:
         typer.echo(f"napari-sam2: {stopped}; go on with --resume", err=True)
-        raise typer.Exit(CANCELLED) from stopped
+        raise typer.Exit(stopping.exit_code) from stopped
     typer.echo(str(out))
 
 
 def train_split(
-    folder: Annotated[Path, typer.Argument(help="Holds images/ and masks/.")],
-    out: Annotated[Path, typer.Option(help="List of the images held out.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            parser=user_path, metavar="PATH", help="Holds images/ and masks/."
+        ),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            parser=user_path, metavar="PATH", help="List of the images held out."
+        ),
+    ],
     share: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Largest part held out.")
     ] = 0.12,
     seed: Annotated[int, typer.Option(help="Of the clusters' order.")] = 0,
     clusters: Annotated[
-        Path | None, typer.Option(help="Table of all images and their clusters.")
+        Path | None,
+        typer.Option(
+            parser=user_path,
+            metavar="PATH",
+            help="Table of all images and their clusters.",
+        ),
     ] = None,
 ) -> None:
     """Choose images for validation so that none resembles one that is trained on."""
@@ -70,10 +97,12 @@ def train_split(
 
 
 @contextmanager
-def training_progress() -> Iterator[Callable[[TrainingProgress], bool]]:
+def training_progress(
+    is_stopping: Callable[[], bool],
+) -> Iterator[Callable[[TrainingProgress], bool]]:
     """Show steps, loss and the time left; yields the function that is told of each.
 
-    It answers whether Ctrl-C was pressed; a second one interrupts at once.
+    It answers whether somebody asked to end.
     """
     columns = (
         TextColumn("{task.description}"),
@@ -82,10 +111,7 @@ def training_progress() -> Iterator[Callable[[TrainingProgress], bool]]:
         TextColumn("{task.fields[loss]}"),
         TextColumn("{task.fields[left]}"),
     )
-    with (
-        Progress(*columns, console=Console(stderr=True)) as progress,
-        listening_to_ctrl_c() as is_cancelled,
-    ):
+    with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("reading", total=None, loss="", left="")
 
         def on_progress(done: TrainingProgress) -> bool:
@@ -97,7 +123,7 @@ def training_progress() -> Iterator[Callable[[TrainingProgress], bool]]:
                 loss=f"loss {done.values['loss']:.3f}",
                 left=time_left(done.seconds_left) if done.step < done.total else "",
             )
-            return is_cancelled()
+            return is_stopping()
 
         yield on_progress
 

@@ -1,0 +1,133 @@
+"""The border of the program: whatever goes wrong behind it is one line to people.
+
+Libraries raise what they like of files that are broken, missing or strange. Where our
+readers know a file, they say so themselves; what they did not foresee ends here.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import os
+import struct
+import sys
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+
+import typer
+
+from napari_sam2.errors import (
+    InputError,
+    NapariSam2Error,
+    OutputError,
+    in_one_line,
+)
+
+UNFORESEEN = (
+    OSError,
+    MemoryError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    ArithmeticError,
+    RuntimeError,
+    EOFError,
+    SyntaxError,
+    AssertionError,
+    struct.error,
+    zlib.error,
+)
+"""What libraries raise; a fault of ours is of these kinds, too."""
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+DEBUG = "NAPARI_SAM2_DEBUG"
+"""Set in the environment, errors that nobody foresaw are shown with all their steps."""
+
+
+def show_anything_on(stream: IO[str] | None) -> None:
+    """Let a stream write what its terminal cannot show as escapes, and not fail."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
+
+
+@contextmanager
+def ending_in_one_line(as_json: bool) -> Iterator[None]:
+    """End the program with one line on stderr, and an exit code, if anything fails.
+
+    Parameters
+    ----------
+    as_json
+        Whether the results go to stdout as JSON; then the error does, too.
+
+    Raises
+    ------
+    SystemExit
+        With 2, 3 or 4; see `napari_sam2.errors`.
+    """
+    try:
+        try:
+            yield
+        finally:
+            _flush()
+    except NapariSam2Error as error:
+        _end(error, as_json)
+    except UNFORESEEN as error:
+        if os.environ.get(DEBUG):
+            raise
+        _end(in_our_words(error), as_json)
+
+
+def in_our_words(error: BaseException) -> NapariSam2Error:
+    """Return an error of a library as one of ours, with file and remedy."""
+    if isinstance(error, MemoryError):
+        return InputError(
+            "there is not enough memory; close other programs, or take a smaller part "
+            "of the movie, a smaller model or fewer objects at a time"
+        )
+    if isinstance(error, OSError):
+        return _of_the_system(error)
+    reason = (str(error).strip().splitlines() or [""])[0][:200]
+    return InputError(
+        f"this cannot be done: {type(error).__name__}{': ' if reason else ''}{reason}; "
+        f"check the files that were given, or set {DEBUG}=1 to see where and report it"
+    )
+
+
+def _of_the_system(error: OSError) -> NapariSam2Error:
+    where = f"{os.fsdecode(error.filename)}: " if error.filename else ""
+    reason = error.strerror or str(error) or type(error).__name__
+    if error.errno in FULL:
+        return OutputError(f"{where}{reason}; free some space and go on")
+    if isinstance(error, PermissionError):
+        remedy = "choose files and folders that you may read and write"
+        return InputError(f"{where}{reason}; {remedy}")
+    return InputError(f"{where}{reason}; check that it is there, and try again")
+
+
+def _end(error: NapariSam2Error, as_json: bool) -> None:
+    settings = error.settings if isinstance(error, InputError) else ()
+    flags = ", ".join(f"--{one.replace('_', '-')}" for one in settings)
+    hint = f" (see {flags})" if flags else ""
+    message = in_one_line(f"{error}{hint}")
+    if as_json:
+        report: dict[str, Any] = {"error": message, "exit_code": error.exit_code}
+        typer.echo(json.dumps(report))
+    typer.echo(f"napari-sam2: {message}", err=True)
+    sys.exit(error.exit_code)
+
+
+def _flush() -> None:
+    """Write out what waits, or say that it cannot be."""
+    if not isinstance(sys.stdout, io.TextIOWrapper):
+        return
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        # Nobody shall try again when the program ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise OutputError(
+            f"the results cannot be written to the output: {error.strerror}"
+        ) from error

@@ -1,0 +1,182 @@
+"""Whatever goes wrong is one line and an exit code; signals to end lose nothing."""
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tifffile
+import typer
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from napari_sam2.cli import app, main
+from napari_sam2.commands import models
+from napari_sam2.commands.border import DEBUG, ending_in_one_line
+from napari_sam2.commands.progress import listening_to_signals
+from napari_sam2.paths import user_path
+
+ENDINGS = {0, 2, 3, 4}
+
+
+def run_main(monkeypatch, *arguments):
+    """Return the exit code; what was said is for capsys."""
+    monkeypatch.setattr(sys, "argv", ["napari-sam2", *map(str, arguments)])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    return stopped.value.code
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (MemoryError(), 2, "not enough memory"),
+        (RecursionError("maximum recursion\ndepth"), 2, "RecursionError"),
+        (KeyError("zarr_format"), 2, "KeyError: 'zarr_format'"),
+        (OSError(errno.ENOSPC, "No space left on device", "/disk/x"), 3, "/disk/x"),
+        (PermissionError(errno.EACCES, "Permission denied", "/x"), 2, "may read"),
+        (UnicodeEncodeError("ascii", "é", 0, 1, "no"), 2, "UnicodeEncodeError"),
+        (ZeroDivisionError("float modulo"), 2, "ZeroDivisionError"),
+    ],
+)
+@pytest.mark.parametrize("as_json", [False, True])
+def test_what_libraries_raise_is_one_line(capsys, error, code, words, as_json):
+    with pytest.raises(SystemExit) as stopped, ending_in_one_line(as_json):
+        raise error
+    assert stopped.value.code == code
+    out, said = capsys.readouterr()
+    assert said.count("\n") == 1
+    assert words in said
+    if as_json:
+        report = json.loads(out)
+        assert report["exit_code"] == code
+        assert words in report["error"]
+    else:
+        assert out == ""
+
+
+def test_who_looks_for_a_fault_sees_all_of_it(monkeypatch):
+    monkeypatch.setenv(DEBUG, "1")
+    with pytest.raises(KeyError), ending_in_one_line(False):
+        raise KeyError("x")
+
+
+def all_options():
+    """Yield each command with its parameters."""
+    found = []
+
+    def walk(command, path):
+        for name, inner in getattr(command, "commands", {}).items():
+            walk(inner, [*path, name])
+        if not getattr(command, "commands", None):
+            found.append((path, command.params))
+
+    walk(typer.main.get_command(app), [])
+    return found
+
+
+def test_every_path_goes_through_one_function(monkeypatch, tmp_path):
+    commands = [*app.registered_commands, *models.app.registered_commands]
+    seen = 0
+    for command in commands:
+        hints = get_type_hints(command.callback, include_extras=True)
+        for name, hint in hints.items():
+            kind, *extras = get_args(hint) or (hint,)
+            if Path in (kind, *get_args(kind)):
+                assert extras[0].parser is user_path, (command.callback, name)
+                seen += 1
+    assert seen > 12
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert user_path("~/x") == tmp_path / "x"
+    assert user_path("a/~").parts == ("a", "~")
+
+
+odd_values = st.one_of(
+    st.sampled_from(
+        ["-1", "1e999", "nan", "0", "", ":", "0:0", "9" * 400, "~nobody/x"]
+    ),
+    st.sampled_from(["meta", "xpu", "next_anchor", "a\nb", "1,2,3,4", "é²", "../x"]),
+    st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=6),
+)
+
+
+@pytest.fixture
+def files(tmp_path):
+    movie = np.zeros((2, 20, 24), np.uint8)
+    tifffile.imwrite(tmp_path / "m.tif", movie, photometric="minisblack")
+    (tmp_path / "p.json").write_text(
+        '{"version": 1, "objects": [{"id": 1, "prompts": '
+        '[{"frame": 9, "points": [[1, 2]]}]}]}'
+    )
+    return tmp_path
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(data=st.data())
+def test_any_options_end_in_one_line(files, monkeypatch, capsys, data):
+    commands = {"track": ["--prompts", files / "p.json", "--out", files / "o.zarr"]}
+    commands["track"] = [files / "m.tif", *commands["track"]]
+    commands["evaluate"] = [files / "m.tif", files / "m.tif"]
+    name = data.draw(st.sampled_from(sorted(commands)))
+    (parameters,) = (found for path, found in all_options() if path == [name])
+    options = [one for one in parameters if one.param_type_name == "option"]
+    chosen = data.draw(st.lists(st.sampled_from(options), max_size=3, unique=True))
+    given_ones = []
+    for one in chosen:
+        if one.name == "help":
+            continue
+        given_ones.append(one.opts[0])
+        if not one.is_flag:
+            given_ones.append(data.draw(odd_values))
+    monkeypatch.chdir(files)
+    code = run_main(monkeypatch, name, *commands[name], *given_ones)
+    _, said = capsys.readouterr()
+    assert code in ENDINGS
+    assert "Traceback" not in said
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX's signals")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGXCPU"])
+def test_a_signal_is_noted_and_the_handlers_come_back(name):
+    number = getattr(signal, name)
+    before = signal.getsignal(number)
+    with listening_to_signals() as stopping:
+        assert not stopping()
+        os.kill(os.getpid(), number)
+        assert stopping()
+        assert stopping.exit_code == 128 + number
+        assert signal.getsignal(number) is before  # a second one ends at once
+    assert signal.getsignal(number) is before
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
+def test_a_full_output_is_told():
+    code = "import sys; sys.argv = ['napari-sam2', '--version']\n"
+    code += "from napari_sam2.cli import main; main()"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 3
+    assert done.stderr.count("\n") == 1
+    assert "No space left" in done.stderr
+
+
+def test_an_ascii_terminal_is_no_matter():
+    environment = os.environ | {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    code = "import sys; sys.argv = ['napari-sam2', 'models', 'list']\n"
+    code += "from napari_sam2.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0
+    assert done.stderr == ""
