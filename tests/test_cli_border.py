@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
