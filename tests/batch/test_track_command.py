@@ -57,6 +57,24 @@ def test_ctrl_c_keeps_what_was_written_and_resume_computes_the_rest(
     assert report["frames_computed"] == movie.frame_count - whole
 
 
+def test_a_finished_run_is_answered_without_torch(monkeypatch, arguments):
+    """It took 6 to 18 s: torch was imported, and the model loaded, for nothing."""
+    assert run_main(monkeypatch, *arguments, "--frames", "0:3") == 0
+    code = f"import sys; sys.modules['torch'] = None; {MAIN}"
+    again = (*arguments, "--frames", "0:3", "--resume", "--json")
+    done = subprocess.run(
+        [sys.executable, "-c", code, *again],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["frames_computed"] == 0
+    assert json.loads(done.stdout)["objects"] == 3
+    larger = ("--image-size", "96")  # another input size is another run
+    assert run_main(monkeypatch, *again, *larger) == 3
+
+
 def test_the_report_tells_frames_rate_and_memory(monkeypatch, capsys, arguments):
     assert run_main(monkeypatch, *arguments, "--frames", "0:4", "--json") == 0
     report = json.loads(capsys.readouterr().out)

@@ -58,7 +58,7 @@ def toy(tmp_path_factory):
 @pytest.fixture(scope="session")
 def trained():
     """Name or path of a model that was trained."""
-    from napari_sam2.model.checkpoints.checkpoint import weights_path
+    from napari_sam2.model.checkpoints.weights_file import weights_path
 
     weights_path(TRAINED_MODEL)  # fails here, and says why, if it is not there
     return TRAINED_MODEL

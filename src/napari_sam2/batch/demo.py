@@ -54,7 +54,7 @@ def run_demo(
     DemoResult
         Where the result lies, and how good it is.
     """
-    from napari_sam2.model.checkpoints.checkpoint import weights_path
+    from napari_sam2.model.checkpoints.weights_file import weights_path
 
     weights_path(model)  # an unknown model is told before anything is written
     simulated = SimulatedMovie(config)

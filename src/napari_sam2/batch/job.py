@@ -178,11 +178,13 @@ class TrackReport:
 class Run:
     """A job whose parts are put together, ready to go.
 
-    A context manager: leaving it closes files and threads. ``remark`` is what people
-    should be told before it begins.
+    A context manager: leaving it closes files and threads. Without a session nothing is
+    left to do: the same run was finished before. ``remark`` is what people should be told
+    before it begins.
     """
 
-    session: Session
+    session: Session | None
+    object_count: int
     plan: Plan
     source: FrameSource
     store: OmeZarrLabelStore
@@ -201,7 +203,7 @@ class Run:
     def frames(self) -> Generator[FrameDone, None, None]:
         """Track, counting frames and time; a run that was finished stays as it is."""
         self.memory_after_loading = current_memory()
-        if self.store.is_complete:
+        if self.session is None:
             return
         begin = time.perf_counter()
         # Closed here, not when it is collected: its last commit may fail.
@@ -216,7 +218,7 @@ class Run:
         rate = self.frames_computed / self.seconds if self.seconds else 0.0
         return TrackReport(
             labels=str(self.store.path / "labels" / self.store.name),
-            objects=len(self.session.objects),
+            objects=self.object_count,
             frames_total=self.plan.frames.stop - self.plan.frames.first,
             frames_computed=self.frames_computed,
             seconds=self.seconds,
@@ -261,8 +263,11 @@ def _compose(job: TrackJob, source: StackFrames) -> Run:
             f"{job.prompts}: no prompt reaches frames {frames.first}:{frames.stop} in "
             f"direction {job.direction}; change --frames or --direction"
         )
+    finished = _finished(job, source, objects)
+    if finished is not None:
+        return Run(None, len(objects), plan, source, *finished)
     predictor = _load_predictor(job.model_options, source)
-    provenance = _provenance(job, source, objects, predictor)
+    provenance = _provenance(job, source, objects, _computed_by(predictor))
     store, remark = job.output.open(
         source, objects, provenance, _logits_shape(predictor)
     )
@@ -275,7 +280,33 @@ def _compose(job: TrackJob, source: StackFrames) -> Run:
         objects,
         has_foreign_labels=job.merge is not None,
     )
-    return Run(session, plan, prefetching, store, remark)
+    return Run(session, len(objects), plan, prefetching, store, remark)
+
+
+def _finished(
+    job: TrackJob, source: StackFrames, objects: list[PromptedObject]
+) -> tuple[OmeZarrLabelStore, str | None] | None:
+    """Return store and remark if this run was finished; told without the network."""
+    from napari_sam2.model.checkpoints.weights_file import trained_image_size
+
+    if not (job.resume and job.output.exists):
+        return None
+    store = OmeZarrLabelStore.open(job.out, job.name, mode="r")
+    if not store.is_complete:
+        return None
+    options, stored = job.model_options, store.provenance
+    computed = {
+        "image_size": options.image_size or trained_image_size(options.model),
+        "device": stored.device,
+        "precision": (
+            stored.precision if options.precision == "auto" else options.precision
+        ),
+        "threads": stored.threads,
+    }
+    expected = _provenance(job, source, objects, computed)
+    if stored.differences(expected):
+        return None  # what differs is said once the network is known
+    return job.output.open_known(expected)
 
 
 def _frame_range(
@@ -314,15 +345,25 @@ def _logits_shape(predictor: StreamingPredictor) -> tuple[int, int]:
     return side, side
 
 
+def _computed_by(predictor: StreamingPredictor) -> dict[str, Any]:
+    """Return what decides the result besides the request, as `Provenance` has it."""
+    import torch
+
+    return {
+        "image_size": predictor.network.geometry.image_size,
+        "device": str(predictor.device),
+        "precision": predictor.precision.name,
+        "threads": torch.get_num_threads(),
+    }
+
+
 def _provenance(
     job: TrackJob,
     source: StackFrames,
     objects: list[PromptedObject],
-    predictor: StreamingPredictor,
+    computed: dict[str, Any],
 ) -> Provenance:
-    import torch
-
-    from napari_sam2.model.checkpoints.checkpoint import weights_sha256
+    from napari_sam2.model.checkpoints.weights_file import weights_sha256
 
     settings: dict[str, Any] = job.model_dump(
         mode="json", include={"frames", "direction", "merge"}
@@ -333,15 +374,12 @@ def _provenance(
     return Provenance(
         model=job.model_options.model,
         weights_sha256=weights_sha256(job.model_options.model),
-        image_size=predictor.network.geometry.image_size,
-        device=str(predictor.device),
-        precision=predictor.precision.name,
-        threads=torch.get_num_threads(),
         prompts=_prompts_with_hashes(objects),
         frames=dict(source.provenance),
         fingerprint=fingerprint_of(source),
         settings=settings,
         plugin_version=__version__,
+        **computed,
     )
 
 

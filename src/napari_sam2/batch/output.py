@@ -88,12 +88,7 @@ class Output:
             of another movie.
         """
         if self.exists and self.resume:
-            store = OmeZarrLabelStore.open_for_resume(self.path, provenance, self.name)
-            told = self._check_movie(store, provenance)
-            known = store.provenance
-            if known.fingerprint != provenance.fingerprint:
-                store.renew_provenance(known.with_movie(provenance.fingerprint))
-            return store, told
+            return self.open_known(provenance)
         if self.exists and self.merge:
             return self._add_to(source, objects, provenance, logits_shape)
         # A run that was killed may have got as far as its movie.
@@ -111,6 +106,17 @@ class Output:
             overwrite=self.overwrite,
         )
         return created, None
+
+    def open_known(
+        self, provenance: Provenance
+    ) -> tuple[OmeZarrLabelStore, str | None]:
+        """Open the label group of a run of this provenance, see `open`."""
+        store = OmeZarrLabelStore.open_for_resume(self.path, provenance, self.name)
+        told = self._check_movie(store, provenance)
+        known = store.provenance
+        if known.fingerprint != provenance.fingerprint:
+            store.renew_provenance(known.with_movie(provenance.fingerprint))
+        return store, told
 
     def _check_movie(
         self, store: OmeZarrLabelStore, provenance: Provenance

@@ -94,7 +94,7 @@ def trust_model_of(name_or_path: str) -> TrustModel:
     ModelError
         If there is no such network, or nobody fitted one for it.
     """
-    from napari_sam2.model.checkpoints.checkpoint import weights_path
+    from napari_sam2.model.checkpoints.weights_file import weights_path
 
     text = read_notes(weights_path(name_or_path)).get(TRUST_NOTE)
     trust = TrustModel.from_json(text) if text else None

@@ -19,10 +19,9 @@ from napari_sam2.model.checkpoints.checkpoint import (
     build_model,
     load_model,
     save_model,
-    weights_path,
-    weights_sha256,
 )
 from napari_sam2.model.checkpoints.official_keys import rename_key
+from napari_sam2.model.checkpoints.weights_file import weights_path, weights_sha256
 from napari_sam2.model.config import CONFIGS
 from napari_sam2.model.sam2 import Sam2
 

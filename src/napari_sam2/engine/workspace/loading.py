@@ -16,6 +16,7 @@ from napari_sam2.io.prompts.json_file import document_of
 from napari_sam2.io.sessions.provenance import Provenance
 from napari_sam2.model.checkpoints.download import file_sha256
 from napari_sam2.model.checkpoints.notes import TRUST_NOTE, read_notes
+from napari_sam2.model.checkpoints.weights_file import weights_path
 from napari_sam2.prompts import PromptedObject
 from napari_sam2.session.planning.plan import Direction, MergePolicy
 from napari_sam2.session.scores.trust_model import TrustModel
@@ -54,7 +55,7 @@ def load(name: str, progress: Callable[[int, int | None], None]) -> Loaded:
         If the model, or torch, cannot be used.
     """
     try:
-        from napari_sam2.model.checkpoints.checkpoint import load_model, weights_path
+        from napari_sam2.model.checkpoints.checkpoint import load_model
     except (ImportError, RuntimeError) as error:
         # A torchvision of another build than torch fails with a RuntimeError.
         raise ModelError(

@@ -21,27 +21,18 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from napari_sam2.errors import ModelError, OutputError
-from napari_sam2.model.checkpoints.download import (
-    ProgressCallback,
-    download,
-    file_sha256,
-)
+from napari_sam2.model.checkpoints.download import ProgressCallback
+from napari_sam2.model.checkpoints.notes import CONFIG_NOTE, IMAGE_SIZE_NOTE
 from napari_sam2.model.checkpoints.official_keys import has_official_keys, rename_key
-from napari_sam2.model.checkpoints.own_models import own_folder
-from napari_sam2.model.checkpoints.registry import find
+from napari_sam2.model.checkpoints.weights_file import SAFETENSORS_SUFFIX, weights_path
 from napari_sam2.model.config import CONFIGS, Sam2Config
 from napari_sam2.model.sam2 import Sam2
-
-PICKLE_SUFFIXES = (".pt", ".pth")
-SAFETENSORS_SUFFIX = ".safetensors"
 
 LARGEST_WEIGHT = 1e4
 """Larger ones come from damage or a training that failed; those of nano are below 4."""
 
-CONFIG_NOTE, IMAGE_SIZE_NOTE = "config", "image_size"
 ONE_COMPONENT_NOTE, YES = "one_component", "yes"
 """Files from before the rule lack the note: they are followed as they were."""
-"""Keys of a safetensors file's metadata that say which network it holds."""
 
 # What torch raises for a file that is cut short, is no pickle, or is no archive.
 _BROKEN_PICKLE = (
@@ -114,44 +105,6 @@ def load_model(
         model = Sam2(config)
     model.load_state_dict(ours, strict=True, assign=True)
     return model.to(device).eval()
-
-
-def weights_path(
-    name_or_path: str | Path, *, progress: ProgressCallback | None = None
-) -> Path:
-    """Return the file that a model's name or path stands for.
-
-    Parameters
-    ----------
-    name_or_path
-        The path of a ``.pt``, ``.pth`` or ``.safetensors`` file, the name of an own
-        model, or a name of the registry, whose file is fetched if it is not on this
-        machine yet.
-    progress
-        Told of a download's progress, in bytes.
-
-    Raises
-    ------
-    ModelError
-        If no model and no file is called so, or fetching it fails.
-    """
-    path = Path(name_or_path).expanduser()
-    is_file_name = path.suffix in (*PICKLE_SUFFIXES, SAFETENSORS_SUFFIX)
-    if path.is_file():
-        if is_file_name:
-            return path
-        raise ModelError(f"{path}: give a .pt, .pth or .safetensors file")
-    if is_file_name and len(path.parts) > 1:
-        raise ModelError(f"{path}: there is no such file; check the path")
-    own = own_folder() / f"{name_or_path}{SAFETENSORS_SUFFIX}"
-    if len(path.parts) == 1 and own.is_file():
-        return own
-    return download(find(str(name_or_path)).name, progress=progress)
-
-
-def weights_sha256(name_or_path: str | Path) -> str:
-    """Return the SHA-256 of a model's file, see `weights_path`, for provenance."""
-    return file_sha256(weights_path(name_or_path))
 
 
 def save_model(

@@ -8,6 +8,9 @@ from safetensors import SafetensorError, safe_open
 
 from napari_sam2.errors import ModelError
 
+CONFIG_NOTE, IMAGE_SIZE_NOTE = "config", "image_size"
+"""Keys of what says which network the file holds."""
+
 TRUST_NOTE = "trust"
 """Key of the fitted `napari_sam2.session.scores.trust_model.TrustModel`, as JSON."""
 

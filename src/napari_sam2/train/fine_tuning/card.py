@@ -11,11 +11,7 @@ from pathlib import Path
 import torch
 
 from napari_sam2.errors import OutputError
-from napari_sam2.model.checkpoints.checkpoint import (
-    PICKLE_SUFFIXES,
-    SAFETENSORS_SUFFIX,
-    save_model,
-)
+from napari_sam2.model.checkpoints.checkpoint import save_model
 from napari_sam2.model.checkpoints.notes import TRUST_NOTE, read_notes
 from napari_sam2.model.checkpoints.own_models import (
     AFTER_NOTE,
@@ -24,6 +20,10 @@ from napari_sam2.model.checkpoints.own_models import (
     BEFORE_NOTE,
     CARD_SUFFIX,
     DATE_NOTE,
+)
+from napari_sam2.model.checkpoints.weights_file import (
+    PICKLE_SUFFIXES,
+    SAFETENSORS_SUFFIX,
 )
 from napari_sam2.model.sam2 import Sam2
 from napari_sam2.train.fine_tuning.blend import Scored

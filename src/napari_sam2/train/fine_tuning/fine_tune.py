@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_sam2.errors import InputError, ModelError
-from napari_sam2.model.checkpoints.checkpoint import load_model, weights_path
+from napari_sam2.model.checkpoints.checkpoint import load_model
 from napari_sam2.model.checkpoints.download import file_sha256
 from napari_sam2.model.checkpoints.own_models import own_model_path
+from napari_sam2.model.checkpoints.weights_file import weights_path
 from napari_sam2.train.fine_tuning.card import Training, base_title, write_model
 from napari_sam2.train.fine_tuning.clock import BudgetClock, FineTuneProgress
 from napari_sam2.train.fine_tuning.movie import TaughtMovie, check_enough

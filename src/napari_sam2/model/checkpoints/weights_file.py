@@ -1,0 +1,71 @@
+"""The file that a model's name or path stands for. Needs no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from napari_sam2.errors import ModelError
+from napari_sam2.model.checkpoints.download import (
+    ProgressCallback,
+    download,
+    file_sha256,
+)
+from napari_sam2.model.checkpoints.notes import IMAGE_SIZE_NOTE, read_notes
+from napari_sam2.model.checkpoints.own_models import own_folder
+from napari_sam2.model.checkpoints.registry import REGISTRY, find
+from napari_sam2.model.config import CONFIGS
+
+PICKLE_SUFFIXES = (".pt", ".pth")
+SAFETENSORS_SUFFIX = ".safetensors"
+
+
+def weights_path(
+    name_or_path: str | Path, *, progress: ProgressCallback | None = None
+) -> Path:
+    """Return the file that a model's name or path stands for.
+
+    Parameters
+    ----------
+    name_or_path
+        The path of a ``.pt``, ``.pth`` or ``.safetensors`` file, the name of an own
+        model, or a name of the registry, whose file is fetched if it is not on this
+        machine yet.
+    progress
+        Told of a download's progress, in bytes.
+
+    Raises
+    ------
+    ModelError
+        If no model and no file is called so, or fetching it fails.
+    """
+    path = Path(name_or_path).expanduser()
+    is_file_name = path.suffix in (*PICKLE_SUFFIXES, SAFETENSORS_SUFFIX)
+    if path.is_file():
+        if is_file_name:
+            return path
+        raise ModelError(f"{path}: give a .pt, .pth or .safetensors file")
+    if is_file_name and len(path.parts) > 1:
+        raise ModelError(f"{path}: there is no such file; check the path")
+    own = own_folder() / f"{name_or_path}{SAFETENSORS_SUFFIX}"
+    if len(path.parts) == 1 and own.is_file():
+        return own
+    return download(find(str(name_or_path)).name, progress=progress)
+
+
+def weights_sha256(name_or_path: str | Path) -> str:
+    """Return the SHA-256 of a model's file, see `weights_path`, for provenance."""
+    return file_sha256(weights_path(name_or_path))
+
+
+def trained_image_size(name_or_path: str) -> int | None:
+    """Return the side of the input that a model was trained for, if its file says so.
+
+    Raises
+    ------
+    ModelError
+        See `weights_path`.
+    """
+    side = read_notes(weights_path(name_or_path)).get(IMAGE_SIZE_NOTE, "")
+    if side.isdecimal():
+        return int(side)
+    return CONFIGS[name_or_path].image_size if name_or_path in REGISTRY else None
