@@ -13,7 +13,7 @@ from napari_sam2.model.sam2 import Sam2
 from napari_sam2.prompts import BoxPrompt, FramePrompt, MaskPrompt, PointPrompt
 from napari_sam2.tracking.postprocess import label_image
 from napari_sam2.tracking.predictor import StreamingPredictor
-from napari_sam2.train.data.prompt_simulation import bounding_box, deepest_pixel
+from napari_sam2.train.data.prompts import bounding_box, deepest_pixel
 
 KINDS = ("click", "box", "mask")
 Masks = Mapping[int, np.ndarray]

@@ -16,8 +16,7 @@ from napari_sam2.model.checkpoints.registry import DEFAULT_MODEL
 from napari_sam2.paths import user_path
 
 if TYPE_CHECKING:
-    from napari_sam2.train.fine_tuning.clock import FineTuneProgress
-    from napari_sam2.train.fine_tuning.fine_tune import FineTuneResult
+    from napari_sam2.train.fine_tuning.fine_tune import FineTuneProgress, FineTuneResult
 
 
 def fine_tune(  # noqa: PLR0913 - each is an option

@@ -37,11 +37,11 @@ def train(
     ] = False,
 ) -> None:
     """Train a model as a recipe says; after Ctrl-C it goes on with --resume."""
+    from napari_sam2.train.trainer.recorder import has_tensorboard
     from napari_sam2.train.trainer.run import run_training
     from napari_sam2.train.trainer.trainer import TrainingStopped
-    from napari_sam2.train.validation import tensorboard
 
-    if not tensorboard.is_installed():
+    if not has_tensorboard():
         typer.echo("TensorBoard is off: package tensorboard is not installed", err=True)
     try:
         with (

@@ -24,7 +24,7 @@ from napari_sam2.train.data.motion import (
     sample_labels,
     sampling_grid,
 )
-from napari_sam2.train.data.prompt_simulation import (
+from napari_sam2.train.data.prompts import (
     bounding_box,
     click_beside,
     click_inside,

@@ -21,7 +21,7 @@ from napari_sam2.train.data.appearance import IMAGE_MEAN, IMAGE_STD
 from napari_sam2.train.data.batches import Batch, make_batch
 from napari_sam2.train.data.corrections import CorrectionPlan, error_clicks
 from napari_sam2.train.data.examples import Corpus, prepare
-from napari_sam2.train.data.prompt_groups import PromptGroup
+from napari_sam2.train.data.prompts import PromptGroup
 from napari_sam2.train.passes import passes
 from napari_sam2.train.passes.clip_memory import ClipMemory
 from napari_sam2.train.passes.passes import run_batch

@@ -16,12 +16,6 @@ from napari_sam2.model.config import CONFIGS
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.train.data.examples import prepare
 from napari_sam2.train.fine_tuning import run as fine_tuning_run
-from napari_sam2.train.fine_tuning.blend import (
-    BLENDS,
-    Scored,
-    best_blend,
-    blended,
-)
 from napari_sam2.train.fine_tuning.card import base_title
 from napari_sam2.train.fine_tuning.fine_tune import fine_tune
 from napari_sam2.train.fine_tuning.movie import (
@@ -31,7 +25,14 @@ from napari_sam2.train.fine_tuning.movie import (
     parted,
 )
 from napari_sam2.train.fine_tuning.plan import FineTuneSettings, plan_training
-from napari_sam2.train.fine_tuning.run import FineTuneRun, rate_share
+from napari_sam2.train.fine_tuning.run import (
+    BLENDS,
+    FineTuneRun,
+    Scored,
+    best_blend,
+    blended,
+    rate_share,
+)
 from napari_sam2.train.fine_tuning.score import held_out_score
 
 FRAMES, SIDE = 12, 64

@@ -14,11 +14,12 @@ from PIL import Image
 from napari_sam2.model.config import CONFIGS
 from napari_sam2.model.sam2 import Sam2
 from napari_sam2.train.data.examples import Corpus, prepare
-from napari_sam2.train.data.prompt_groups import draw_group
+from napari_sam2.train.data.prompts import draw_group
 from napari_sam2.train.recipe.config import PromptMix, Source, Stage, TrainConfig
+from napari_sam2.train.trainer import recorder as recording
 from napari_sam2.train.trainer.recorder import EXAMPLES, Recorder
 from napari_sam2.train.trainer.trainer import start, train_step
-from napari_sam2.train.validation import pictures, tensorboard
+from napari_sam2.train.validation import pictures
 from napari_sam2.train.validation.pictures import (
     PREDICTED,
     PROMPT,
@@ -50,7 +51,7 @@ def quick(monkeypatch):
 
 def test_a_validation_leaves_tables_and_pictures(corpus, quick, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "napari_sam2.train.trainer.recorder.is_installed", lambda: False
+        "napari_sam2.train.trainer.recorder.has_tensorboard", lambda: False
     )
     config = replace(CONFIG, validate_every=2)
     recorder = Recorder(config, tmp_path, {"discs": corpus}, 0)
@@ -127,7 +128,9 @@ def test_events_are_written_where_tensorboard_is(corpus, quick, tmp_path, monkey
     module = ModuleType("torch.utils.tensorboard")
     module.SummaryWriter = Writer
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
-    monkeypatch.setattr("napari_sam2.train.trainer.recorder.is_installed", lambda: True)
+    monkeypatch.setattr(
+        "napari_sam2.train.trainer.recorder.has_tensorboard", lambda: True
+    )
     config = replace(CONFIG, validate_every=1, stages=(replace(STAGE, frames=1),))
     recorder = Recorder(config, tmp_path, {"discs": corpus}, 19)
     state = start(config)
@@ -144,5 +147,5 @@ def test_events_are_written_where_tensorboard_is(corpus, quick, tmp_path, monkey
 
 
 def test_tensorboard_is_off_where_it_is_not_installed(monkeypatch):
-    monkeypatch.setattr(tensorboard, "find_spec", lambda name: None)
-    assert not tensorboard.is_installed()
+    monkeypatch.setattr(recording, "find_spec", lambda name: None)
+    assert not recording.has_tensorboard()

@@ -19,7 +19,7 @@ from napari_sam2.train.data.examples import Corpus, prepare
 from napari_sam2.train.passes.passes import run_batch
 from napari_sam2.train.recipe.config import PromptMix, Source, Stage, TrainConfig
 from napari_sam2.train.recipe.loss_weights import PRESETS
-from napari_sam2.train.trainer.regularisation import _drop_paths, regularise
+from napari_sam2.train.trainer.optimisation import _drop_paths, regularise
 from napari_sam2.train.trainer.trainer import start, train_step
 
 STAGE = Stage("clip", 3, frames=2, size=64, crops=1, objects=2, prompts=PromptMix(1, 1))

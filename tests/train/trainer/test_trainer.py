@@ -26,8 +26,8 @@ from napari_sam2.train.recipe.config import (
     read_config,
 )
 from napari_sam2.train.recipe.loss_weights import PRESETS, LossWeights
-from napari_sam2.train.trainer.export import export_weights
 from napari_sam2.train.trainer.recorder import CHECKPOINT, LOG
+from napari_sam2.train.trainer.run import export_weights
 from napari_sam2.train.trainer.trainer import locate, start, train
 
 RECIPES = sorted((Path(__file__).parents[3] / "docs" / "recipes").glob("*.toml"))

@@ -170,7 +170,7 @@ def test_training_puts_a_model_into_the_list(
     open_train, qtbot, scored, toy, monkeypatch
 ):
     monkeypatch.setattr(
-        "napari_sam2.train.fine_tuning.clock.BudgetClock.done",
+        "napari_sam2.train.fine_tuning.fine_tune.BudgetClock.done",
         lambda _clock, step: min(1.0, step / 3),
     )
     _, dock = open_train()

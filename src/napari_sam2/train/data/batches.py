@@ -12,8 +12,7 @@ from napari_sam2.train.data.clips import SMALLEST_AREA, Clip, make_clip
 from napari_sam2.train.data.corrections import CorrectionPlan
 from napari_sam2.train.data.examples import Corpus
 from napari_sam2.train.data.motion import CropStyle
-from napari_sam2.train.data.prompt_groups import PromptGroup, draw_groups
-from napari_sam2.train.data.prompt_simulation import click_outside
+from napari_sam2.train.data.prompts import PromptGroup, click_outside, draw_groups
 from napari_sam2.train.recipe.config import PromptMix, Stage
 
 

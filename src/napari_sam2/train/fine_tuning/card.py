@@ -26,9 +26,9 @@ from napari_sam2.model.checkpoints.weights_file import (
     SAFETENSORS_SUFFIX,
 )
 from napari_sam2.model.sam2 import Sam2
-from napari_sam2.train.fine_tuning.blend import Scored
 from napari_sam2.train.fine_tuning.movie import TaughtMovie, parted
 from napari_sam2.train.fine_tuning.plan import FineTuneSettings
+from napari_sam2.train.fine_tuning.run import Scored
 
 CARD = """\
 # {name}

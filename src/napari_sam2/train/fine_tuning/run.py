@@ -1,11 +1,15 @@
-"""The network that is fine-tuned, from the base to the best that was found."""
+"""The network that is fine-tuned, from the base to the best that was found.
+
+The best average of its weights is blended with the base (WiSE-FT): a part of the way
+keeps more of what the base could.
+"""
 
 from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,7 +18,6 @@ from napari_sam2.model.sam2 import Sam2
 from napari_sam2.tracking.precision import choose_device
 from napari_sam2.train.data.examples import Corpus
 from napari_sam2.train.data.simulated import simulated_examples
-from napari_sam2.train.fine_tuning.blend import Scored, best_blend
 from napari_sam2.train.fine_tuning.movie import TaughtMovie, examples_of, parted
 from napari_sam2.train.fine_tuning.plan import (
     CHECKED_FRAMES,
@@ -39,6 +42,15 @@ REHEARSING = 2**21
 
 PATIENCE, FALL = 4, 0.03
 """Ends if so many scores in a row are no better, and the last is worse by this."""
+
+BLENDS = (1.0, 0.75, 0.5)
+"""Parts of the way from the base to the trained weights that are tried."""
+
+MOST_LOST = 0.02
+"""What the score on simulated movies may fall by."""
+
+NEARLY_ALL = 0.9
+"""Part of the best gain for which a blend nearer to the base is preferred."""
 
 
 class FineTuneRun:
@@ -170,3 +182,64 @@ def rate_share(done: float) -> float:
         return max(done / WARM_UP, 0.1)
     falling = 0.5 * (1.0 + np.cos(np.pi * (done - WARM_UP) / (1.0 - WARM_UP)))
     return float(LAST_RATE + (1.0 - LAST_RATE) * falling)
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Scores of a network.
+
+    Attributes
+    ----------
+    held_out
+        J on the person's held-out frames.
+    simulated
+        J on simulated movies of other cells.
+    """
+
+    held_out: float
+    simulated: float
+
+
+@torch.no_grad()
+def blended(base: Sam2, tuned: Sam2, part: float) -> Sam2:
+    """Return a network whose weights lie a part of the way from ``base`` to ``tuned``.
+
+    What is no floating-point number is that of ``tuned``.
+    """
+    mixed = copy.deepcopy(tuned)
+    first = base.state_dict()
+    for name, tensor in mixed.state_dict().items():
+        if tensor.is_floating_point():
+            tensor.copy_(first[name].lerp(tensor, part))
+    return mixed
+
+
+def best_blend(
+    base: Sam2, tuned: Sam2, before: Scored, score: Callable[[Sam2], Scored]
+) -> tuple[Sam2, Scored, float]:
+    """Return the blend that follows the held-out frames well and forgets little.
+
+    Of those that lose at most `MOST_LOST` on simulated movies, the one nearest to the
+    base that has `NEARLY_ALL` of the best gain: the three movies do not show all that
+    is forgotten on the way. If all lose more, the one that loses least.
+
+    Parameters
+    ----------
+    base, tuned
+        The ends.
+    before
+        Scores of the base.
+    score
+        Measures a network.
+    """
+    tried = []
+    for part in BLENDS:
+        model = tuned if part == 1.0 else blended(base, tuned, part)
+        tried.append((model, score(model), part))
+    kept = [one for one in tried if before.simulated - one[1].simulated <= MOST_LOST]
+    if not kept:
+        return max(tried, key=lambda one: one[1].simulated)
+    gains = [scores.held_out - before.held_out for _, scores, _ in kept]
+    enough = NEARLY_ALL * max(gains)
+    good = [one for one, gain in zip(kept, gains, strict=True) if gain >= enough]
+    return min(good or kept, key=lambda one: one[2])

@@ -14,7 +14,7 @@ from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.tracking.postprocess import label_image
 from napari_sam2.tracking.predictor import StreamingPredictor
 from napari_sam2.train.data.examples import Example
-from napari_sam2.train.data.prompt_simulation import deepest_pixel
+from napari_sam2.train.data.prompts import deepest_pixel
 from napari_sam2.train.fine_tuning.movie import TaughtMovie
 
 CLICKED_FRAMES, TRACKED_FRAMES = 6, 12

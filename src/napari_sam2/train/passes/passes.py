@@ -12,7 +12,7 @@ from napari_sam2.model.prompt_encoder import PromptTensors
 from napari_sam2.model.sam2 import Decoded, ImageEmbedding, Sam2
 from napari_sam2.train.data.batches import Batch
 from napari_sam2.train.data.corrections import correct
-from napari_sam2.train.data.prompt_groups import PromptGroup
+from napari_sam2.train.data.prompts import PromptGroup
 from napari_sam2.train.passes.clip_memory import ClipMemory
 from napari_sam2.train.passes.dense import DenseHead, dense_loss, dense_targets
 from napari_sam2.train.passes.losses import pixel_weights, soft_targets

@@ -5,13 +5,16 @@ from __future__ import annotations
 import copy
 import csv
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from napari_sam2.train.data.examples import Corpus
 from napari_sam2.train.recipe.config import Stage, TrainConfig
 from napari_sam2.train.trainer.checkpoint import TrainingState, save_state
 from napari_sam2.train.validation.pictures import example_picture, write_picture
-from napari_sam2.train.validation.tensorboard import EventLog, is_installed
 from napari_sam2.train.validation.validation import validate
 
 CHECKPOINT = "last.pt"
@@ -20,6 +23,8 @@ VALIDATION_LOG = "validation.csv"
 EXAMPLES = "examples"
 LOG_EVERY = 20
 COLUMNS = ("step", "group", "name", "value")
+
+EVENTS = "tensorboard"
 
 
 class Recorder:
@@ -50,7 +55,7 @@ class Recorder:
         self.held_out = held_out
         self.log = _CsvLog(folder / LOG, done)
         self.validation_log = _CsvLog(folder / VALIDATION_LOG, done)
-        self.events = EventLog(folder, done) if is_installed() else None
+        self.events = EventLog(folder, done) if has_tensorboard() else None
 
     def record(
         self, state: TrainingState, stage: Stage, values: Mapping[str, float]
@@ -117,3 +122,42 @@ def _rows_until(path: Path, done: int) -> list[list[str]]:
     with path.open(newline="") as file:
         rows = [row for row in csv.reader(file) if len(row) == len(COLUMNS)]
     return [row for row in rows if row[0].isdecimal() and int(row[0]) <= done]
+
+
+def has_tensorboard() -> bool:
+    """Whether the package ``tensorboard`` is there; torch's writer needs it."""
+    return find_spec("tensorboard") is not None
+
+
+class EventLog:
+    """Scalars and pictures of a run for TensorBoard.
+
+    Parameters
+    ----------
+    folder
+        Of the run; events lie in its folder ``tensorboard``.
+    step
+        Steps done already: what an interrupted run wrote after them is hidden.
+    """
+
+    def __init__(self, folder: Path, step: int) -> None:
+        # Not above: it needs a package that few have.
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._writer: Any = SummaryWriter(
+            str(folder / EVENTS), purge_step=step + 1 if step else None
+        )
+
+    def scalars(self, group: str, values: Mapping[str, float], step: int) -> None:
+        """Write named values of a step."""
+        for name, value in values.items():
+            self._writer.add_scalar(f"{group}/{name}", value, step)
+
+    def picture(self, name: str, picture: np.ndarray, step: int) -> None:
+        """Write a ``(Y, X, 3)`` uint8 picture, and everything that waits."""
+        self._writer.add_image(name, picture, step, dataformats="HWC")
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Write what waits, and close the file."""
+        self._writer.close()

@@ -1,12 +1,16 @@
-"""A training run from a recipe file: what `napari-sam2 train` calls."""
+"""A training run from a recipe file to weights: what `napari-sam2 train` calls."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import torch
+
 from napari_sam2.errors import InputError, OutputError
+from napari_sam2.model.checkpoints.checkpoint import save_model
 from napari_sam2.model.sam2 import Sam2
 from napari_sam2.train.data.examples import (
     SMALLEST_OBJECT,
@@ -17,10 +21,11 @@ from napari_sam2.train.data.examples import (
 )
 from napari_sam2.train.data.simulated import simulated_examples
 from napari_sam2.train.recipe.config import Source, TrainConfig, read_config
-from napari_sam2.train.trainer.export import export_weights
+from napari_sam2.train.trainer.checkpoint import load_state
+from napari_sam2.train.trainer.low_rank import merged
 from napari_sam2.train.trainer.parallel import workers
 from napari_sam2.train.trainer.recorder import CHECKPOINT
-from napari_sam2.train.trainer.trainer import TrainingProgress, train
+from napari_sam2.train.trainer.trainer import TrainingProgress, start, train
 
 if TYPE_CHECKING:
     from napari_sam2.io.training.images import LabelledImage
@@ -147,3 +152,46 @@ def _read(source: Source, base: Path) -> Iterator[LabelledImage]:
             source.frames,
         )
     )
+
+
+def export_weights(
+    config: TrainConfig,
+    folder: Path,
+    path: Path,
+    *,
+    notes: Mapping[str, str] | None = None,
+) -> int:
+    """Write the moving average of a run's last checkpoint as fp16 safetensors.
+
+    Parameters
+    ----------
+    config
+        The recipe of the run.
+    folder
+        The run's folder, holding ``last.pt``.
+    path
+        Ends in ``.safetensors``.
+    notes
+        Metadata: licence, data, git version.
+
+    Returns
+    -------
+    int
+        Steps that the weights were trained for.
+
+    Raises
+    ------
+    InputError
+        If the run has no checkpoint.
+    """
+    state = start(config)
+    load_state(folder / CHECKPOINT, state)
+    own = {
+        "trained_steps": str(state.step),
+        "trained_on": ", ".join(source.name for source in config.sources),
+        "napari_sam2": version("napari-sam2"),
+    }
+    save_model(
+        merged(state.average), path, dtype=torch.float16, notes={**own, **(notes or {})}
+    )
+    return state.step

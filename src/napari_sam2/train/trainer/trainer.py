@@ -29,7 +29,9 @@ from napari_sam2.train.trainer.optimisation import (
     denormals_flushed,
     freeze,
     parameter_groups,
+    regularise,
     save_memory,
+    seed_step,
     set_rate,
 )
 from napari_sam2.train.trainer.parallel import (
@@ -40,7 +42,6 @@ from napari_sam2.train.trainer.parallel import (
     shared,
 )
 from napari_sam2.train.trainer.recorder import CHECKPOINT, Recorder
-from napari_sam2.train.trainer.regularisation import regularise, seed_step
 from napari_sam2.train.trainer.stage_clock import StageClock, is_still
 
 

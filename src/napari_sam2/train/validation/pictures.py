@@ -17,7 +17,7 @@ from napari_sam2.train.data.batches import collate, make_batch
 from napari_sam2.train.data.clips import make_clip
 from napari_sam2.train.data.examples import Corpus
 from napari_sam2.train.data.motion import CropStyle
-from napari_sam2.train.data.prompt_groups import PromptGroup, draw_group
+from napari_sam2.train.data.prompts import PromptGroup, draw_group
 from napari_sam2.train.passes.passes import run_batch
 from napari_sam2.train.recipe.config import PromptMix, Stage
 from napari_sam2.train.recipe.loss_weights import PRESETS

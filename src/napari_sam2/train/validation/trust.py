@@ -30,7 +30,7 @@ from napari_sam2.train.data.appearance import vary
 from napari_sam2.train.data.clips import disturb, draw_view
 from napari_sam2.train.data.examples import Corpus
 from napari_sam2.train.data.motion import CropStyle
-from napari_sam2.train.data.prompt_simulation import bounding_box, deepest_pixel
+from napari_sam2.train.data.prompts import bounding_box, deepest_pixel
 
 KINDS = ("click", "box", "mask")
 OBJECTS = 8

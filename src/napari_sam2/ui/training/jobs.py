@@ -101,7 +101,7 @@ class TrainOrder:
 
 @dataclass(frozen=True, slots=True)
 class TrainStep:
-    """Where the training is, see `napari_sam2.train.fine_tuning.clock`."""
+    """Where the training is, see `napari_sam2.train.fine_tuning.fine_tune`."""
 
     doing: str
     step: int
