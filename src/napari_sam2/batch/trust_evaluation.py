@@ -132,11 +132,11 @@ def _paired(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return trust and J of all object-frames that have both."""
     said, region = [], []
-    for one in score.objects:
-        if one.predicted_id in ids:
-            frames = np.array(one.frame_indices)
-            said.append(trust[frames, ids.index(one.predicted_id)])
-            region.append(np.array(one.region_by_frame))
+    for tracked in score.objects:
+        if tracked.predicted_id in ids:
+            frames = np.array(tracked.frame_indices)
+            said.append(trust[frames, ids.index(tracked.predicted_id)])
+            region.append(np.array(tracked.region_by_frame))
     if not said:
         raise InputError("no object of the truth was tracked under the same id")
     both, regions = np.concatenate(said), np.concatenate(region)

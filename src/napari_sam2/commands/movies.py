@@ -125,11 +125,11 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
         typer.echo(json.dumps(score.to_json()))
         return
     table = Table("object", "tracked as", "J", "F", "J&F")
-    for one in score.objects:
+    for tracked in score.objects:
         table.add_row(
-            str(one.object_id),
-            "–" if one.predicted_id is None else str(one.predicted_id),
-            *_numbers(one.region, one.boundary, one.region_and_boundary),
+            str(tracked.object_id),
+            "–" if tracked.predicted_id is None else str(tracked.predicted_id),
+            *_numbers(tracked.region, tracked.boundary, tracked.region_and_boundary),
         )
     table.add_section()
     means = _numbers(score.region, score.boundary, score.region_and_boundary)

@@ -87,4 +87,4 @@ def _key(frame_index: int, frame: np.ndarray) -> Key:
 
 
 def _bytes_of(embedding: ImageEmbedding) -> int:
-    return sum(one.nbytes for one in (embedding.features, *embedding.high_res))
+    return sum(tensor.nbytes for tensor in (embedding.features, *embedding.high_res))

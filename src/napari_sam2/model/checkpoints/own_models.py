@@ -83,8 +83,9 @@ def own_model_path(name: str) -> Path:
         raise InputError(
             f"model name {name!r}: use letters, digits, '-' and '_', such as my-cells"
         )
-    known = {one.lower() for entry in REGISTRY.values() for one in _names(entry.file)}
-    if name.lower() in known | {one.lower() for one in REGISTRY}:
+    files = [entry.file for entry in REGISTRY.values()]
+    published = {*REGISTRY, *files, *(Path(file).stem for file in files)}
+    if name.lower() in map(str.lower, published):
         raise InputError(
             f"model name {name!r} is that of a published model: choose another"
         )
@@ -97,10 +98,6 @@ def free_name(wanted: str) -> str:
     while own_model_path(name).exists():
         name, number = f"{wanted}-{number}", number + 1
     return name
-
-
-def _names(file: str) -> tuple[str, str]:
-    return file, Path(file).stem
 
 
 def _described(path: Path) -> OwnModel:

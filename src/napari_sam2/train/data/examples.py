@@ -135,7 +135,7 @@ class Corpus:
             example = collection[int(random.integers(len(collection)))]
             if len(example.objects):
                 return example
-            if not any(len(one.objects) for one in collection):
+            if not any(len(example.objects) for example in collection):
                 raise InputError(
                     f"{named(collection)}: no object of at least {SMALLEST_OBJECT} "
                     "pixels is labelled; label some, or leave the source out"

@@ -37,7 +37,7 @@ def simulated_examples(count: int, first_seed: int) -> list[Example]:
     """
     seeds = range(first_seed, first_seed + count)
     configs = [varied(seed) for seed in seeds]
-    return [prepare(render(one), invert=INVERT[one.kind]) for one in configs]
+    return [prepare(render(config), invert=INVERT[config.kind]) for config in configs]
 
 
 def varied(seed: int) -> MovieConfig:

@@ -85,26 +85,26 @@ class TaughtMovie:
         """Return the frames at the places ``first`` to ``stop`` − 1."""
         kept = FrameSet.between(first, stop - 1)
         trusted = {
-            one: FrameSet.of(frame - first for frame in frames & kept)
-            for one, frames in self.trusted.items()
+            object_id: FrameSet.of(frame - first for frame in frames & kept)
+            for object_id, frames in self.trusted.items()
         }
         return TaughtMovie(
             self.name,
             self.numbers[first:stop],
             self.frames[first:stop],
             self.labels[first:stop],
-            {one: frames for one, frames in trusted.items() if frames},
+            {object_id: frames for object_id, frames in trusted.items() if frames},
         )
 
     def masks(self, place: int) -> dict[int, np.ndarray]:
         """Return ``(Y, X)`` bool by id, of trusted objects that are seen on a frame."""
         labels = self.labels[place]
         found = {
-            one: labels == one
-            for one, frames in self.trusted.items()
+            object_id: labels == object_id
+            for object_id, frames in self.trusted.items()
             if place in frames
         }
-        return {one: mask for one, mask in found.items() if mask.any()}
+        return {object_id: mask for object_id, mask in found.items() if mask.any()}
 
     @property
     def object_frames(self) -> int:
@@ -138,10 +138,10 @@ def check_enough(movies: Sequence[TaughtMovie]) -> None:
         Saying what is missing.
     """
     seen = {
-        (number, one)
+        (number, object_id)
         for number, movie in enumerate(movies)
         for place in range(len(movie.frames))
-        for one in movie.masks(place)
+        for object_id in movie.masks(place)
     }
     frames = sum(len(movie.frames) for movie in movies)
     object_frames = sum(movie.object_frames for movie in movies)
@@ -176,8 +176,8 @@ def examples_of(movie: TaughtMovie) -> list[Example]:
     Otherwise a frame on which a masklet is not trusted would teach that it is absent.
     """
     alike: dict[FrameSet, list[int]] = {}
-    for one, frames in movie.trusted.items():
-        alike.setdefault(frames, []).append(one)
+    for object_id, frames in movie.trusted.items():
+        alike.setdefault(frames, []).append(object_id)
     found = []
     for frames, ids in alike.items():
         for first, stop in _stretches(frames, movie.numbers):

@@ -10,6 +10,7 @@ import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -86,11 +87,11 @@ class FineTuneRun:
         diameter = float(np.median([part.diameter for part in taught]))
         self.config = plan_training(model, base, diameter, settings, self.device)
         self.model = model.to(device)
-        own = [one for part in taught for one in examples_of(part)]
+        own = [example for part in taught for example in examples_of(part)]
         rehearsed = simulated_examples(SIMULATED_MOVIES, SIMULATED_SEED)
         self.own, self.rehearsed = Corpus((own,), (1.0,)), Corpus((rehearsed,), (1.0,))
         checked = simulated_examples(CHECKED_MOVIES, CHECKED_SEED)
-        self.checked = [as_taught(one, CHECKED_FRAMES) for one in checked]
+        self.checked = [as_taught(example, CHECKED_FRAMES) for example in checked]
         self.state = start(self.config)
         self.training_pass = TrainingPass(self.state.model, self.state.head)
         self._start = [
@@ -158,15 +159,15 @@ class FineTuneRun:
             self._best_score, self._worse = score, 0
         return score
 
-    def finish(self) -> tuple[Sam2, Scored, float]:
-        """Return what is kept, its scores, and how far it is from the base (0…1).
+    def finish(self) -> Blend:
+        """Return what is kept.
 
         The base itself, if nothing was better.
         """
         if self.step > self._last_check and not self.is_broken:
             self.check()
         if self.best is None:
-            return self.model, self.before, 0.0
+            return Blend(self.model, self.before, 0.0)
         return best_blend(self.model, self.best, self.before, self.score)
 
     @torch.no_grad()
@@ -200,6 +201,14 @@ class Scored:
     simulated: float
 
 
+class Blend(NamedTuple):
+    """A network a ``part`` of the way from a base to its trained copy (0…1)."""
+
+    model: Sam2
+    scores: Scored
+    part: float
+
+
 @torch.no_grad()
 def blended(base: Sam2, tuned: Sam2, part: float) -> Sam2:
     """Return a network whose weights lie a part of the way from ``base`` to ``tuned``.
@@ -216,7 +225,7 @@ def blended(base: Sam2, tuned: Sam2, part: float) -> Sam2:
 
 def best_blend(
     base: Sam2, tuned: Sam2, before: Scored, score: Callable[[Sam2], Scored]
-) -> tuple[Sam2, Scored, float]:
+) -> Blend:
     """Return the blend that follows the held-out frames well and forgets little.
 
     Of those that lose at most `MOST_LOST` on simulated movies, the one nearest to the
@@ -235,11 +244,12 @@ def best_blend(
     tried = []
     for part in BLENDS:
         model = tuned if part == 1.0 else blended(base, tuned, part)
-        tried.append((model, score(model), part))
-    kept = [one for one in tried if before.simulated - one[1].simulated <= MOST_LOST]
+        tried.append(Blend(model, score(model), part))
+    least = before.simulated - MOST_LOST
+    kept = [blend for blend in tried if blend.scores.simulated >= least]
     if not kept:
-        return max(tried, key=lambda one: one[1].simulated)
-    gains = [scores.held_out - before.held_out for _, scores, _ in kept]
-    enough = NEARLY_ALL * max(gains)
-    good = [one for one, gain in zip(kept, gains, strict=True) if gain >= enough]
-    return min(good or kept, key=lambda one: one[2])
+        return max(tried, key=lambda blend: blend.scores.simulated)
+    best = max(blend.scores.held_out for blend in kept)
+    enough = before.held_out + NEARLY_ALL * (best - before.held_out)
+    good = [blend for blend in kept if blend.scores.held_out >= enough]
+    return min(good or kept, key=lambda blend: blend.part)

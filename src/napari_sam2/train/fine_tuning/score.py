@@ -68,12 +68,14 @@ def _clicked(model: Sam2, movie: TaughtMovie, device: str) -> list[float]:
     found = []
     for place in map(int, places):
         masks = _largest(movie.masks(place))
-        prompts = [_click(one, place, mask) for one, mask in masks.items()]
+        prompts = [_click(object_id, place, mask) for object_id, mask in masks.items()]
         if not prompts:
             continue
         step = predictor.preview(place, _rgb(movie, place), prompts)
         labels = label_image(step.object_ids, step.logits, movie.labels.shape[1:])
-        found += [region_similarity(m, labels == one) for one, m in masks.items()]
+        found += [
+            region_similarity(m, labels == object_id) for object_id, m in masks.items()
+        ]
     return found
 
 
@@ -85,7 +87,8 @@ def _tracked(model: Sam2, movie: TaughtMovie, device: str) -> list[float]:
         return []
     predictor = _predictor(model, movie, device)
     prompts = [
-        FramePrompt(one, first, mask=MaskPrompt(mask)) for one, mask in masks.items()
+        FramePrompt(object_id, first, mask=MaskPrompt(mask))
+        for object_id, mask in masks.items()
     ]
     found = []
     for place in range(first, stop):
@@ -94,9 +97,9 @@ def _tracked(model: Sam2, movie: TaughtMovie, device: str) -> list[float]:
         )
         labels = label_image(step.object_ids, step.logits, movie.labels.shape[1:])
         found += [
-            region_similarity(movie.labels[place] == one, labels == one)
-            for one in masks
-            if place > first and place in movie.trusted[one]
+            region_similarity(movie.labels[place] == object_id, labels == object_id)
+            for object_id in masks
+            if place > first and place in movie.trusted[object_id]
         ]
     return found
 
@@ -112,8 +115,10 @@ def _predictor(model: Sam2, movie: TaughtMovie, device: str) -> StreamingPredict
 
 def _largest(masks: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
     """Return the `MOST_OBJECTS` largest masks, by id."""
-    by_area = sorted(masks, key=lambda one: -int(masks[one].sum()))[:MOST_OBJECTS]
-    return {one: masks[one] for one in sorted(by_area)}
+    by_area = sorted(masks, key=lambda object_id: -int(masks[object_id].sum()))[
+        :MOST_OBJECTS
+    ]
+    return {object_id: masks[object_id] for object_id in sorted(by_area)}
 
 
 def _click(object_id: int, place: int, mask: np.ndarray) -> FramePrompt:

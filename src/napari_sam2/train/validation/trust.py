@@ -141,7 +141,9 @@ def _judge_clip(
     predictor = StreamingPredictor(
         model, frame_shape=labels.shape[1:], frame_count=frames, device="cpu"
     )
-    prompts = [_prompt(int(one), labels[0] == one, kind) for one in ids]
+    prompts = [
+        _prompt(int(object_id), labels[0] == object_id, kind) for object_id in ids
+    ]
     rows: list[np.ndarray] = []
     regions: list[list[float]] = []
     for index, frame in enumerate(pixels):

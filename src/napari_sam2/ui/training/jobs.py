@@ -134,8 +134,8 @@ def list_session(folder: Path, label: str) -> Iterator[SessionListed]:
     document = store.read_session()
     tracked = tracked_frames(store)
     rows = tuple(
-        _row(one, tracked.get(one.object_id, FrameSet()))
-        for one in document.book.objects
+        _row(state, tracked.get(state.object_id, FrameSet()))
+        for state in document.book.objects
     )
     model = "" if document.model is None else document.model.name
     yield SessionListed(folder, label, document.image.layer or "", model, rows)
