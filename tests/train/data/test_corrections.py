@@ -249,11 +249,11 @@ KEEP, CORRECT = passes._Clip._keep, passes._Clip._correct
 @pytest.mark.parametrize(
     ("target", "broken", "wrong_from"),
     [
-        ("passes._Clip._correct", lambda *given: given[-1][0], 0),
-        ("passes._Clip._correct", _without_memory, 0),
-        ("corrections._mask_prompt", lambda decoded: None, 0),
-        ("passes._Clip._keep", _as_recent, 1),
-        ("passes._Clip._keep", _as_soft, 1),
+        ("passes.passes._Clip._correct", lambda *given: given[-1][0], 0),
+        ("passes.passes._Clip._correct", _without_memory, 0),
+        ("data.corrections._mask_prompt", lambda decoded: None, 0),
+        ("passes.passes._Clip._keep", _as_recent, 1),
+        ("passes.passes._Clip._keep", _as_soft, 1),
     ],
     ids=["no-click", "no-memory", "no-mask", "no-anchor", "uncertain"],
 )
