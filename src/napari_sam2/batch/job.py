@@ -179,8 +179,8 @@ class Run:
     """A job whose parts are put together, ready to go.
 
     A context manager: leaving it closes files and threads. Without a session nothing is
-    left to do: the same run was finished before. ``remark`` is what people should be told
-    before it begins.
+    left to do: the same run was finished before. ``remark`` is what people should be
+    told before it begins.
     """
 
     session: Session | None
