@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import numpy as np
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from napari_sam2 import __version__
 from napari_sam2.batch.output import Output
@@ -45,7 +45,7 @@ from napari_sam2.session.session import FrameDone, Session
 if TYPE_CHECKING:
     from napari_sam2.tracking.predictor import StreamingPredictor
 
-UserPath = Annotated[Path, BeforeValidator(user_path)]
+UserPath = Annotated[Path, AfterValidator(user_path)]
 """A path in a request: ``~`` is the home folder."""
 
 FILL_HOLES = 8
