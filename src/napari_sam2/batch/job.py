@@ -287,7 +287,10 @@ def _finished(
     job: TrackJob, source: StackFrames, objects: list[PromptedObject]
 ) -> tuple[OmeZarrLabelStore, str | None] | None:
     """Return store and remark if this run was finished; told without the network."""
-    from napari_sam2.model.checkpoints.weights_file import trained_image_size
+    from napari_sam2.model.checkpoints.weights_file import (
+        follows_one_component,
+        trained_image_size,
+    )
 
     if not (job.resume and job.output.exists):
         return None
@@ -302,6 +305,11 @@ def _finished(
             stored.precision if options.precision == "auto" else options.precision
         ),
         "threads": stored.threads,
+        "one_component": (
+            follows_one_component(options.model)
+            if options.one_component is None
+            else options.one_component
+        ),
     }
     expected = _provenance(job, source, objects, computed)
     if stored.differences(expected):
@@ -346,7 +354,7 @@ def _logits_shape(predictor: StreamingPredictor) -> tuple[int, int]:
 
 
 def _computed_by(predictor: StreamingPredictor) -> dict[str, Any]:
-    """Return what decides the result besides the request, as `Provenance` has it."""
+    """Return what decides the result besides the request."""
     import torch
 
     return {
@@ -354,6 +362,7 @@ def _computed_by(predictor: StreamingPredictor) -> dict[str, Any]:
         "device": str(predictor.device),
         "precision": predictor.precision.name,
         "threads": torch.get_num_threads(),
+        "one_component": predictor.one_component,
     }
 
 
@@ -369,7 +378,7 @@ def _provenance(
         mode="json", include={"frames", "direction", "merge"}
     )
     settings["raw_masks"] = job.model_options.raw_masks
-    if predictor.one_component:  # left out otherwise, as in stores from before
+    if computed["one_component"]:  # left out otherwise, as in stores from before
         settings["one_component"] = True
     return Provenance(
         model=job.model_options.model,

@@ -22,7 +22,12 @@ from torch import Tensor
 
 from napari_sam2.errors import ModelError, OutputError
 from napari_sam2.model.checkpoints.download import ProgressCallback
-from napari_sam2.model.checkpoints.notes import CONFIG_NOTE, IMAGE_SIZE_NOTE
+from napari_sam2.model.checkpoints.notes import (
+    CONFIG_NOTE,
+    IMAGE_SIZE_NOTE,
+    ONE_COMPONENT_NOTE,
+    YES,
+)
 from napari_sam2.model.checkpoints.official_keys import has_official_keys, rename_key
 from napari_sam2.model.checkpoints.weights_file import SAFETENSORS_SUFFIX, weights_path
 from napari_sam2.model.config import CONFIGS, Sam2Config
@@ -30,9 +35,6 @@ from napari_sam2.model.sam2 import Sam2
 
 LARGEST_WEIGHT = 1e4
 """Larger ones come from damage or a training that failed; those of nano are below 4."""
-
-ONE_COMPONENT_NOTE, YES = "one_component", "yes"
-"""Files from before the rule lack the note: they are followed as they were."""
 
 # What torch raises for a file that is cut short, is no pickle, or is no archive.
 _BROKEN_PICKLE = (

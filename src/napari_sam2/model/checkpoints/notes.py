@@ -11,6 +11,9 @@ from napari_sam2.errors import ModelError
 CONFIG_NOTE, IMAGE_SIZE_NOTE = "config", "image_size"
 """Keys of what says which network the file holds."""
 
+ONE_COMPONENT_NOTE, YES = "one_component", "yes"
+"""Files from before the rule lack the note: they are followed as they were."""
+
 TRUST_NOTE = "trust"
 """Key of the fitted `napari_sam2.session.scores.trust_model.TrustModel`, as JSON."""
 

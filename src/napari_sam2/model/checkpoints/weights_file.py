@@ -10,7 +10,12 @@ from napari_sam2.model.checkpoints.download import (
     download,
     file_sha256,
 )
-from napari_sam2.model.checkpoints.notes import IMAGE_SIZE_NOTE, read_notes
+from napari_sam2.model.checkpoints.notes import (
+    IMAGE_SIZE_NOTE,
+    ONE_COMPONENT_NOTE,
+    YES,
+    read_notes,
+)
 from napari_sam2.model.checkpoints.own_models import own_folder
 from napari_sam2.model.checkpoints.registry import REGISTRY, find
 from napari_sam2.model.config import CONFIGS
@@ -55,6 +60,17 @@ def weights_path(
 def weights_sha256(name_or_path: str | Path) -> str:
     """Return the SHA-256 of a model's file, see `weights_path`, for provenance."""
     return file_sha256(weights_path(name_or_path))
+
+
+def follows_one_component(name_or_path: str) -> bool:
+    """Return whether a model was trained to follow one component of each object.
+
+    Raises
+    ------
+    ModelError
+        See `weights_path`.
+    """
+    return read_notes(weights_path(name_or_path)).get(ONE_COMPONENT_NOTE) == YES
 
 
 def trained_image_size(name_or_path: str) -> int | None:
