@@ -192,6 +192,7 @@ class Run:
     frames_computed: int = 0
     seconds: float = 0.0
     memory_after_loading: int | None = None
+    reading: str = ""
 
     def __enter__(self) -> Self:
         return self
@@ -242,6 +243,7 @@ def open_run(job: TrackJob) -> Run:
             closing(open_frames(job.movie, **job.frame_options.model_dump()))
         )
         run = _compose(job, source)
+        run.reading = source.reading
         opened.pop_all()  # from here on the run closes it
     return run
 

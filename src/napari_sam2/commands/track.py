@@ -158,6 +158,7 @@ def run_and_report(job: TrackJob, *, as_json: bool) -> None:
     from napari_sam2.batch.job import open_run
 
     with open_run(job) as run:
+        typer.echo(run.reading, err=True)
         if run.remark is not None:
             typer.echo(run.remark, err=True)
         follow(run.frames(), "tracking", on_cancel="go on with --resume")

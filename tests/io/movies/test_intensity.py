@@ -6,6 +6,7 @@ from hypothesis.extra import numpy as hnp
 from pydantic import ValidationError
 
 from napari_sam2.errors import InputError
+from napari_sam2.io.movies.frame_sources import open_frames
 from napari_sam2.io.movies.intensity import (
     IntensityMapping,
     check_dtype,
@@ -196,3 +197,21 @@ def test_nan_is_named_with_its_frame_and_place(value):
     planes[1, 3, 4] = value
     with pytest.raises(InputError, match=r"cells.tif: frame 8 .* row 3, column 4"):
         check_finite(planes, "cells.tif", 8)
+
+
+@pytest.mark.parametrize("levels", [(0, 1), (0, 15), (100, 117)])
+def test_8_bit_images_of_few_grey_levels_are_stretched(levels):
+    low, high = levels
+    values = np.linspace(low, high, 32 * 32).round().astype(np.uint8)
+    frames = open_frames(np.stack([values.reshape(32, 32)] * 6))
+    shown = frames.read(5)
+    assert (shown.min(), shown.max()) == (0, 255)
+
+
+def test_8_bit_images_of_many_grey_levels_and_colours_stay_as_they_are():
+    movie = np.arange(2 * 32 * 32).reshape(2, 32, 32) % 100
+    frames = open_frames(movie.astype(np.uint8))
+    np.testing.assert_array_equal(frames.read(1)[..., 0], movie[1])
+    color = np.full((2, 32, 32, 3), (3, 9, 4), np.uint8)
+    color[:, :4] = (9, 120, 0)
+    np.testing.assert_array_equal(open_frames(color).read(0), color[0])

@@ -159,8 +159,8 @@ class FrameOptions(TypedDict, total=False):
         Must be given if there are several; RGB samples are shown as they are.
     contrast_limits
         ``(low, high)``, or one such pair for each channel shown: what is black and
-        what is white. By default uint8 stays as it is, and everything else is
-        stretched between its ``percentiles``.
+        what is white. By default uint8 stays as it is unless it has few grey levels,
+        and everything else is stretched between its ``percentiles``.
     percentiles
         ``(low, high)`` in 0…100, of up to 20 evenly spaced frames; 0.1 and 99.9 by
         default. If given, uint8 is stretched too.
@@ -282,12 +282,13 @@ def _make_mapping(frames: StackFrames, options: FrameOptions) -> IntensityMappin
     }
     if contrast_limits is not None:
         fields["limits"] = _limits_per_channel(contrast_limits, channels)
-    elif percentiles is not None or frames.dtype != np.uint8:
+    else:
         measured = measure_mapping(
             frames.read_raw,
             frames.frame_count,
             percentiles=_check_percentiles(percentiles or DEFAULT_PERCENTILES),
             joint=frames.layout.is_color,
+            only_few_levels=frames.dtype == np.uint8 and percentiles is None,
         )
         fields = measured.model_dump() | fields
     try:

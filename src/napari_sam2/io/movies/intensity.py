@@ -1,9 +1,10 @@
 """From raw intensities to the 8-bit RGB image that the model sees.
 
 The model sees what the scientist sees. With a viewer that is the layer's contrast
-limits and gamma. Without one, 8-bit images are shown as they are, and everything else
-is stretched between two percentiles of a few frames. An `IntensityMapping` is measured
-once, is the same function on every frame, and is stored with the result.
+limits and gamma. Without one, 8-bit images are shown as they are (unless they use but
+a few grey levels), and everything else is stretched between two percentiles of a few
+frames. An `IntensityMapping` is measured once, is the same function on every frame, and
+is stored with the result.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 from napari_sam2.errors import InputError
 
 DEFAULT_PERCENTILES = (0.1, 99.9)
+FEW_LEVELS = 32
+"""An 8-bit image within fewer grey levels than these is stretched like others."""
+
 MAX_SAMPLED_FRAMES = 20
 MAX_SAMPLED_PIXELS = 2**16
 """Pixels of each sampled frame and channel, where no histogram can hold them all."""
@@ -106,6 +110,7 @@ def measure_mapping(
     *,
     percentiles: tuple[float, float] = DEFAULT_PERCENTILES,
     joint: bool = False,
+    only_few_levels: bool = False,
 ) -> IntensityMapping:
     """Measure contrast limits on up to 20 evenly spaced frames.
 
@@ -125,20 +130,32 @@ def measure_mapping(
         Lower and upper percentile, 0…100.
     joint
         True to give all channels the same limits, as RGB needs.
+    only_few_levels
+        True to leave 8-bit images as they are, unless all that is in the first and the
+        other sampled frames lies within a few grey levels and would look black.
     """
     sampled = _evenly_spaced(frame_count)
     first = read_planes(sampled[0])
+    if only_few_levels and not _has_few_levels(first):
+        return IntensityMapping()
     sampler: _Histogram | _Pool
     sampler = _Histogram(first.dtype) if _fits_a_table(first.dtype) else _Pool()
     sampler.add(first, joint=joint)
     for frame_index in sampled[1:]:
         sampler.add(read_planes(frame_index), joint=joint)
     limits = [_spread(*values) for values in sampler.quantiles(percentiles)]
+    if only_few_levels and max(high - low for low, high in limits) >= FEW_LEVELS:
+        return IntensityMapping()
     return IntensityMapping(
         limits=tuple(limits * (len(first) if joint else 1)),
         percentiles=percentiles,
         sampled_frames=sampled,
     )
+
+
+def _has_few_levels(planes: np.ndarray) -> bool:
+    """Tell whether what is in a frame lies within a few levels; not if it is blank."""
+    return 0 < int(planes.max()) - int(planes.min()) < FEW_LEVELS
 
 
 def check_dtype(dtype: np.dtype, name: str) -> None:

@@ -8,6 +8,11 @@ from typing import Any
 
 from napari_sam2.errors import InputError
 from napari_sam2.io.movies.folder_stacks import FolderStack, PictureStack, image_names
+from napari_sam2.io.movies.foreign.microscopes import (
+    MICROSCOPE_SUFFIXES,
+    open_microscope_file,
+)
+from napari_sam2.io.movies.foreign.video import VIDEO_SUFFIXES, VideoStack
 from napari_sam2.io.movies.image_stacks import ArrayStack, ImageStack, reading
 from napari_sam2.io.movies.images import PICTURE_SUFFIXES, TIFF_MAGIC, TIFF_SUFFIXES
 from napari_sam2.io.movies.numpy_files import NPY_MAGIC, NPY_SUFFIX, open_npy
@@ -89,7 +94,12 @@ def _open_file(path: Path) -> ImageStack:
         return TiffStack(path)
     if suffix in PICTURE_SUFFIXES:
         return PictureStack(path)
+    if suffix in VIDEO_SUFFIXES:
+        return VideoStack(path)
+    if suffix in MICROSCOPE_SUFFIXES:
+        return open_microscope_file(path)
+    known = (*PICTURE_SUFFIXES, *VIDEO_SUFFIXES, *MICROSCOPE_SUFFIXES)
     raise InputError(
         f"{path} is of an unknown kind: give a TIFF, a zarr folder, a folder of "
-        f"images, or one of {', '.join(PICTURE_SUFFIXES)}"
+        f"images, or one of {', '.join(known)}"
     )

@@ -72,7 +72,7 @@ def axes_of_series(
     """
     shape = tuple(int(length) for length in series.shape)
     letters: Sequence[str] = series.axes
-    if series.kind == "scanimage":
+    if file.pages.first.is_scanimage:
         return _axes_of_scanimage(file, series)
     if series.kind == "shaped" and not _states_axes(file):
         letters = _without_guessed_colors(series.axes, shape, series.dtype)
@@ -221,15 +221,12 @@ def check_ome(
     is_set = any(uuid.get("FileName") for uuid in xml.findall(".//{*}TiffData/{*}UUID"))
     first = series[0].keyframe
     declared = sum(len(images) for images in series)
-    alike = sum(
-        1
-        for page in file.pages
-        if page.shape == first.shape and not getattr(page, "is_reduced", False)
-    )
+    held = len(file.pages)
+    is_longer = held > declared and file.pages[declared].aspage().shape == first.shape
     missing = [images for images in series if any(page is None for page in images)]
-    if not is_set and (missing or alike > declared):
+    if not is_set and (missing or is_longer):
         raise _disagree(
-            name, f"it describes {declared} images, and the file holds {alike}"
+            name, f"it describes {declared} images, and the file holds {held}"
         )
 
 

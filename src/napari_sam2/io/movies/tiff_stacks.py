@@ -217,12 +217,15 @@ def _open_whole(path: Path) -> tifffile.TiffFile:
     file = tifffile.TiffFile(path)
     try:
         elsewhere = metadata_file(file.ome_metadata)
-        if elsewhere is None:
+        if elsewhere is None and (file.is_bigtiff or not file.is_scanimage):
             return file
     except BaseException:
         file.close()
         raise
     file.close()
+    if elsewhere is None:
+        # tifffile reckons where pages of old ScanImage are, and may miss the last.
+        return tifffile.TiffFile(path, is_scanimage=False)
     metadata = path.parent / Path(elsewhere).name
     if not elsewhere or not metadata.is_file():
         raise InputError(
@@ -313,8 +316,7 @@ def _check_whole(
     else:
         whole = _is_whole(pages[len(pages) - 1])
     counted_elsewhere = raw_start is not None and series.kind in COUNTED_ELSEWHERE
-    by_place = series.kind == "scanimage" and not file.is_bigtiff
-    if not whole or not (counted_elsewhere or by_place or _last_page_says_so(file)):
+    if not whole or not (counted_elsewhere or _last_page_says_so(file)):
         raise InputError(
             f"{name} is truncated: its last image lies beyond the end of the file "
             f"({size} bytes); copy it again"

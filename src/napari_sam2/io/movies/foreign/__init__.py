@@ -1,0 +1,1 @@
+"""Files that need an optional package: films, and microscopes' own formats."""

@@ -1,0 +1,137 @@
+"""Films (MP4, AVI, …) as image stacks, decoded by PyAV."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from napari_sam2.errors import InputError
+from napari_sam2.io.movies.calibration import AxisScale
+from napari_sam2.io.movies.image_stacks import DAMAGED, Index, read_pages, reading
+
+VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".m4v", ".webm", ".mpg", ".mpeg")
+GREY_FORMATS = ("gray", "gray10le", "gray12le", "gray16le")
+
+
+class VideoStack:
+    """The frames of a film: ``(T, Y, X, 3)`` uint8 RGB, or grey as deep as it is.
+
+    Reading goes on from the frame before; other frames are sought from the nearest
+    frame that is stored whole.
+
+    Parameters
+    ----------
+    path
+        The film; its first video stream is read.
+
+    Raises
+    ------
+    InputError
+        If PyAV is missing, there is no video, or it is damaged.
+    """
+
+    axes_from = "its format"
+
+    def __init__(self, path: Path) -> None:
+        try:
+            import av
+        except ImportError as error:
+            raise InputError(
+                f"{path} is a film, which needs a package that is not installed: "
+                'pip install "napari-sam2[video]"'
+            ) from error
+        self.name = str(path)
+        self._failures = av.FFmpegError
+        self._lock = Lock()
+        with reading(path, DAMAGED, "film"), self._decoding():
+            self._container = av.open(str(path))
+        try:
+            with reading(path, DAMAGED, "film"), self._decoding():
+                self._look_through()
+        except BaseException:
+            self._container.close()
+            raise
+
+    @property
+    def scales(self) -> Mapping[str, AxisScale]:
+        """Seconds from frame to frame."""
+        return {"T": AxisScale(1 / self._rate, "second")} if self._rate else {}
+
+    def chunk_starts(self, axis: int) -> Sequence[int]:
+        """Return where frames begin along an axis."""
+        return range(self.shape[0]) if axis == 0 else (0,)
+
+    def read(self, index: Index) -> np.ndarray:
+        """Return the part that an index of integers and slices names."""
+        with self._lock, self._decoding():
+            return read_pages(index, self.shape[:1], self._read_frame)
+
+    def close(self) -> None:
+        """Close the film."""
+        self._container.close()
+
+    def _look_through(self) -> None:
+        """Count the frames: what a film says of their number is often not so."""
+        if not self._container.streams.video:
+            raise InputError(f"{self.name} holds no video")
+        self._stream = self._container.streams.video[0]
+        self._rate = float(self._stream.average_rate or 0)
+        packets = self._container.demux(self._stream)
+        times = sorted(packet.pts for packet in packets if packet.pts is not None)
+        if not times:
+            raise InputError(f"{self.name} holds no frames")
+        self._times = times
+        self._number = {time: number for number, time in enumerate(times)}
+        self._next = -1
+        first = self._pixels(self._decode_from(0))
+        self.dtype = first.dtype
+        self.axes = ("T", "Y", "X", "S")[: 1 + first.ndim]
+        self.shape = (len(times), *first.shape)
+
+    def _read_frame(self, number: int) -> np.ndarray:
+        if number != self._next:
+            return self._pixels(self._decode_from(number))
+        frame = next(self._frames, None)
+        if frame is None or frame.pts != self._times[number]:
+            return self._pixels(self._decode_from(number))
+        self._next = number + 1
+        return self._pixels(frame)
+
+    def _decode_from(self, number: int) -> Any:
+        """Seek to a frame and return it; further ones follow in `_frames`."""
+        time = self._times[number]
+        self._container.seek(time, stream=self._stream, backward=True)
+        self._frames = self._container.decode(self._stream)
+        for frame in self._frames:
+            if frame.pts is not None and frame.pts >= time:
+                self._next = number + 1
+                return frame
+        raise EOFError("the film ends before this frame")
+
+    def _pixels(self, frame: Any) -> np.ndarray:
+        name = frame.format.name
+        pixels: np.ndarray = frame.to_ndarray(
+            format=name if name in GREY_FORMATS else "rgb24"
+        )
+        return pixels
+
+    def _decoding(self) -> _AsOsError:
+        return _AsOsError(self._failures)
+
+
+class _AsOsError:
+    """Turns FFmpeg's errors into what every reader of files raises."""
+
+    def __init__(self, failures: type[Exception]) -> None:
+        self._failures = failures
+
+    def __enter__(self) -> None:
+        """Nothing is prepared."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _: object) -> None:
+        if isinstance(error, self._failures) and not isinstance(error, OSError):
+            raise OSError(str(error)) from error
