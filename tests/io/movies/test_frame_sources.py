@@ -291,3 +291,37 @@ def test_what_a_lazy_movie_fails_with_is_named_with_its_frame(error):
     frames.read(3)
     with pytest.raises(InputError, match=f"cells: frame 4 cannot be read: {error}"):
         frames.read(4)
+
+
+def test_a_dask_array_of_unknown_chunks_says_what_to_call():
+    movie = da.from_array(np.arange(5 * 6 * 7).reshape(5, 6, 7), chunks=(1, 6, 7))
+    with pytest.raises(InputError, match=r"compute_chunk_sizes\(\)"):
+        open_frames(movie[movie.mean(axis=(1, 2)) > 0])
+
+
+@pytest.mark.parametrize("labels", [None, ("time", "y", "x"), ("t", "", "x")])
+def test_what_is_like_a_dataset_of_hdf5_is_read(movie, labels):
+    class Dimension:
+        def __init__(self, label):
+            self.label = label
+
+    class Dataset:
+        shape, dtype, chunks = movie.shape, movie.dtype, None
+        dims = [Dimension(label) for label in labels or ("", "", "")]
+
+        def __getitem__(self, index):
+            return movie[index]
+
+    frames = open_frames(Dataset())
+    assert frames.layout.axes == "TYX"
+    np.testing.assert_array_equal(frames.read_raw(6)[0], movie[6])
+
+
+@pytest.mark.parametrize("dtype", ["float128?", object()])
+def test_an_array_whose_type_numpy_does_not_know_is_refused(dtype):
+    class Strange:
+        shape = (3, 8, 8)
+
+    Strange.dtype = dtype
+    with pytest.raises(InputError, match="give a path or an array of numbers"):
+        open_frames(Strange())
