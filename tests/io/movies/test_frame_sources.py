@@ -307,7 +307,7 @@ def test_what_is_like_a_dataset_of_hdf5_is_read(movie, labels):
 
     class Dataset:
         shape, dtype, chunks = movie.shape, movie.dtype, None
-        dims = [Dimension(label) for label in labels or ("", "", "")]
+        dims = tuple(Dimension(label) for label in labels or ("", "", ""))
 
         def __getitem__(self, index):
             return movie[index]
