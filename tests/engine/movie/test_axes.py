@@ -80,3 +80,19 @@ def test_a_nameless_axis_can_be_that_of_channels(frame_axis, channel_axis, lette
     assert axes.letters == letters
     assert axes.channel_axis == channel_axis
     assert axes.spread == (channel_axis,)
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("position", "y", "x"), None),
+        (("angle", "y", "x"), None),
+        (("position", "time", "y", "x"), 1),
+        (("position", "z", "y", "x"), 1),
+        (("-3", "-2", "-1"), 0),
+        (("0", "1", "2"), 0),
+        (("Timepoint", "y", "x"), 0),
+    ],
+)
+def test_an_axis_that_is_called_something_else_is_no_frame_axis(names, expected):
+    assert guess_frame_axis((4, 3, 6, 7)[4 - len(names) :], names) == expected

@@ -9,19 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from napari_sam2.errors import InputError
+from napari_sam2.io.movies.axis_names import axis_letter
 from napari_sam2.prompts import BoxPrompt
 
-_LETTERS = {
-    "t": "T",
-    "time": "T",
-    "frame": "T",
-    "z": "Z",
-    "depth": "Z",
-    "plane": "Z",
-    "c": "C",
-    "ch": "C",
-    "channel": "C",
-}
 MAX_OTHER_AXES = 3
 
 
@@ -85,20 +75,27 @@ def candidate_frame_axes(shape: Sequence[int]) -> list[int]:
 
 
 def guess_frame_axis(shape: Sequence[int], names: Sequence[str]) -> int | None:
-    """Return the most likely frame axis: the one called time, else the first.
+    """Return the axis called time, else the first that is called depth or nothing.
+
+    None if all are called something else, such as a stage position: which of these
+    frames run along is for a person to say.
 
     Parameters
     ----------
     shape
         Length of each dimension, rows and columns last.
     names
-        What the layer calls them.
+        What the layer calls them; napari numbers those without a name.
     """
     candidates = candidate_frame_axes(shape)
+    letters = {axis: axis_letter(names[axis]) for axis in candidates}
     for axis in candidates:
-        if _LETTERS.get(names[axis].lower()) == "T":
+        if letters[axis] == "T":
             return axis
-    return candidates[0] if candidates else None
+    for axis in candidates:
+        if letters[axis] == "Z" or names[axis].lstrip("-").isdigit():
+            return axis
+    return None
 
 
 def guess_channel_axis(
@@ -106,7 +103,7 @@ def guess_channel_axis(
 ) -> int | None:
     """Return the axis called channel; None if none is, or frames run along it."""
     for axis in candidate_frame_axes(shape):
-        if axis != frame_axis and _LETTERS.get(names[axis].lower()) == "C":
+        if axis != frame_axis and axis_letter(names[axis]) == "C":
             return axis
     return None
 
@@ -151,7 +148,7 @@ def lay_out_layer(
         if axis in letters:
             continue
         free = [letter for letter in "TZC" if letter not in letters.values()]
-        named = _LETTERS.get(names[axis].lower())
+        named = axis_letter(names[axis])
         if axis == frame_axis and named == "C":
             named = "T"
         letters[axis] = named if named in free else _next_letter(free, axis, frame_axis)

@@ -330,8 +330,9 @@ class InputPanel(Panel):
         shape, names = shape_and_names(layer)
         guess = guess_frame_axis(shape, names)
         axes = candidate_frame_axes(shape)
-        self.frame_axis_combo.show_axes(axes, shape, names, guess)
-        self._show_row(self.frame_axis_combo, self.frame_axis_combo.count() > 0)
+        # Where no axis says that it is time, which it is must be chosen.
+        self.frame_axis_combo.show_axes(axes, shape, names, guess, none=guess is None)
+        self._show_row(self.frame_axis_combo, bool(axes))
         self._show_channel_axis()
 
     def _show_channel_axis(self) -> None:

@@ -66,7 +66,7 @@ def _as_stack(image: Any, name: str) -> ArrayStack:
     import dask.array
 
     return ArrayStack(
-        dask.array.stack(arrays),
+        dask.array.stack(arrays),  # type: ignore[no-untyped-call]
         name=name,
         axes=("P", *axes),
         axes_from="its metadata",
