@@ -220,7 +220,8 @@ def open_frames(source: Any, **options: Unpack[FrameOptions]) -> StackFrames:
         source, name=options.get("name", "array"), files=options.get("files")
     )
     try:
-        frames = _cut_frames(stack, options)
+        with reading(stack.name):
+            frames = _cut_frames(stack, options)
         frames.mapping = options.get("mapping") or _make_mapping(frames, options)
         _check_mapping(frames.mapping, frames)
     except BaseException:

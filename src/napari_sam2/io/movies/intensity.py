@@ -267,6 +267,12 @@ def _evenly_spaced(frame_count: int) -> tuple[int, ...]:
 def _spread(
     low: float, high: float, minimum: float, maximum: float
 ) -> tuple[float, float]:
+    if not np.isfinite(high - low) or not np.isfinite(maximum - minimum):
+        raise InputError(
+            f"intensities from {minimum:g} to {maximum:g} are too far apart to be "
+            "shown; divide them before saving, or give contrast limits",
+            settings=("contrast_limits",),
+        )
     if low < high:
         return low, high
     if minimum < maximum:
