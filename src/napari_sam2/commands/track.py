@@ -129,8 +129,7 @@ def track(  # noqa: PLR0913 - one parameter an option
         "channels": parse_channels(channels),
         "contrast_limits": parse_limits(contrast_limits),
         "percentiles": parse_percentiles(percentiles),
-        "gamma": gamma,
-        "invert": invert,
+        **{"gamma": gamma, "invert": invert},
     }
     network = ModelOptions(model=model, device=device, precision=precision)
     masks = {"raw_masks": raw_masks, "one_component": one_component}
