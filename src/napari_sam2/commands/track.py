@@ -129,8 +129,8 @@ def track(  # noqa: PLR0913 - one parameter an option
         "channels": parse_channels(channels),
         "contrast_limits": parse_limits(contrast_limits),
         "percentiles": parse_percentiles(percentiles),
-        **{"gamma": gamma, "invert": invert},
     }
+    looks = {"gamma": gamma, "invert": invert}
     network = ModelOptions(model=model, device=device, precision=precision)
     masks = {"raw_masks": raw_masks, "one_component": one_component}
     job = TrackJob(
@@ -139,7 +139,7 @@ def track(  # noqa: PLR0913 - one parameter an option
         out=out,
         prompt_frame=frame,
         name=name,
-        frame_options=seen.model_copy(update=stretch),
+        frame_options=seen.model_copy(update={**stretch, **looks}),
         model_options=network.model_copy(update={"image_size": image_size, **masks}),
         frames=parse_frames(frames),
         direction=direction,
