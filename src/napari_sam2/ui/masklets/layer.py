@@ -477,7 +477,7 @@ class MaskletLayer(QObject):
         wanted = [] if live is None else live.take_wanted()
         if wanted:
             near = shown or 0
-            wanted.sort(key=lambda one: (abs(one - near), -one))
+            wanted.sort(key=lambda frame: (abs(frame - near), -frame))
             self.frames_wanted.emit(wanted)
 
 
@@ -492,19 +492,21 @@ def colormap_for(book: BookState) -> Any:
     """
     if not colors_by_object(book):
         return object_colors()
-    if not any(thing.is_hidden for thing in book.objects):
+    if not any(state.is_hidden for state in book.objects):
         return colormap_with(
-            {one.object_id: color_of(one).tolist() for one in book.objects}
+            {state.object_id: color_of(state).tolist() for state in book.objects}
         )
     colors: dict[int | None, Any] = {None: TRANSPARENT, 0: TRANSPARENT}
-    for thing in book.objects:
-        colors[thing.object_id] = TRANSPARENT if thing.is_hidden else color_of(thing)
+    for state in book.objects:
+        colors[state.object_id] = TRANSPARENT if state.is_hidden else color_of(state)
     return DirectLabelColormap(color_dict=colors)
 
 
 def colors_by_object(book: BookState) -> tuple[tuple[int, bool, Color | None], ...]:
     """Return what decides the colours: nothing, or who is hidden and who has which."""
-    shown = tuple((one.object_id, one.is_hidden, one.color) for one in book.objects)
+    shown = tuple(
+        (state.object_id, state.is_hidden, state.color) for state in book.objects
+    )
     is_usual = not any(hidden or color is not None for _, hidden, color in shown)
     return () if is_usual else shown
 
@@ -527,29 +529,29 @@ def features_for(
     """
     if not book.objects:
         return {}
-    ids = [thing.object_id for thing in book.objects]
+    ids = [state.object_id for state in book.objects]
     table: dict[str, list[Any]] = {
         "index": ids,
-        "name": [thing.name or f"object {thing.object_id}" for thing in book.objects],
+        "name": [state.name or f"object {state.object_id}" for state in book.objects],
     }
-    parents = [thing.parent for thing in book.objects]
+    parents = [state.parent for state in book.objects]
     if any(parent is not None for parent in parents):
         table["parent"] = parents
     if tables is not None and frame_index in range(tables.frame_count):
         row = tables.trust()[frame_index]
-        columns = [tables.columns.get(one) for one in ids]
-        trust = [np.nan if one is None else float(row[one]) for one in columns]
-        table["trust"] = [round(one, 2) for one in trust]
+        columns = [tables.columns.get(object_id) for object_id in ids]
+        trust = [np.nan if at is None else float(row[at]) for at in columns]
+        table["trust"] = [round(value, 2) for value in trust]
     return table
 
 
-def looks_alike(one: BookState, other: BookState) -> bool:
+def looks_alike(first: BookState, second: BookState) -> bool:
     """Whether two books show the same objects in the same way."""
-    return _shown(one) == _shown(other)
+    return _shown(first) == _shown(second)
 
 
 def _shown(book: BookState) -> list[tuple[object, ...]]:
     return [
-        (one.object_id, one.name, one.parent, one.is_hidden, one.color)
-        for one in book.objects
+        (state.object_id, state.name, state.parent, state.is_hidden, state.color)
+        for state in book.objects
     ]

@@ -154,20 +154,22 @@ def labels_to_prompts(
     masks: dict[tuple[int, int], np.ndarray] = {}
     for frame_index in frames if picture.has_frames else frames[:1]:
         labels = _whole(picture.read(frame_index), source)
-        for one in np.unique(labels).tolist():
-            if one != 0:
-                masks[one, frame_index] = labels == one
+        for label in np.unique(labels).tolist():
+            if label != 0:
+                masks[label, frame_index] = labels == label
     if not masks:
         where = f"frame {frames[0]}" if len(frames) == 1 else "the chosen frames"
         raise InputError(f"there is no label of {picture.name} on {where}")
-    ids = new_ids(sorted({one for one, _ in masks}), taken)
+    ids = new_ids(sorted({label for label, _ in masks}), taken)
     objects = gathered(
-        FramePrompt(ids.get(one, one), frame_index, mask=MaskPrompt(mask))
-        for (one, frame_index), mask in masks.items()
+        FramePrompt(ids.get(label, label), frame_index, mask=MaskPrompt(mask))
+        for (label, frame_index), mask in masks.items()
     )
-    found = {ids.get(one, one): _color(picture.colormap, one) for one, _ in masks}
+    found = {
+        ids.get(label, label): _color(picture.colormap, label) for label, _ in masks
+    }
     # What is not seen there, because another label is chosen, is to be seen here.
-    colors = {one: color for one, color in found.items() if color[3] > 0}
+    colors = {label: color for label, color in found.items() if color[3] > 0}
     return Intake(objects, source, sentence_of(objects, source, ids), ids, colors)
 
 
@@ -195,5 +197,7 @@ def _whole(labels: np.ndarray, source: str) -> np.ndarray:
 
 
 def _color(colormap: Any, label: int) -> Color:
-    red, green, blue, alpha = (float(one) for one in np.ravel(colormap.map(label))[:4])
+    red, green, blue, alpha = (
+        float(part) for part in np.ravel(colormap.map(label))[:4]
+    )
     return red, green, blue, alpha

@@ -275,13 +275,13 @@ class BoxView:
             if isinstance(found, str):
                 continue
             frame_index, area = found
-            one = object_id_of(outline.label) if outline.is_labelled else object_id
-            if one is None:
+            about = object_id_of(outline.label) if outline.is_labelled else object_id
+            if about is None:
                 continue
             if isinstance(area, MaskPrompt):
-                masks[one, frame_index] = area
+                masks[about, frame_index] = area
             else:
-                boxes[one, frame_index] = area
+                boxes[about, frame_index] = area
         return boxes, masks
 
     def show(self, wanted: Mapping[Place, BoxPrompt]) -> bool:

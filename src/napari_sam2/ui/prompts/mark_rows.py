@@ -75,7 +75,7 @@ class MarkEdits:
     @property
     def text(self) -> str:
         """What was done, for the undo menu."""
-        said = [(one.object_id, one.frame_index) for one in self.prompts]
+        said = [(prompt.object_id, prompt.frame_index) for prompt in self.prompts]
         places = [*said, *self.cleared]
         if len(places) != 1:
             return f"prompts of {len(places)} anchors"
@@ -87,10 +87,10 @@ class MarkEdits:
 def marks_of(book: BookState) -> Marks:
     """Return the marks of all objects that are not hidden."""
     said = [
-        ((thing.object_id, prompt.frame_index), prompt)
-        for thing in book.objects
-        if not thing.is_hidden
-        for prompt in thing.prompts
+        ((state.object_id, prompt.frame_index), prompt)
+        for state in book.objects
+        if not state.is_hidden
+        for prompt in state.prompts
     ]
     return Marks(
         points={place: prompt.points for place, prompt in said if prompt.points},
@@ -98,13 +98,13 @@ def marks_of(book: BookState) -> Marks:
     )
 
 
-def have_same_marks(one: BookState, other: BookState) -> bool:
+def have_same_marks(first: BookState, second: BookState) -> bool:
     """Whether two states show the same marks, as far as can be told at a glance."""
-    return len(one.objects) == len(other.objects) and all(
-        thing.object_id == twin.object_id
-        and thing.prompts is twin.prompts
-        and thing.is_hidden == twin.is_hidden
-        for thing, twin in zip(one.objects, other.objects, strict=True)
+    return len(first.objects) == len(second.objects) and all(
+        state.object_id == twin.object_id
+        and state.prompts is twin.prompts
+        and state.is_hidden == twin.is_hidden
+        for state, twin in zip(first.objects, second.objects, strict=True)
     )
 
 
