@@ -77,4 +77,4 @@ def corrects(edit: Edit) -> bool:
 
 def prompted(book: BookState) -> tuple[PromptedObject, ...]:
     """Return the objects that something is said about."""
-    return tuple(thing.as_prompted() for thing in book.objects if thing.prompts)
+    return tuple(state.as_prompted() for state in book.objects if state.prompts)

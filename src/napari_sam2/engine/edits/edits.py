@@ -173,7 +173,7 @@ def nearest_first(frames: Iterable[int], shown_frame: int) -> list[int]:
 
 
 def _has_prompts(book: BookState) -> bool:
-    return any(thing.prompts for thing in book.objects)
+    return any(state.prompts for state in book.objects)
 
 
 def _asked_frames(edit: Edit) -> set[int]:

@@ -61,8 +61,8 @@ class FrameEdits:
         return sorted(
             {
                 prompt.frame_index
-                for thing in self._book.objects
-                for prompt in thing.prompts
+                for state in self._book.objects
+                for prompt in state.prompts
                 if self._is_unanswered(prompt)
             }
         )
@@ -71,13 +71,14 @@ class FrameEdits:
         """Answer the prompts of a frame that have no answer yet; write nothing."""
         prompts = tuple(
             prompt
-            for thing in self._book.objects
-            if (prompt := thing.prompt_at(frame_index)) is not None
+            for state in self._book.objects
+            if (prompt := state.prompt_at(frame_index)) is not None
             and self._is_unanswered(prompt)
         )
         if not prompts:
             return None
-        movie, places = self._movie, [(one.object_id, frame_index) for one in prompts]
+        movie = self._movie
+        places = [(prompt.object_id, frame_index) for prompt in prompts]
         seen = self._seen_before(frame_index, places)
         for place, logits in seen.items():
             self._masklets.seen.setdefault(place, logits)
@@ -88,7 +89,10 @@ class FrameEdits:
             if place not in places
         }
         step = movie.answers.answer(
-            movie.source, prompts, others, {one: it for (one, _), it in seen.items()}
+            movie.source,
+            prompts,
+            others,
+            {owner: logits for (owner, _), logits in seen.items()},
         )
         result = self._composer.result(step, step.object_ids)
         return Answer(result, prompts, step.anchors)
@@ -97,9 +101,14 @@ class FrameEdits:
         """Return the ``(h, w)`` logits that a prompt would give; write nothing."""
         movie, place = self._movie, (prompt.object_id, prompt.frame_index)
         seen = self._seen_before(prompt.frame_index, [place])
-        others = {at: it for at, it in self._masklets.anchors.items() if at != place}
+        others = {
+            at: anchor for at, anchor in self._masklets.anchors.items() if at != place
+        }
         step = movie.answers.answer(
-            movie.source, (prompt,), others, {one: it for (one, _), it in seen.items()}
+            movie.source,
+            (prompt,),
+            others,
+            {owner: logits for (owner, _), logits in seen.items()},
         )
         logits: np.ndarray = step.logits[0]
         return logits
@@ -114,12 +123,16 @@ class FrameEdits:
         """Return the masks that were there before the first prompt at each place."""
         masklets = self._masklets
         seen = {at: masklets.seen[at] for at in places if at in masklets.seen}
-        unknown = {one for one, at in places if (one, at) not in masklets.said}
+        unknown = {
+            object_id
+            for object_id, at in places
+            if (object_id, at) not in masklets.said
+        }
         if unknown & set(masklets.store.object_ids):
             ids, logits = masklets.store.read_logits(frame_index)
-            for one, mask in zip(ids, logits, strict=True):
-                if one in unknown:
-                    seen.setdefault((one, frame_index), mask)
+            for object_id, mask in zip(ids, logits, strict=True):
+                if object_id in unknown:
+                    seen.setdefault((object_id, frame_index), mask)
         return seen
 
     # --- What is taken out, or put back
@@ -130,28 +143,31 @@ class FrameEdits:
         What was seen there before comes back, until the gap is tracked again.
         """
         gone = [
-            one
-            for one, at in self._masklets.said
+            object_id
+            for object_id, at in self._masklets.said
             if at == frame_index
-            and one in self._book
-            and self._book[one].prompt_at(at) is None
+            and object_id in self._book
+            and self._book[object_id].prompt_at(at) is None
         ]
         if not gone:
             return None
         seen = {
-            one: self._masklets.seen.get((one, frame_index))
-            for one in gone
-            if self._composer.lives_on(frame_index, one)
+            object_id: self._masklets.seen.get((object_id, frame_index))
+            for object_id in gone
+            if self._composer.lives_on(frame_index, object_id)
         }
         absent = self._composer.absent_logits()
-        self._movie.answers.forget((one, frame_index) for one in gone)
+        self._movie.answers.forget((object_id, frame_index) for object_id in gone)
         self._masklets.store.remove_anchors(gone, [frame_index])
-        for one in gone:
-            self._masklets.forget((one, frame_index))
-        logits = {one: seen.get(one) for one in gone}
+        for object_id in gone:
+            self._masklets.forget((object_id, frame_index))
+        logits = {object_id: seen.get(object_id) for object_id in gone}
         return self._composer.with_logits(
             frame_index,
-            {one: absent if it is None else it for one, it in logits.items()},
+            {
+                object_id: absent if found is None else found
+                for object_id, found in logits.items()
+            },
         )
 
     def vanished(self, edit: Edit) -> Mapping[int, FrameSet]:
@@ -159,7 +175,11 @@ class FrameEdits:
         store = self._masklets.store
         gone = vanished(edit.before, edit.after, store.frame_count)
         known = set(store.object_ids)
-        return {one: frames for one, frames in gone.items() if one in known}
+        return {
+            object_id: frames
+            for object_id, frames in gone.items()
+            if object_id in known
+        }
 
     def left_over(self, gone: Mapping[int, FrameSet]) -> dict[int, tuple[int, ...]]:
         """Return objects by frame that still have a mask where they vanished.
@@ -175,7 +195,7 @@ class FrameEdits:
             self._masklets.forget(place)
         found = frames_of(store, list(gone))
         left = {
-            frame: tuple(one for one in ids if frame in gone[one])
+            frame: tuple(object_id for object_id in ids if frame in gone[object_id])
             for frame, ids in found.items()
         }
         return {frame: ids for frame, ids in left.items() if ids}
@@ -236,7 +256,7 @@ class FrameEdits:
     def _make_room(self, object_ids: Sequence[int]) -> None:
         store = self._masklets.store
         if not set(object_ids) <= set(store.object_ids):
-            store.add_objects(thing.as_prompted() for thing in self._book.objects)
+            store.add_objects(state.as_prompted() for state in self._book.objects)
 
 
 def events_of(result: FrameResult, dtype: np.dtype) -> Iterator[FrameChanged | Scored]:
@@ -251,8 +271,10 @@ def frames_of(
 ) -> dict[int, tuple[int, ...]]:
     """Return the frames that have a mask of any of the objects, and of which."""
     known = list(store.object_ids)
-    sought = np.array([one for one in object_ids if one in known], np.int64)
-    columns = [known.index(one) for one in sought.tolist()]
+    sought = np.array(
+        [object_id for object_id in object_ids if object_id in known], np.int64
+    )
+    columns = [known.index(object_id) for object_id in sought.tolist()]
     has_mask = store.read_score_table("area")[:, columns] > 0
     return {
         frame: tuple(sought[has_mask[frame]].tolist())

@@ -28,11 +28,13 @@ class Steps:
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
-        self._early: dict[Hashable, EarlySteps] = {}
+        self._early: dict[Hashable, tuple[list[Edit], list[Edit]]] = {}
 
     def record_early(self, request: Request, edit: Edit) -> None:
         """Record an edit of a book that has no prompts, and no masklets."""
-        self._early_steps(request).add(edit)
+        done, undone = self._early_steps(request)
+        done.append(edit)
+        undone.clear()
 
     def record(self, request: Request, edit: Edit) -> None:
         """Open the step of an edit: what is written from now on belongs to it.
@@ -40,8 +42,9 @@ class Steps:
         Edits that were passed over are part of it: nobody saw an answer to them.
         """
         masklets = self._workspace.opened(request)
-        for early in self._early_steps(request).hand_over():
+        for early in self._early_steps(request)[0]:
             masklets.store.history.begin(early.text, early.before, early.after)
+        self._early.pop(request.masklets_key)
         passed, masklets.pending = masklets.pending, []
         before = passed[0].before if passed else edit.before
         masklets.store.history.begin(edit.text, before, edit.after)
@@ -62,9 +65,11 @@ class Steps:
     def _turn(self, request: Request, *, is_redo: bool) -> Iterator[Event]:
         masklets = self._workspace.masklets(request)
         if masklets is None:
-            early = self._early_steps(request)
-            edit = early.redo() if is_redo else early.undo()
-            if edit is not None:
+            done, undone = self._early_steps(request)
+            taken, given = (undone, done) if is_redo else (done, undone)
+            if taken:
+                edit = taken.pop()
+                given.append(edit)
                 yield BookReturned(edit.text, edit.after if is_redo else edit.before)
             return
         history = masklets.store.history
@@ -80,38 +85,6 @@ class Steps:
             yield FramesChanged(FrameSet.of(returned.frames))
             yield ScoresRead(tables_of(masklets.store))
 
-    def _early_steps(self, request: Request) -> EarlySteps:
-        return self._early.setdefault(request.masklets_key, EarlySteps())
-
-
-class EarlySteps:
-    """Edits of a book that has no file yet: nothing was prompted."""
-
-    def __init__(self) -> None:
-        self._done: list[Edit] = []
-        self._undone: list[Edit] = []
-
-    def add(self, edit: Edit) -> None:
-        """Add a step; those that were undone are gone."""
-        self._done.append(edit)
-        self._undone.clear()
-
-    def undo(self) -> Edit | None:
-        """Take the last step back."""
-        if not self._done:
-            return None
-        self._undone.append(self._done.pop())
-        return self._undone[-1]
-
-    def redo(self) -> Edit | None:
-        """Do the step again that was undone last."""
-        if not self._undone:
-            return None
-        self._done.append(self._undone.pop())
-        return self._done[-1]
-
-    def hand_over(self) -> list[Edit]:
-        """Return all steps that hold, and forget them: they go to the disk."""
-        steps, self._done = self._done, []
-        self._undone.clear()
-        return steps
+    def _early_steps(self, request: Request) -> tuple[list[Edit], list[Edit]]:
+        """Return what was done and undone before there were masklets."""
+        return self._early.setdefault(request.masklets_key, ([], []))

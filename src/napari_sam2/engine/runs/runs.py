@@ -81,7 +81,7 @@ class Runs:
             plan = self._plan(masklets, request, book, order, is_rest=True)
             if plan is not None:
                 self._begin(request, book, order)
-        if not any(thing.stale for thing in history.book.objects):
+        if not any(state.stale for state in history.book.objects):
             masklets.store.finish()
 
     def _follow(
@@ -160,7 +160,9 @@ class Runs:
             frames=FrameRange(max(0, first), min(last + 1, frame_count)),
             direction=order.direction,
             merge=order.merge,
-            locks={one.object_id: one.locked for one in book.objects if one.locked},
+            locks={
+                state.object_id: state.locked for state in book.objects if state.locked
+            },
             start=order.start if order.direction in AROUND_A_FRAME else None,
         )
         if order.is_repair:
@@ -174,7 +176,7 @@ class Runs:
             recorded = masklets.store.read_progress()
             if recorded is not None and recorded[0].plan_key == again.key:
                 return again
-        stale = {one.object_id: one.stale for one in book.objects if one.stale}
+        stale = {state.object_id: state.stale for state in book.objects if state.stale}
         fresh = replace(plan, only=stale)
         if not sweeps(object_lives(objects, frame_count), fresh):
             if is_rest:

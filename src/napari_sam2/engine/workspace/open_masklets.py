@@ -94,9 +94,9 @@ class Masklets:
     def adopt(self, book: BookState) -> None:
         """Go on with another book, whose prompts were answered before, or on disk."""
         said = {
-            (thing.object_id, prompt.frame_index): prompt
-            for thing in book.objects
-            for prompt in thing.prompts
+            (state.object_id, prompt.frame_index): prompt
+            for state in book.objects
+            for prompt in state.prompts
         }
         unknown = set()
         for place in [place for place in self.said if place not in said]:

@@ -91,7 +91,7 @@ class Answers:
         anchors: Mapping[Place, StoredAnchor],
     ) -> bool:
         """Bring the anchors that bound a frame into memory; say if there are any."""
-        frames = [frame for one, frame in anchors if one == object_id]
+        frames = [frame for owner, frame in anchors if owner == object_id]
         bounds = [
             *sorted(frame for frame in frames if frame < frame_index)[-1:],
             *sorted(frame for frame in frames if frame > frame_index)[:1],
@@ -116,7 +116,7 @@ class Answers:
         """
         if object_id in seen:
             return bool((seen[object_id] > 0).any())
-        return any(one == object_id and at < frame_index for one, at in anchors)
+        return any(owner == object_id and at < frame_index for owner, at in anchors)
 
     def _predict(
         self,
@@ -126,14 +126,16 @@ class Answers:
         seen: Mapping[int, np.ndarray],
     ) -> None:
         """Let the predictor take what the person sees for what it tracked."""
-        unseen = [one for one in corrected if one not in seen]
+        unseen = [object_id for object_id in corrected if object_id not in seen]
         if unseen:
             self.predictor.step(frame_index, frame, objects=unseen)
-        known = [one for one in corrected if one in seen]
+        known = [object_id for object_id in corrected if object_id in seen]
         if known:
             from napari_sam2.tracking.memory.bank import LastTracked
 
-            logits = np.stack([seen[one] for one in known]).astype(np.float32)
+            logits = np.stack([seen[object_id] for object_id in known]).astype(
+                np.float32
+            )
             last = LastTracked(frame_index, reverse=False)
             self.predictor.bank.assume_tracked(known, last, logits)
 

@@ -179,7 +179,7 @@ class History:
             self._group().create_group(
                 str(number), attributes={STEP: step.model_dump_json()}, overwrite=True
             )
-            texts = {one: ledger.texts[one] for one in ledger.done} | {number: text}
+            texts = {done: ledger.texts[done] for done in ledger.done} | {number: text}
             self._record(
                 Ledger(done=[*ledger.done, number], next_number=number + 1, texts=texts)
             )
@@ -285,7 +285,7 @@ class History:
             gone.append(number)
         if gone:
             kept = (*done, *self._ledger.undone)
-            texts = {one: self._ledger.texts[one] for one in kept}
+            texts = {number: self._ledger.texts[number] for number in kept}
             with self._owner.writing("forget old steps"):
                 self._record(
                     self._ledger.model_copy(update={"done": done, "texts": texts})
@@ -302,7 +302,7 @@ class History:
             number, side = ledger.restoring
             self._chunks(number).restore(side)
             self._record(ledger.after_restoring())
-        known = {str(one) for one in (*ledger.done, *ledger.undone)}
+        known = {str(number) for number in (*ledger.done, *ledger.undone)}
         for folder in self._path(0).parent.iterdir():
             if folder.is_dir() and folder.name not in known:
                 shutil.rmtree(folder)

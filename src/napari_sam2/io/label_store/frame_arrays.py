@@ -57,7 +57,9 @@ class FrameArrays:
         self.scores = ScoreArrays.open(run)
         self.logits = LogitArray.open(run)
         self.measurements = MeasurementArrays(run, self.scores.shape)
-        self._columns = {one: column for column, one in enumerate(object_ids)}
+        self._columns = {
+            object_id: column for column, object_id in enumerate(object_ids)
+        }
 
     def __contains__(self, object_id: object) -> bool:
         return object_id in self._columns
@@ -71,7 +73,7 @@ class FrameArrays:
             If one was never added.
         """
         try:
-            return [self._columns[one] for one in object_ids]
+            return [self._columns[object_id] for object_id in object_ids]
         except KeyError as error:
             raise ValueError(
                 f"object {error.args[0]} is not in the store: add_objects comes first"
@@ -111,7 +113,7 @@ class FrameArrays:
         """Return the columns with a result on a frame, in order of the ids."""
         left_out = set(without)
         found = self.scores.computed(frame_index)
-        kept = [one for one in found if self.object_ids[one] not in left_out]
+        kept = [column for column in found if self.object_ids[column] not in left_out]
         return sorted(kept, key=self.object_ids.__getitem__)
 
     def read_logits(
@@ -149,7 +151,9 @@ class FrameArrays:
     ) -> None:
         """Measure the objects of a frame; others than the written may lose pixels."""
         written = set(columns)
-        others = [one for one in self.scores.computed(frame) if one not in written]
+        others = [
+            column for column in self.scores.computed(frame) if column not in written
+        ]
         self.measurements.write(frame, columns, self._measured(columns, labels, image))
         if not others:
             return
@@ -163,4 +167,4 @@ class FrameArrays:
     def _measured(
         self, columns: Sequence[int], labels: np.ndarray, image: np.ndarray | None
     ) -> Measured:
-        return measure(labels, [self.object_ids[one] for one in columns], image)
+        return measure(labels, [self.object_ids[column] for column in columns], image)

@@ -319,7 +319,7 @@ class OmeZarrLabelStore:
         self, object_ids: Iterable[int], frames: Collection[int]
     ) -> None:
         """Forget what a person saw of objects on frames; unknown objects have none."""
-        known = [one for one in object_ids if one in self._frames]
+        known = [object_id for object_id in object_ids if object_id in self._frames]
         if known and frames:
             with self._files.writing("remove anchors"):
                 self.history.cover()
@@ -329,7 +329,8 @@ class OmeZarrLabelStore:
         """Return all stored anchors, by object and frame."""
         with self._files.reading("the anchors"):
             return sorted(
-                self._anchors.read(), key=lambda one: (one.object_id, one.frame_index)
+                self._anchors.read(),
+                key=lambda anchor: (anchor.object_id, anchor.frame_index),
             )
 
     def add_objects(self, objects: Iterable[PromptedObject]) -> None:

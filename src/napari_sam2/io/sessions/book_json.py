@@ -114,8 +114,8 @@ class BookWriter:
 
     def changes(self, before: BookState, after: BookState) -> list[ObjectChange]:
         """Return what differs between two books."""
-        old = {one.object_id: one for one in before.objects}
-        new = {one.object_id: one for one in after.objects}
+        old = {state.object_id: state for state in before.objects}
+        new = {state.object_id: state for state in after.objects}
         found = []
         for object_id in sorted(old.keys() | new.keys()):
             was, now = old.get(object_id), new.get(object_id)
@@ -131,11 +131,11 @@ class BookWriter:
 
     def undone(self, book: BookState, changes: Iterable[ObjectChange]) -> BookState:
         """Return a book as it was before changes."""
-        return self._with(book, ((one.after, one.before) for one in changes))
+        return self._with(book, ((change.after, change.before) for change in changes))
 
     def redone(self, book: BookState, changes: Iterable[ObjectChange]) -> BookState:
         """Return a book as it is after changes."""
-        return self._with(book, ((one.before, one.after) for one in changes))
+        return self._with(book, ((change.before, change.after) for change in changes))
 
     def _with(
         self,

@@ -166,7 +166,7 @@ class _Stored(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        ids = [one.id for one in self.objects]
+        ids = [entry.id for entry in self.objects]
         if ids != sorted(set(ids)):
             raise ValueError("object ids are not ascending and unique")
         return self
@@ -193,7 +193,7 @@ class SessionFile:
         stored = _Stored.model_construct(
             version=VERSION,
             step=step,
-            objects=[self._books.entry(one) for one in document.book.objects],
+            objects=[self._books.entry(state) for state in document.book.objects],
             session=document.model_dump(mode="json"),
         )
         text = stored.model_dump_json(exclude_defaults=True)
@@ -223,7 +223,7 @@ class SessionFile:
         try:
             stored = _Stored.model_validate_json(str(attributes[DOCUMENT]))
             document = SessionDocument.model_validate(stored.session)
-            states = tuple(self._books.state(one) for one in stored.objects)
+            states = tuple(self._books.state(entry) for entry in stored.objects)
         except (ValidationError, ValueError) as error:
             raise OutputError(
                 f"{where}: the saved session is damaged; remove this folder, and the "
