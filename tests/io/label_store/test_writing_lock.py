@@ -4,11 +4,14 @@ import errno
 import shutil
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
+import zarr
 
 from napari_sam2.errors import OutputError
+from napari_sam2.io.label_store import writing_lock
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.session.book.state import BookState, ObjectState
 
@@ -144,3 +147,50 @@ def test_a_file_system_without_locks_is_written_all_the_same(begun, monkeypatch)
     store = OmeZarrLabelStore.open(begun.path)
     store.history.undo()
     assert not np.any(store.read_labels(1))
+
+
+def test_who_comes_second_waits_and_is_told(tmp_path, new_store, monkeypatch):
+    monkeypatch.setattr(writing_lock, "PATIENCE", 0.1)
+    path = tmp_path / "x.zarr"
+    with (
+        writing_lock.creating(path),
+        pytest.raises(OutputError, match="is creating labels there"),
+    ):
+        new_store(path)
+    new_store(path).close()
+
+
+def test_of_many_that_create_at_once_one_does(tmp_path, new_store):
+    path, made, refused = tmp_path / "x.zarr", [], []
+    gate = threading.Barrier(4)
+
+    def create():
+        gate.wait()
+        try:
+            made.append(new_store(path))
+        except OutputError as error:
+            refused.append(error)
+
+    threads = [threading.Thread(target=create) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(made), len(refused)) == (1, 3)
+
+
+def test_names_that_are_made_at_once_are_all_listed(tmp_path, new_store):
+    path, names = tmp_path / "x.zarr", [f"cells {number}" for number in range(4)]
+    gate = threading.Barrier(len(names))
+
+    def create(name):
+        gate.wait()
+        new_store(path, name=name).close()
+
+    threads = [threading.Thread(target=create, args=[name]) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    listed = zarr.open_group(path / "labels", mode="r").attrs["ome"]["labels"]
+    assert sorted(listed) == names

@@ -34,7 +34,7 @@ from napari_sam2.io.label_store.group import (
     write_provenance,
 )
 from napari_sam2.io.label_store.measurements import MeasurementName
-from napari_sam2.io.label_store.writing_lock import hold_writing_lock
+from napari_sam2.io.label_store.writing_lock import creating, hold_writing_lock
 from napari_sam2.io.ome_zarr.metadata import LabelledObject, read_calibration
 from napari_sam2.io.ome_zarr.parent import Parent, open_parent
 from napari_sam2.io.ome_zarr.zarr_nodes import (
@@ -134,7 +134,7 @@ class OmeZarrLabelStore:
             calibration=calibration,
             dtype=np.dtype(dtype),
         )
-        with storage_errors(Path(path), "create the labels"):
+        with storage_errors(Path(path), "create the labels"), creating(Path(path)):
             if overwrite:
                 hold_writing_lock(Path(path) / "labels" / name / RUN)
             parent = create_label_group(Path(path), spec, overwrite=overwrite)

@@ -7,6 +7,10 @@ when the process ends, however it ends. Stores of one process share it.
 from __future__ import annotations
 
 import errno
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from weakref import WeakValueDictionary
@@ -19,6 +23,8 @@ from napari_sam2.io.label_store.progress_journal import WHOLE
 LOCK_FILE = "writing.lock"
 ANYBODY = 0o666
 """Whoever may write into the folder may hold the lock, whoever made its file."""
+PATIENCE = 20.0
+"""Seconds; a label group is made in less."""
 NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 _held: WeakValueDictionary[tuple[int, int], BaseFileLock] = WeakValueDictionary()
@@ -69,6 +75,44 @@ def hold_writing_lock(run: Path) -> BaseFileLock | None:
             return None
         _held[_identity(path)] = lock
         return lock
+
+
+@contextmanager
+def creating(path: Path) -> Iterator[None]:
+    """Be the only one of this machine, threads included, that makes label groups there.
+
+    The lock lies in the folder for temporary files: the group does not exist yet, or is
+    being replaced, and beside it readers would find a file that is no part of it. It
+    covers the list of label groups, which all of them share.
+
+    Parameters
+    ----------
+    path
+        Folder of the OME-Zarr to be.
+
+    Raises
+    ------
+    OutputError
+        If somebody else is still making one after `PATIENCE`.
+    """
+    digest = hashlib.sha256(str(path.absolute()).encode("utf-8", "replace"))
+    file = Path(tempfile.gettempdir()) / f"napari-sam2-{digest.hexdigest()[:24]}.lock"
+    lock = FileLock(file, mode=ANYBODY, thread_local=False)
+    try:
+        lock.acquire(timeout=PATIENCE)
+    except Timeout as error:
+        raise OutputError(
+            f"{path}: another window or run is creating labels there; wait until it "
+            "has ended"
+        ) from error
+    except OSError:
+        # No folder for temporary files, or one without locks: nobody is kept out.
+        yield
+        return
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _identity(path: Path) -> tuple[int, int]:
