@@ -31,11 +31,11 @@ def object_color(object_id: int) -> np.ndarray:
     return rgba
 
 
-def color_of(thing: ObjectState) -> np.ndarray:
+def color_of(state: ObjectState) -> np.ndarray:
     """Return ``(4,)`` RGBA in 0…1: the object's own colour, or that of its id."""
-    if thing.color is None:
-        return object_color(thing.object_id)
-    return np.asarray(thing.color, np.float32)
+    if state.color is None:
+        return object_color(state.object_id)
+    return np.asarray(state.color, np.float32)
 
 
 def color_in(book: BookState, object_id: int) -> np.ndarray:

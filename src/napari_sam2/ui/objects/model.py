@@ -119,10 +119,10 @@ def object_rows(
     )
 
 
-def _lock_of(thing: ObjectState, whole: FrameSet) -> Lock:
-    if not thing.locked:
+def _lock_of(state: ObjectState, whole: FrameSet) -> Lock:
+    if not state.locked:
         return Lock.NONE
-    return Lock.SOME if whole - thing.locked else Lock.ALL
+    return Lock.SOME if whole - state.locked else Lock.ALL
 
 
 def _tracked(state: BookState, tables: ScoreTables) -> dict[int, dict[str, int]]:

@@ -198,20 +198,20 @@ class Lane:
         return sorted((*self.click_anchors.tolist(), *self.mask_anchors.tolist()))
 
 
-def lane_of(thing: ObjectState) -> Lane:
+def lane_of(state: ObjectState) -> Lane:
     """Return the lane of an object."""
-    drawn = [p.frame_index for p in thing.prompts if p.mask is not None]
-    clicked = [p.frame_index for p in thing.prompts if p.mask is None]
+    drawn = [p.frame_index for p in state.prompts if p.mask is not None]
+    clicked = [p.frame_index for p in state.prompts if p.mask is None]
     return Lane(
-        object_id=thing.object_id,
-        name=thing.name or f"object {thing.object_id}",
+        object_id=state.object_id,
+        name=state.name or f"object {state.object_id}",
         click_anchors=np.array(clicked, np.int64),
         mask_anchors=np.array(drawn, np.int64),
-        locked=thing.locked,
-        reviewed=thing.reviewed,
-        stale=thing.stale,
-        is_hidden=thing.is_hidden,
-        color=thing.color,
+        locked=state.locked,
+        reviewed=state.reviewed,
+        stale=state.stale,
+        is_hidden=state.is_hidden,
+        color=state.color,
     )
 
 
