@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
 from PIL import Image
 
 from napari_sam2.errors import InputError
-from napari_sam2.io.training.images import read_folder, read_pair, to_uint8
+from napari_sam2.io.training.images import (
+    read_folder,
+    read_pair,
+    read_picture,
+    to_uint8,
+)
 
 
 @pytest.fixture
@@ -152,3 +158,16 @@ def test_masks_of_whole_floats_are_read(folder):
     labels[3, 3] = 5.0
     tifffile.imwrite(folder / "masks" / "a.tif", labels)
     assert next(read_folder(folder)).labels.max() == 5
+
+
+def test_sixteen_bit_colours_keep_their_depth(folder):
+    pixels = np.arange(6 * 8 * 3, dtype=np.uint16).reshape(6, 8, 3) * 20
+    (folder / "images" / "a.png").write_bytes(imagecodecs.png_encode(pixels))
+    picture = read_picture(folder / "images" / "a.png")
+    np.testing.assert_array_equal(picture, pixels, strict=True)
+
+
+def test_masks_as_jpeg_are_refused(folder):
+    Image.new("L", (8, 6), 1).save(folder / "masks" / "a.jpg")
+    with pytest.raises(InputError, match="is a JPEG"):
+        read_pair(folder / "images" / "a.png", folder / "masks" / "a.jpg")

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import tifffile
-from PIL import Image, UnidentifiedImageError
 
 from napari_sam2.errors import InputError
+from napari_sam2.io.movies.images import read_image
 
 SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")
-TIFF_SUFFIXES = (".tif", ".tiff")
-SHOWN_AS = {"1": "L", "P": "RGB", "PA": "RGB", "CMYK": "RGB", "YCbCr": "RGB"}
-"""Modes of Pillow whose numbers are no brightness, and what they are read as."""
-
 LARGEST_ID = 2**24 - 1
 """Higher ids are those of objects that training adds."""
 
@@ -167,21 +161,7 @@ def read_picture(path: Path) -> np.ndarray:
     InputError
         If it is missing or broken.
     """
-    with _reading(path):
-        if path.suffix.lower() in TIFF_SUFFIXES:
-            return _tiff_picture(path)
-        with Image.open(path) as opened:
-            return np.asarray(opened.convert(SHOWN_AS.get(opened.mode, opened.mode)))
-
-
-def _tiff_picture(path: Path) -> np.ndarray:
-    with tifffile.TiffFile(path) as opened:
-        pixels = np.asarray(opened.asarray())
-        page = opened.pages.first
-        if page.photometric != tifffile.PHOTOMETRIC.PALETTE or page.colormap is None:
-            return pixels
-        colours: np.ndarray = (page.colormap >> 8).astype(np.uint8)
-        return np.moveaxis(colours[:, pixels], 0, -1)
+    return read_image(path).shown()
 
 
 def read_pixels(path: Path) -> np.ndarray:
@@ -190,18 +170,12 @@ def read_pixels(path: Path) -> np.ndarray:
     Raises
     ------
     InputError
-        If it is missing or broken.
+        If it is missing, broken, or a JPEG.
     """
-    with _reading(path):
-        if path.suffix.lower() in TIFF_SUFFIXES:
-            return np.asarray(tifffile.imread(path))
-        with Image.open(path) as opened:
-            return np.asarray(opened)
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, ValueError, UnidentifiedImageError) as error:
-        raise InputError(f"{path}: cannot be read as an image ({error})") from error
+    image = read_image(path)
+    if image.is_lossy:
+        raise InputError(
+            f"{path}: is a JPEG, whose pixels differ from what was saved; save masks "
+            "as PNG or TIFF"
+        )
+    return image.pixels
