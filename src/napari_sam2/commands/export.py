@@ -8,25 +8,17 @@ from typing import Annotated
 
 import typer
 
-from napari_sam2.paths import user_path
+from napari_sam2.commands.options import path_argument, path_option
 
 
 def export(
     masklets: Annotated[
         Path,
-        typer.Argument(
-            parser=user_path,
-            metavar="PATH",
-            help="The OME-Zarr that `track` or the window wrote.",
-        ),
+        path_argument("The OME-Zarr that `track` or the window wrote."),
     ],
     out: Annotated[
         Path,
-        typer.Option(
-            parser=user_path,
-            metavar="PATH",
-            help="File or folder to write; must be new.",
-        ),
+        path_option("File or folder to write; must be new."),
     ],
     format_name: Annotated[
         str,
@@ -40,11 +32,7 @@ def export(
     ] = "masklets",
     movie: Annotated[
         Path | None,
-        typer.Option(
-            parser=user_path,
-            metavar="PATH",
-            help="The movie, for mean intensities (csv and parquet).",
-        ),
+        path_option("The movie, for mean intensities (csv and parquet)."),
     ] = None,
 ) -> None:
     """Write masklets as label images, tracks, outlines or tables, frame by frame."""

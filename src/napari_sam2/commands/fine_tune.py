@@ -13,7 +13,6 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from napari_sam2.commands.progress import listening_to_signals
 from napari_sam2.commands.train import time_left
 from napari_sam2.model.checkpoints.registry import DEFAULT_MODEL
-from napari_sam2.paths import user_path
 
 if TYPE_CHECKING:
     from napari_sam2.train.fine_tuning.fine_tune import FineTuneProgress, FineTuneResult
@@ -22,9 +21,7 @@ if TYPE_CHECKING:
 def fine_tune(  # noqa: PLR0913 - each is an option
     session: Annotated[
         Path,
-        typer.Argument(
-            parser=user_path, metavar="PATH", help="OME-Zarr with masklets."
-        ),
+        path_argument("OME-Zarr with masklets."),
     ],
     name: Annotated[str, typer.Option(help="What the new model is called.")],
     base: Annotated[
@@ -40,11 +37,7 @@ def fine_tune(  # noqa: PLR0913 - each is an option
     ] = None,
     image: Annotated[
         Path | None,
-        typer.Option(
-            parser=user_path,
-            metavar="PATH",
-            help="The movie, if the session does not find it.",
-        ),
+        path_option("The movie, if the session does not find it."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of crops and prompts.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",

@@ -12,12 +12,18 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from napari_sam2.commands.options import parse_channel, parse_frames, parse_ids
+from napari_sam2.commands.options import (
+    parse_channel,
+    parse_frames,
+    parse_ids,
+    path_argument,
+    path_option,
+)
 from napari_sam2.commands.progress import follow
-from napari_sam2.paths import user_path
 
 if TYPE_CHECKING:
     from napari_sam2.batch.evaluation import EvaluationJob
+    from napari_sam2.metrics import MovieScore
 
 DEMO_FRAMES = 30
 
@@ -25,11 +31,7 @@ DEMO_FRAMES = 30
 def simulate(  # noqa: PLR0913 - one parameter an option
     out: Annotated[
         Path,
-        typer.Argument(
-            parser=user_path,
-            metavar="PATH",
-            help="An OME-Zarr (.zarr), or a folder for TIFFs.",
-        ),
+        path_argument("An OME-Zarr (.zarr), or a folder for TIFFs."),
     ],
     kind: Annotated[str, typer.Option(help="nuclei, phase or bacteria.")] = "nuclei",
     frames: Annotated[int | None, typer.Option(help="Number of frames.")] = None,
@@ -57,26 +59,12 @@ def simulate(  # noqa: PLR0913 - one parameter an option
 
 
 def evaluate(  # noqa: PLR0913 - one parameter an option
-    labels: Annotated[
-        Path,
-        typer.Argument(
-            parser=user_path, metavar="PATH", help="Masklets: our OME-Zarr, TIFF, …."
-        ),
-    ],
-    truth: Annotated[
-        Path,
-        typer.Argument(
-            parser=user_path, metavar="PATH", help="True labels, in any such format."
-        ),
-    ],
+    labels: Annotated[Path, path_argument("Masklets: our OME-Zarr, TIFF, ….")],
+    truth: Annotated[Path, path_argument("True labels, in any such format.")],
     name: Annotated[str, typer.Option(help="Name of the label group.")] = "masklets",
     match: Annotated[
         Path | None,
-        typer.Option(
-            parser=user_path,
-            metavar="PATH",
-            help="Label image that pairs ids with the truth's by overlap.",
-        ),
+        path_option("Label image that pairs ids with the truth's by overlap."),
     ] = None,
     match_frame: Annotated[int, typer.Option(help="Frame of --match.")] = 0,
     minimum_overlap: Annotated[float, typer.Option(help="Least IoU of a pair.")] = 0.5,
@@ -124,6 +112,11 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
     if as_json:
         typer.echo(json.dumps(score.to_json()))
         return
+    _show_scores(score)
+
+
+def _show_scores(score: MovieScore) -> None:
+    """Print a line for each object, and the means."""
     table = Table("object", "tracked as", "J", "F", "J&F")
     for tracked in score.objects:
         table.add_row(
@@ -161,11 +154,7 @@ def _show_trust(job: EvaluationJob, *, as_json: bool) -> None:
 def demo(
     out: Annotated[
         Path,
-        typer.Option(
-            parser=user_path,
-            metavar="PATH",
-            help="Folder to make; numbered if it exists.",
-        ),
+        path_option("Folder to make; numbered if it exists."),
     ] = Path("napari-sam2-demo"),
     kind: Annotated[str, typer.Option(help="nuclei, phase or bacteria.")] = "nuclei",
     frames: Annotated[int, typer.Option(help="Number of frames.")] = DEMO_FRAMES,

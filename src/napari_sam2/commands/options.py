@@ -1,8 +1,23 @@
-"""What people type into options, as numbers."""
+"""What people type into options, as numbers and paths."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import typer
+
 from napari_sam2.errors import InputError
+from napari_sam2.paths import user_path
+
+
+def path_argument(text: str) -> Any:
+    """Return an argument that is a path as people write it, with its help."""
+    return typer.Argument(parser=user_path, metavar="PATH", help=text)
+
+
+def path_option(text: str) -> Any:
+    """Return an option that is a path as people write it, with its help."""
+    return typer.Option(parser=user_path, metavar="PATH", help=text)
 
 
 def parse_frames(text: str | None) -> tuple[int | None, int | None] | None:

@@ -13,6 +13,7 @@ from napari_sam2.commands.options import (
     parse_frames,
     parse_limits,
     parse_percentiles,
+    path_argument,
 )
 from napari_sam2.commands.progress import follow
 from napari_sam2.paths import user_path
@@ -25,9 +26,7 @@ Option = typer.Option
 Text = str | None
 Movie = Annotated[
     Path,
-    typer.Argument(
-        parser=user_path, metavar="PATH", help="TIFF, (OME-)Zarr or image folder."
-    ),
+    path_argument("TIFF, (OME-)Zarr or image folder."),
 ]
 Prompts = Annotated[
     Path,

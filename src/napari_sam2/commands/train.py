@@ -11,9 +11,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from napari_sam2.commands.options import path_argument, path_option
 from napari_sam2.commands.progress import listening_to_signals
 from napari_sam2.errors import OutputError
-from napari_sam2.paths import user_path
 
 if TYPE_CHECKING:
     from napari_sam2.train.trainer.trainer import TrainingProgress
@@ -22,15 +22,11 @@ if TYPE_CHECKING:
 def train(
     config: Annotated[
         Path,
-        typer.Argument(parser=user_path, metavar="PATH", help="Recipe, a .toml file."),
+        path_argument("Recipe, a .toml file."),
     ],
     out: Annotated[
         Path,
-        typer.Option(
-            parser=user_path,
-            metavar="PATH",
-            help="Folder for checkpoints, logs and the weights.",
-        ),
+        path_option("Folder for checkpoints, logs and the weights."),
     ] = Path("runs"),
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the last checkpoint.")
@@ -58,15 +54,11 @@ def train(
 def train_split(
     folder: Annotated[
         Path,
-        typer.Argument(
-            parser=user_path, metavar="PATH", help="Holds images/ and masks/."
-        ),
+        path_argument("Holds images/ and masks/."),
     ],
     out: Annotated[
         Path,
-        typer.Option(
-            parser=user_path, metavar="PATH", help="List of the images held out."
-        ),
+        path_option("List of the images held out."),
     ],
     share: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Largest part held out.")
@@ -74,11 +66,7 @@ def train_split(
     seed: Annotated[int, typer.Option(help="Of the clusters' order.")] = 0,
     clusters: Annotated[
         Path | None,
-        typer.Option(
-            parser=user_path,
-            metavar="PATH",
-            help="Table of all images and their clusters.",
-        ),
+        path_option("Table of all images and their clusters."),
     ] = None,
 ) -> None:
     """Choose images for validation so that none resembles one that is trained on."""

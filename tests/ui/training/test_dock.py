@@ -11,6 +11,7 @@ import pytest
 from qtpy.QtCore import Qt, QThreadPool
 from qtpy.QtGui import QTextDocument
 
+from napari_sam2.engine.movie.axes import lay_out_layer
 from napari_sam2.interfaces import FrameResult, ObjectScores
 from napari_sam2.io.label_store.store import DEFAULT_NAME, OmeZarrLabelStore
 from napari_sam2.io.sessions.document import (
@@ -23,6 +24,8 @@ from napari_sam2.model.checkpoints.own_models import OwnModel, own_models
 from napari_sam2.prompts import PromptedObject
 from napari_sam2.session.book.state import BookState, ObjectState
 from napari_sam2.session.planning.frame_set import FrameSet
+from napari_sam2.ui.layers.labels_in_layer import LabelsInLayer
+from napari_sam2.ui.masklets.live_labels import LiveLabels
 from napari_sam2.ui.masklets.session_mark import session_metadata
 from napari_sam2.ui.model.panel import ModelCombo
 from napari_sam2.ui.training.dock import (

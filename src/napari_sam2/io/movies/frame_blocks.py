@@ -14,7 +14,7 @@ from threading import Lock
 import numpy as np
 
 from napari_sam2.io.movies.axes import FrameLayout
-from napari_sam2.io.movies.image_stacks import ImageStack
+from napari_sam2.io.movies.files.image_stacks import ImageStack
 
 DEFAULT_CACHE_BYTES = 256 * 2**20
 KEPT_BLOCKS = 2

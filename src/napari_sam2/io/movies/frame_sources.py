@@ -18,9 +18,10 @@ from napari_sam2.errors import InputError
 from napari_sam2.interfaces import Calibration
 from napari_sam2.io.movies.axes import FrameLayout, FrameSelection, lay_out_frames
 from napari_sam2.io.movies.calibration import calibration_of
+from napari_sam2.io.movies.files.image_headers import refuse_beyond_memory
+from napari_sam2.io.movies.files.image_stacks import ImageStack, reading
+from napari_sam2.io.movies.files.opening import open_source
 from napari_sam2.io.movies.frame_blocks import DEFAULT_CACHE_BYTES, FrameBlocks
-from napari_sam2.io.movies.image_headers import refuse_beyond_memory
-from napari_sam2.io.movies.image_stacks import ImageStack, reading
 from napari_sam2.io.movies.intensity import (
     DEFAULT_PERCENTILES,
     IntensityMapping,
@@ -28,7 +29,6 @@ from napari_sam2.io.movies.intensity import (
     check_finite,
     measure_mapping,
 )
-from napari_sam2.io.movies.opening import open_source
 
 
 class StackFrames:

@@ -11,8 +11,8 @@ import numpy as np
 from napari_sam2.errors import InputError
 from napari_sam2.interfaces import Calibration
 from napari_sam2.io.movies.axes import FrameLayout, FrameSelection, lay_out_frames
+from napari_sam2.io.movies.files.image_stacks import ImageStack
 from napari_sam2.io.movies.frame_sources import StackFrames
-from napari_sam2.io.movies.image_stacks import ImageStack
 from napari_sam2.io.movies.label_images import (
     as_labels,
     color_ids,

@@ -15,14 +15,14 @@ import numpy as np
 
 from napari_sam2.errors import InputError
 from napari_sam2.io.movies.calibration import AxisScale
-from napari_sam2.io.movies.file_series import natural_key
-from napari_sam2.io.movies.folder_stacks import FRAME_SUFFIXES
-from napari_sam2.io.movies.image_headers import BMP_MAGIC, JPEG_MAGIC, PNG_MAGIC
-from napari_sam2.io.movies.image_stacks import ImageStack, Index
-from napari_sam2.io.movies.images import TIFF_MAGIC, read_image
-from napari_sam2.io.movies.numpy_files import NPY_MAGIC, NPY_SUFFIX, open_npy
-from napari_sam2.io.movies.tiff_stacks import TiffStack
-from napari_sam2.io.movies.zarr_stacks import is_zarr, open_zarr
+from napari_sam2.io.movies.files.file_series import natural_key
+from napari_sam2.io.movies.files.folder_stacks import FRAME_SUFFIXES
+from napari_sam2.io.movies.files.image_headers import BMP_MAGIC, JPEG_MAGIC, PNG_MAGIC
+from napari_sam2.io.movies.files.image_stacks import ImageStack, Index
+from napari_sam2.io.movies.files.images import TIFF_MAGIC, read_image
+from napari_sam2.io.movies.files.numpy_files import NPY_MAGIC, NPY_SUFFIX, open_npy
+from napari_sam2.io.movies.files.tiff_stacks import TiffStack
+from napari_sam2.io.movies.files.zarr_stacks import is_zarr, open_zarr
 from napari_sam2.paths import user_path
 
 PICTURES = (PNG_MAGIC[:4], JPEG_MAGIC, BMP_MAGIC)

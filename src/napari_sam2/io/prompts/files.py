@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from napari_sam2.errors import InputError, OutputError
-from napari_sam2.io.movies.image_stacks import one_line
+from napari_sam2.io.movies.files.image_stacks import one_line
 from napari_sam2.io.prompts.bounds import PromptBounds
 from napari_sam2.io.prompts.json_file import document_of, read_json_prompts
 from napari_sam2.io.prompts.label_images import read_label_prompts

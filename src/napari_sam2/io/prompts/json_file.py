@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from napari_sam2.errors import InputError
-from napari_sam2.io.movies.image_stacks import one_line
+from napari_sam2.io.movies.files.image_stacks import one_line
 from napari_sam2.io.prompts.bounds import (
     PromptBounds,
     check_family,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from napari_sam2.errors import InputError
-from napari_sam2.io.movies.image_stacks import READ_FAILURES, Index, one_line
+from napari_sam2.io.movies.files.image_stacks import READ_FAILURES, Index, one_line
 from napari_sam2.io.movies.label_images import (
     as_labels,
     color_ids,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_sam2.errors import InputError
-from napari_sam2.io.movies.image_stacks import one_line
+from napari_sam2.io.movies.files.image_stacks import one_line
 from napari_sam2.io.prompts.text import read_text
 
 DELIMITERS = ",;\t"

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from napari_sam2.errors import InputError
-from napari_sam2.io.movies.image_stacks import one_line
+from napari_sam2.io.movies.files.image_stacks import one_line
 
 LARGEST = 2**28
 """Bytes; no text that people or programs write prompts into is longer."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_sam2.errors import InputError
-from napari_sam2.io.movies.images import read_image
+from napari_sam2.io.movies.files.images import read_image
 
 SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")
 LARGEST_ID = 2**24 - 1

@@ -17,13 +17,13 @@ from pydantic import ValidationError
 from napari_sam2.errors import InputError
 from napari_sam2.io.movies.axis_names import axis_letters
 from napari_sam2.io.movies.calibration import AxisScale, axis_scale
-from napari_sam2.io.movies.image_stacks import (
+from napari_sam2.io.movies.files.image_stacks import (
     ArrayStack,
     axes_from_names,
     one_line,
     reading,
 )
-from napari_sam2.io.movies.zarr_images import Axis, Dataset, Multiscale
+from napari_sam2.io.movies.files.zarr_images import Axis, Dataset, Multiscale
 
 ZARR_MARKERS = ("zarr.json", ".zarray", ".zgroup", ".zattrs")
 BROKEN = "its metadata are missing or broken"

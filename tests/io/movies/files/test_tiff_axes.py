@@ -7,9 +7,9 @@ import pytest
 import tifffile
 
 from napari_sam2.errors import InputError
+from napari_sam2.io.movies.files.tiff_stacks import TiffStack
 from napari_sam2.io.movies.frame_sources import open_frames
 from napari_sam2.io.movies.label_images import open_label_images
-from napari_sam2.io.movies.tiff_stacks import TiffStack
 
 SHAPE = (8, 9)
 

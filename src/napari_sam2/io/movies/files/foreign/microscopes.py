@@ -9,7 +9,7 @@ from typing import Any
 from napari_sam2.errors import InputError
 from napari_sam2.io.movies.axis_names import axis_letters
 from napari_sam2.io.movies.calibration import AxisScale, axis_scale
-from napari_sam2.io.movies.image_stacks import ArrayStack, reading
+from napari_sam2.io.movies.files.image_stacks import ArrayStack, reading
 
 PLUGINS = {
     ".czi": ("bioio-czi", "bioio_czi"),

@@ -16,14 +16,14 @@ import imagecodecs
 import numpy as np
 
 from napari_sam2.errors import InputError
-from napari_sam2.io.movies.image_headers import (
+from napari_sam2.io.movies.files.image_headers import (
     ImageFormat,
     ImageHeader,
     read_header,
     refuse_impossible_size,
 )
-from napari_sam2.io.movies.image_stacks import READ_FAILURES, one_line
-from napari_sam2.io.movies.tiff_stacks import TiffStack
+from napari_sam2.io.movies.files.image_stacks import READ_FAILURES, one_line
+from napari_sam2.io.movies.files.tiff_stacks import TiffStack
 
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 TIFF_SUFFIXES = (".tif", ".tiff")

@@ -4,7 +4,7 @@ import tifffile
 from PIL import Image
 
 from napari_sam2.errors import InputError
-from napari_sam2.io.movies.file_series import natural_key
+from napari_sam2.io.movies.files.file_series import natural_key
 from napari_sam2.io.movies.frame_sources import open_frames
 
 

@@ -25,8 +25,8 @@ from napari_sam2.io.movies.calibration import (
     scales_from_ome_xml,
     scales_from_resolution,
 )
-from napari_sam2.io.movies.image_stacks import Index, read_pages, reading
-from napari_sam2.io.movies.tiff_axes import (
+from napari_sam2.io.movies.files.image_stacks import Index, read_pages, reading
+from napari_sam2.io.movies.files.tiff_axes import (
     axes_of_series,
     check_ome,
     first_file,

@@ -11,7 +11,7 @@ import tifffile
 from PIL import Image as PillowImage
 
 from napari_sam2.errors import InputError
-from napari_sam2.io.movies.images import describe_image, read_image
+from napari_sam2.io.movies.files.images import describe_image, read_image
 
 RANDOM = np.random.default_rng(0)
 LEVELS = {bits: (2**bits) for bits in (1, 2, 4, 8, 12, 16)}

@@ -10,19 +10,19 @@ import numpy as np
 
 from napari_sam2.errors import InputError
 from napari_sam2.io.movies.calibration import AxisScale
-from napari_sam2.io.movies.file_series import (
+from napari_sam2.io.movies.files.file_series import (
     FILES,
     arrange_files,
     series_as_listed,
 )
-from napari_sam2.io.movies.image_stacks import Index, read_pages, reading
-from napari_sam2.io.movies.images import (
+from napari_sam2.io.movies.files.image_stacks import Index, read_pages, reading
+from napari_sam2.io.movies.files.images import (
     PICTURE_SUFFIXES,
     TIFF_SUFFIXES,
     describe_image,
     read_image,
 )
-from napari_sam2.io.movies.tiff_stacks import TiffStack
+from napari_sam2.io.movies.files.tiff_stacks import TiffStack
 
 _PLACES = ("T", "Z", "C", "P")
 FRAME_SUFFIXES = (*TIFF_SUFFIXES, *PICTURE_SUFFIXES)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_sam2.errors import InputError
-from napari_sam2.io.movies.file_series import arrange_files
+from napari_sam2.io.movies.files.file_series import arrange_files
 from napari_sam2.io.movies.frame_sources import open_frames
 
 

@@ -1,9 +1,9 @@
 """What the image files of a folder are to each other, by their names.
 
 Times, planes, channels and positions are told apart by what the names say
-(`napari_sam2.io.movies.file_names`). Where they do not say it, or a number is missing
-or there twice, it is asked for: a folder is no movie only because it holds images. A
-pattern names files by hand; those are frames in their order, no questions asked.
+(`napari_sam2.io.movies.files.file_names`). Where they do not say it, or a number is
+missing or there twice, it is asked for: a folder is no movie only because it holds
+images. A pattern names files by hand; those are frames in their order, no questions asked.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from napari_sam2.errors import InputError
-from napari_sam2.io.movies.file_names import (
+from napari_sam2.io.movies.files.file_names import (
     UNKNOWN,
     FileName,
     are_channels,

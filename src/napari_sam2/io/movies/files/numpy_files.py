@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_sam2.errors import InputError
-from napari_sam2.io.movies.image_stacks import ArrayStack, one_line
+from napari_sam2.io.movies.files.image_stacks import ArrayStack, one_line
 
 NPY_MAGIC, NPY_SUFFIX = b"\x93NUM", ".npy"
 CELLPOSE = "_seg.npy"

@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_sam2.errors import InputError
 from napari_sam2.io.movies.calibration import AxisScale
-from napari_sam2.io.movies.image_stacks import DAMAGED, Index, read_pages, reading
+from napari_sam2.io.movies.files.image_stacks import DAMAGED, Index, read_pages, reading
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".m4v", ".webm", ".mpg", ".mpeg")
 GREY_FORMATS = ("gray", "gray10le", "gray12le", "gray16le")

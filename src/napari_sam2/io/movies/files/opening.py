@@ -7,17 +7,25 @@ from pathlib import Path
 from typing import Any
 
 from napari_sam2.errors import InputError
-from napari_sam2.io.movies.folder_stacks import FolderStack, PictureStack, image_names
-from napari_sam2.io.movies.foreign.microscopes import (
+from napari_sam2.io.movies.files.folder_stacks import (
+    FolderStack,
+    PictureStack,
+    image_names,
+)
+from napari_sam2.io.movies.files.foreign.microscopes import (
     MICROSCOPE_SUFFIXES,
     open_microscope_file,
 )
-from napari_sam2.io.movies.foreign.video import VIDEO_SUFFIXES, VideoStack
-from napari_sam2.io.movies.image_stacks import ArrayStack, ImageStack, reading
-from napari_sam2.io.movies.images import PICTURE_SUFFIXES, TIFF_MAGIC, TIFF_SUFFIXES
-from napari_sam2.io.movies.numpy_files import NPY_MAGIC, NPY_SUFFIX, open_npy
-from napari_sam2.io.movies.tiff_stacks import COMPANION_SUFFIX, TiffStack
-from napari_sam2.io.movies.zarr_stacks import is_zarr, open_zarr
+from napari_sam2.io.movies.files.foreign.video import VIDEO_SUFFIXES, VideoStack
+from napari_sam2.io.movies.files.image_stacks import ArrayStack, ImageStack, reading
+from napari_sam2.io.movies.files.images import (
+    PICTURE_SUFFIXES,
+    TIFF_MAGIC,
+    TIFF_SUFFIXES,
+)
+from napari_sam2.io.movies.files.numpy_files import NPY_MAGIC, NPY_SUFFIX, open_npy
+from napari_sam2.io.movies.files.tiff_stacks import COMPANION_SUFFIX, TiffStack
+from napari_sam2.io.movies.files.zarr_stacks import is_zarr, open_zarr
 from napari_sam2.paths import user_path
 
 NDTIFF_INDEX = "NDTiff.index"
