@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
+from napari_sam2.commands.options import path_argument, path_option
 from napari_sam2.commands.progress import listening_to_signals
 from napari_sam2.commands.train import time_left
 from napari_sam2.model.checkpoints.registry import DEFAULT_MODEL

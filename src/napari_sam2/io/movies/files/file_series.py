@@ -3,7 +3,8 @@
 Times, planes, channels and positions are told apart by what the names say
 (`napari_sam2.io.movies.files.file_names`). Where they do not say it, or a number is
 missing or there twice, it is asked for: a folder is no movie only because it holds
-images. A pattern names files by hand; those are frames in their order, no questions asked.
+images. A pattern names files by hand; those are frames in their order, no questions
+asked.
 """
 
 from __future__ import annotations
