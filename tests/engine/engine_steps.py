@@ -68,7 +68,7 @@ class Table:
             for event in flat(run):
                 if isinstance(event, FrameDone) and event.written:
                     for one in event.object_ids:
-                        self.book.mark_tracked(one, FrameSet.of([event.frame_index]))
+                        self.book.mark_tracked({one: FrameSet.of([event.frame_index])})
                 yield event
         finally:
             run.close()

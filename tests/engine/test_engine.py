@@ -22,6 +22,7 @@ from napari_sam2.engine import (
 from napari_sam2.errors import InputError, ModelError, OutputError
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.prompts import FramePrompt, MaskPrompt
+from napari_sam2.session.book.state import FrameFlag
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.planning.plan import Direction
 from napari_sam2.session.session import FrameDone
@@ -225,7 +226,7 @@ def test_only_a_new_object_is_tracked_where_others_are_done(table):
 def test_a_correction_repairs_its_gaps_and_nothing_else(table):
     table.say(click(1, 0, (30, 40)), click(1, 8, (35, 45)))
     table.say(click(2, 0, (70, 90)))
-    table.follow(table.book.lock(1, FrameSet.of([2])))
+    table.follow(table.book.flag(FrameFlag.LOCKED, [1], FrameSet.of([2])))
     table.track()
     before = {frame: table.labels(frame) for frame in range(12)}
     table.say(click(1, 4, (50, 60)))

@@ -9,6 +9,7 @@ from tests.tracking.conftest import SHAPE
 
 from napari_sam2.prompts import FramePrompt, MaskPrompt, PointPrompt
 from napari_sam2.session.book.prompt_book import PromptBook
+from napari_sam2.session.book.state import FrameFlag
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.planning.plan import Direction, FrameRange, Plan
 from napari_sam2.session.session import Session
@@ -39,7 +40,7 @@ def begun(drawn_movie, toy_store, toy_predictor):
     studio.book.set_prompts(prompts, "begin")
     studio.run(Plan(ALL))
     for thing in studio.book.state.objects:
-        studio.book.mark_tracked(thing.object_id, FrameSet.between(0, FRAMES))
+        studio.book.mark_tracked({thing.object_id: FrameSet.between(0, FRAMES)})
     return studio
 
 
@@ -151,8 +152,8 @@ ALL_FRAMES = FrameSet.between(0, FRAMES - 1)
 
 def test_locked_object_frames_stay_as_they_are(studio):
     locked = FrameSet.between(6, 9)
-    studio.book.lock(4, locked)
-    studio.book.lock(1, FrameSet.of([7]))
+    studio.book.flag(FrameFlag.LOCKED, [4], locked)
+    studio.book.flag(FrameFlag.LOCKED, [1], FrameSet.of([7]))
     before = contents(studio.store)
     pixels = {frame: studio.store.labels[frame].copy() for frame in locked}
     studio.book.set_prompt(click(1, 5, 20, 20))

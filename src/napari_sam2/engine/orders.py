@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from napari_sam2.prompts import PromptedObject
 from napari_sam2.session.book.changes import changes
 from napari_sam2.session.book.prompt_book import Edit
-from napari_sam2.session.book.staleness import is_same_prompt, lives
-from napari_sam2.session.book.state import BookState
+from napari_sam2.session.book.staleness import changed_lives, is_same_prompt
+from napari_sam2.session.book.state import BookState, ObjectState
 from napari_sam2.session.planning.plan import (
     Direction,
     MergePolicy,
@@ -55,13 +55,24 @@ class Order:
 
 def holds(planned: BookState, present: BookState, frame_count: int) -> bool:
     """Whether what a plan was made of is still so: lives, prompts and locks."""
-    old, new = lives(planned, frame_count), lives(present, frame_count)
-    return all(
-        new.get(one.object_id) == old[one.object_id]
-        and all(map(is_same_prompt, present[one.object_id].prompts, one.prompts))
-        and present[one.object_id].locked == one.locked
-        for one in planned.objects
-        if one.prompts
+    followed = {state.object_id for state in planned.objects if state.prompts}
+    if any(state.object_id in followed for state in present.gone_since(planned)):
+        return False
+    for state in present.new_since(planned):
+        if state.object_id in followed and not _is_alike(
+            planned[state.object_id], state
+        ):
+            return False
+    found = changed_lives(planned, present, frame_count)
+    return all(old == new for one, (old, new) in found.items() if one in followed)
+
+
+def _is_alike(planned: ObjectState, present: ObjectState) -> bool:
+    """Whether an object is prompted and locked as it was."""
+    return (
+        present.locked == planned.locked
+        and len(present.prompts) == len(planned.prompts)
+        and all(map(is_same_prompt, present.prompts, planned.prompts))
     )
 
 
@@ -69,9 +80,8 @@ def corrects(edit: Edit) -> bool:
     """Whether something follows from an edit that a repair can do."""
     changed, before = changes(edit.before, edit.after), edit.before
     return bool(changed.prompted or changed.cleared or changed.removed) or any(
-        one.stale - before[one.object_id].stale
-        for one in edit.after.objects
-        if one.object_id in before
+        edit.after[object_id].stale - before[object_id].stale
+        for object_id in changed.others
     )
 
 

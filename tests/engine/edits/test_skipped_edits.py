@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from tests.engine.engine_steps import click
+from tests.session.heard_book import in_one_step
 
 from napari_sam2.prompts import FramePrompt, MaskPrompt
-from napari_sam2.session.book.verbs import in_one_step
 
 
 def skip(table, edit):
@@ -16,6 +16,13 @@ def skip(table, edit):
 def merge(table, kept, gone):
     edit = table.book.merge(kept, gone)
     return list(table.engine.merge(table.request, edit, (kept, gone), 0))
+
+
+def divided(book, mother):
+    """Object 3 is born on frame 5."""
+    edit = book.add_object(parent=mother)
+    book.set_prompt(click(3, 5, (40, 40)))
+    return in_one_step(book, "divide", edit)
 
 
 def frames_with(table, object_id):
@@ -44,11 +51,7 @@ def test_ghost_masks_of_a_frame_that_was_corrected_before(two_tracked):
     table = two_tracked
     table.say(click(1, 6, (50, 60)))
 
-    def clear_both(book):
-        book.clear_prompt(1, 0)
-        book.clear_prompt(1, 6)
-
-    skip(table, in_one_step(table.book, "clear", clear_both))
+    skip(table, table.book.change_prompts((), [(1, 0), (1, 6)], "clear"))
     table.say(click(2, 0, (70, 91)), click(2, 6, (70, 91)))
     assert frames_with(table, 1) == []
 
@@ -59,22 +62,14 @@ def test_ghost_masks_where_nothing_is_seen_before_the_last_prompt_goes(two_track
     table.say(FramePrompt(1, 6, mask=MaskPrompt(nothing)))
     assert 6 not in frames_with(table, 1)
 
-    def clear_both(book):
-        book.clear_prompt(1, 0)
-        book.clear_prompt(1, 6)
-
-    table.follow(in_one_step(table.book, "clear", clear_both))
+    table.follow(table.book.change_prompts((), [(1, 0), (1, 6)], "clear"))
     assert frames_with(table, 1) == []
 
 
 def test_ghost_masks_of_a_mother_that_a_division_ended(two_tracked):
     table = two_tracked
 
-    def divide(book):
-        book.add_object(parent=1)
-        book.set_prompt(click(3, 5, (40, 40)))
-
-    skip(table, in_one_step(table.book, "divide", divide))
+    skip(table, divided(table.book, mother=1))
     table.say(click(3, 5, (40, 41)))
     assert frames_with(table, 1) == list(range(5))
 
@@ -83,12 +78,9 @@ def test_ghost_masks_of_a_daughter_before_her_birth(two_tracked):
     table = two_tracked
     table.say(click(2, 5, (70, 90)))
 
-    def be_born(book):
-        book.clear_prompt(2, 0)
-        book.add_object(object_id=3)
-        book.set_parent(2, 3)
-
-    skip(table, in_one_step(table.book, "born", be_born))
+    edits = [table.book.clear_prompt(2, 0), table.book.add_object(object_id=3)]
+    table.book.set_parent(2, 3)
+    skip(table, in_one_step(table.book, "born", *edits))
     table.say(click(1, 0, (30, 41)))
     assert frames_with(table, 2) == list(range(5, 12))
 
@@ -119,11 +111,7 @@ def test_ghost_masks_of_who_is_ended_by_a_merge(two_tracked):
     """The one that stays has a daughter from then on, and ends before she begins."""
     table = two_tracked
 
-    def divide(book):
-        book.add_object(parent=2)
-        book.set_prompt(click(3, 5, (40, 40)))
-
-    table.follow(in_one_step(table.book, "divide", divide))
+    table.follow(divided(table.book, mother=2))
     merge(table, 1, 2)
     assert frames_with(table, 1) == list(range(5))
     assert frames_with(table, 2) == []

@@ -13,7 +13,7 @@ from napari_sam2.engine import (
     holds,
 )
 from napari_sam2.errors import InputError
-from napari_sam2.session.book.verbs import kept_direction
+from napari_sam2.session.book.state import FrameFlag
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.planning.plan import Direction
 
@@ -36,7 +36,7 @@ def compared(table):
 
 def kept(table, found, way):
     frames = FrameSet.of(found.agreement)
-    edit = kept_direction(table.book, found.object_id, frames, way)
+    edit = table.book.keep_direction(found.object_id, frames, way)
     return list(table.engine.keep_direction(table.request, edit, way))
 
 
@@ -60,7 +60,7 @@ def test_both_ways_are_shown_and_nothing_is_written(gap):
 
 
 def test_the_way_that_is_kept_is_one_step(gap):
-    gap.follow(gap.book.lock(1, FrameSet.of([5])))
+    gap.follow(gap.book.flag(FrameFlag.LOCKED, [1], FrameSet.of([5])))
     before = everything(gap)
     (found,) = of_kind(DirectionsCompared, compared(gap))
     events = kept(gap, found, Direction.BACKWARD)

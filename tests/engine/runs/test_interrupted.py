@@ -10,6 +10,7 @@ from tests.engine.engine_steps import Table, click, movie_input
 from napari_sam2.engine import Request, Scored
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.prompts import FramePrompt, MaskPrompt
+from napari_sam2.session.book.state import FrameFlag
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.planning.plan import Direction
 from napari_sam2.session.session import FrameDone
@@ -50,7 +51,7 @@ def test_what_was_done_while_tracking_is_not_taken_back_with_the_run(table, trac
 
 def test_a_lock_holds_for_the_run_that_it_meets(table, tracking):
     table.say(click(1, 9, (60, 60)))
-    table.follow(table.book.lock(1, FrameSet.of([7, 9])))
+    table.follow(table.book.flag(FrameFlag.LOCKED, [1], FrameSet.of([7, 9])))
     before = table.labels(7), table.labels(9)
     list(tracking)
     for frame, labels in zip((7, 9), before, strict=True):

@@ -13,6 +13,7 @@ from napari_sam2.engine import (
     StoreReady,
 )
 from napari_sam2.io.sessions.document import SessionDocument
+from napari_sam2.session.book.state import FrameFlag
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.session import FrameDone
 
@@ -95,7 +96,7 @@ def reopened(table):
 def test_a_session_is_reopened_with_everything_and_goes_on(table):
     table.say(click(1, 0, (30, 40)), click(2, 0, (70, 90)))
     table.track()
-    table.follow(table.book.lock(2, FrameSet.of([3])))
+    table.follow(table.book.flag(FrameFlag.LOCKED, [2], FrameSet.of([3])))
     table.follow(table.book.rename(1, "mother"))
     document = SessionDocument(book=table.book.state, frame_index=7)
     list(table.engine.save(table.request, document))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.session.heard_book import HeardBook
 
 from napari_sam2.errors import InputError
 from napari_sam2.prompts import BoxPrompt, FramePrompt, MaskPrompt, PointPrompt
@@ -11,7 +12,7 @@ from napari_sam2.session.book.changes import differs
 from napari_sam2.session.book.edits import check_shown
 from napari_sam2.session.book.prompt_book import PromptBook, changes
 from napari_sam2.session.book.staleness import lives, vanished
-from napari_sam2.session.book.state import BookState, ObjectState
+from napari_sam2.session.book.state import BookState, FrameFlag, ObjectState
 from napari_sam2.session.planning.frame_set import NO_FRAMES, FrameSet
 
 FRAMES = 20
@@ -30,7 +31,7 @@ def book_of(*prompts):
     book = PromptBook(FRAMES)
     book.set_prompts(prompts, "begin")
     for thing in book.state.objects:
-        book.mark_tracked(thing.object_id, between(0, FRAMES))
+        book.mark_tracked({thing.object_id: between(0, FRAMES)})
     return book
 
 
@@ -62,25 +63,25 @@ def test_texts_name_what_was_done():
 
 
 def test_what_changes_nothing_is_no_step():
-    book = book_of(click(1, 4))
-    mask = np.eye(3, dtype=bool)
-    book.set_prompt(FramePrompt(1, 9, mask=MaskPrompt(mask)))
     seen = []
-    book.changed.connect(lambda before, after: seen.append(after))
+    book = HeardBook(FRAMES, lambda _before, after: seen.append(after))
+    mask = np.eye(3, dtype=bool)
+    book.set_prompts([click(1, 4), FramePrompt(1, 9, mask=MaskPrompt(mask))], "begin")
+    seen.clear()
     assert book.set_prompt(click(1, 4)) is None
     assert book.set_prompt(FramePrompt(1, 9, mask=MaskPrompt(mask.copy()))) is None
     assert book.rename(1, "") is None
     assert book.clear_prompt(1, 5) is None
-    assert book.unlock(1, between(0, 3)) is None
+    assert book.flag(FrameFlag.LOCKED, [1], between(0, 3), is_on=False) is None
     assert book.set_hidden([1], False) is None
-    assert book.lock(1, between(FRAMES, FRAMES + 5)) is None
-    book.mark_tracked(1, between(4, 4))
+    assert book.flag(FrameFlag.LOCKED, [1], between(FRAMES, FRAMES + 5)) is None
+    book.mark_tracked({1: between(4, 4)})
     assert seen == []
 
 
 def test_a_change_is_told_with_both_states():
-    book, seen = PromptBook(FRAMES), []
-    book.changed.connect(lambda before, after: seen.append((before, after)))
+    seen = []
+    book = HeardBook(FRAMES, lambda before, after: seen.append((before, after)))
     edit = book.set_prompt(click(1, 4))
     book.replace(edit.before)
     assert seen == [(edit.before, edit.after), (edit.after, edit.before)]
@@ -109,7 +110,7 @@ def test_bad_edits_are_refused_and_change_nothing(spoil, message):
     book = book_of(click(1, 2), click(2, 12), click(3, 16))
     book.set_parent(2, 1)
     book.set_parent(3, 2)
-    book.lock(1, between(2, 3))
+    book.flag(FrameFlag.LOCKED, [1], between(2, 3))
     before = book.state
     with pytest.raises(InputError, match=message):
         spoil(book)
@@ -129,7 +130,7 @@ def test_a_changed_anchor_makes_its_two_gaps_stale():
     book = book_of(click(1, 4), click(1, 8))
     book.set_prompt(click(1, 4, y=2))
     assert stale(book, 1) == {0, 1, 2, 3, 5, 6, 7}
-    book.mark_tracked(1, between(0, 6))
+    book.mark_tracked({1: between(0, 6)})
     assert stale(book, 1) == {7}
 
 
@@ -143,11 +144,11 @@ def test_a_removed_anchor_leaves_one_stale_gap_and_its_frame():
 
 def test_locked_frames_wait_until_they_are_unlocked():
     book = book_of(click(1, 4))
-    book.lock(1, between(6, 7))
+    book.flag(FrameFlag.LOCKED, [1], between(6, 7))
     book.set_prompt(click(1, 9))
     assert stale(book, 1) == {5, 8, *range(10, FRAMES)}
-    book.mark_tracked(1, between(0, FRAMES))
-    book.unlock(1, between(0, 6))
+    book.mark_tracked({1: between(0, FRAMES)})
+    book.flag(FrameFlag.LOCKED, [1], between(0, 6), is_on=False)
     assert stale(book, 1) == {6}
 
 
@@ -203,7 +204,7 @@ def test_a_duplicate_has_a_new_id_and_is_all_stale():
 def test_a_late_note_of_an_object_that_is_gone_is_passed_over():
     book = book_of(click(1, 2))
     book.remove_objects([1])
-    book.mark_tracked(1, between(0, 5))
+    book.mark_tracked({1: between(0, 5)})
     assert 1 not in book.state
 
 
@@ -218,9 +219,11 @@ EDITS = st.one_of(
     st.tuples(st.just("duplicate"), IDS),
     st.tuples(st.just("remove_objects"), st.tuples(IDS)),
     st.tuples(
-        st.sampled_from(("lock", "unlock", "review")),
-        IDS,
+        st.just("flag"),
+        st.sampled_from(FrameFlag),
+        st.sets(IDS),
         st.builds(between, ANY_FRAME, ANY_FRAME),
+        st.booleans(),
     ),
 )
 
@@ -229,8 +232,9 @@ def run_all(book, edits):
     """Apply edits, passing over what the book refuses."""
     done = []
     for verb, *arguments in edits:
+        options = {"is_on": arguments.pop()} if verb == "flag" else {}
         try:
-            edit = getattr(book, verb)(*arguments)
+            edit = getattr(book, verb)(*arguments, **options)
         except InputError:
             continue
         if edit is not None:
@@ -281,7 +285,7 @@ def test_frames_that_are_not_stale_keep_the_anchors_that_bound_them(edits, last)
     book = PromptBook(FRAMES)
     run_all(book, edits)
     for thing in book.state.objects:
-        book.mark_tracked(thing.object_id, between(0, FRAMES))
+        book.mark_tracked({thing.object_id: between(0, FRAMES)})
     before = book.state
     run_all(book, [last])
     alive, were = lives(book.state, FRAMES), lives(before, FRAMES)

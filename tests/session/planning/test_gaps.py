@@ -46,7 +46,7 @@ def test_gaps_and_anchors_make_up_the_life(life):
 def test_what_is_said_on_a_frame_makes_the_gaps_stale_that_it_bounds(anchors, frame):
     book = PromptBook(32)
     book.set_prompts([click(anchor) for anchor in sorted(anchors)], "begin")
-    book.mark_tracked(1, FrameSet.between(0, 31))
+    book.mark_tracked({1: FrameSet.between(0, 31)})
     book.set_prompt(click(frame, y=9.0))
     life = ObjectLife(1, tuple(sorted({*anchors, frame})), 0, 31)
     expected = [gap for gap in gaps(life) if frame in gap.bounds]

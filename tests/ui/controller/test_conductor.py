@@ -21,18 +21,21 @@ from napari_sam2.engine.jobs import JobQueue, Priority
 from napari_sam2.errors import InputError
 from napari_sam2.interfaces import FrameResult, ObjectScores
 from napari_sam2.prompts import FramePrompt, PointPrompt
-from napari_sam2.session.book.state import BookState
+from napari_sam2.session.book.state import BookState, FrameFlag
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.planning.plan import Direction
 from napari_sam2.session.scores.tables import ScoreRow
 from napari_sam2.session.session import FrameDone
+from napari_sam2.ui.controller import conductor
 
 
 @pytest.fixture
-def dock_with_mocks(open_dock):
+def dock_with_mocks(open_dock, monkeypatch):
     """A dock whose engine and worker only remember what they were asked."""
+    engine = create_autospec(TrackingEngine, instance=True)
+    monkeypatch.setattr(conductor, "TrackingEngine", lambda _tell: engine)
+    monkeypatch.setattr(conductor, "REPAIR_MS", 1)
     _, dock = open_dock()
-    dock.conductor.engine = create_autospec(TrackingEngine, instance=True)
     dock.conductor.worker.submit = MagicMock()
     dock.conductor.set_prompt(FramePrompt(1, 2, (PointPrompt(10, 20),)))
     return dock
@@ -125,7 +128,7 @@ def test_late_previews_are_dropped(dock_with_mocks):
 
 def test_a_refused_stroke_is_taken_back(dock_with_mocks):
     dock = dock_with_mocks
-    dock.conductor.lock(1, FrameSet.of([4]))
+    dock.conductor.flag(FrameFlag.LOCKED, [1], FrameSet.of([4]))
     before = np.zeros((96, 112), np.uint16)
     after = before.copy()
     after[3:6, 3:6] = 1
@@ -174,22 +177,33 @@ def scores_on(frame_index):
 
 def scored(dock, frames):
     """Let the masks of object 1 be known on some frames."""
-    conductor = dock.conductor
+    job = submitted(dock)[0]
     for frame_index in frames:
-        conductor._on_event(conductor._shown, scores_on(frame_index))
+        job.deliver(scores_on(frame_index))
+
+
+@pytest.fixture
+def begins_repair(qtbot):
+    """Whether a live repair begins by itself, after some time."""
+
+    def begins(conductor):
+        qtbot.wait(30)
+        return conductor.is_tracking
+
+    return begins
 
 
 def test_a_first_click_is_followed_by_no_repair_of_what_was_never_tracked(
-    dock_with_mocks,
+    dock_with_mocks, begins_repair
 ):
     dock = dock_with_mocks
     dock.conductor.set_live_repair(True)
     scored(dock, [2])  # the answer to the click; all other frames are stale
-    dock.conductor._repair_live()
-    assert not dock.conductor.is_tracking
+    submitted(dock)[0].finish(True)
+    assert not begins_repair(dock.conductor)
     scored(dock, [3])  # tracked once, and stale
-    dock.conductor._repair_live()
-    assert dock.conductor.is_tracking
+    submitted(dock)[0].finish(True)
+    assert begins_repair(dock.conductor)
 
 
 def runs_asked(dock):
@@ -207,21 +221,20 @@ def answer_last(dock):
     submitted(dock)[-1].finish(True)
 
 
-def test_a_live_repair_joins_the_step_of_its_correction(dock_with_mocks):
+def test_a_live_repair_joins_the_step_of_its_correction(dock_with_mocks, begins_repair):
     dock = dock_with_mocks
     conductor = dock.conductor
     conductor.set_live_repair(True)
     scored(dock, [2, 3])
     conductor.set_prompt(FramePrompt(1, 5, (PointPrompt(10, 20),)))
     answer_last(dock)
-    assert conductor._repair_due.isActive()
-    conductor._repair_live()
+    assert begins_repair(conductor)
     ((live, order),) = runs_asked(dock)
     assert (order.is_repair, order.joins_step) == (True, True)
     # It goes on with a correction that it meets, and marks what follows from it.
     conductor.set_prompt(FramePrompt(1, 8, (PointPrompt(10, 20),)))
     live.deliver(FrameDone(3, (1,), True, 1, 20))
-    conductor._repair_live()
+    assert begins_repair(conductor)
     assert not live.is_cancelled
     live.deliver(Followed(conductor.book))
     live.deliver(FrameDone(4, (1,), True, 2, 20))
@@ -235,24 +248,27 @@ def test_a_live_repair_joins_the_step_of_its_correction(dock_with_mocks):
     assert not own.is_cancelled
     conductor.set_prompt(FramePrompt(1, 9, (PointPrompt(10, 20),)))
     assert own.is_cancelled
+    own.finish(False)
     answer_last(dock)
     conductor.stop()
-    assert not conductor._repair_due.isActive()
+    assert not begins_repair(conductor)
 
 
-def test_only_what_makes_masks_stale_begins_a_live_repair(dock_with_mocks):
+def test_only_what_makes_masks_stale_begins_a_live_repair(
+    dock_with_mocks, begins_repair
+):
     conductor = dock_with_mocks.conductor
     conductor.set_live_repair(True)
     scored(dock_with_mocks, [2, 3])
     conductor.rename(1, "mother")
     answer_last(dock_with_mocks)
-    assert not conductor._repair_due.isActive()
+    assert not begins_repair(conductor)
     conductor.clear_prompt(1, 2)
     answer_last(dock_with_mocks)
-    assert not conductor._repair_due.isActive()  # nothing is said any more
+    assert not begins_repair(conductor)  # nothing is said any more
     conductor.set_prompt(FramePrompt(1, 5, (PointPrompt(10, 20),)))
     answer_last(dock_with_mocks)
-    assert conductor._repair_due.isActive()
+    assert begins_repair(conductor)
 
 
 def test_a_save_is_not_overtaken_by_the_click_after_it(dock_with_mocks):
@@ -283,52 +299,57 @@ def test_what_is_undone_returns_to_the_masklets_that_it_was_asked_for(
     dock.conductor.worker.submit.reset_mock()
     dock.conductor.undo()
     (undoing,) = submitted(dock)
-    first = dock.conductor._shown
+    first = dock.conductor.book
     dock.viewer.add_image(stack[:, :50], name="other", axis_labels=("t", "y", "x"))
     dock.input_panel.layer_combo.choose(dock.viewer.layers["other"])
-    second = dock.conductor._shown
+    second = dock.conductor.book
     assert second is not first
-    book = second.book.state
     earlier = BookState()
     undoing.deliver(BookReturned("click", earlier))
     undoing.finish(True)
-    assert first.book.state == earlier
-    assert second.book.state is book
+    assert dock.conductor.book is second
+    dock.input_panel.layer_combo.choose(dock.viewer.layers["movie"])
+    assert dock.conductor.book is earlier
 
 
 @pytest.fixture
 def late(dock_with_mocks, stack):
-    """A dock that went on with a shorter movie; jobs of the longer one still run."""
+    """A dock that went on with a shorter movie; jobs of the longer one still run.
+
+    With what was asked for when the longer one was shown.
+    """
     dock = dock_with_mocks
     dock.track_panel.track_button.click()
     jobs = submitted(dock)
     answering = next(job for job in jobs if job.key is None)
     (tracking,) = [job for job in jobs if job.priority is Priority.TRACK]
-    first = dock.conductor._shown
+    request, book = dock.request(), dock.conductor.book
     small = stack[:3, :50]
     dock.viewer.add_image(small, name="other", axis_labels=("t", "y", "x"))
     dock.input_panel.layer_combo.choose(dock.viewer.layers["other"])
     dock.conductor.worker.submit.reset_mock()
-    assert dock.conductor._shown is not first
-    return dock, first, answering, tracking
+    assert dock.conductor.book is not book
+    return dock, request, answering, tracking
 
 
 def test_late_scores_stay_with_the_masklets_that_they_are_of(late):
-    dock, first, *jobs = late
+    dock, _, *jobs = late
     other = dock.conductor.tables
     for frame_index, job in zip((5, 6), jobs, strict=True):
         job.deliver(scores_on(frame_index))
     assert dock.conductor.tables is other
-    assert list(np.flatnonzero(first.tables.computed().any(axis=1))) == [5, 6]
+    dock.input_panel.layer_combo.choose(dock.viewer.layers["movie"])
+    computed = dock.conductor.tables.computed()
+    assert list(np.flatnonzero(computed.any(axis=1))) == [5, 6]
 
 
 def test_late_labels_are_seen_when_their_masklets_are_shown_again(late):
-    dock, first, answering, tracking = late
+    dock, request, answering, tracking = late
     happened, changed = MagicMock(), MagicMock()
     dock.conductor.happened.connect(happened)
     dock.conductor.frame_changed.connect(changed)
     labels = np.zeros((96, 112), np.uint16)
-    ready = StoreReady(first.request, np.dtype(np.uint16), lambda _frame: labels)
+    ready = StoreReady(request, np.dtype(np.uint16), lambda _frame: labels)
     tracking.deliver(ready)
     answering.deliver(FrameChanged(2, labels))
     tracking.deliver(

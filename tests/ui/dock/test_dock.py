@@ -16,6 +16,7 @@ from napari.utils.notifications import notification_manager
 
 from napari_sam2.engine import FrameChanged
 from napari_sam2.prompts import FramePrompt, PointPrompt
+from napari_sam2.session.book.state import FrameFlag
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.session import FrameDone
 
@@ -368,7 +369,7 @@ def test_a_session_is_opened_in_another_window(open_dock, answered):
     dock.conductor.set_prompt(FramePrompt(1, 2, (PointPrompt(30, 40),)))
     answered(dock)
     dock.conductor.rename(1, "mother")
-    dock.conductor.lock(1, FrameSet.of([5]))
+    dock.conductor.flag(FrameFlag.LOCKED, [1], FrameSet.of([5]))
     dock.conductor.save()
     answered(dock)
     labels, folder = np.array(dock.masklets.layer.data[2]), dock.output_panel.folder

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QLineEdit
 
 from napari_sam2.errors import InputError
 from napari_sam2.prompts import FramePrompt, PointPrompt
-from napari_sam2.session.book.state import BookState, ObjectState
+from napari_sam2.session.book.state import BookState, FrameFlag, ObjectState
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.scores.tables import ScoreTables
 from napari_sam2.ui.layers.colors import object_color
@@ -239,12 +239,12 @@ def test_eyes_and_locks_are_toggled_where_they_are(panel, qtbot):
     with qtbot.waitSignal(panel.hidden_requested) as signal:
         click(qtbot, panel, 4, Column.SHOWN)
     assert signal.args == [(4,), False]
-    with qtbot.waitSignal(panel.lock_requested) as signal:
+    with qtbot.waitSignal(panel.flag_requested) as signal:
         click(qtbot, panel, 3, Column.LOCKED)
-    assert signal.args == [(3,), WHOLE]
-    with qtbot.waitSignal(panel.unlock_requested) as signal:
+    assert signal.args == [FrameFlag.LOCKED, (3,), WHOLE, True]
+    with qtbot.waitSignal(panel.flag_requested) as signal:
         click(qtbot, panel, 12, Column.LOCKED)
-    assert signal.args == [(12,), WHOLE]
+    assert signal.args == [FrameFlag.LOCKED, (12,), WHOLE, False]
 
 
 def test_everything_is_done_by_keys(panel, qtbot):
@@ -259,7 +259,8 @@ def test_everything_is_done_by_keys(panel, qtbot):
     panel.show_selected((12, 3))
     assert asks(panel.merge_requested, Qt.Key.Key_M, CONTROL) == [3, 12]
     assert asks(panel.hidden_requested, Qt.Key.Key_Space) == [(12, 3), True]
-    assert asks(panel.lock_requested, Qt.Key.Key_K) == [(12, 3), WHOLE]
+    locked = [FrameFlag.LOCKED, (12, 3), WHOLE, True]
+    assert asks(panel.flag_requested, Qt.Key.Key_K) == locked
     assert asks(panel.remove_requested, Qt.Key.Key_Delete) == [(12, 3)]
     with qtbot.assertNotEmitted(panel.duplicate_requested):
         qtbot.keyClick(panel.view, Qt.Key.Key_D, CONTROL)

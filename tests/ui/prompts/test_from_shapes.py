@@ -14,10 +14,9 @@ from napari_sam2.prompts import (
     PointPrompt,
     PromptedObject,
 )
-from napari_sam2.session.book import verbs as book_verbs
 from napari_sam2.session.book.intake import free_ids, new_ids
 from napari_sam2.session.book.prompt_book import PromptBook
-from napari_sam2.session.book.state import BookState
+from napari_sam2.session.book.state import BookState, FrameFlag
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.ui.prompts.from_files import SavedPrompts, file_to_prompts, prompts_of
 from napari_sam2.ui.prompts.from_shapes import (
@@ -163,13 +162,13 @@ def test_what_a_book_says_comes_back_from_its_file(tmp_path):
         FramePrompt(4, 1, mask=MaskPrompt(mask | (np.indices(mask.shape)[0] > 2))),
     ]
     book.set_prompts(said, "all kinds")
-    book.lock(2, FrameSet.between(0, 1))
+    book.flag(FrameFlag.LOCKED, [2], FrameSet.between(0, 1))
     saved = SavedPrompts(prompts_of(book.state), tmp_path / "p.json")
     saved.write()
     assert [file.name for file in saved.masks.iterdir()] == ["4-1.png"]
     other = PromptBook(AXES.frame_count)
     intake = file_to_prompts(saved.path, AXES, frame_index=0, taken=())
-    book_verbs.taken_in(other, intake)
+    other.take_in(intake)
     assert [(o.object_id, o.name, o.parent) for o in other.state.objects] == [
         (1, "mother", None),
         (2, "daughter", 1),

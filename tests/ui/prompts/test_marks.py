@@ -8,13 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from qtpy.QtCore import QObject
+from tests.session.heard_book import HeardBook
 
 from napari_sam2.engine.movie.axes import lay_out_layer
 from napari_sam2.errors import InputError
 from napari_sam2.prompts import BoxPrompt, FramePrompt, MaskPrompt, PointPrompt
-from napari_sam2.session.book.prompt_book import PromptBook
-from napari_sam2.session.book.state import BookState
-from napari_sam2.session.book.verbs import in_one_step
+from napari_sam2.session.book.state import BookState, FrameFlag
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.ui.keys.bindings import ToolKeys
 from napari_sam2.ui.layers.colors import object_color
@@ -47,27 +46,18 @@ class Bench:
         self.axes = axes or lay_out_layer(shape, ("t", "y", "x"), 0, {})
         self.keys = ToolKeys(self.parent)
         self.marks = PromptMarks(viewer, self.keys, self.parent)
-        self.book = PromptBook(self.axes.frame_count)
+        self.book = HeardBook(self.axes.frame_count, self._on_changed)
         self.history = []
         self.told = MagicMock()
-        self.book.changed.connect(self._on_changed)
         self.marks.changes_requested.connect(self._change)
         self.marks.told.connect(self.told)
         self.marks.show_on(self.image, self.axes)
 
     def _change(self, prompts, cleared, text):
-        def verbs(book):
-            for place in cleared:
-                book.clear_prompt(*place)
-            book.set_prompts(prompts, text)
-
         try:
-            edit = in_one_step(self.book, text, verbs)
+            self.book.change_prompts(prompts, cleared, text)
         except InputError as error:
             self.told(str(error))
-        else:
-            if edit is not None:
-                self._on_changed(edit.before, edit.after)
 
     def _on_changed(self, before, after):
         self.history.append(before)
@@ -222,7 +212,7 @@ def test_boxes_and_areas_in_the_shapes_layer(bench, settled):
 def test_what_is_refused_or_outside_is_shown_as_it_is(bench, settled):
     one = bench()
     one.book.set_prompts([FIRST, SECOND], "both")
-    one.book.lock(2, FrameSet.of([3]))
+    one.book.flag(FrameFlag.LOCKED, [2], FrameSet.of([3]))
     points = one.marks.points
     moved = points.data.copy()
     moved[2] = (3, 1, 1)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
-from napari_sam2.session.book.state import BookState, ObjectState
+from napari_sam2.session.book.state import BookState, FrameFlag, ObjectState
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.scores.tables import ScoreRow, ScoreTables
 from napari_sam2.ui.timeline.panel import TimelinePanel
@@ -45,21 +45,21 @@ def test_marks_and_locks_are_about_the_frames_that_are_chosen(panel, qtbot):
     assert not panel.review_button.isEnabled()
     panel.show_selected((2, 9))
     panel.show_frame(25)
-    with qtbot.waitSignal(panel.review_requested) as signal:
+    with qtbot.waitSignal(panel.flag_requested) as signal:
         panel.review_button.click()
-    assert signal.args == [(2, 9), FrameSet.of([25])]
+    assert signal.args == [FrameFlag.REVIEWED, (2, 9), FrameSet.of([25]), True]
     panel.show_range(20, 30)
     panel.scope_combo.setCurrentIndex(1)
     panel.show_selected((2,))
     assert panel.lock_button.text() == "Unlock"
-    with qtbot.waitSignal(panel.unlock_requested) as signal:
+    with qtbot.waitSignal(panel.flag_requested) as signal:
         panel.lock_button.click()
-    assert signal.args == [(2,), FrameSet.between(20, 30)]
+    assert signal.args == [FrameFlag.LOCKED, (2,), FrameSet.between(20, 30), False]
     panel.scope_combo.setCurrentIndex(2)
     panel.show_selected((5, 77))
-    with qtbot.waitSignal(panel.lock_requested) as signal:
+    with qtbot.waitSignal(panel.flag_requested) as signal:
         panel.lock_button.click()
-    assert signal.args == [(5,), FrameSet.between(0, 99)]
+    assert signal.args == [FrameFlag.LOCKED, (5,), FrameSet.between(0, 99), True]
 
 
 def test_the_panel_hands_on_what_the_timeline_asks(panel, qtbot):

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QObject, Qt
 from qtpy.QtWidgets import QApplication
+from tests.session.heard_book import HeardBook
 from tests.ui.hand import Hand
 
 from napari_sam2.engine.movie.axes import lay_out_layer
 from napari_sam2.prompts import BoxPrompt, FramePrompt, MaskPrompt, PointPrompt
-from napari_sam2.session.book.prompt_book import PromptBook
 from napari_sam2.ui.keys.bindings import ToolKeys
 from napari_sam2.ui.tool.labels_tool import LabelsTool
 
@@ -29,10 +29,9 @@ class Bench:
         self.hand = Hand(viewer)
         self.keys = ToolKeys(self.parent)
         self.tool = LabelsTool(viewer, self.keys, self.parent)
-        self.book = PromptBook(axes.frame_count)
         self.heard = MagicMock()
         tool = self.tool
-        self.book.changed.connect(lambda _, after: tool.show_book(after))
+        self.book = HeardBook(axes.frame_count, lambda _, after: tool.show_book(after))
         tool.prompt_requested.connect(self.book.set_prompt)
         for name in ("object_selected", "hover_requested", "told", "toggled"):
             getattr(tool, name).connect(getattr(self.heard, name))

@@ -55,7 +55,7 @@ class Edits:
             return
         yield from self._workspace.prepare(request)
         yield from self._workspace.open_masklets(request)
-        frames = nearest_first(_asked_frames(edit), shown_frame)
+        frames = nearest_first(changes(edit.before, edit.after).frames, shown_frame)
         wanted = [frame for frame in frames if is_wanted(frame)]
         masklets = self._workspace.opened(request)
         work = FrameEdits(masklets, self._workspace.prepared[1], edit.after)
@@ -85,7 +85,9 @@ class Edits:
             results = (work.merged(frame, kept, gone) for frame in frames)
             yield from self._write_all(request, work, results)
             # Earlier edits of these frames were passed over: they are answered here.
-            for frame in nearest_first(_asked_frames(edit), shown_frame):
+            for frame in nearest_first(
+                changes(edit.before, edit.after).frames, shown_frame
+            ):
                 yield from self._answer_frame(request, work, frame)
             yield from self._clear(request, work, work.vanished(edit), shown_frame)
 
@@ -174,12 +176,3 @@ def nearest_first(frames: Iterable[int], shown_frame: int) -> list[int]:
 
 def _has_prompts(book: BookState) -> bool:
     return any(state.prompts for state in book.objects)
-
-
-def _asked_frames(edit: Edit) -> set[int]:
-    changed = changes(edit.before, edit.after)
-    return {
-        frame
-        for frames in (*changed.prompted.values(), *changed.cleared.values())
-        for frame in frames
-    }

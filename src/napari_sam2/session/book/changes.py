@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from operator import attrgetter
 
 from napari_sam2.session.book.staleness import is_same_prompt
 from napari_sam2.session.book.state import BookState, ObjectState
+
+_besides = attrgetter(
+    *(part.name for part in fields(ObjectState) if part.name != "prompts")
+)
+"""All that an object is besides its prompts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,45 +40,41 @@ class BookChanges:
     def __bool__(self) -> bool:
         return any((self.prompted, self.cleared, self.added, self.removed, self.others))
 
+    @property
+    def frames(self) -> list[int]:
+        """Frames on which something else is said, ascending."""
+        places = (*self.prompted.values(), *self.cleared.values())
+        return sorted({frame for frames in places for frame in frames})
+
 
 def changes(before: BookState, after: BookState) -> BookChanges:
     """Return what must be done to a view of ``before`` so that it shows ``after``."""
-    old = {thing.object_id: thing for thing in before.objects}
-    new = {thing.object_id: thing for thing in after.objects}
-    prompted, cleared, others = {}, {}, set()
-    for object_id, thing in new.items():
-        was = old.get(object_id, ObjectState(object_id))
-        if thing is was:
-            continue
-        said = _said_anew(was, thing)
-        silent = tuple(f for f in was.anchors if thing.prompt_at(f) is None)
-        if said:
-            prompted[object_id] = said
-        if silent:
-            cleared[object_id] = silent
-        if object_id in old and differs(was, thing, but=("prompts",)):
+    prompted, cleared, added, others = {}, {}, set(), set()
+    for state in after.new_since(before):
+        object_id = state.object_id
+        was = before.get(object_id) or ObjectState(object_id)
+        if object_id not in before:
+            added.add(object_id)
+        elif _besides(was) != _besides(state):
             others.add(object_id)
-    return BookChanges(
-        prompted,
-        cleared,
-        added=frozenset(new.keys() - old.keys()),
-        removed=frozenset(old.keys() - new.keys()),
-        others=frozenset(others),
-    )
+        if was.prompts is state.prompts:
+            continue
+        if said := _said_anew(was, state):
+            prompted[object_id] = said
+        if silent := tuple(f for f in was.anchors if state.prompt_at(f) is None):
+            cleared[object_id] = silent
+    removed = frozenset(state.object_id for state in after.gone_since(before))
+    return BookChanges(prompted, cleared, frozenset(added), removed, frozenset(others))
 
 
-def differs(one: ObjectState, other: ObjectState, *, but: tuple[str, ...] = ()) -> bool:
-    """Tell whether any field differs, some left aside; prompts are told by identity."""
-    return any(
-        getattr(one, part.name) != getattr(other, part.name)
-        for part in fields(ObjectState)
-        if part.name not in but
-    )
+def differs(state: ObjectState, other: ObjectState) -> bool:
+    """Tell whether two objects differ in anything; prompts are told by identity."""
+    return state.prompts != other.prompts or _besides(state) != _besides(other)
 
 
-def _said_anew(was: ObjectState, thing: ObjectState) -> tuple[int, ...]:
+def _said_anew(was: ObjectState, state: ObjectState) -> tuple[int, ...]:
     return tuple(
         prompt.frame_index
-        for prompt in thing.prompts
+        for prompt in state.prompts
         if not is_same_prompt(prompt, was.prompt_at(prompt.frame_index))
     )

@@ -2,117 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from napari_sam2.errors import InputError
-from napari_sam2.prompts import FramePrompt
+from napari_sam2.prompts import FramePrompt, Place
+from napari_sam2.session.book.intake import Intake
 from napari_sam2.session.book.staleness import is_same_prompt
 from napari_sam2.session.book.state import BookState, ObjectState
 from napari_sam2.session.planning.plan import refused_alone
 
 
-def check_parents(state: BookState) -> None:
-    """Check that every parent exists and that nobody is its own ancestor.
+def check_parents(before: BookState, after: BookState) -> None:
+    """Check that every new parent exists and that nobody is its own ancestor.
 
     Raises
     ------
     InputError
         If not.
     """
-    parents = {thing.object_id: thing.parent for thing in state.objects}
-    for object_id, parent in parents.items():
-        passed = {object_id}
-        while parent is not None:
-            if parent not in parents:
+    sound: set[int] = set()
+    for state in after.new_since(before):
+        passed, object_id, parent = [state.object_id], state.object_id, state.parent
+        while parent is not None and parent not in sound:
+            if parent not in after:
                 raise InputError(
                     f"object {parent} does not exist: it cannot be the parent of "
                     f"object {object_id}"
                 )
             if parent in passed:
                 raise InputError(
-                    f"object {object_id} cannot be its own ancestor: choose another "
-                    "parent"
+                    f"object {state.object_id} cannot be its own ancestor: choose "
+                    "another parent"
                 )
-            passed.add(parent)
-            parent = parents[parent]
-
-
-def prompted(state: BookState, prompts: Sequence[FramePrompt]) -> BookState:
-    """Return a state in which the prompts are said; new objects are added."""
-    changed: dict[int, ObjectState] = {}
-    for prompt in prompts:
-        object_id = prompt.object_id
-        thing = changed.get(object_id)
-        if thing is None:
-            in_book = object_id in state
-            thing = state[object_id] if in_book else ObjectState(object_id)
-        changed[object_id] = _told(thing, prompt)
-    return state.with_objects(changed.values())
-
-
-def silenced(thing: ObjectState, frame_index: int) -> ObjectState:
-    """Return the object without what was said on a frame."""
-    kept = tuple(one for one in thing.prompts if one.frame_index != frame_index)
-    return replace(thing, prompts=kept)
-
-
-def removed(state: BookState, object_ids: Iterable[int]) -> BookState:
-    """Return a state without some objects; their daughters have no parent."""
-    gone = set(object_ids)
-    orphans = [
-        replace(thing, parent=None) for thing in state.objects if thing.parent in gone
-    ]
-    return state.with_objects(orphans).without(gone)
-
-
-def merged(state: BookState, kept: int, gone: int) -> BookState:
-    """Return a state in which one object has taken over another.
-
-    Raises
-    ------
-    InputError
-        If they are the same, or frames of the one that goes are locked.
-    """
-    if kept == gone:
-        raise InputError(f"object {kept} cannot be merged into itself: choose two")
-    host, guest = state[kept], state[gone]
-    if guest.locked:
-        raise InputError(
-            f"object {gone} is locked on {len(guest.locked)} frames, which a merge "
-            "would rewrite: unlock it first, or merge the other way round"
-        )
-    for prompt in guest.prompts:
-        is_free = host.prompt_at(prompt.frame_index) is None
-        if is_free and prompt.frame_index not in host.locked:
-            host = _told(host, replace(prompt, object_id=kept))
-    if host.parent is None or host.parent == gone:
-        host = replace(host, parent=None if guest.parent == kept else guest.parent)
-    daughters = [
-        replace(thing, parent=kept)
-        for thing in state.objects
-        if thing.parent == gone and thing.object_id != kept
-    ]
-    return state.with_objects([*daughters, host]).without([gone])
-
-
-def duplicated(state: BookState, object_id: int) -> BookState:
-    """Return a state with one object more, prompted as another; nothing is locked."""
-    thing, new_id = state[object_id], state.next_id
-    prompts = tuple(replace(one, object_id=new_id) for one in thing.prompts)
-    return state.with_objects(
-        [ObjectState(new_id, thing.name, thing.parent, prompts, thing.is_hidden)]
-    )
-
-
-def _told(thing: ObjectState, prompt: FramePrompt) -> ObjectState:
-    """Return the object with a prompt, replacing what was said on its frame."""
-    frame_index = prompt.frame_index
-    if is_same_prompt(thing.prompt_at(frame_index), prompt):
-        return thing
-    others = silenced(thing, frame_index).prompts
-    prompts = sorted((*others, prompt), key=lambda one: one.frame_index)
-    return replace(thing, prompts=tuple(prompts))
+            passed.append(parent)
+            object_id, parent = parent, after[parent].parent
+        sound.update(passed)
 
 
 def check_shown(before: BookState, after: BookState) -> None:
@@ -123,13 +48,110 @@ def check_shown(before: BookState, after: BookState) -> None:
     InputError
         Naming the object.
     """
-    for state in after.objects:
-        if state.object_id in before and _refuses_alone(before[state.object_id]):
-            continue
-        if _refuses_alone(state):
+    for state in after.new_since(before):
+        old = before.get(state.object_id)
+        if _refuses_alone(state) and not (old and _refuses_alone(old)):
             raise refused_alone(state.as_prompted().shown[0])
 
 
 def _refuses_alone(state: ObjectState) -> bool:
     shown = state.as_prompted().shown
     return bool(shown) and all(prompt.only_refuses for prompt in shown)
+
+
+def prompted(
+    book: BookState, prompts: Sequence[FramePrompt], cleared: Iterable[Place] = ()
+) -> BookState:
+    """Return a state in which some prompts are said, and others no more.
+
+    New objects are added.
+    """
+    by_object: dict[int, dict[int, FramePrompt | None]] = {}
+    for object_id, frame_index in cleared:
+        by_object.setdefault(object_id, {})[frame_index] = None
+    for prompt in prompts:
+        by_object.setdefault(prompt.object_id, {})[prompt.frame_index] = prompt
+    return book.with_objects(
+        _told(book.get(object_id) or ObjectState(object_id), by_frame)
+        for object_id, by_frame in by_object.items()
+    )
+
+
+def removed(book: BookState, object_ids: Iterable[int]) -> BookState:
+    """Return a state without some objects; their daughters have no parent."""
+    gone = set(object_ids)
+    orphans = [
+        replace(state, parent=None) for state in book.objects if state.parent in gone
+    ]
+    return book.with_objects(orphans).without(gone)
+
+
+def merged(book: BookState, kept: int, gone: int) -> BookState:
+    """Return a state in which one object has taken over another.
+
+    Raises
+    ------
+    InputError
+        If they are the same, or frames of the one that goes are locked.
+    """
+    if kept == gone:
+        raise InputError(f"object {kept} cannot be merged into itself: choose two")
+    host, guest = book[kept], book[gone]
+    if guest.locked:
+        raise InputError(
+            f"object {gone} is locked on {len(guest.locked)} frames, which a merge "
+            "would rewrite: unlock it first, or merge the other way round"
+        )
+    taken = {
+        prompt.frame_index: replace(prompt, object_id=kept)
+        for prompt in guest.prompts
+        if host.prompt_at(prompt.frame_index) is None
+        and prompt.frame_index not in host.locked
+    }
+    host = _told(host, taken)
+    if host.parent is None or host.parent == gone:
+        host = replace(host, parent=None if guest.parent == kept else guest.parent)
+    daughters = [
+        replace(state, parent=kept)
+        for state in book.objects
+        if state.parent == gone and state.object_id != kept
+    ]
+    return book.with_objects([*daughters, host]).without([gone])
+
+
+def duplicated(book: BookState, object_id: int) -> BookState:
+    """Return a state with one object more, prompted as another; nothing is locked."""
+    state, new_id = book[object_id], book.next_id
+    prompts = tuple(replace(prompt, object_id=new_id) for prompt in state.prompts)
+    return book.with_objects(
+        [ObjectState(new_id, state.name, state.parent, prompts, state.is_hidden)]
+    )
+
+
+def with_intake(book: BookState, intake: Intake) -> BookState:
+    """Return a state with objects from elsewhere: names, mothers, colours, prompts."""
+    taken_in = []
+    for new in intake.objects:
+        state = book.get(new.object_id) or ObjectState(
+            new.object_id, new.name, color=intake.colors.get(new.object_id)
+        )
+        if new.parent is not None:
+            state = replace(state, parent=new.parent)
+        taken_in.append(state)
+    return prompted(book.with_objects(taken_in), intake.prompts)
+
+
+def _told(
+    state: ObjectState, by_frame: Mapping[int, FramePrompt | None]
+) -> ObjectState:
+    """Return the object with other prompts on some frames, or with none there."""
+    said = {prompt.frame_index: prompt for prompt in state.prompts}
+    new = {
+        frame: prompt
+        for frame, prompt in by_frame.items()
+        if not is_same_prompt(said.get(frame), prompt)
+    }
+    if not new:
+        return state
+    told = sorted((said | new).items())
+    return replace(state, prompts=tuple(prompt for _, prompt in told if prompt))

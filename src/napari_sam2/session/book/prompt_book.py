@@ -6,18 +6,18 @@ returns an `Edit`; undoing it is replacing the state by the one before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from psygnal import Signal
-
 from napari_sam2.errors import InputError
-from napari_sam2.prompts import FramePrompt
+from napari_sam2.prompts import FramePrompt, Place
 from napari_sam2.session.book import edits as book_edits
 from napari_sam2.session.book.changes import BookChanges, changes, differs
+from napari_sam2.session.book.intake import Intake
 from napari_sam2.session.book.staleness import with_stale_frames
-from napari_sam2.session.book.state import BookState, Color, ObjectState
+from napari_sam2.session.book.state import BookState, Color, FrameFlag, ObjectState
 from napari_sam2.session.planning.frame_set import FrameSet
+from napari_sam2.session.planning.plan import Direction
 
 __all__ = ["BookChanges", "Edit", "PromptBook", "changes"]
 
@@ -53,9 +53,6 @@ class PromptBook:
     state
         Where to begin.
     """
-
-    changed = Signal(BookState, BookState)
-    """Emitted with the states before and after each change."""
 
     def __init__(self, frame_count: int, state: BookState | None = None) -> None:
         self.frame_count = frame_count
@@ -102,8 +99,10 @@ class PromptBook:
 
     def rename(self, object_id: int, name: str) -> Edit | None:
         """Give an object another name."""
-        return self._edit_one(
-            f"rename object {object_id}", object_id, lambda one: replace(one, name=name)
+        return self._edit_each(
+            f"rename object {object_id}",
+            [object_id],
+            lambda state: replace(state, name=name),
         )
 
     def set_parent(self, object_id: int, parent: int | None) -> Edit | None:
@@ -115,10 +114,10 @@ class PromptBook:
             If it would become its own ancestor, or the mother is prompted on or after
             the daughter's first frame.
         """
-        return self._edit_one(
+        return self._edit_each(
             f"parent of object {object_id}",
-            object_id,
-            lambda one: replace(one, parent=parent),
+            [object_id],
+            lambda state: replace(state, parent=parent),
         )
 
     def merge(self, kept: int, gone: int) -> Edit | None:
@@ -148,10 +147,11 @@ class PromptBook:
 
     def set_hidden(self, object_ids: Iterable[int], is_hidden: bool) -> Edit | None:
         """Hide objects from the viewer, or show them again."""
+        ids = sorted(set(object_ids))
         return self._edit_each(
-            "hide" if is_hidden else "show",
-            object_ids,
-            lambda one: replace(one, is_hidden=is_hidden),
+            f"{'hide' if is_hidden else 'show'} {_objects(ids)}",
+            ids,
+            lambda state: replace(state, is_hidden=is_hidden),
         )
 
     # --- Prompts
@@ -176,14 +176,7 @@ class PromptBook:
         InputError
             As `set_prompt`; nothing is said then.
         """
-        for prompt in prompts:
-            if prompt.frame_index >= self.frame_count:
-                raise InputError(
-                    f"object {prompt.object_id}: frame {prompt.frame_index} is outside "
-                    f"of the movie; its last frame is {self.frame_count - 1}"
-                )
-            self._refuse_locked(prompt.object_id, prompt.frame_index)
-        return self._edit(text, lambda state: book_edits.prompted(state, prompts))
+        return self.change_prompts(prompts, (), text)
 
     def clear_prompt(self, object_id: int, frame_index: int) -> Edit | None:
         """Take back what was said about an object on a frame.
@@ -193,78 +186,113 @@ class PromptBook:
         InputError
             If the frame is locked, or the object does not exist.
         """
-        self._require((object_id,))
-        if self._state[object_id].prompt_at(frame_index) is not None:
-            self._refuse_locked(object_id, frame_index)
-        return self._edit_one(
-            f"clear object {object_id}, frame {frame_index}",
-            object_id,
-            lambda one: book_edits.silenced(one, frame_index),
+        text = f"clear object {object_id}, frame {frame_index}"
+        return self.change_prompts((), [(object_id, frame_index)], text)
+
+    def change_prompts(
+        self, prompts: Sequence[FramePrompt], cleared: Iterable[Place], text: str
+    ) -> Edit | None:
+        """Say some things and take others back, ``(object_id, frame)``, in one step.
+
+        Raises
+        ------
+        InputError
+            As `set_prompt` and `clear_prompt`; nothing is changed then.
+        """
+        places = list(cleared)
+        self._require(object_id for object_id, _ in places)
+        for object_id, frame_index in places:
+            if self._state[object_id].prompt_at(frame_index) is not None:
+                self._refuse_locked(object_id, frame_index)
+        self._check(prompts)
+        return self._edit(
+            text, lambda state: book_edits.prompted(state, prompts, places)
+        )
+
+    def flip_last_point(self, object_id: int, frame_index: int) -> Edit | None:
+        """Turn the last point of an object on a frame round: inside, or outside."""
+        state = self._state.get(object_id)
+        said = None if state is None else state.prompt_at(frame_index)
+        if said is None or not said.points:
+            return None
+        last = said.points[-1]
+        points = (*said.points[:-1], replace(last, positive=not last.positive))
+        return self.set_prompt(replace(said, points=points))
+
+    def take_in(self, intake: Intake) -> Edit | None:
+        """Take objects in from elsewhere, with their names, mothers and colours.
+
+        Raises
+        ------
+        InputError
+            As `set_prompt` and `set_parent`; nothing is taken in then.
+        """
+        self._check(intake.prompts)
+        return self._edit(
+            f"take in {intake.source}",
+            lambda book: book_edits.with_intake(book, intake),
         )
 
     # --- Locks and reviews
 
-    def lock(self, object_id: int, frames: FrameSet) -> Edit | None:
-        """Keep an object as it is on some frames."""
-        inside = self._inside(frames)
-        return self._edit_one(
-            f"lock object {object_id}",
-            object_id,
-            lambda one: replace(one, locked=one.locked | inside),
-        )
+    def flag(
+        self,
+        flag: FrameFlag,
+        object_ids: Iterable[int],
+        frames: FrameSet,
+        *,
+        is_on: bool = True,
+    ) -> Edit | None:
+        """Lock objects on some frames, or note that they are right there; or take back.
 
-    def unlock(self, object_id: int, frames: FrameSet) -> Edit | None:
-        """Let an object change on some frames; what waited for that becomes stale."""
-        return self._edit_one(
-            f"unlock object {object_id}",
-            object_id,
-            lambda one: replace(one, locked=one.locked - frames),
-        )
+        Locked masks stay as they are. What waited for the lock to go becomes stale.
+        """
+        ids = sorted(set(object_ids))
+        inside = frames & FrameSet.between(0, self.frame_count - 1)
 
-    def review(self, object_id: int, frames: FrameSet) -> Edit | None:
-        """Note that a person found an object right on some frames."""
-        inside = self._inside(frames)
-        return self._edit_one(
-            f"review object {object_id}",
-            object_id,
-            lambda one: replace(one, reviewed=one.reviewed | inside),
-        )
+        def flagged(state: ObjectState) -> ObjectState:
+            before = state.flagged(flag)
+            return state.with_flagged(
+                flag, before | inside if is_on else before - inside
+            )
 
-    def unreview(self, object_id: int, frames: FrameSet) -> Edit | None:
-        """Take back that an object was found right on some frames."""
-        return self._edit_one(
-            f"unreview object {object_id}",
-            object_id,
-            lambda one: replace(one, reviewed=one.reviewed - frames),
-        )
+        verb = flag.value if is_on else f"un{flag.value}"
+        return self._edit_each(f"{verb} {_objects(ids)}", ids, flagged)
+
+    def keep_direction(
+        self, object_id: int, frames: FrameSet, direction: Direction
+    ) -> Edit:
+        """Let one way through a gap be what an object's masks there follow from."""
+        before = self._state
+        self.mark_tracked({object_id: frames})
+        return Edit(f"keep {direction} of object {object_id}", before, self._state)
 
     # --- What is no step of the history
 
-    def mark_tracked(self, object_id: int, frames: FrameSet) -> None:
-        """Note that an object's masks on some frames follow from its anchors again.
+    def mark_tracked(self, tracked: Mapping[int, FrameSet]) -> None:
+        """Note that masks on some frames, by object, follow from the anchors again.
 
         An object that was removed since is passed over: tracking may end later.
         """
-        if object_id not in self._state:
-            return
-        thing = self._state[object_id]
-        if thing.stale & frames:
-            marked = replace(thing, stale=thing.stale - frames)
-            self.replace(self._state.with_objects([marked]))
+        marked = [
+            replace(state, stale=state.stale - frames)
+            for object_id, frames in tracked.items()
+            if (state := self._state.get(object_id)) and state.stale & frames
+        ]
+        if marked:
+            self.replace(self._state.with_objects(marked))
 
     def replace(self, state: BookState) -> None:
-        """Have another state: undo, redo, a session that was opened."""
-        before, self._state = self._state, state
-        if state is not before:
-            self.changed.emit(before, state)
+        """Have another state: by an edit, undo, redo, a session that was opened."""
+        self._state = state
 
     # --- Steps
 
     def _edit(self, text: str, edited: Callable[[BookState], BookState]) -> Edit | None:
-        """Apply an edit, mark what it made stale, tell those who show the book."""
+        """Apply an edit, and mark what it made stale."""
         before = self._state
         after = edited(before)
-        book_edits.check_parents(after)
+        book_edits.check_parents(before, after)
         after = with_stale_frames(before, after, self.frame_count)
         after = _keeping_what_is_equal(before, after)
         if after is before:
@@ -272,25 +300,16 @@ class PromptBook:
         self.replace(after)
         return Edit(text, before, after)
 
-    def _edit_one(
-        self, text: str, object_id: int, edited: Callable[[ObjectState], ObjectState]
-    ) -> Edit | None:
-        self._require((object_id,))
-        return self._edit(
-            text, lambda state: state.with_objects([edited(state[object_id])])
-        )
-
     def _edit_each(
         self,
-        verb: str,
-        object_ids: Iterable[int],
+        text: str,
+        object_ids: Sequence[int],
         edited: Callable[[ObjectState], ObjectState],
     ) -> Edit | None:
-        chosen = sorted(set(object_ids))
-        self._require(chosen)
+        self._require(object_ids)
         return self._edit(
-            f"{verb} {_objects(chosen)}",
-            lambda state: state.with_objects(edited(state[one]) for one in chosen),
+            text,
+            lambda book: book.with_objects(edited(book[one]) for one in object_ids),
         )
 
     def _require(self, object_ids: Iterable[int]) -> None:
@@ -298,30 +317,36 @@ class PromptBook:
             if object_id not in self._state:
                 raise InputError(f"object {object_id} does not exist: add it first")
 
+    def _check(self, prompts: Iterable[FramePrompt]) -> None:
+        """Refuse prompts outside of the movie, or where their object is locked."""
+        for prompt in prompts:
+            if prompt.frame_index >= self.frame_count:
+                raise InputError(
+                    f"object {prompt.object_id}: frame {prompt.frame_index} is outside "
+                    f"of the movie; its last frame is {self.frame_count - 1}"
+                )
+            self._refuse_locked(prompt.object_id, prompt.frame_index)
+
     def _refuse_locked(self, object_id: int, frame_index: int) -> None:
-        if object_id in self._state and frame_index in self._state[object_id].locked:
+        state = self._state.get(object_id)
+        if state is not None and frame_index in state.locked:
             raise InputError(
                 f"object {object_id} is locked on frame {frame_index}: unlock it there "
                 "to change it"
             )
 
-    def _inside(self, frames: FrameSet) -> FrameSet:
-        return frames & FrameSet.between(0, self.frame_count - 1)
-
 
 def _keeping_what_is_equal(before: BookState, after: BookState) -> BookState:
     """Return ``after`` with the very objects of ``before`` where they are equal."""
-    kept = [
-        before[one.object_id]
-        if one.object_id in before and not differs(before[one.object_id], one)
-        else one
-        for one in after.objects
+    new = after.new_since(before)
+    equal = [
+        old
+        for state in new
+        if (old := before.get(state.object_id)) and not differs(old, state)
     ]
-    if len(kept) == len(before.objects) and all(
-        one is other for one, other in zip(kept, before.objects, strict=True)
-    ):
+    if len(equal) == len(new) and not after.gone_since(before):
         return before
-    return BookState(tuple(kept))
+    return after.with_objects(equal) if equal else after
 
 
 def _said(prompt: FramePrompt) -> str:

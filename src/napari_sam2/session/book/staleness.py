@@ -6,7 +6,7 @@ that is bounded by the same prompts as before keeps its masks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -18,29 +18,74 @@ from napari_sam2.session.planning.gaps import Gap, gaps
 from napari_sam2.session.planning.plan import ObjectLife, object_lives
 
 
-def is_same_prompt(one: FramePrompt | None, other: FramePrompt | None) -> bool:
+def is_same_prompt(prompt: FramePrompt | None, other: FramePrompt | None) -> bool:
     """Tell whether two prompts say the same."""
-    if one is None or other is None or one is other:
-        return one is other
-    if (one.object_id, one.frame_index) != (other.object_id, other.frame_index):
+    if prompt is None or other is None or prompt is other:
+        return prompt is other
+    if (prompt.object_id, prompt.frame_index) != (other.object_id, other.frame_index):
         return False
-    if (one.points, one.box) != (other.points, other.box):
+    if (prompt.points, prompt.box) != (other.points, other.box):
         return False
-    if one.mask is None or other.mask is None:
-        return one.mask is other.mask
-    return np.array_equal(one.mask.mask, other.mask.mask)
+    if prompt.mask is None or other.mask is None:
+        return prompt.mask is other.mask
+    return np.array_equal(prompt.mask.mask, other.mask.mask)
 
 
-def lives(state: BookState, frame_count: int) -> Mapping[int, ObjectLife]:
-    """Return the lives of all objects that have prompts, by id.
+def lives(
+    book: BookState, frame_count: int, among: Collection[int] | None = None
+) -> Mapping[int, ObjectLife]:
+    """Return the lives of objects that have prompts, by id.
+
+    Parameters
+    ----------
+    book
+        All objects.
+    frame_count
+        Length of the movie.
+    among
+        Ids of those that are asked about; None for all.
 
     Raises
     ------
     InputError
         If a mother is prompted on or after the frame on which a daughter begins.
     """
-    objects = [thing.as_prompted() for thing in state.objects]
-    return {life.object_id: life for life in object_lives(objects, frame_count)}
+    asked = [
+        state.as_prompted()
+        for state in book.objects
+        if among is None or state.object_id in among or state.parent in among
+    ]
+    return {
+        life.object_id: life
+        for life in object_lives(asked, frame_count)
+        if among is None or life.object_id in among
+    }
+
+
+def changed_lives(
+    before: BookState, after: BookState, frame_count: int
+) -> Mapping[int, tuple[ObjectLife | None, ObjectLife | None]]:
+    """Return lives before and after, None without prompts, where they may differ.
+
+    That is of objects whose prompts or mother are others, and of those mothers.
+
+    Raises
+    ------
+    InputError
+        If a mother is prompted on or after the frame on which a daughter begins.
+    """
+    changed = [(before.get(it.object_id), it) for it in after.new_since(before)]
+    touched: set[int | None] = set()
+    for old, new in changed:
+        if old is None or old.prompts is not new.prompts or old.parent != new.parent:
+            touched |= {new.object_id, new.parent, old.parent if old else None}
+    for old in after.gone_since(before):
+        touched |= {old.object_id, old.parent}
+    ids = {object_id for object_id in touched if object_id is not None}
+    if not ids:
+        return {}
+    were, are = lives(before, frame_count, ids), lives(after, frame_count, ids)
+    return {one: (were.get(one), are.get(one)) for one in sorted(ids)}
 
 
 def with_stale_frames(
@@ -53,15 +98,16 @@ def with_stale_frames(
     InputError
         If a mother is prompted on or after the frame on which a daughter begins.
     """
-    old_lives, new_lives = lives(before, frame_count), lives(after, frame_count)
-    old_objects = {thing.object_id: thing for thing in before.objects}
+    found = changed_lives(before, after, frame_count)
     marked = []
-    for thing in after.objects:
-        object_id = thing.object_id
-        old = old_objects.get(object_id)
-        old_life, life = old_lives.get(object_id), new_lives.get(object_id)
-        if thing is not old or life != old_life:
-            marked.append(_marked(thing, life, old, old_life))
+    for state in after.new_since(before):
+        old = before.get(state.object_id)
+        if state.object_id not in found and old is not None:
+            marked.append(_with_pending(state, old.stale | old.waiting))
+    for object_id, (old_life, life) in found.items():
+        old, new = before.get(object_id), after.get(object_id)
+        if new is not None and (new is not old or life != old_life):
+            marked.append(_marked(new, life, old, old_life))
     return after.with_objects(marked)
 
 
@@ -74,38 +120,42 @@ def vanished(
     of an object that was removed or whose last prompt was taken back; not its locked
     ones, while it is there. Their masks are to be cleared; no tracking does it.
     """
-    old_lives, new_lives = lives(before, frame_count), lives(after, frame_count)
-    everywhere = FrameSet.between(0, frame_count - 1)
-    removed = {one.object_id for one in before.objects} - {
-        one.object_id for one in after.objects
-    }
-    found = dict.fromkeys(sorted(removed), everywhere)
-    for thing in after.objects:
-        old = _living(old_lives.get(thing.object_id))
-        gone = old - _living(new_lives.get(thing.object_id)) - thing.locked
-        if gone:
-            found[thing.object_id] = gone
+    found = {}
+    for object_id, (old_life, life) in changed_lives(
+        before, after, frame_count
+    ).items():
+        state = after.get(object_id)
+        if state is None:
+            found[object_id] = FrameSet.between(0, frame_count - 1)
+        elif gone := _living(old_life) - _living(life) - state.locked:
+            found[object_id] = gone
     return found
 
 
 def _marked(
-    thing: ObjectState,
+    state: ObjectState,
     life: ObjectLife | None,
     old: ObjectState | None,
     old_life: ObjectLife | None,
 ) -> ObjectState:
-    pending = NO_FRAMES
-    if life is not None:
-        pending = _changed_frames(thing, life, old, old_life)
-        if old is not None:
-            pending |= old.stale | old.waiting
-        pending = (pending & _living(life)) - FrameSet.of(life.anchors)
-    stale, waiting = pending - thing.locked, pending & thing.locked
-    return replace(thing, stale=stale, waiting=waiting)
+    if life is None:
+        return _with_pending(state, NO_FRAMES)
+    pending = _changed_frames(state, life, old, old_life)
+    if old is not None:
+        pending |= old.stale | old.waiting
+    return _with_pending(state, (pending & _living(life)) - FrameSet.of(life.anchors))
+
+
+def _with_pending(state: ObjectState, pending: FrameSet) -> ObjectState:
+    """Return an object whose masks on some frames are to be tracked again."""
+    stale, waiting = pending - state.locked, pending & state.locked
+    if (stale, waiting) == (state.stale, state.waiting):
+        return state
+    return replace(state, stale=stale, waiting=waiting)
 
 
 def _changed_frames(
-    thing: ObjectState,
+    state: ObjectState,
     life: ObjectLife,
     old: ObjectState | None,
     old_life: ObjectLife | None,
@@ -114,17 +164,17 @@ def _changed_frames(
     known: dict[tuple[int, ...], Gap] = {}
     if old is not None and old_life is not None:
         known = {(gap.runs_backward, *gap.bounds): gap for gap in gaps(old_life)}
-    changed = NO_FRAMES
+    changed = []
     for gap in gaps(life):
         twin = known.get((gap.runs_backward, *gap.bounds))
         is_kept = twin is not None and all(
             is_same_prompt(
-                thing.prompt_at(bound), old.prompt_at(bound) if old else None
+                state.prompt_at(bound), old.prompt_at(bound) if old else None
             )
             for bound in gap.bounds
         )
-        changed |= gap.frames - twin.frames if twin and is_kept else gap.frames
-    return changed
+        changed.append(gap.frames - twin.frames if twin and is_kept else gap.frames)
+    return FrameSet.union(changed)
 
 
 def _living(life: ObjectLife | None) -> FrameSet:

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from enum import Enum
 
 from napari_sam2.prompts import FramePrompt, PromptedObject
 from napari_sam2.session.planning.frame_set import NO_FRAMES, FrameSet
 
 Color = tuple[float, float, float, float]
 """RGBA in 0…1."""
+
+
+class FrameFlag(Enum):
+    """What a person says of an object's masks on some frames."""
+
+    LOCKED = "lock"
+    """They are never rewritten."""
+    REVIEWED = "review"
+    """They were looked at and found right."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,10 +69,21 @@ class ObjectState:
 
     def prompt_at(self, frame_index: int) -> FramePrompt | None:
         """Return what was said on a frame, if anything was."""
-        for prompt in self.prompts:
-            if prompt.frame_index == frame_index:
-                return prompt
+        prompts = self.prompts
+        at = bisect_left(prompts, frame_index, key=lambda prompt: prompt.frame_index)
+        if at < len(prompts) and prompts[at].frame_index == frame_index:
+            return prompts[at]
         return None
+
+    def flagged(self, flag: FrameFlag) -> FrameSet:
+        """Return the frames that are locked, or reviewed."""
+        return self.locked if flag is FrameFlag.LOCKED else self.reviewed
+
+    def with_flagged(self, flag: FrameFlag, frames: FrameSet) -> ObjectState:
+        """Return the object with other frames locked, or reviewed."""
+        if flag is FrameFlag.LOCKED:
+            return replace(self, locked=frames)
+        return replace(self, reviewed=frames)
 
     def as_prompted(self) -> PromptedObject:
         """Return the object as the tracker knows it."""
@@ -72,39 +94,63 @@ class ObjectState:
 class BookState:
     """All objects of a session.
 
+    An edit leaves the objects that it is not about the very same, so that whoever
+    shows a book finds at once what is new in it.
+
     Attributes
     ----------
     objects
         By ascending id.
     """
 
-    objects: tuple[ObjectState, ...] = field(default=())
+    objects: tuple[ObjectState, ...] = ()
+    _by_id: dict[int, ObjectState] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        ids = [thing.object_id for thing in self.objects]
-        if ids != sorted(set(ids)):
+        by_id = {state.object_id: state for state in self.objects}
+        ids = list(by_id)
+        if len(ids) < len(self.objects) or ids != sorted(ids):
+            ids = [state.object_id for state in self.objects]
             raise ValueError(f"object ids {ids} are not ascending and unique")
+        object.__setattr__(self, "_by_id", by_id)
 
     def __contains__(self, object_id: object) -> bool:
-        return any(thing.object_id == object_id for thing in self.objects)
+        return object_id in self._by_id
 
     def __getitem__(self, object_id: int) -> ObjectState:
-        for thing in self.objects:
-            if thing.object_id == object_id:
-                return thing
-        raise KeyError(object_id)
+        return self._by_id[object_id]
+
+    def get(self, object_id: int) -> ObjectState | None:
+        """Return an object, or None if there is none of this id."""
+        return self._by_id.get(object_id)
 
     @property
     def next_id(self) -> int:
         """The smallest id above all that are in use."""
-        return max((thing.object_id for thing in self.objects), default=0) + 1
+        return self.objects[-1].object_id + 1 if self.objects else 1
+
+    def new_since(self, before: BookState) -> list[ObjectState]:
+        """Return the objects that are not the very same in an earlier state, by id."""
+        if self is before:
+            return []
+        known = before._by_id
+        return [
+            state for state in self.objects if known.get(state.object_id) is not state
+        ]
+
+    def gone_since(self, before: BookState) -> list[ObjectState]:
+        """Return the objects of an earlier state that are no longer there, by id."""
+        known = self._by_id
+        return [state for state in before.objects if state.object_id not in known]
 
     def with_objects(self, changed: Iterable[ObjectState]) -> BookState:
         """Return a state in which objects are added, or replace those of their id."""
-        by_id = {thing.object_id: thing for thing in (*self.objects, *changed)}
-        return BookState(tuple(by_id[one] for one in sorted(by_id)))
+        by_id = self._by_id | {state.object_id: state for state in changed}
+        return BookState(tuple(by_id[object_id] for object_id in sorted(by_id)))
 
     def without(self, object_ids: Iterable[int]) -> BookState:
         """Return a state that lacks some objects."""
         gone = set(object_ids)
-        return BookState(tuple(o for o in self.objects if o.object_id not in gone))
+        return BookState(
+            tuple(state for state in self.objects if state.object_id not in gone)
+        )

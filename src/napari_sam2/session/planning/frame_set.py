@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -42,10 +43,22 @@ class FrameSet:
         """Return frames ``first`` to ``last``, both included; empty if they cross."""
         return cls(((first, last + 1),)) if first <= last else cls()
 
+    @classmethod
+    def union(cls, sets: Iterable[FrameSet]) -> FrameSet:
+        """Return the frames that any of some sets holds."""
+        merged: list[tuple[int, int]] = []
+        for first, stop in sorted(run for frames in sets for run in frames.runs):
+            if merged and first <= merged[-1][1]:
+                merged[-1] = (merged[-1][0], max(stop, merged[-1][1]))
+            else:
+                merged.append((first, stop))
+        return cls(tuple(merged))
+
     def __contains__(self, frame_index: object) -> bool:
-        return isinstance(frame_index, int) and any(
-            first <= frame_index < stop for first, stop in self.runs
-        )
+        if not isinstance(frame_index, int):
+            return False
+        after = bisect_right(self.runs, frame_index, key=lambda run: run[0])
+        return after > 0 and frame_index < self.runs[after - 1][1]
 
     def __iter__(self) -> Iterator[int]:
         for first, stop in self.runs:
@@ -58,31 +71,26 @@ class FrameSet:
         return bool(self.runs)
 
     def __or__(self, other: FrameSet) -> FrameSet:
-        merged: list[tuple[int, int]] = []
-        for first, stop in sorted((*self.runs, *other.runs)):
-            if merged and first <= merged[-1][1]:
-                merged[-1] = (merged[-1][0], max(stop, merged[-1][1]))
-            else:
-                merged.append((first, stop))
-        return FrameSet(tuple(merged))
+        return FrameSet.union((self, other)) if self and other else self or other
 
     def __and__(self, other: FrameSet) -> FrameSet:
-        common = (
-            (max(first, begin), min(stop, end))
-            for first, stop in self.runs
-            for begin, end in other.runs
-        )
-        return FrameSet(tuple((first, stop) for first, stop in common if first < stop))
+        return self - (self - other)
 
     def __sub__(self, other: FrameSet) -> FrameSet:
-        kept = list(self.runs)
-        for begin, end in other.runs:
-            parts = (
-                part
-                for first, stop in kept
-                for part in ((first, min(stop, begin)), (max(first, end), stop))
-            )
-            kept = [(first, stop) for first, stop in parts if first < stop]
+        kept, others, at = [], other.runs, 0
+        for first, stop in self.runs:
+            while at < len(others) and others[at][1] <= first:
+                at += 1
+            while at < len(others) and others[at][0] < stop:
+                begin, end = others[at]
+                if first < begin:
+                    kept.append((first, begin))
+                first = max(first, end)
+                if end > stop:
+                    break
+                at += 1
+            if first < stop:
+                kept.append((first, stop))
         return FrameSet(tuple(kept))
 
 

@@ -7,35 +7,49 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from functools import partial
+from pathlib import Path
 
 import numpy as np
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_sam2.engine import (
     DirectionsCompared,
     Event,
+    FrameChanged,
+    FramesChanged,
+    Hovered,
+    ModelReady,
     Order,
     Request,
+    Scored,
+    ScoresRead,
+    StoreReady,
+    TrackingEngine,
     corrects,
 )
 from napari_sam2.engine.engine import WARM_REACH
 from napari_sam2.engine.jobs import Priority
+from napari_sam2.io.sessions.document import SessionDocument
 from napari_sam2.prompts import FramePrompt, Place
 from napari_sam2.session.book.drawn import drawn_prompts
 from napari_sam2.session.book.intake import Intake
-from napari_sam2.session.book.prompt_book import Edit, PromptBook
-from napari_sam2.session.book.verbs import (
-    flipped,
-    in_one_step,
-    kept_direction,
-    taken_in,
-)
+from napari_sam2.session.book.prompt_book import Edit
+from napari_sam2.session.book.state import BookState, FrameFlag
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.planning.plan import Direction
-from napari_sam2.ui.controller.book_editor import BookEditor, Follow
-from napari_sam2.ui.controller.pending_answers import Claim
+from napari_sam2.session.scores.tables import ScoreTables
+from napari_sam2.session.scores.trust_rule import TrustFunction, neighbour_trust
+from napari_sam2.session.session import FrameDone
+from napari_sam2.ui.controller.book_editor import BookEditor
 from napari_sam2.ui.controller.run_control import RunControl
 from napari_sam2.ui.controller.shown_masklets import ShownMasklets
+from napari_sam2.ui.controller.worker import Worker
+
+SCORES_MS = 200
+"""Five times a second the views hear of new scores."""
+
+SAVE_MS = 300
+"""A session is saved when nothing was edited for so many milliseconds."""
 
 WARM_MS = 150
 """Somebody who stays on a frame for so long may click there."""
@@ -43,9 +57,14 @@ WARM_MS = 150
 REPAIR_MS = 400
 """Live repair begins when nothing was corrected for so many milliseconds."""
 
+SEEN = StoreReady, FrameChanged, FramesChanged, FrameDone, Hovered
+"""Events that are about the masklets of one request, and shown."""
 
-class Conductor(BookEditor):
-    """What panels and tools may ask for; see `BookEditor` for what it says.
+
+class Conductor(QObject):
+    """What panels and tools may ask for, and all that they hear.
+
+    All signals are emitted in the main thread.
 
     Parameters
     ----------
@@ -55,24 +74,72 @@ class Conductor(BookEditor):
         The dock.
     """
 
+    happened = Signal(object)
+    """An `Event` of the engine."""
+    failed = Signal(object)
+    """The error that ended a job, or that an edit was refused with."""
+    book_changed = Signal(object)
+    """The `BookState` is another one, of the same or of other masklets."""
+    frame_changed = Signal(int)
+    """The labels of a frame are new."""
+    scores_changed = Signal(object)
+    """`ScoreTables`, at most five times a second."""
+    hovered = Signal(int, int, object)
+    """Frame, object, and the ``(Y, X)`` bool mask that a click would give, or None."""
+    answered = Signal(object)
+    """What an `Edit` asked for is there, and no later edit is about its frames."""
+    returned = Signal(str, bool)
+    """A step was undone, or (True) done again: its text."""
+    told = Signal(str)
+    """How a long step goes, in words."""
     tracked = Signal(bool, bool)
     """Tracking has ended: whether it came to its end, whether it was cancelled."""
     paused = Signal(bool)
     """Tracking waits, or goes on."""
 
     def __init__(self, request_of: Callable[[], Request], parent: QObject) -> None:
-        super().__init__(request_of, parent)
+        super().__init__(parent)
+        self.worker, self.engine = Worker(self), TrackingEngine(self.told.emit)
+        self.editor = BookEditor(
+            self.engine, self.worker, self._on_event, request_of, self
+        )
         self.runs = RunControl(self.worker, self._on_event, self.failed.emit, self)
-        self.runs.ended.connect(self._on_ended)
-        self.runs.paused.connect(self.paused)
-        self.runs.book_renewed.connect(self._on_book_changed)
-        self.answered.connect(self._repair_soon)
+        self.document_of: Callable[[BookState], SessionDocument] | None = None
         self.live_repair = False
         self.warm_radius = WARM_REACH
+        self._trust: dict[str, TrustFunction] = {}  # by the name of the model
         self._hovering = self._warming = 0
         self._last_said: Place | None = None
+        self._scores_due = self._timer(SCORES_MS, self._tell_scores)
+        self._save_due = self._timer(SAVE_MS, self.save)
         self._warm_due = self._timer(WARM_MS, self._warm)
         self._repair_due = self._timer(REPAIR_MS, self._repair_live)
+        self._connect()
+
+    def _connect(self) -> None:
+        editor, runs = self.editor, self.runs
+        editor.turned.connect(self._on_turned)
+        editor.forgot.connect(self.stop)
+        editor.edited.connect(self._on_edited)
+        editor.answered.connect(self._repair_soon)
+        editor.changed.connect(self.book_changed)
+        editor.answered.connect(self.answered)
+        editor.returned.connect(self.returned)
+        editor.returned.connect(self._save_soon)
+        editor.failed.connect(self.failed)
+        runs.ended.connect(self._on_ended)
+        runs.paused.connect(self.paused)
+        runs.book_renewed.connect(editor.tell_book)
+
+    @property
+    def book(self) -> BookState:
+        """What people said about the masklets that are shown."""
+        return self.editor.book
+
+    @property
+    def tables(self) -> ScoreTables | None:
+        """Scores of these masklets."""
+        return None if self.editor.shown is None else self.editor.shown.tables
 
     @property
     def is_tracking(self) -> bool:
@@ -86,6 +153,31 @@ class Conductor(BookEditor):
             timer.stop()
         self.worker.close(self.engine.close)
 
+    # --- Sessions
+
+    def knows(self, folder: Path) -> bool:
+        """Whether masklets in a folder have been shown already."""
+        return self.editor.knows(folder)
+
+    def turn_to(self, request: Request) -> None:
+        """Go on with the masklets of another movie, model or folder."""
+        self.editor.turn_to(request)
+
+    def open_session(self, folder: Path) -> None:
+        """Look for a session in a folder; `happened` brings a `SessionRead`."""
+        self.editor.submit(partial(self.engine.read_session, folder))
+
+    def go_on_with(self, request: Request, book: BookState) -> None:
+        """Go on with the session that was read from the request's folder."""
+        self.editor.go_on_with(request, book)
+
+    def save(self) -> None:
+        """Save the session, in the worker, between the edits before and after."""
+        request = self.editor.asked(is_quiet=True)
+        if request is not None and self.document_of is not None:
+            document = self.document_of(self.book)
+            self.editor.submit(partial(self.engine.save, request, document))
+
     def forget_layer(self, layer_id: Hashable) -> list[Request]:
         """Let go of the masklets of a movie whose layer is gone for good.
 
@@ -94,114 +186,83 @@ class Conductor(BookEditor):
         list of Request
             Whose masklets they were.
         """
-        gone = self._known.forget_layer(layer_id)
-        if self._shown is not None and self._shown.request in gone:
-            self.stop()
-            self._shown = None
-            self._on_book_changed()
+        gone = self.editor.forget_layer(layer_id)
         for request in gone:
             # After all that is still to be done for it.
             forget = partial(self.engine.forget, request)
-            self._submit(forget, priority=Priority.WARM)
+            self.editor.submit(forget, priority=Priority.WARM)
         return gone
 
     # --- Objects
 
     def add_object(self) -> int:
         """Begin a new object; return its id."""
-        edit = self._edit(lambda book: book.add_object())
+        edit = self.editor.edit(lambda book: book.add_object())
         return self.book.next_id if edit is None else edit.after.next_id - 1
 
     def remove_objects(self, object_ids: Iterable[int]) -> None:
         """Delete objects with all their masks."""
         gone = list(object_ids)
         self._stop_if_tracked(gone)
-        self._edit(lambda book: book.remove_objects(gone))
+        self.editor.edit(lambda book: book.remove_objects(gone))
 
     def rename(self, object_id: int, name: str) -> None:
         """Give an object another name."""
-        self._edit(lambda book: book.rename(object_id, name))
+        self.editor.edit(lambda book: book.rename(object_id, name))
 
     def set_parent(self, object_id: int, parent: int | None) -> None:
         """Say which object divided into this one."""
-        self._edit(lambda book: book.set_parent(object_id, parent))
+        self.editor.edit(lambda book: book.set_parent(object_id, parent))
 
     def merge(self, kept: int, gone: int) -> None:
         """Make two objects one; masks of both become its masks."""
         self._stop_if_tracked((kept, gone))
 
-        def steps(request: Request, edit: Edit, _claim: Claim) -> Iterator[Event]:
+        def steps(request: Request, edit: Edit) -> Iterator[Event]:
             pair = (kept, gone)
-            return self.engine.merge(request, edit, pair, self.shown_frame)
+            return self.engine.merge(request, edit, pair, self.editor.shown_frame)
 
-        self._edit(lambda book: book.merge(kept, gone), steps)
+        self.editor.edit(lambda book: book.merge(kept, gone), steps)
 
     def duplicate(self, object_id: int) -> None:
         """Add an object with the same prompts."""
-        self._edit(lambda book: book.duplicate(object_id))
+        self.editor.edit(lambda book: book.duplicate(object_id))
 
     def set_hidden(self, object_ids: Iterable[int], is_hidden: bool) -> None:
         """Hide objects, or show them again."""
         ids = list(object_ids)
-        self._edit(lambda book: book.set_hidden(ids, is_hidden))
+        self.editor.edit(lambda book: book.set_hidden(ids, is_hidden))
 
-    def lock(self, object_id: int, frames: FrameSet) -> None:
-        """Keep an object as it is on some frames."""
-        self._edit(lambda book: book.lock(object_id, frames))
-
-    def unlock(self, object_id: int, frames: FrameSet) -> None:
-        """Let an object change on some frames."""
-        self._edit(lambda book: book.unlock(object_id, frames))
-
-    def review(self, object_id: int, frames: FrameSet) -> None:
-        """Note that an object was found right."""
-        self._edit(lambda book: book.review(object_id, frames))
-
-    def unreview(self, object_id: int, frames: FrameSet) -> None:
-        """Take that back."""
-        self._edit(lambda book: book.unreview(object_id, frames))
-
-    def lock_all(self, object_ids: Iterable[int], frames: FrameSet) -> None:
-        """Keep several objects as they are on some frames, in one step."""
-        self._edit_each("lock", object_ids, lambda book, one: book.lock(one, frames))
-
-    def unlock_all(self, object_ids: Iterable[int], frames: FrameSet) -> None:
-        """Let several objects change, in one step."""
-        self._edit_each(
-            "unlock", object_ids, lambda book, one: book.unlock(one, frames)
-        )
-
-    def review_all(self, object_ids: Iterable[int], frames: FrameSet) -> None:
-        """Note that several objects were found right, in one step."""
-        self._edit_each(
-            "review", object_ids, lambda book, one: book.review(one, frames)
-        )
-
-    def unreview_all(self, object_ids: Iterable[int], frames: FrameSet) -> None:
-        """Take that back, in one step."""
-        self._edit_each(
-            "unreview", object_ids, lambda book, one: book.unreview(one, frames)
-        )
+    def flag(
+        self,
+        flag: FrameFlag,
+        object_ids: Iterable[int],
+        frames: FrameSet,
+        is_on: bool = True,
+    ) -> None:
+        """Lock objects on some frames, or note that they are right; or take it back."""
+        ids = list(object_ids)
+        self.editor.edit(lambda book: book.flag(flag, ids, frames, is_on=is_on))
 
     # --- Prompts
 
     def set_prompt(self, prompt: FramePrompt) -> None:
         """Say something about an object on a frame."""
         self._remember((prompt,))
-        self._edit(lambda book: book.set_prompt(prompt))
+        self.editor.edit(lambda book: book.set_prompt(prompt))
 
     def set_prompts(self, prompts: Sequence[FramePrompt], text: str) -> None:
         """Say several things in one step."""
         self._remember(prompts)
-        self._edit(lambda book: book.set_prompts(prompts, text))
+        self.editor.edit(lambda book: book.set_prompts(prompts, text))
 
     def take_in(self, intake: Intake) -> None:
         """Take objects in from elsewhere, in one step."""
-        self._edit(lambda book: taken_in(book, intake))
+        self.editor.edit(lambda book: book.take_in(intake))
 
     def clear_prompt(self, object_id: int, frame_index: int) -> None:
         """Take back what was said about an object on a frame."""
-        self._edit(lambda book: book.clear_prompt(object_id, frame_index))
+        self.editor.edit(lambda book: book.clear_prompt(object_id, frame_index))
 
     def change_prompts(
         self,
@@ -212,19 +273,13 @@ class Conductor(BookEditor):
         """Say some things and take others back, ``(object_id, frame)``, in one step."""
         places = list(cleared)
         self._remember(prompts)
-
-        def verbs(book: PromptBook) -> None:
-            for place in places:
-                book.clear_prompt(*place)
-            book.set_prompts(prompts, text)
-
-        return self._edit(lambda book: in_one_step(book, text, verbs))
+        return self.editor.edit(lambda book: book.change_prompts(prompts, places, text))
 
     def flip_last_point(self) -> None:
         """Turn the click that was made last round: inside, or outside."""
         if self._last_said is not None:
-            object_id, frame_index = self._last_said
-            self._edit(lambda book: flipped(book, object_id, frame_index))
+            place = self._last_said
+            self.editor.edit(lambda book: book.flip_last_point(*place))
 
     def stroke(self, frame_index: int, before: np.ndarray, after: np.ndarray) -> None:
         """Say that a frame is as somebody drew it: ``(Y, X)`` labels."""
@@ -240,26 +295,26 @@ class Conductor(BookEditor):
     def undo(self) -> None:
         """Take the last step back; tracking stops first."""
         self._hold_still()
-        self._turn(self.engine.undo, is_redo=False)
+        self.editor.undo()
 
     def redo(self) -> None:
         """Do the step again that was undone last; tracking stops first."""
         self._hold_still()
-        self._turn(self.engine.redo, is_redo=True)
+        self.editor.redo()
 
     # --- Tracking
 
     def track(self, order: Order) -> None:
         """Track objects; `happened` and `tracked` tell how it goes."""
-        request = self._asked()
-        if request is None or self._shown is None or self.is_tracking:
+        request = self.editor.asked()
+        if request is None or self.editor.shown is None or self.is_tracking:
             return
         self._repair_due.stop()
-        self.runs.start(self.engine, self._shown, request, order)
+        self.runs.start(self.engine, self.editor.shown, request, order)
 
     def repair(self) -> None:
         """Track again what corrections made stale."""
-        self.track(Order(start=self.shown_frame, is_repair=True))
+        self.track(Order(start=self.editor.shown_frame, is_repair=True))
 
     def set_live_repair(self, is_on: bool) -> None:
         """Repair at once after each correction, or not."""
@@ -281,21 +336,21 @@ class Conductor(BookEditor):
         """Let one way of a comparison be what is written in its gap."""
         frames = FrameSet.of(found.agreement)
 
-        def steps(request: Request, edit: Edit, _claim: Claim) -> Iterator[Event]:
+        def steps(request: Request, edit: Edit) -> Iterator[Event]:
             return self.engine.keep_direction(request, edit, way)
 
-        self._edit(
-            lambda book: kept_direction(book, found.object_id, frames, way), steps
+        self.editor.edit(
+            lambda book: book.keep_direction(found.object_id, frames, way), steps
         )
 
     # --- Looking
 
     def picture(self, frame_index: int) -> None:
         """Ask for a frame as the model sees it; `happened` brings a `Pictured`."""
-        request = self._asked(is_quiet=True)
+        request = self.editor.asked(is_quiet=True)
         if request is not None:
             steps = partial(self.engine.picture, request, frame_index)
-            self._submit(steps, key="picture", priority=Priority.EDIT)
+            self.editor.submit(steps, key="picture", priority=Priority.EDIT)
 
     def hover(self, frame_index: int, prompt: FramePrompt | None) -> None:
         """Ask what a click would give; None when nobody wants to know any more."""
@@ -304,7 +359,7 @@ class Conductor(BookEditor):
         if prompt is None:
             self.hovered.emit(frame_index, 0, None)
             return
-        request = self._asked()
+        request = self.editor.asked()
         if request is not None:
             steps = partial(
                 self.engine.hover,
@@ -313,24 +368,24 @@ class Conductor(BookEditor):
                 prompt,
                 lambda: number == self._hovering,
             )
-            self._submit(steps, key="hover")
+            self.editor.submit(steps, key="hover")
 
     def warm(self, frame_index: int) -> None:
         """Know what the person looks at; prepare the frames around it."""
-        self.shown_frame = frame_index
+        self.editor.shown_frame = frame_index
         self._warming += 1
         self._warm_due.start()
 
     def look_again(self) -> None:
         """Prepare the frames anew: the model sees another picture of them."""
         self._hovering += 1  # what was hovered over is no answer to the new picture
-        self.warm(self.shown_frame)
+        self.warm(self.editor.shown_frame)
 
     def read_frames(self, frames: Sequence[int]) -> None:
         """Read labels that somebody wants to see."""
-        request = self._asked()
+        request = self.editor.asked()
         if request is not None:
-            self._submit(partial(self.engine.read_frames, request, frames))
+            self.editor.submit(partial(self.engine.read_frames, request, frames))
 
     # --- Steps
 
@@ -338,23 +393,6 @@ class Conductor(BookEditor):
         """Stop a run that would write the masks of objects that are to go."""
         if self.runs.is_about(object_ids):
             self.runs.stop()
-
-    def _edit_each(
-        self,
-        text: str,
-        object_ids: Iterable[int],
-        verb: Callable[[PromptBook, int], Edit | None],
-    ) -> None:
-        ids = list(object_ids)
-
-        def verbs(book: PromptBook) -> None:
-            for one in ids:
-                verb(book, one)
-
-        called = (
-            f"{text} object {ids[0]}" if len(ids) == 1 else f"{text} {len(ids)} objects"
-        )
-        self._edit(lambda book: in_one_step(book, called, verbs))
 
     def _remember(self, prompts: Sequence[FramePrompt]) -> None:
         clicked = [prompt for prompt in prompts if prompt.points]
@@ -365,19 +403,20 @@ class Conductor(BookEditor):
         self.runs.stop()
         self._repair_due.stop()
 
-    def _show(self, shown: ShownMasklets) -> None:
+    def _on_turned(self) -> None:
         self.runs.stop()
-        super()._show(shown)
+        self._tell_scores()
 
-    def _follow(
-        self, request: Request, edit: Edit, steps: Follow | None = None
-    ) -> None:
+    def _on_edited(self, edit: Edit) -> None:
         if self.live_repair and corrects(edit):
             self.runs.give_way()
-        super()._follow(request, edit, steps)
+        self._save_due.start()
+
+    def _save_soon(self) -> None:
+        self._save_due.start()
 
     def _repair_soon(self, edit: Edit) -> None:
-        is_stale = any(thing.stale for thing in edit.after.objects)
+        is_stale = any(state.stale for state in edit.after.objects)
         if self.live_repair and is_stale and corrects(edit):
             self._repair_due.start()
 
@@ -388,9 +427,10 @@ class Conductor(BookEditor):
             return False
         computed = tables.computed()
         return any(
-            computed[list(self.book[one].stale), column].any()
-            for column, one in enumerate(tables.object_ids)
-            if one in self.book
+            computed[first:stop, column].any()
+            for object_id, column in tables.columns.items()
+            if object_id in self.book
+            for first, stop in self.book[object_id].stale.runs
         )
 
     def _on_ended(self, is_done: bool, was_cancelled: bool) -> None:
@@ -398,25 +438,75 @@ class Conductor(BookEditor):
         self.tracked.emit(is_done, was_cancelled)
 
     def _warm(self) -> None:
-        request = self._asked(is_quiet=True)
+        request = self.editor.asked(is_quiet=True)
         if request is None:
             return
         number = self._warming
         steps = partial(
             self.engine.warm,
             request,
-            self.shown_frame,
+            self.editor.shown_frame,
             lambda: number == self._warming,
             self.warm_radius,
         )
-        self._submit(steps, key="warm", priority=Priority.WARM)
+        self.editor.submit(steps, key="warm", priority=Priority.WARM)
 
     def _repair_live(self) -> None:
-        if not self.live_repair or self._turning or not self._is_repair_due():
+        if not self.live_repair or self.editor.is_turning or not self._is_repair_due():
             return
         if not self.is_tracking:
-            order = Order(start=self.shown_frame, is_repair=True, joins_step=True)
+            order = Order(
+                start=self.editor.shown_frame, is_repair=True, joins_step=True
+            )
             self.track(order)
         elif self.runs.order.is_repair:
             # It goes on with what was corrected meanwhile, unless it has just ended.
             self._repair_due.start()
+
+    # --- What the worker says
+
+    def _on_event(self, shown: ShownMasklets | None, event: object) -> None:
+        """Tell of an event; what is to be seen waits until its masklets are shown."""
+        match event:
+            case Scored() | ScoresRead():
+                if shown is not None:
+                    shown.take_scores(event)
+                    self._scores_soon()
+            case ModelReady(name, trust=trust):
+                self._trust[name] = trust or neighbour_trust
+                self._scores_soon()
+                self.happened.emit(event)
+            case _ if shown is self.editor.shown or not isinstance(event, SEEN):
+                self._tell(event)
+            case _ if shown is not None:
+                shown.miss(event)
+
+    def _tell(self, event: object) -> None:
+        if isinstance(event, Hovered):
+            self.hovered.emit(event.frame_index, event.object_id, event.mask)
+            return
+        self.happened.emit(event)
+        if isinstance(event, FrameChanged):
+            self.frame_changed.emit(event.frame_index)
+
+    def _scores_soon(self) -> None:
+        if not self._scores_due.isActive():
+            self._scores_due.start()
+
+    def _tell_scores(self) -> None:
+        shown = self.editor.shown
+        if shown is not None:
+            ids = [state.object_id for state in self.book.objects]
+            tables = shown.tables.with_objects(ids)
+            trust = self._trust.get(shown.request.model, neighbour_trust)
+            if tables.trust_function is not trust:
+                tables = tables.with_trust(trust)
+            shown.tables = tables
+            self.scores_changed.emit(tables)
+
+    def _timer(self, interval: int, slot: Callable[[], None]) -> QTimer:
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.setInterval(interval)
+        timer.timeout.connect(slot)
+        return timer

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_sam2.session.book.state import ObjectState
+from napari_sam2.session.book.state import FrameFlag, ObjectState
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.ui.controller.conductor import Conductor
 from napari_sam2.ui.controller.cursor import Cursor
@@ -71,24 +71,28 @@ class KeyVerbs(QObject):
 
     def toggle_hidden(self) -> None:
         """Hide the current object, or show it."""
-        thing = self._current()
-        if thing is not None:
-            self._conductor.set_hidden([thing.object_id], not thing.is_hidden)
+        current = self._current()
+        if current is not None:
+            self._conductor.set_hidden([current.object_id], not current.is_hidden)
 
     # --- Frames of objects
 
     def toggle_lock(self) -> None:
         """Lock the current object on the frame that is shown, or unlock it."""
-        thing, here = self._current(), FrameSet.of([self._cursor.frame_index])
-        if thing is not None:
-            is_locked = self._cursor.frame_index in thing.locked
-            change = self._conductor.unlock if is_locked else self._conductor.lock
-            change(thing.object_id, here)
+        current, here = self._current(), self._cursor.frame_index
+        if current is not None:
+            self._conductor.flag(
+                FrameFlag.LOCKED,
+                [current.object_id],
+                FrameSet.of([here]),
+                here not in current.locked,
+            )
 
     def review_here(self) -> None:
         """Note that the chosen objects are right on the frame that is shown."""
         chosen = self._known(self._selection.chosen or (self._selection.current,))
-        self.review(chosen, FrameSet.of([self._cursor.frame_index]))
+        here = FrameSet.of([self._cursor.frame_index])
+        self._conductor.flag(FrameFlag.REVIEWED, chosen, here)
 
     def next_doubtful(self) -> None:
         """Mark the frame that was jumped to reviewed; jump to the worst one left."""
@@ -97,7 +101,7 @@ class KeyVerbs(QObject):
             return
         worst = tables.worst_unreviewed(conductor.book)
         if worst is not None and self._is_shown(worst):
-            conductor.review(worst[0], FrameSet.of([worst[1]]))
+            conductor.flag(FrameFlag.REVIEWED, [worst[0]], FrameSet.of([worst[1]]))
             worst = tables.worst_unreviewed(conductor.book)
         if worst is None:
             self.told.emit(NOTHING_DOUBTFUL)
@@ -105,22 +109,6 @@ class KeyVerbs(QObject):
         object_id, frame_index = worst
         self._selection.go_on_with(object_id)
         self._cursor.go_to(frame_index)
-
-    def lock(self, object_ids: Iterable[int], frames: FrameSet) -> None:
-        """Lock objects on frames."""
-        self._conductor.lock_all(object_ids, frames)
-
-    def unlock(self, object_ids: Iterable[int], frames: FrameSet) -> None:
-        """Unlock objects on frames."""
-        self._conductor.unlock_all(object_ids, frames)
-
-    def review(self, object_ids: Iterable[int], frames: FrameSet) -> None:
-        """Note that objects are right on frames."""
-        self._conductor.review_all(object_ids, frames)
-
-    def unreview(self, object_ids: Iterable[int], frames: FrameSet) -> None:
-        """Take that back."""
-        self._conductor.unreview_all(object_ids, frames)
 
     # --- Steps
 
@@ -131,8 +119,8 @@ class KeyVerbs(QObject):
         self._selection.step(self._conductor.book, by)
 
     def _step_anchor(self, by: int) -> None:
-        thing, here = self._current(), self._cursor.frame_index
-        anchors = () if thing is None else thing.anchors
+        current, here = self._current(), self._cursor.frame_index
+        anchors = () if current is None else current.anchors
         after = [frame for frame in anchors if frame > here]
         before = [frame for frame in anchors if frame < here]
         if by > 0 and after:
@@ -141,10 +129,7 @@ class KeyVerbs(QObject):
             self._cursor.go_to(before[-1])
 
     def _current(self) -> ObjectState | None:
-        for thing in self._conductor.book.objects:
-            if thing.object_id == self._selection.current:
-                return thing
-        return None
+        return self._conductor.book.get(self._selection.current)
 
     def _known(self, object_ids: Iterable[int]) -> list[int]:
-        return [one for one in object_ids if one in self._conductor.book]
+        return [it for it in object_ids if it in self._conductor.book]

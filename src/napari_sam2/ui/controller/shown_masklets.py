@@ -154,14 +154,18 @@ class TrackedFrames:
         Returns
         -------
         bool
-            Whether anything changed; the book is not heard to change.
+            Whether anything changed.
         """
         before, frames = book.state, self._frames
         self._frames = {}
-        with book.changed.blocked():
-            for one, done in frames.items():
-                if one in book.state and _same(self._prompts.get(one), book.state, one):
-                    book.mark_tracked(one, FrameSet.of(done))
+        book.mark_tracked(
+            {
+                object_id: FrameSet.of(done)
+                for object_id, done in frames.items()
+                if (state := before.get(object_id))
+                and state.prompts is self._prompts.get(object_id)
+            }
+        )
         return book.state is not before
 
 
@@ -174,10 +178,6 @@ def taken_over(book: BookState, frame_count: int) -> BookState:
         )
     )
     return with_stale_frames(BookState(), fresh, frame_count)
-
-
-def _same(prompts: object, book: BookState, object_id: int) -> bool:
-    return book[object_id].prompts is prompts
 
 
 def _is_alike(one: Request, other: Request) -> bool:

@@ -116,7 +116,7 @@ class ComparisonView(QObject):
         steps = partial(
             conductor.engine.compare, request, conductor.book, object_id, frame
         )
-        hear = conductor.hearing()
+        hear = conductor.editor.hearing()
 
         def on_event(event: object) -> None:
             if not isinstance(event, Compared | DirectionsCompared):

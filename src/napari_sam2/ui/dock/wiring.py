@@ -151,8 +151,7 @@ def _connect_time(parts: TrackerParts) -> None:
         selection.changed.connect(panel.show_selected)
     for view in (objects, timeline):
         view.selection_requested.connect(selection.choose)
-        view.lock_requested.connect(verbs.lock)
-        view.unlock_requested.connect(verbs.unlock)
+        view.flag_requested.connect(conductor.flag)
     for moved in (
         conductor.warm,
         parts.track_panel.show_frame,
@@ -163,6 +162,4 @@ def _connect_time(parts: TrackerParts) -> None:
     for panel in (timeline, plots):
         panel.frame_requested.connect(cursor.go_to)
     timeline.next_doubtful_requested.connect(verbs.next_doubtful)
-    timeline.review_requested.connect(verbs.review)
-    timeline.unreview_requested.connect(verbs.unreview)
     timeline.range_requested.connect(parts.track_panel.range_row.set_range)

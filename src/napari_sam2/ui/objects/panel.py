@@ -26,7 +26,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_sam2.session.book.state import BookState
+from napari_sam2.session.book.state import BookState, FrameFlag
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.scores.tables import ScoreTables
 from napari_sam2.ui.layers.colors import trust_colors
@@ -302,9 +302,8 @@ class ObjectPanel(Panel):
     parent_requested = Signal(int, object)
     """Daughter, and mother or None."""
     hidden_requested = Signal(object, bool)
-    lock_requested = Signal(object, object)
-    """Object ids and `FrameSet`."""
-    unlock_requested = Signal(object, object)
+    flag_requested = Signal(object, object, object, bool)
+    """`FrameFlag`, object ids, `FrameSet`; False to take it back."""
     complained = Signal(object)
     """An `InputError` about what was typed."""
 
@@ -446,10 +445,8 @@ class ObjectPanel(Panel):
     def _ask_for_lock(self, rows: list[ObjectRow]) -> None:
         ids = tuple(row.object_id for row in rows)
         whole = FrameSet.between(0, self._frame_count - 1)
-        if all(row.lock is Lock.ALL for row in rows):
-            self.unlock_requested.emit(ids, whole)
-        else:
-            self.lock_requested.emit(ids, whole)
+        is_locked = all(row.lock is Lock.ALL for row in rows)
+        self.flag_requested.emit(FrameFlag.LOCKED, ids, whole, not is_locked)
 
     def _rows(self, object_ids: Iterable[int]) -> list[ObjectRow]:
         by_id = {row.object_id: row for row in self.model.rows}

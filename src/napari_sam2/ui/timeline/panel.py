@@ -9,7 +9,7 @@ from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton
 
-from napari_sam2.session.book.state import BookState
+from napari_sam2.session.book.state import BookState, FrameFlag
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.scores.tables import ScoreTables
 from napari_sam2.ui.timeline.paint import TrustScale
@@ -34,11 +34,8 @@ class TimelinePanel(Panel):
     range_requested = Signal(int, int)
     """First and last frame."""
     next_doubtful_requested = Signal()
-    review_requested = Signal(object, object)
-    """Object ids and `FrameSet`; so are the next three."""
-    unreview_requested = Signal(object, object)
-    lock_requested = Signal(object, object)
-    unlock_requested = Signal(object, object)
+    flag_requested = Signal(object, object, object, bool)
+    """`FrameFlag`, object ids, `FrameSet`; False to take it back."""
 
     def __init__(self) -> None:
         super().__init__("Timeline")
@@ -93,8 +90,8 @@ class TimelinePanel(Panel):
         timeline.selection_requested.connect(self._on_selected)
         self.doubtful_button.clicked.connect(self.next_doubtful_requested)
         self.scope_combo.activated.connect(self._show_choices)
-        self.review_button.clicked.connect(self._ask_for_review)
-        self.lock_button.clicked.connect(self._ask_for_lock)
+        self.review_button.clicked.connect(lambda: self._ask_for(FrameFlag.REVIEWED))
+        self.lock_button.clicked.connect(lambda: self._ask_for(FrameFlag.LOCKED))
         self.whole_button.clicked.connect(timeline.show_whole)
         self._timer.timeout.connect(self._count)
 
@@ -157,17 +154,9 @@ class TimelinePanel(Panel):
         else:
             super().keyPressEvent(event)
 
-    def _ask_for_review(self) -> None:
-        asks = (
-            self.unreview_requested
-            if self._all("reviewed")
-            else (self.review_requested)
-        )
-        asks.emit(self._known(), self.frames_meant)
-
-    def _ask_for_lock(self) -> None:
-        asks = self.unlock_requested if self._all("locked") else self.lock_requested
-        asks.emit(self._known(), self.frames_meant)
+    def _ask_for(self, flag: FrameFlag) -> None:
+        is_on = not self._all(flag)
+        self.flag_requested.emit(flag, self._known(), self.frames_meant, is_on)
 
     def _on_range_requested(self, first: int, last: int) -> None:
         self.show_range(first, last)
@@ -181,11 +170,11 @@ class TimelinePanel(Panel):
     def _known(self) -> tuple[int, ...]:
         return tuple(one for one in self._selected if one in self._state)
 
-    def _all(self, name: str) -> bool:
+    def _all(self, flag: FrameFlag) -> bool:
         """Return whether all frames that are meant are locked, or reviewed, already."""
         frames, ids = self.frames_meant, self._known()
         return bool(ids) and not any(
-            frames - getattr(self._state[one], name) for one in ids
+            frames - self._state[object_id].flagged(flag) for object_id in ids
         )
 
     def _show_choices(self, _changed: object = None) -> None:
@@ -196,15 +185,17 @@ class TimelinePanel(Panel):
         else:
             whom = f"{len(ids)} objects" if len(ids) > 1 else f"object {ids[0]}"
         frames = self.scope_combo.currentText()
-        for button, name, texts in (
-            (self.review_button, "reviewed", ("Reviewed", "Not reviewed")),
-            (self.lock_button, "locked", ("Lock", "Unlock")),
+        for button, flag, texts in (
+            (self.review_button, FrameFlag.REVIEWED, ("Reviewed", "Not reviewed")),
+            (self.lock_button, FrameFlag.LOCKED, ("Lock", "Unlock")),
         ):
-            text = texts[self._all(name)]
+            text = texts[self._all(flag)]
             button.setText(text)
             button.setEnabled(bool(ids))
             button.setToolTip(f"{text}: {frames} of {whom}")
-        self.lock_button.setIcon(icon("unlock" if self._all("locked") else "lock"))
+        self.lock_button.setIcon(
+            icon("unlock" if self._all(FrameFlag.LOCKED) else "lock")
+        )
 
     def _count_soon(self) -> None:
         if not self._timer.isActive():
