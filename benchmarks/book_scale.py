@@ -29,7 +29,7 @@ from unittest.mock import MagicMock
 import numpy as np
 
 FRAMES, SIDE = 100, 256
-REPEATS = 7
+REPEATS = 5
 FOLLOWING = 1.0
 """Seconds in which consequences of a call are waited for."""
 

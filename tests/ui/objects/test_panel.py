@@ -55,7 +55,8 @@ def made_tables():
 
 
 def test_rows_tell_what_is_known_of_objects():
-    mother, daughter, new = object_rows(made_state(), made_tables(), FRAMES)
+    rows = object_rows(made_state(), made_tables(), FRAMES)
+    mother, daughter, new = rows.values()
     assert (mother.first, mother.last, mother.present) == (5, 20, 14)
     assert mother.frames_text == "5–20*"
     # Of its three bad frames one is locked.
@@ -67,7 +68,7 @@ def test_rows_tell_what_is_known_of_objects():
         True,
     )
     assert (new.title, new.lock) == ("object 12", Lock.ALL)
-    assert object_rows(made_state(), None, FRAMES)[0].first is None
+    assert next(iter(object_rows(made_state(), None, FRAMES).values())).first is None
 
 
 def test_objects_are_found_by_name_and_id():
@@ -77,7 +78,7 @@ def test_objects_are_found_by_name_and_id():
 
 
 def test_a_mother_is_given_by_id_or_name():
-    rows = object_rows(made_state(), None, FRAMES)
+    rows = tuple(object_rows(made_state(), None, FRAMES).values())
     assert parent_from_text(" 3 ", 12, rows) == 3
     assert parent_from_text("#4", 12, rows) == 4
     assert parent_from_text("Anna", 12, rows) == 4

@@ -215,20 +215,25 @@ class ScoreTables:
             "trust", lambda: in_blocks(self.trust_function, self.as_scores())
         )
 
-    def mean_trust(self) -> np.ndarray:
+    def mean_trust(self, object_ids: Sequence[int] | None = None) -> np.ndarray:
         """Return ``(objects,)`` mean trust where the object is; NaN if it never is."""
-        present = self.presence()
-        total = np.where(present, self.trust(), 0).sum(axis=0, dtype=np.float64)
+        _, columns = self._chosen(object_ids)
+        present = self.presence()[:, columns]
+        trust = self.trust()[:, columns]
+        total = np.where(present, trust, 0).sum(axis=0, dtype=np.float64)
         with np.errstate(invalid="ignore"):
             mean: np.ndarray = total / present.sum(axis=0)
         return mean
 
-    def spans(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def spans(
+        self, object_ids: Sequence[int] | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return first and last frame with the object (−1: never) and their number.
 
         Each is ``(objects,)`` int.
         """
-        present = self.presence()
+        _, columns = self._chosen(object_ids)
+        present = self.presence()[:, columns]
         count = np.count_nonzero(present, axis=0)
         if self.frame_count == 0:
             return np.full_like(count, -1), np.full_like(count, -1), count
@@ -250,8 +255,7 @@ class ScoreTables:
         object_ids
             Which objects; all if left out.
         """
-        ids = self.object_ids if object_ids is None else object_ids
-        columns = [self.columns[one] for one in ids]
+        _, columns = self._chosen(object_ids)
         y, x = self.y[:, columns] * scale[0], self.x[:, columns] * scale[1]
         moved = np.full_like(y, np.nan)
         moved[1:] = np.hypot(np.diff(y, axis=0), np.diff(x, axis=0))
@@ -259,28 +263,45 @@ class ScoreTables:
 
     # --- Review
 
-    def unreviewed(self, state: BookState) -> np.ndarray:
+    def unreviewed(
+        self, book: BookState, object_ids: Sequence[int] | None = None
+    ) -> np.ndarray:
         """Return ``(T, objects)`` bool: frames that only the tracker vouches for.
 
         The object is there, or it blinked; the frame is neither reviewed nor locked,
         and no anchor.
+
+        Parameters
+        ----------
+        book
+            What people said.
+        object_ids
+            Which objects; all if left out.
         """
-        found: np.ndarray = self.presence() | blinks(self.presence())
-        book = {thing.object_id: thing for thing in state.objects}
-        for column, object_id in enumerate(self.object_ids):
-            thing = book.get(object_id)
-            if thing is None:
+        ids, columns = self._chosen(object_ids)
+        presence = self.presence()[:, columns]
+        found: np.ndarray = presence | blinks(presence)
+        for column, object_id in enumerate(ids):
+            state = book.get(object_id)
+            if state is None:
                 found[:, column] = False
                 continue
-            for first, stop in (*thing.reviewed.runs, *thing.locked.runs):
+            for first, stop in (*state.reviewed.runs, *state.locked.runs):
                 found[first:stop, column] = False
-            found[list(thing.anchors), column] = False
+            found[list(state.anchors), column] = False
         return found
 
-    def doubtful(self, state: BookState, below: float = DOUBTFUL) -> np.ndarray:
+    def doubtful(
+        self,
+        book: BookState,
+        object_ids: Sequence[int] | None = None,
+        below: float = DOUBTFUL,
+    ) -> np.ndarray:
         """Return ``(T, objects)`` bool: unreviewed frames of little trust."""
+        _, columns = self._chosen(object_ids)
         with np.errstate(invalid="ignore"):
-            return self.unreviewed(state) & (self.trust() < below)
+            is_low = self.trust()[:, columns] < below
+        return self.unreviewed(book, object_ids) & is_low
 
     def worst_unreviewed(self, state: BookState) -> tuple[int, int] | None:
         """Return object and frame of least trust among those to be reviewed.
@@ -293,6 +314,14 @@ class ScoreTables:
         trust = np.where(open_ones, self.trust(), np.inf)
         frame, column = np.unravel_index(int(np.argmin(trust)), trust.shape)
         return self.object_ids[int(column)], int(frame)
+
+    def _chosen(
+        self, object_ids: Sequence[int] | None
+    ) -> tuple[Sequence[int], list[int] | slice]:
+        """Return ids and columns of objects; of all if none are named."""
+        if object_ids is None:
+            return self.object_ids, slice(None)
+        return object_ids, [self.columns[object_id] for object_id in object_ids]
 
     def _once(self, name: str, compute: Callable[[], np.ndarray]) -> np.ndarray:
         if name not in self._known:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 from functools import cache
@@ -89,34 +89,46 @@ class ObjectRow:
 
 
 def object_rows(
-    state: BookState, tables: ScoreTables | None, frame_count: int
-) -> tuple[ObjectRow, ...]:
+    book: BookState,
+    tables: ScoreTables | None,
+    frame_count: int,
+    before: Mapping[int, ObjectRow] | None = None,
+    shown: BookState | None = None,
+) -> dict[int, ObjectRow]:
     """Return the rows of all objects, by id.
 
     Parameters
     ----------
-    state
+    book
         The book.
     tables
         Scores; None if nothing was tracked.
     frame_count
         Length of the movie.
+    before, shown
+        Rows that hold for a book, with these scores: only what is new is made anew.
     """
+    new = book.objects if shown is None else book.new_since(shown)
     whole = FrameSet.between(0, frame_count - 1)
-    tracked = {} if tables is None else _tracked(state, tables)
-    return tuple(
-        ObjectRow(
-            object_id=one.object_id,
-            name=one.name,
-            parent=one.parent,
-            is_hidden=one.is_hidden,
-            prompts=len(one.prompts),
-            lock=_lock_of(one, whole),
-            color=one.color,
-            **tracked.get(one.object_id, {}),
+    ids = [state.object_id for state in new]
+    tracked = {} if tables is None else _tracked(book, tables, ids)
+    made = {
+        state.object_id: ObjectRow(
+            object_id=state.object_id,
+            name=state.name,
+            parent=state.parent,
+            is_hidden=state.is_hidden,
+            prompts=len(state.prompts),
+            lock=_lock_of(state, whole),
+            color=state.color,
+            **tracked.get(state.object_id, {}),
         )
-        for one in state.objects
-    )
+        for state in new
+    }
+    if shown is None or before is None:
+        return made
+    known = {**before, **made}
+    return {state.object_id: known[state.object_id] for state in book.objects}
 
 
 def _lock_of(state: ObjectState, whole: FrameSet) -> Lock:
@@ -125,10 +137,15 @@ def _lock_of(state: ObjectState, whole: FrameSet) -> Lock:
     return Lock.SOME if whole - state.locked else Lock.ALL
 
 
-def _tracked(state: BookState, tables: ScoreTables) -> dict[int, dict[str, int]]:
-    first, last, present = tables.spans()
-    doubtful = np.count_nonzero(tables.doubtful(state), axis=0)
-    percent = np.nan_to_num(np.round(100 * tables.mean_trust())).astype(int)
+def _tracked(
+    book: BookState, tables: ScoreTables, object_ids: Sequence[int]
+) -> dict[int, dict[str, int]]:
+    ids = [object_id for object_id in object_ids if object_id in tables.columns]
+    if not ids:
+        return {}
+    first, last, present = tables.spans(ids)
+    doubtful = np.count_nonzero(tables.doubtful(book, ids), axis=0)
+    percent = np.nan_to_num(np.round(100 * tables.mean_trust(ids))).astype(int)
     return {
         object_id: {
             "first": int(first[column]),
@@ -137,7 +154,7 @@ def _tracked(state: BookState, tables: ScoreTables) -> dict[int, dict[str, int]]
             "trust": int(percent[column]),
             "doubtful": int(doubtful[column]),
         }
-        for object_id, column in tables.columns.items()
+        for column, object_id in enumerate(ids)
         if present[column]
     }
 
@@ -244,7 +261,11 @@ class ObjectTableModel(QAbstractTableModel):
             kept[first:first] = rows[first:stop]
             self._set(kept)
             self.endInsertRows()
-        changed = [old != new for old, new in zip(kept, rows, strict=True)]
+        changed = [
+            old is not new and old != new for old, new in zip(kept, rows, strict=True)
+        ]
+        if not any(changed):
+            return
         self._set(rows)
         for first, stop in _runs(changed):
             self.dataChanged.emit(

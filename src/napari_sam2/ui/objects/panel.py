@@ -335,6 +335,7 @@ class ObjectPanel(Panel):
         self.form.addRow(self.note)
         # --- State
         self._state = BookState()
+        self._by_id: dict[int, ObjectRow] = {}
         self._tables: ScoreTables | None = None
         self._frame_count = 1
         self._selected: tuple[int, ...] = ()
@@ -367,8 +368,11 @@ class ObjectPanel(Panel):
 
     def show_state(self, state: BookState) -> None:
         """Show the objects of a book; the table keeps its place."""
+        rows = object_rows(
+            state, self._tables, self._frame_count, self._by_id, self._state
+        )
         self._state = state
-        self._show_rows()
+        self._show(rows)
 
     def show_scores(self, tables: ScoreTables | None) -> None:
         """Show frames and trust, at most every `PAUSE` milliseconds."""
@@ -384,7 +388,10 @@ class ObjectPanel(Panel):
 
     def _show_rows(self) -> None:
         self._timer.stop()
-        rows = object_rows(self._state, self._tables, self._frame_count)
+        self._show(object_rows(self._state, self._tables, self._frame_count))
+
+    def _show(self, by_id: dict[int, ObjectRow]) -> None:
+        self._by_id, rows = by_id, tuple(by_id.values())
         if any(row.parent is not None for row in rows):
             self.view.show_mothers()
         with self.view.told():
@@ -449,8 +456,7 @@ class ObjectPanel(Panel):
         self.flag_requested.emit(FrameFlag.LOCKED, ids, whole, not is_locked)
 
     def _rows(self, object_ids: Iterable[int]) -> list[ObjectRow]:
-        by_id = {row.object_id: row for row in self.model.rows}
-        return [by_id[one] for one in object_ids]
+        return [self._by_id[object_id] for object_id in object_ids]
 
     def _enable_buttons(self) -> None:
         number = len(self.view.chosen)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from napari_sam2.ui.prompts.from_shapes import Outline, area_of, read_outlines
 from napari_sam2.ui.prompts.mark_rows import (
     TOLERANCE,
     Row,
+    RowPlan,
     object_id_of,
     plan_rows,
     points_in,
@@ -82,8 +83,11 @@ def color_points(points: Points, own: Mapping[int, Color]) -> None:
 
 def set_next_click(points: Points, object_id: int, *, positive: bool) -> None:
     """Say what the next point is about."""
-    others = {name: column.iloc[0] for name, column in points.feature_defaults.items()}
-    points.feature_defaults = {**others, LABEL: object_id, POSITIVE: positive}
+    defaults = points.feature_defaults
+    before = {name: column.iloc[0] for name, column in defaults.items()}
+    after = {**before, LABEL: object_id, POSITIVE: positive}
+    if after != before:  # napari takes its time
+        points.feature_defaults = after
 
 
 def _color_by_features(points: Points) -> None:
@@ -130,6 +134,7 @@ class PointView:
         self.events = Connections()
         self._image = image
         self._axes = axes
+        self._known: list[Row] | None = None
 
     @property
     def complaint(self) -> str:
@@ -146,36 +151,78 @@ class PointView:
         """Whether it shows clicks in this layer."""
         return bool(self.layer.unique_id == layer.unique_id)
 
-    def read(self) -> dict[Place, tuple[PointPrompt, ...]]:
-        """Return the clicks.
+    def forget(self) -> None:
+        """Read the layer anew: somebody else has changed it."""
+        self._known = None
+
+    def read(
+        self, places: Collection[Place] | None = None
+    ) -> dict[Place, tuple[PointPrompt, ...]]:
+        """Return the clicks, or only those at some places.
 
         Raises
         ------
         InputError
             If somebody took the features away.
         """
-        return points_in(self._rows())
-
-    def show(self, wanted: Mapping[Place, tuple[PointPrompt, ...]]) -> bool:
-        """Show clicks instead of those that are there; say if anything changed."""
         rows = self._rows()
-        plan = plan_rows(rows, wanted)
+        if places is not None:
+            rows = [row for row in rows if row.place in places]
+        return points_in(rows)
+
+    def show(
+        self,
+        wanted: Mapping[Place, tuple[PointPrompt, ...]],
+        places: Collection[Place] | None = None,
+    ) -> bool:
+        """Show clicks instead of those that are there; say if anything changed.
+
+        Parameters
+        ----------
+        wanted
+            Clicks, in their order.
+        places
+            Where all is wanted that is to be seen there; None for everywhere.
+        """
+        rows = self._rows()
+        plan = plan_rows(rows, wanted, places)
         if not plan.is_change:
             return False
-        positions = np.asarray(self.layer.data, float)[list(plan.kept)]
-        moved = [self._position(row) for row in plan.rows]
-        for index, position in enumerate(positions):
-            # Marks that stay are not moved, not even by rounding on the way.
-            if index < len(plan.kept) and rows[plan.kept[index]] == plan.rows[index]:
-                moved[index] = position
-        features = self._features(plan.kept, plan.rows)
+        # Marks that stay are not moved, not even by rounding on the way.
+        stay = {number: rows[index] for number, index in enumerate(plan.kept)}
+        new = [n for n, row in enumerate(plan.rows) if row is not stay.get(n)]
         layer = self.layer
-        if len(plan.kept) < len(rows):
+        positions = np.zeros((len(plan.rows), layer.ndim))
+        positions[: len(plan.kept)] = np.asarray(layer.data, float)[list(plan.kept)]
+        positions[new] = self._positions([plan.rows[number] for number in new])
+        self._write(rows, plan, positions)
+        # As they will be read again: on the way through the world they are rounded.
+        self._known = list(plan.rows)
+        read = rows_of(
+            positions_in(self._image, layer, positions[new]),
+            [row.place[0] if (row := plan.rows[n]).place else 0 for n in new],
+            [plan.rows[n].point.positive for n in new],
+            self._axes,
+        )
+        for number, row in zip(new, read, strict=True):
+            self._known[number] = row
+        return True
+
+    def _write(self, rows: Sequence[Row], plan: RowPlan, positions: np.ndarray) -> None:
+        layer, count = self.layer, len(plan.kept)
+        added = {(row.place, row.point.positive) for row in plan.rows[count:]}
+        if len(added) == 1 and plan.rows[:count] == tuple(rows):
+            # New points are made as napari makes them: by what comes next.
+            ((place, is_positive),) = added
+            set_next_click(layer, place[0] if place else 0, positive=is_positive)
+            layer.data = positions
+            return
+        features = self._features(plan.kept, plan.rows)
+        if count < len(rows):
             layer.selected_data = set()
-        layer.data = np.array(moved, float).reshape(-1, layer.ndim)
+        layer.data = positions
         layer.features = features
         layer.refresh_colors()
-        return True
 
     def show_colors(self, own: Mapping[int, Color]) -> None:
         """Know the objects that have colours of their own."""
@@ -186,6 +233,11 @@ class PointView:
         set_next_click(self.layer, object_id, positive=is_positive)
 
     def _rows(self) -> list[Row]:
+        if self._known is None:
+            self._known = self._read_all()
+        return self._known
+
+    def _read_all(self) -> list[Row]:
         features = self.layer.features
         if LABEL not in features or POSITIVE not in features:
             raise InputError(
@@ -195,12 +247,13 @@ class PointView:
         positions = positions_in(self._image, self.layer, self.layer.data)
         return rows_of(positions, features[LABEL], features[POSITIVE], self._axes)
 
-    def _position(self, row: Row) -> np.ndarray:
-        frame_index = 0 if row.place is None else row.place[1]
-        spot = Spot(frame_index, row.point.y, row.point.x)
-        position = np.array([position_of(spot, self._axes)])
-        place: np.ndarray = positions_in(self.layer, self._image, position)[0]
-        return place
+    def _positions(self, rows: Sequence[Row]) -> np.ndarray:
+        spots = [
+            Spot(row.place[1] if row.place else 0, row.point.y, row.point.x)
+            for row in rows
+        ]
+        positions = [position_of(spot, self._axes) for spot in spots]
+        return positions_in(self.layer, self._image, np.array(positions))
 
     def _features(self, kept: Sequence[int], rows: Sequence[Row]) -> Any:
         """Return the table of features; what else it holds of kept points stays."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -84,13 +84,17 @@ class MarkEdits:
         return f"{verb} of object {object_id}, frame {frame_index}"
 
 
-def marks_of(book: BookState) -> Marks:
-    """Return the marks of all objects that are not hidden."""
+def marks_of(book: BookState, places: Collection[Place] | None = None) -> Marks:
+    """Return the marks of all objects that are not hidden, or only at some places."""
+    ids = None if places is None else {object_id for object_id, _ in places}
+    states = book.objects if ids is None else [book[one] for one in ids if one in book]
     said = [
-        ((state.object_id, prompt.frame_index), prompt)
-        for state in book.objects
+        (place, prompt)
+        for state in states
         if not state.is_hidden
         for prompt in state.prompts
+        if (place := (state.object_id, prompt.frame_index))
+        and (places is None or place in places)
     ]
     return Marks(
         points={place: prompt.points for place, prompt in said if prompt.points},
@@ -98,14 +102,20 @@ def marks_of(book: BookState) -> Marks:
     )
 
 
-def have_same_marks(first: BookState, second: BookState) -> bool:
-    """Whether two states show the same marks, as far as can be told at a glance."""
-    return len(first.objects) == len(second.objects) and all(
-        state.object_id == twin.object_id
-        and state.prompts is twin.prompts
-        and state.is_hidden == twin.is_hidden
-        for state, twin in zip(first.objects, second.objects, strict=True)
-    )
+def changed_places(before: BookState, after: BookState) -> set[Place]:
+    """Return where two states may show other marks."""
+    changed = after.gone_since(before)
+    for state in after.new_since(before):
+        old = before.get(state.object_id)
+        if old is None:
+            changed.append(state)
+        elif old.prompts is not state.prompts or old.is_hidden != state.is_hidden:
+            changed += [old, state]
+    return {
+        (state.object_id, prompt.frame_index)
+        for state in changed
+        for prompt in state.prompts
+    }
 
 
 def edits_between(before: Marks, after: Marks, book: BookState) -> MarkEdits:
@@ -175,11 +185,11 @@ def rows_of(
 
 def points_in(rows: Sequence[Row]) -> dict[Place, tuple[PointPrompt, ...]]:
     """Return the clicks by object and frame, in their order."""
-    points: dict[Place, tuple[PointPrompt, ...]] = {}
+    points: dict[Place, list[PointPrompt]] = {}
     for row in rows:
         if row.place is not None:
-            points[row.place] = (*points.get(row.place, ()), row.point)
-    return points
+            points.setdefault(row.place, []).append(row.point)
+    return {place: tuple(clicks) for place, clicks in points.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,13 +212,25 @@ class RowPlan:
 
 
 def plan_rows(
-    rows: Sequence[Row], wanted: Mapping[Place, tuple[PointPrompt, ...]]
+    rows: Sequence[Row],
+    wanted: Mapping[Place, tuple[PointPrompt, ...]],
+    places: Collection[Place] | None = None,
 ) -> RowPlan:
-    """Say how to show what is wanted; rows that are no prompts stay as they are."""
+    """Say how to show what is wanted; rows that are no prompts stay as they are.
+
+    Parameters
+    ----------
+    rows
+        Of the layer.
+    wanted
+        Clicks, in their order.
+    places
+        Where all is wanted that is to be seen there; None for everywhere.
+    """
     owed = {place: list(points) for place, points in wanted.items()}
     kept, stay, is_change = [], [], False
     for index, row in enumerate(rows):
-        if row.place is not None:
+        if row.place is not None and (places is None or row.place in places):
             points = owed.get(row.place)
             if not points:
                 is_change = True

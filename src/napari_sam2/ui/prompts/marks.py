@@ -6,7 +6,7 @@ changes in them is asked for, and what the book says then is shown.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_sam2.engine.movie.axes import LayerAxes
 from napari_sam2.errors import InputError
+from napari_sam2.prompts import Place
 from napari_sam2.session.book.state import BookState, Color
 from napari_sam2.ui.keys.bindings import ToolKeys
 from napari_sam2.ui.keys.keys import Ground
@@ -27,8 +28,8 @@ from napari_sam2.ui.prompts.mark_layers import (
 )
 from napari_sam2.ui.prompts.mark_rows import (
     Marks,
+    changed_places,
     edits_between,
-    have_same_marks,
     marks_of,
 )
 from napari_sam2.ui.tool.gestures import gives_up_mask
@@ -153,13 +154,15 @@ class PromptMarks(QObject):
     def show_book(self, book: BookState) -> None:
         """Show what is said now; what a person has just moved is asked for first."""
         self._show_colors(own_colors(book))
-        if have_same_marks(book, self._book):
-            self._book = book
-            return
-        if self._timer.isActive():
+        before = self._book
+        places = changed_places(before, book)
+        if places and self._timer.isActive():
             self._on_settled()
+            if self._book is not before:
+                return  # what was asked for is in a later book, and shown
         self._book = book
-        self._show()
+        if places:
+            self._show(places)
 
     def show_selected(self, object_id: int, *, is_positive: bool = True) -> None:
         """Say what marks that are set by hand are about."""
@@ -192,12 +195,15 @@ class PromptMarks(QObject):
     def _on_data(self, event: Any) -> None:
         if self._is_writing:
             return
+        self._read_anew()
         # While a mark is being dragged or drawn, nobody else moves the marks.
         self._is_held = str(event.action).endswith("ing")
         if not self._is_held:
             self._timer.start()
 
     def _on_features(self, _event: Any) -> None:
+        if not self._is_writing:
+            self._read_anew()
         if not self._is_writing and not self._is_held:
             self._timer.start()
 
@@ -222,6 +228,10 @@ class PromptMarks(QObject):
         # Also what was refused is shown as it is; the book's answer came before.
         self._show()
 
+    def _read_anew(self) -> None:
+        if self._points is not None:
+            self._points.forget()
+
     def _read(self) -> Marks:
         """Return what the layers say; of one that is gone, what it said last."""
         marks = self._baseline
@@ -240,25 +250,46 @@ class PromptMarks(QObject):
 
     # --- What is shown
 
-    def _show(self) -> None:
+    def _show(self, places: Collection[Place] | None = None) -> None:
+        """Show what the book says, everywhere or at some places."""
         if self._image is None or self._is_held:
             return
-        wanted = marks_of(self._book)
+        wanted = marks_of(self._book, places)
         if wanted.points and self._points is None:
             self._add_points()
         if wanted.boxes and self._boxes is None:
             self._add_boxes()
         self._is_writing = True
         try:
-            if self._points is not None and self._points.show(wanted.points):
+            if self._points is not None and self._points.show(wanted.points, places):
                 self._set_next(self._points)
-            if self._boxes is not None and self._boxes.show(wanted.boxes):
+            if self._boxes is not None and self._show_boxes(wanted, places):
                 self._set_next(self._boxes)
-            self._baseline = replace(self._read(), masks={})
+                places = None
+            self._baseline = self._seen(places)
         except InputError as error:
             self.told.emit(str(error))
         finally:
             self._is_writing = False
+
+    def _show_boxes(self, wanted: Marks, places: Collection[Place] | None) -> bool:
+        assert self._boxes is not None
+        if places is None:
+            return self._boxes.show(wanted.boxes)
+        before = self._baseline.boxes
+        if {one: before[one] for one in places if one in before} == wanted.boxes:
+            return False
+        return self._boxes.show(marks_of(self._book).boxes)
+
+    def _seen(self, places: Collection[Place] | None) -> Marks:
+        """Return what is marked now; elsewhere than at some places, what was."""
+        if places is None:
+            return replace(self._read(), masks={})
+        if self._points is None:
+            return self._baseline
+        before = self._baseline.points
+        points = {place: before[place] for place in before if place not in places}
+        return replace(self._baseline, points=points | self._points.read(places))
 
     def _add_points(self) -> None:
         if self._image is None or self._axes is None:
