@@ -23,7 +23,7 @@ def without(open_dock, answered, stack):
         kept = {
             "the movie": weakref.ref(movie),
             "the layer": weakref.ref(viewer.layers["movie"].__wrapped__),
-            "what people said": weakref.ref(dock.conductor._shown.book),
+            "what people said": weakref.ref(dock.conductor.editor.shown.book),
         }
         before_it_goes(viewer)
         viewer.layers.remove("movie")

@@ -545,13 +545,13 @@ def features_for(
     return table
 
 
-def looks_alike(first: BookState, second: BookState) -> bool:
+def looks_alike(before: BookState, after: BookState) -> bool:
     """Whether two books show the same objects in the same way."""
-    return _shown(first) == _shown(second)
+    return not after.gone_since(before) and all(
+        (old := before.get(state.object_id)) and _shown(old) == _shown(state)
+        for state in after.new_since(before)
+    )
 
 
-def _shown(book: BookState) -> list[tuple[object, ...]]:
-    return [
-        (state.object_id, state.name, state.parent, state.is_hidden, state.color)
-        for state in book.objects
-    ]
+_shown = attrgetter("name", "parent", "is_hidden", "color")
+"""What is seen of an object in the masklets layer."""
