@@ -98,8 +98,9 @@ class Bench:
         self.viewer = napari.Viewer()
         movie = np.zeros((FRAMES, SIDE, SIDE), np.uint16)
         self.viewer.add_image(movie, name="movie", contrast_limits=(0, 100))
-        self.dock = dock_class(self.viewer)
-        self.viewer.window.add_dock_widget(self.dock)
+        dock = dock_class(self.viewer)
+        self.viewer.window.add_dock_widget(dock)
+        self.dock = getattr(dock, "parts", dock)
         self.conductor = self.dock.conductor
         self.jobs: list[Any] = []
         self.conductor.worker.submit = self.jobs.append

@@ -65,7 +65,7 @@ def test_the_way_that_is_kept_is_written_except_on_locked_frames(session):
     before = snapshot(session.store)
     comparison = Comparison(session, 1, 2)
     list(comparison.run())
-    done = list(comparison.keep(Direction.BACKWARD, locks={1: {4}}))
+    done = list(comparison.keep(Direction.BACKWARD, locks={1: FrameSet.of([4])}))
     assert [one.frame_index for one in done] == [3, 5, 6, 7, 8]
     after = snapshot(session.store)
     changed = {place for place in before[1] if before[1][place] != after[1][place]}

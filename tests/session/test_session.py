@@ -184,7 +184,7 @@ def test_locked_frames_of_an_object_are_not_rewritten():
     store = fakes.FakeStore()
     list(make([clicked(1, 0), clicked(2, 0)], store=store).propagate(plan()))
     before = store.logits[4][1].copy()
-    later = plan(locks={1: frozenset({4})}, direction=Direction.FORWARD)
+    later = plan(locks={1: FrameSet.of([4])}, direction=Direction.FORWARD)
     list(make([clicked(1, 0, 3), clicked(2, 0)], store=store).propagate(later))
     np.testing.assert_array_equal(store.logits[4][1], before)
     assert (store.logits[5][1] != store.logits[4][1]).any()

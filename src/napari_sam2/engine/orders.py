@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from napari_sam2.prompts import PromptedObject
-from napari_sam2.session.book.changes import changes
 from napari_sam2.session.book.prompt_book import Edit
 from napari_sam2.session.book.staleness import changed_lives, is_same_prompt
 from napari_sam2.session.book.state import BookState, ObjectState
@@ -78,7 +77,7 @@ def _is_alike(planned: ObjectState, present: ObjectState) -> bool:
 
 def corrects(edit: Edit) -> bool:
     """Whether something follows from an edit that a repair can do."""
-    changed, before = changes(edit.before, edit.after), edit.before
+    changed, before = edit.changes, edit.before
     return bool(changed.prompted or changed.cleared or changed.removed) or any(
         edit.after[object_id].stale - before[object_id].stale
         for object_id in changed.others

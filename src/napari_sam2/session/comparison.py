@@ -5,7 +5,7 @@ Nothing is written until somebody chooses one of them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ import numpy as np
 from napari_sam2.errors import InputError
 from napari_sam2.interfaces import ABSENT_LOGIT, StoredAnchor
 from napari_sam2.metrics.masks import region_similarity
-from napari_sam2.session.planning.frame_set import FrameSet
+from napari_sam2.session.planning.frame_set import NO_FRAMES, FrameSet
 from napari_sam2.session.planning.gaps import Gap, gaps
 from napari_sam2.session.planning.plan import Direction, FrameRange, MergePolicy, Plan
 from napari_sam2.session.planning.resolution import make_anchors, resolution
@@ -130,7 +130,7 @@ class Comparison:
         self,
         way: Direction,
         *,
-        locks: Mapping[int, Collection[int]] | None = None,
+        locks: Mapping[int, FrameSet] | None = None,
         merge: MergePolicy = MergePolicy.KEEP,
     ) -> Generator[FrameDone, None, None]:
         """Write the masks of one way, except where they are locked.
@@ -149,7 +149,7 @@ class Comparison:
             locks=locks or {},
         )
         composer = session.composer(plan)
-        written = frames - FrameSet.of(plan.locks.get(self.object_id, ()))
+        written = frames - plan.locks.get(self.object_id, NO_FRAMES)
         try:
             for anchor in self._new_anchors:
                 session.store.write_anchor(anchor)

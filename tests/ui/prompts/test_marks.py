@@ -13,6 +13,7 @@ from tests.session.heard_book import HeardBook
 from napari_sam2.engine.movie.axes import lay_out_layer
 from napari_sam2.errors import InputError
 from napari_sam2.prompts import BoxPrompt, FramePrompt, MaskPrompt, PointPrompt
+from napari_sam2.session.book.prompt_book import PromptBook
 from napari_sam2.session.book.state import BookState, FrameFlag
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.ui.keys.bindings import ToolKeys

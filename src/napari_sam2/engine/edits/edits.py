@@ -17,7 +17,6 @@ from napari_sam2.engine.events import Event, FramesChanged, Request
 from napari_sam2.engine.workspace.workspace import Workspace
 from napari_sam2.interfaces import FrameResult
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
-from napari_sam2.session.book.changes import changes
 from napari_sam2.session.book.prompt_book import Edit
 from napari_sam2.session.book.state import BookState
 from napari_sam2.session.planning.frame_set import FrameSet
@@ -55,7 +54,7 @@ class Edits:
             return
         yield from self._workspace.prepare(request)
         yield from self._workspace.open_masklets(request)
-        frames = nearest_first(changes(edit.before, edit.after).frames, shown_frame)
+        frames = nearest_first(edit.changes.frames, shown_frame)
         wanted = [frame for frame in frames if is_wanted(frame)]
         masklets = self._workspace.opened(request)
         work = FrameEdits(masklets, self._workspace.prepared[1], edit.after)
@@ -85,9 +84,7 @@ class Edits:
             results = (work.merged(frame, kept, gone) for frame in frames)
             yield from self._write_all(request, work, results)
             # Earlier edits of these frames were passed over: they are answered here.
-            for frame in nearest_first(
-                changes(edit.before, edit.after).frames, shown_frame
-            ):
+            for frame in nearest_first(edit.changes.frames, shown_frame):
                 yield from self._answer_frame(request, work, frame)
             yield from self._clear(request, work, work.vanished(edit), shown_frame)
 

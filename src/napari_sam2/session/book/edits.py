@@ -50,7 +50,9 @@ def check_shown(before: BookState, after: BookState) -> None:
     """
     for state in after.new_since(before):
         old = before.get(state.object_id)
-        if _refuses_alone(state) and not (old and _refuses_alone(old)):
+        if old and (old.prompts is state.prompts or _refuses_alone(old)):
+            continue
+        if _refuses_alone(state):
             raise refused_alone(state.as_prompted().shown[0])
 
 

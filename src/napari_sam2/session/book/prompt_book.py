@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from napari_sam2.errors import InputError
 from napari_sam2.prompts import FramePrompt, Place
@@ -22,7 +23,7 @@ from napari_sam2.session.planning.plan import Direction
 __all__ = ["BookChanges", "Edit", "PromptBook", "changes"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Edit:
     """One step of the history.
 
@@ -37,6 +38,11 @@ class Edit:
     text: str
     before: BookState
     after: BookState
+
+    @cached_property
+    def changes(self) -> BookChanges:
+        """What is new in the book."""
+        return changes(self.before, self.after)
 
 
 class PromptBook:

@@ -7,7 +7,7 @@ anchors and not of the order of clicks.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -92,7 +92,7 @@ class Plan:
     frames: FrameRange
     direction: Direction = Direction.BOTH
     merge: MergePolicy = MergePolicy.KEEP
-    locks: Mapping[int, Collection[int]] = field(default_factory=dict)
+    locks: Mapping[int, FrameSet] = field(default_factory=dict)
     key: str = ""
     only: Mapping[int, FrameSet] | None = None
     start: int | None = None

@@ -94,7 +94,7 @@ def asked_frames(life: ObjectLife, plan: Plan) -> FrameSet:
         asked &= FrameSet.between(plan.start, plan.start)
     if plan.direction is Direction.NEXT_ANCHOR and plan.start is not None:
         asked &= _leg_around(life, plan.start)
-    return asked - FrameSet.of(plan.locks.get(life.object_id, ()))
+    return asked - plan.locks.get(life.object_id, NO_FRAMES)
 
 
 def walked_frames(walks: Sequence[Sweep], object_id: int) -> FrameSet:
@@ -159,7 +159,4 @@ def _sweep(
 
 
 def _frames(spans: Iterable[Span]) -> FrameSet:
-    found = NO_FRAMES
-    for span in spans:
-        found |= FrameSet.between(min(span), max(span))
-    return found
+    return FrameSet.union(FrameSet.between(min(it), max(it)) for it in spans)

@@ -12,7 +12,6 @@ from qtpy.QtCore import QObject, Signal
 from napari_sam2.engine import BookReturned, Event, Request, TrackingEngine
 from napari_sam2.engine.jobs import Job, Priority
 from napari_sam2.errors import InputError, NapariSam2Error
-from napari_sam2.session.book.changes import changes
 from napari_sam2.session.book.edits import check_shown
 from napari_sam2.session.book.prompt_book import Edit, PromptBook
 from napari_sam2.session.book.state import BookState
@@ -214,7 +213,7 @@ class BookEditor(QObject):
         follow: Follow | None = None,
     ) -> None:
         self.edited.emit(edit)
-        claim = shown.pending.note(changes(edit.before, edit.after).frames)
+        claim = shown.pending.note(edit.changes.frames)
         make = follow or partial(self._applied, shown, claim)
         self.submit(
             partial(make, request, edit),

@@ -22,7 +22,6 @@ from napari_sam2.engine import (
     StoreReady,
 )
 from napari_sam2.errors import InputError
-from napari_sam2.session.book.changes import changes
 from napari_sam2.session.book.prompt_book import Edit
 from napari_sam2.session.planning.plan import Direction
 from napari_sam2.session.session import FrameDone
@@ -160,7 +159,7 @@ class TrackerDock(QWidget):
             parts.status.say(f"Tracking: frame {done.frame_index} is written.")
 
     def _on_answered(self, edit: Edit) -> None:
-        changed = changes(edit.before, edit.after)
+        changed = edit.changes
         is_said = changed.prompted or changed.cleared
         if is_said and not self.parts.conductor.is_tracking:
             self.parts.status.say(answer_text(sorted(changed.prompted)))

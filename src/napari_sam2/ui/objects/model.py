@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -224,6 +225,17 @@ HEADS = {
     Column.TRUST: ("Trust", "Mean over the frames with the object"),
     Column.REVIEW: ("Review", "Doubtful frames that nobody looked at"),
 }
+SHOWN = {
+    Column.SHOWN: attrgetter("is_hidden"),
+    Column.LOCKED: attrgetter("lock"),
+    Column.NAME: attrgetter("name", "color", "is_hidden"),
+    Column.PARENT: attrgetter("parent"),
+    Column.PROMPTS: attrgetter("prompts"),
+    Column.FRAMES: attrgetter("first", "last", "present"),
+    Column.TRUST: attrgetter("trust"),
+    Column.REVIEW: attrgetter("doubtful"),
+}
+"""What of a row is seen in each column."""
 NUMBERS = (Column.ID, Column.PARENT, Column.PROMPTS, Column.TRUST, Column.REVIEW)
 
 
@@ -262,15 +274,20 @@ class ObjectTableModel(QAbstractTableModel):
             self._set(kept)
             self.endInsertRows()
         changed = [
-            old is not new and old != new for old, new in zip(kept, rows, strict=True)
+            number
+            for number, (old, new) in enumerate(zip(kept, rows, strict=True))
+            if old is not new and old != new
         ]
-        if not any(changed):
-            return
         self._set(rows)
-        for first, stop in _runs(changed):
-            self.dataChanged.emit(
-                self.index(first, 0), self.index(stop - 1, len(Column) - 1)
-            )
+        # By columns: a table that is not sorted by one of them stays as it is.
+        for column, shown in SHOWN.items():
+            flags = [False] * len(rows) if changed else []
+            for number in changed:
+                flags[number] = shown(kept[number]) != shown(rows[number])
+            for first, stop in _runs(flags):
+                self.dataChanged.emit(
+                    self.index(first, column), self.index(stop - 1, column)
+                )
 
     def row_of(self, object_id: int) -> int | None:
         """Return the number of an object's row."""
@@ -433,18 +450,20 @@ def _tip(row: ObjectRow, column: Column) -> str:
 
 
 def _sort_key(row: ObjectRow, column: Column) -> Any:
-    keys: dict[Column, Any] = {
-        Column.SHOWN: int(row.is_hidden),
-        Column.LOCKED: list(Lock).index(row.lock),
-        Column.NAME: row.title.casefold(),
-        Column.ID: row.object_id,
-        Column.PARENT: row.parent or 0,
-        Column.PROMPTS: row.prompts,
-        Column.FRAMES: -1 if row.first is None else row.first,
-        Column.TRUST: 101 if row.trust is None else row.trust,
-        Column.REVIEW: row.doubtful,
-    }
-    return keys[column]
+    match column:
+        case Column.LOCKED:
+            return list(Lock).index(row.lock)
+        case Column.NAME:
+            return row.title.casefold()
+        case Column.ID:
+            return row.object_id
+        case Column.PARENT:
+            return row.parent or 0
+        case Column.FRAMES:
+            return -1 if row.first is None else row.first
+        case Column.TRUST:
+            return 101 if row.trust is None else row.trust
+    return int(SHOWN[column](row))
 
 
 def _picture(row: ObjectRow, column: Column) -> QIcon | None:

@@ -209,20 +209,32 @@ class PointView:
         return True
 
     def _write(self, rows: Sequence[Row], plan: RowPlan, positions: np.ndarray) -> None:
+        """Change the layer as little as possible: napari takes its time."""
         layer, count = self.layer, len(plan.kept)
         added = {(row.place, row.point.positive) for row in plan.rows[count:]}
-        if len(added) == 1 and plan.rows[:count] == tuple(rows):
-            # New points are made as napari makes them: by what comes next.
-            ((place, is_positive),) = added
-            set_next_click(layer, place[0] if place else 0, positive=is_positive)
-            layer.data = positions
+        stays = count == len(rows) and all(
+            old.point.positive == new.point.positive
+            for old, new in zip(rows, plan.rows, strict=False)
+        )
+        if stays and len(added) <= 1:
+            for place, is_positive in added:  # new points are like the next click
+                set_next_click(layer, place[0] if place else 0, positive=is_positive)
+            self._move(positions)
             return
         features = self._features(plan.kept, plan.rows)
         if count < len(rows):
             layer.selected_data = set()
-        layer.data = positions
+        self._move(positions)
         layer.features = features
         layer.refresh_colors()
+
+    def _move(self, positions: np.ndarray) -> None:
+        if not self.is_own:
+            self.layer.data = positions
+            return
+        # The viewer would measure the world anew, twice, which clicks do not change.
+        with self.layer.events.data.blocker():
+            self.layer.data = positions
 
     def show_colors(self, own: Mapping[int, Color]) -> None:
         """Know the objects that have colours of their own."""

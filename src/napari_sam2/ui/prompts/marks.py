@@ -77,6 +77,7 @@ class PromptMarks(QObject):
         self._is_positive = True
         self._is_writing = False
         self._is_held = False
+        self._lacks_layer = False
         self._complaint = ""
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -254,6 +255,8 @@ class PromptMarks(QObject):
         """Show what the book says, everywhere or at some places."""
         if self._image is None or self._is_held:
             return
+        if self._lacks_layer:
+            self._lacks_layer, places = False, None
         wanted = marks_of(self._book, places)
         if wanted.points and self._points is None:
             self._add_points()
@@ -333,6 +336,8 @@ class PromptMarks(QObject):
 
     def _on_layer_removed(self, event: Any) -> None:
         """Forget a layer that is gone; its marks come back with the next change."""
+        views = [view for view in (self._points, self._boxes) if view is not None]
+        self._lacks_layer |= any(view.is_on(event.value) for view in views)
         if self._points is not None and self._points.is_on(event.value):
             self._forget(self._points)
             self._points = None
