@@ -8,6 +8,7 @@ from tests.session.conftest import FRAMES
 from napari_sam2.errors import InputError
 from napari_sam2.prompts import FramePrompt, PointPrompt, PromptedObject
 from napari_sam2.session.comparison import Comparison
+from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.planning.plan import Direction, FrameRange, Plan
 from napari_sam2.session.session import Session
 

@@ -147,7 +147,9 @@ def test_a_repair_walks_from_the_anchors_of_its_gaps_and_reads_nothing_else():
 
 def test_a_repair_writes_what_was_asked_for_alone():
     life = object_lives([clicked(1, 4)], 20)
-    plan = Plan(FrameRange(0, 20), only={1: FrameSet.of([4, 7, 8])}, locks={1: FrameSet.of([8])})
+    plan = Plan(
+        FrameRange(0, 20), only={1: FrameSet.of([4, 7, 8])}, locks={1: FrameSet.of([8])}
+    )
     (sweep,) = sweeps(life, plan)
     assert sweep.spans == {1: ((4, 7),)}
     assert [f for f in sweep.frames if sweep.written_at(f)] == [4, 7]
