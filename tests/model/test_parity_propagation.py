@@ -139,7 +139,7 @@ class Comparison:
             self._differ(name, getattr(ours, name), getattr(official, name))
         assert np.array_equal(ours.logits > 0, official.logits > 0)  # identical masks
         labels = label_image(ours.object_ids, ours.logits, SHAPE)
-        assert np.array_equal(labels, official_labels(official))
+        self._same_labels(labels, official)
         is_present = official.object_score > 0
         self.present += is_present.tolist()
         self.covered += [(x > 0).mean() for x in official.logits[is_present]]
@@ -148,6 +148,13 @@ class Comparison:
         for name in ("logits", "object_score", "pointers"):
             values = getattr(ours, name), getattr(official, name)
             self._differ(f"{name} in batches", *values)
+
+    def _same_labels(self, labels: np.ndarray, official: Masks) -> None:
+        """Labels are equal, but for rare pixels on which two objects tie."""
+        differs = labels != official_labels(official)
+        best, second = np.sort(official.movie_logits, axis=0)[[-1, -2]]
+        assert differs.mean() <= RAREST
+        assert np.all((best - second)[differs] < TIE)
 
     def _differ(self, name: str, ours: np.ndarray, official: np.ndarray) -> None:
         assert ours.shape == official.shape
@@ -166,6 +173,12 @@ class Comparison:
         assert min(self.covered) >= 0.2
         assert max(self.covered) <= 0.8
         assert 0.1 <= np.mean(self.present) <= 0.95
+
+
+TIE = 1e-5
+"""Two logits at the movie's size whose order the rounding of a processor decides."""
+RAREST = 1e-4
+"""Share of the pixels of a frame on which such a tie may be decided otherwise."""
 
 
 def official_labels(masks: Masks) -> np.ndarray:
