@@ -224,7 +224,7 @@ class Run:
             frames_computed=self.frames_computed,
             seconds=self.seconds,
             frames_per_second=rate,
-            peak_memory_bytes=peak_memory(),
+            peak_memory_bytes=max(peak_memory(), self.memory_after_loading or 0),
             memory_after_loading_bytes=self.memory_after_loading,
         )
 
