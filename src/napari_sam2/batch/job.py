@@ -224,6 +224,7 @@ class Run:
             frames_computed=self.frames_computed,
             seconds=self.seconds,
             frames_per_second=rate,
+            # Linux notes a peak a little late: it may be below what was seen.
             peak_memory_bytes=max(peak_memory(), self.memory_after_loading or 0),
             memory_after_loading_bytes=self.memory_after_loading,
         )

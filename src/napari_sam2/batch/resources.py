@@ -16,9 +16,8 @@ def peak_memory() -> int:
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # macOS counts bytes, Linux kibibytes, and Linux notes a peak a little late.
-    noted = peak if sys.platform == "darwin" else peak * KIBIBYTE
-    return max(noted, current_memory())
+    # macOS counts bytes, Linux kibibytes.
+    return peak if sys.platform == "darwin" else peak * KIBIBYTE
 
 
 def current_memory() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -96,7 +97,7 @@ def _born_later(tracks: list[Track]) -> list[Track]:
     return [
         track
         if track.parent == 0 or last[track.parent] < track.first
-        else Track(track.track_id, track.object_id, track.first, track.last, 0)
+        else replace(track, parent=0)
         for track in tracks
     ]
 

@@ -43,16 +43,13 @@ def write_tracks(masklets: MaskletMovie, path: Path) -> None:
 def write_csv(masklets: MaskletMovie, path: Path) -> None:
     """Write the measurements of all objects as CSV; an unknown value is empty."""
     with path.open("w", newline="", encoding="utf-8") as file:
-        table: csv.DictWriter[str] | None = None
-        for rows in measurements(masklets):
-            if table is None:
-                table = csv.DictWriter(file, list(rows))
-                table.writeheader()
-            for values in zip(
-                *(column.tolist() for column in rows.values()), strict=True
-            ):
-                cells = ("" if value != value else value for value in values)
-                table.writerow(dict(zip(rows, cells, strict=True)))
+        table = csv.writer(file)
+        for number, rows in enumerate(measurements(masklets)):
+            if number == 0:
+                table.writerow(rows)
+            columns = (column.tolist() for column in rows.values())
+            for values in zip(*columns, strict=True):
+                table.writerow("" if value != value else value for value in values)
 
 
 def write_parquet(masklets: MaskletMovie, path: Path) -> None:
