@@ -130,3 +130,11 @@ def test_shapes_are_checked_while_tests_run(model):
         model.embed(torch.zeros(3, SIZE, SIZE))
     with pytest.raises(TypeCheckError):
         model.embed(torch.zeros(1, 3, SIZE, SIZE, dtype=torch.uint8))
+
+
+@torch.inference_mode()
+def test_objects_that_share_a_frame_see_what_each_sees_alone(model):
+    memories = [selection(model, 3, 4, seed=seed) for seed in (1, 2, 3)]
+    alone = [model.condition(embedding(model, 1), memory) for memory in memories]
+    shared = model.condition(embedding(model, 1), batch(*memories))
+    assert torch.allclose(shared, torch.cat(alone), atol=1e-6)

@@ -47,6 +47,14 @@ def test_rotation_keeps_lengths_and_depends_on_differences_alone():
     assert not torch.allclose(products[1, 0], products[0, 1], atol=1e-2)
 
 
+def test_complex_and_real_products_are_equal_bit_by_bit(monkeypatch):
+    x = torch.randn(3, 1, 64, 32, generator=torch.Generator().manual_seed(3))
+    angles = rotary_angles(32, 8, 8, CPU)
+    turned = rotate(x, *angles)
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+    assert torch.equal(rotate(x, *angles), turned)
+
+
 def test_half_precision_is_turned_in_float32():
     x = torch.randn(1, 16, 32, generator=torch.Generator().manual_seed(2)).bfloat16()
     angles = rotary_angles(32, 4, 4, CPU)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -69,9 +70,12 @@ class Rotation:
     cosine: Tensor
     sine: Tensor
 
-    def repeat(self, times: int) -> Rotation:
-        """Angles of ``times`` maps, one after the other."""
-        return Rotation(self.cosine.repeat(times, 1), self.sine.repeat(times, 1))
+    def turn(self, x: Float[Tensor, "b heads n c"]) -> Float[Tensor, "b heads n c"]:
+        """Turn the tokens of maps that lie one after the other."""
+        batch, heads, tokens, channels = x.shape
+        each = len(self.cosine)
+        maps = x.reshape(batch, heads, tokens // each, each, channels)
+        return rotate(maps, self.cosine, self.sine).flatten(2, 3)
 
 
 class RotaryAttention(Attention):
@@ -83,7 +87,7 @@ class RotaryAttention(Attention):
 
     def forward(
         self,
-        q: Float[Tensor, "b queries dim"],
+        q: Float[Tensor, "#b queries dim"],
         k: Float[Tensor, "b keys key_dim"],
         v: Float[Tensor, "b keys key_dim"],
         rotation: Rotation | None = None,
@@ -95,7 +99,7 @@ class RotaryAttention(Attention):
         Parameters
         ----------
         q, k, v
-            Tokens.
+            Tokens; queries may have one row for all.
         rotation
             Angles of the queries; required.
         unplaced_keys
@@ -108,14 +112,10 @@ class RotaryAttention(Attention):
         queries = self._split(self.q_proj(q))
         keys = self._split(self.k_proj(k))
         values = self._split(self.v_proj(v))
-        queries = rotate(queries, rotation.cosine, rotation.sine)
+        queries = rotation.turn(queries).expand(len(keys), -1, -1, -1)
         placed = keys.shape[2] - unplaced_keys
-        if placed:
-            angles = rotation.repeat(placed // queries.shape[2])
-            keys = keys.clone()
-            keys[:, :, :placed] = rotate(
-                keys[:, :, :placed], angles.cosine, angles.sine
-            )
+        turned = rotation.turn(keys[:, :, :placed])
+        keys = torch.cat((turned, keys[:, :, placed:]), dim=2)
         mask = None if key_mask is None else key_mask[:, None, None, :]
         out = F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask)
         return self._merge(out)

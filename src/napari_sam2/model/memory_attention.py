@@ -61,16 +61,17 @@ class MemoryTokens:
 
     Attributes
     ----------
-    content, position
-        ``(objects, keys, M)`` each.
+    keys, values
+        ``(objects, keys, M)`` each: what is remembered with its place and time, and
+        without.
     pointer_count
         How many keys at the end come from pointers.
     mask
         ``(objects, keys)``, True for keys that exist; None when all do.
     """
 
-    content: Tensor
-    position: Tensor
+    keys: Tensor
+    values: Tensor
     pointer_count: int
     mask: Tensor | None
 
@@ -93,9 +94,11 @@ class MemoryTokenizer(nn.Module):
         """Lay out maps and pointers as tokens with their place and time."""
         maps, map_positions = self._map_tokens(memory)
         pointers, pointer_positions = self._pointer_tokens(memory)
+        values = torch.cat((maps, pointers), dim=1)
+        positions = torch.cat((map_positions, pointer_positions), dim=1)
         return MemoryTokens(
-            content=torch.cat((maps, pointers), dim=1),
-            position=torch.cat((map_positions, pointer_positions), dim=1),
+            keys=values + positions,
+            values=values,
             pointer_count=pointers.shape[1],
             mask=self._mask(memory),
         )
@@ -144,13 +147,13 @@ class MemoryAttentionLayer(nn.Module):
         self.norm3 = nn.LayerNorm(dim)
 
     def forward(self, x: Tensor, memory: MemoryTokens, rotation: Rotation) -> Tensor:
-        """Update the ``(objects, tokens, C)`` tokens of the current frame."""
+        """Update the ``(objects or 1, tokens, C)`` tokens of the current frame."""
         normed = self.norm1(x)
         x = x + self.self_attn(normed, normed, normed, rotation)
         x = x + self.cross_attn_image(
             self.norm2(x),
-            memory.content + memory.position,
-            memory.content,
+            memory.keys,
+            memory.values,
             rotation,
             unplaced_keys=memory.pointer_count,
             key_mask=memory.mask,
@@ -170,9 +173,12 @@ class MemoryAttention(nn.Module):
         self.norm = nn.LayerNorm(config.hidden_dim)
 
     def forward(
-        self, features: Float[Tensor, "objects dim h w"], memory: MemoryTokens
+        self, features: Float[Tensor, "#objects dim h w"], memory: MemoryTokens
     ) -> Float[Tensor, "objects dim h w"]:
-        """Return features of the same shape that know what the objects looked like."""
+        """Return features that know what the objects looked like.
+
+        Given one row, all objects share it up to the first look at their memories.
+        """
         dim, height, width = features.shape[1:]
         place = sine_position(dim, height, width, features.device)
         x = (features + POSITION_SCALE * place).flatten(2).transpose(1, 2)

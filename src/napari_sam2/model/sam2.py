@@ -127,13 +127,13 @@ class Sam2(nn.Module):
 
     def condition(
         self, embedding: ImageEmbedding, memory: MemorySelection | None
-    ) -> Float[Tensor, "objects dim h w"]:
+    ) -> Float[Tensor, "rows dim h w"]:
         """Let each object's frame attend to what is remembered of the object.
 
         Parameters
         ----------
         embedding
-            One row per object.
+            One row per object, or one row for all.
         memory
             What the objects remember; None for objects seen for the first time.
         """

@@ -105,7 +105,8 @@ class Network:
             if batch.kind is BatchKind.MASKED:
                 decoded = self.model.decode_mask(each, self._given_masks(batch))
             else:
-                features = self.model.condition(each, memory)
+                features = self.model.condition(embedding, memory)
+                features = features.expand(len(batch), -1, -1, -1)
                 prompts = self._prompt_tensors(batch, tracked_logits)
                 decoded = self.model.decode(features, each, prompts)
         # The candidates that were not chosen would only fill the memory.
