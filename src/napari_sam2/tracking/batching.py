@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
-from typing import TypeVar
+from typing import Protocol, Self, TypeVar
 
 import psutil
 import torch
@@ -19,6 +19,18 @@ from napari_sam2.tracking.memory.bank import MemoryBank
 logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
+
+
+class Parted(Protocol):
+    """Rows that can be computed part by part."""
+
+    def __len__(self) -> int: ...
+
+    def part(self, start: int, stop: int) -> Self:
+        """Return a slice of the rows."""
+
+
+Rows = TypeVar("Rows", bound=Parted)
 
 CPU_BUDGET = 2**26
 """Bytes that a batch may take on the CPU. There, larger batches are slower: what leaves
@@ -137,7 +149,7 @@ class BatchRunner:
         fitting = max(1, self._free_bytes() // self.bytes_per_object)
         return max(1, min(objects, fitting, self.limit or objects))
 
-    def run(self, batch: Batch, compute: Callable[[Batch], Result]) -> Iterator[Result]:
+    def run(self, batch: Rows, compute: Callable[[Rows], Result]) -> Iterator[Result]:
         """Yield the results of the batch's parts.
 
         A part that does not fit into memory is halved, and so are all later ones.
@@ -157,9 +169,7 @@ class BatchRunner:
             yield result
             start += len(part)
 
-    def _attempt(
-        self, part: Batch, compute: Callable[[Batch], Result]
-    ) -> Result | None:
+    def _attempt(self, part: Rows, compute: Callable[[Rows], Result]) -> Result | None:
         """Return the result, or None if memory ran out."""
         try:
             return compute(part)

@@ -34,6 +34,16 @@ def bytes_per_object(config: Sam2Config, image_size: int, anchors: int) -> int:
     return 4 * (attention + feedforward + decoder + memory_encoder)
 
 
+def bytes_per_point(config: Sam2Config, image_size: int, shape: tuple[int, int]) -> int:
+    """Estimate what one point takes whose candidates are resized to ``(Y, X)`` pixels.
+
+    In float32; three candidates, and as much again for what is compared with them.
+    """
+    tokens = (image_size // STRIDE) ** 2 * (2 * config.feedforward_dim)
+    decoder = (image_size // LOGIT_STRIDE) ** 2 * (config.hidden_dim + 8)
+    return 4 * (tokens + decoder + 2 * 3 * shape[0] * shape[1])
+
+
 def bytes_remembered(
     config: Sam2Config, image_size: int, anchors: int = GAP_BOUNDS
 ) -> int:

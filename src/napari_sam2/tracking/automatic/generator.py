@@ -1,0 +1,204 @@
+"""Everything on a frame: a grid of points, candidates, and the best of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+
+from napari_sam2.model.prompt_encoder import PointLabel, PromptTensors
+from napari_sam2.model.sam2 import ImageEmbedding
+from napari_sam2.tracking.automatic.candidates import (
+    Candidates,
+    candidates_of,
+    touches_crop_edge,
+    without_doubles,
+)
+from napari_sam2.tracking.automatic.grid import Crop, crops_of, point_grid
+from napari_sam2.tracking.automatic.mask_options import MaskOptions
+from napari_sam2.tracking.automatic.masks import AutomaticMask, cleaned
+from napari_sam2.tracking.batching import BatchRunner
+from napari_sam2.tracking.memory.budget import bytes_per_point
+from napari_sam2.tracking.network import Network
+from napari_sam2.tracking.preprocess import FrameGeometry
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Points of a crop that are prompted one by one: ``(n, 2)`` ``(y, x)`` in it."""
+
+    yx: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.yx)
+
+    def part(self, start: int, stop: int) -> Points:
+        """Return a slice of them."""
+        return Points(self.yx[start:stop])
+
+
+class MaskGenerator:
+    """Finds masks of everything on frames, with the network of a predictor.
+
+    Parameters
+    ----------
+    network
+        Network and geometry of the movie; embeddings of whole frames are shared with
+        whoever else uses it.
+    options
+        How masks are sought.
+    """
+
+    def __init__(self, network: Network, options: MaskOptions | None = None) -> None:
+        self.network = network
+        self.options = options or MaskOptions()
+
+    @torch.inference_mode()
+    def find(
+        self, frame_index: int, frame: np.ndarray, occupied: np.ndarray | None = None
+    ) -> list[AutomaticMask]:
+        """Return the masks of a frame, of small crops first, then best first.
+
+        Parameters
+        ----------
+        frame_index
+            Frame that is shown.
+        frame
+            ``(Y, X, 3)`` uint8 RGB.
+        occupied
+            ``(Y, X)`` bool, where nobody asks; None to ask everywhere.
+
+        Raises
+        ------
+        InputError
+            If the frame does not fit the movie.
+        ModelError
+            If there is not memory enough for a single point.
+        """
+        found: list[tuple[AutomaticMask, Crop]] = []
+        for crop in self._crops():
+            masks = self._in_crop(frame_index, frame, crop, occupied)
+            found += [(mask, crop) for mask in masks]
+        return self._joined(found)
+
+    def _crops(self) -> list[Crop]:
+        options = self.options
+        shape = self.network.geometry.frame_shape
+        return crops_of(shape, options.crop_tiers, options.crop_overlap)
+
+    def _joined(self, found: list[tuple[AutomaticMask, Crop]]) -> list[AutomaticMask]:
+        """Leave out what several crops have found; that of the smaller one stays."""
+        if not found:
+            return []
+        masks = [mask for mask, _ in found]
+        if self.options.crop_tiers:
+            boxes = torch.tensor([_box(mask) for mask in masks])
+            scores = torch.tensor([1 / crop.area for _, crop in found])
+            kept = without_doubles(boxes, scores, self.options.box_overlap)
+            masks = [masks[row] for row in kept.tolist()]
+        clean = (cleaned(mask, self.options.minimum_area) for mask in masks)
+        return [mask for mask in clean if mask is not None]
+
+    def _in_crop(
+        self,
+        frame_index: int,
+        frame: np.ndarray,
+        crop: Crop,
+        occupied: np.ndarray | None,
+    ) -> list[AutomaticMask]:
+        """Return the masks of one crop, best predicted IoU first."""
+        network = self._network_of(crop)
+        points = self._points(crop, occupied)
+        if not len(points):
+            return []
+        embedding = network.embed(frame_index, crop.of(frame))
+        needed = bytes_per_point(
+            network.model.config, network.geometry.image_size, crop.shape
+        )
+        runner = BatchRunner(network.precision.device, needed, None)
+        compute = partial(self._asked, network, embedding)
+        masks: list[AutomaticMask] = []
+        boxes = []
+        for candidates in runner.run(points, compute):
+            kept = self._kept(candidates, crop)
+            boxes.append(kept.boxes.cpu())
+            masks += _pieces(kept, crop)
+        if not masks:
+            return []
+        scores = torch.tensor([mask.predicted_iou for mask in masks])
+        rows = without_doubles(torch.cat(boxes), scores, self.options.box_overlap)
+        return [masks[row] for row in rows.tolist()]
+
+    def _network_of(self, crop: Crop) -> Network:
+        """Return the network for a crop; the movie's own keeps embeddings."""
+        if crop.tier == 0:
+            return self.network
+        geometry = FrameGeometry(crop.shape, self.network.geometry.image_size)
+        return Network(self.network.model, geometry, self.network.precision, 0)
+
+    def _points(self, crop: Crop, occupied: np.ndarray | None) -> Points:
+        yx = point_grid(self.options.points_per_side, crop.shape)
+        if occupied is not None:
+            rows, columns = yx.astype(np.int64).T
+            yx = yx[~crop.of(occupied)[rows, columns]]
+        return Points(yx)
+
+    def _asked(
+        self, network: Network, embedding: ImageEmbedding, points: Points
+    ) -> Candidates:
+        """Ask the network for each point by itself."""
+        model, device = network.model, network.precision.device
+        xy = torch.from_numpy(network.geometry.to_model(points.yx)).to(device)
+        labels = torch.full((len(points), 1), int(PointLabel.POSITIVE), device=device)
+        each = embedding.expand(len(points))
+        with network.precision.context():
+            features = model.condition(each, None)
+            prompts = PromptTensors(xy[:, None], labels)
+            raw = model.decode(features, each, prompts).raw
+        assert raw is not None, "clicks have candidates"
+        yx = torch.from_numpy(points.yx.astype(np.float32)).to(device)
+        return candidates_of(raw, yx, network.geometry.frame_shape, self.options)
+
+    def _kept(self, found: Candidates, crop: Crop) -> Candidates:
+        """Leave out what the crop cuts, and what is too large for an object."""
+        frame_shape = self.network.geometry.frame_shape
+        margin = self.options.crop_margin
+        is_cut = touches_crop_edge(found.boxes, crop, frame_shape, margin)
+        largest = self.options.maximum_share * frame_shape[0] * frame_shape[1]
+        is_large = found.masks.flatten(1).sum(1) > largest
+        return found.select(~(is_cut | is_large))
+
+
+def _pieces(found: Candidates, crop: Crop) -> list[AutomaticMask]:
+    """Cut masks out of a crop, as small as they are."""
+    masks = found.masks.cpu().numpy()
+    scores = zip(
+        found.predicted_iou.tolist(),
+        found.stability.tolist(),
+        found.presence.tolist(),
+        found.points.tolist(),
+        strict=True,
+    )
+    pieces = []
+    for row, (iou, stable, presence, (y, x)) in enumerate(scores):
+        x0, y0, x1, y1 = found.boxes[row].tolist()
+        pieces.append(
+            AutomaticMask(
+                y0=crop.y0 + y0,
+                x0=crop.x0 + x0,
+                piece=masks[row, y0 : y1 + 1, x0 : x1 + 1].copy(),
+                predicted_iou=iou,
+                stability=stable,
+                presence=presence,
+                point=(crop.y0 + y, crop.x0 + x),
+            )
+        )
+    return pieces
+
+
+def _box(mask: AutomaticMask) -> tuple[int, int, int, int]:
+    """Return first column, first row, last column, last row, as `boxes_of`."""
+    height, width = mask.piece.shape
+    return mask.x0, mask.y0, mask.x0 + width - 1, mask.y0 + height - 1
