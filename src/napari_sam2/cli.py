@@ -19,6 +19,7 @@ from napari_sam2.commands import models, movies, train
 from napari_sam2.commands.border import ending_in_one_line, show_anything_on
 from napari_sam2.commands.export import export
 from napari_sam2.commands.fine_tune import fine_tune
+from napari_sam2.commands.masks import masks
 from napari_sam2.commands.track import track
 
 app = typer.Typer(
@@ -30,6 +31,7 @@ app = typer.Typer(
 )
 app.add_typer(models.app, name="models")
 app.command()(track)
+app.command()(masks)
 app.command()(movies.simulate)
 app.command()(movies.evaluate)
 app.command()(export)

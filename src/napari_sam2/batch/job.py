@@ -269,7 +269,7 @@ def _compose(job: TrackJob, source: StackFrames) -> Run:
     finished = _finished(job, source, objects)
     if finished is not None:
         return Run(None, len(objects), plan, source, *finished)
-    predictor = _load_predictor(job.model_options, source)
+    predictor = load_predictor(job.model_options, source)
     provenance = _provenance(job, source, objects, _computed_by(predictor))
     store, remark = job.output.open(
         source, objects, provenance, _logits_shape(predictor)
@@ -333,7 +333,8 @@ def _frame_range(
     return FrameRange(first, stop)
 
 
-def _load_predictor(options: ModelOptions, source: FrameSource) -> StreamingPredictor:
+def load_predictor(options: ModelOptions, source: FrameSource) -> StreamingPredictor:
+    """Load a model for the frames of a movie."""
     from napari_sam2.model.checkpoints.checkpoint import load_model
     from napari_sam2.tracking.predictor import StreamingPredictor
 

@@ -112,8 +112,7 @@ def test_batches_do_not_change_what_is_found(
     one_by_one = generator.find(0, movie[0])
     assert [mask.point for mask in one_by_one] == [mask.point for mask in whole]
     assert all(
-        np.array_equal(a.piece, b.piece)
-        for a, b in zip(one_by_one, whole, strict=True)
+        np.array_equal(a.piece, b.piece) for a, b in zip(one_by_one, whole, strict=True)
     )
 
 

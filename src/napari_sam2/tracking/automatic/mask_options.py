@@ -15,7 +15,8 @@ class MaskOptions:
     """How automatic masks are sought and which of them are kept.
 
     The defaults are nano's, measured on simulated movies (`benchmarks/automatic.py`).
-    The official ones for large models are a predicted IoU of 0.8 and a stability of 0.95.
+    The official ones, for large models, are a predicted IoU of 0.8 and a stability of
+    0.95.
 
     Attributes
     ----------

@@ -1,0 +1,111 @@
+"""`napari-sam2 masks`: everything on one frame, as a label image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_sam2.commands.options import (
+    parse_channels,
+    parse_limits,
+    parse_percentiles,
+    path_argument,
+    path_option,
+)
+from napari_sam2.commands.track import (
+    Axes,
+    Channels,
+    Device,
+    Files,
+    Gamma,
+    ImageSize,
+    Invert,
+    Limits,
+    Model,
+    Percentiles,
+    Plane,
+    Position,
+    Precision,
+    TimePoint,
+)
+from napari_sam2.tracking.automatic.mask_options import MaskOptions
+
+Option = typer.Option
+DEFAULTS = MaskOptions()
+
+
+def masks(  # noqa: PLR0913 - one parameter an option
+    movie: Annotated[Path, path_argument("TIFF, (OME-)Zarr or image folder.")],
+    out: Annotated[Path, path_option("Label image to write, a .tif; must be new.")],
+    frame: Annotated[int, Option(help="Which frame, from 0.")] = 0,
+    points_per_side: Annotated[
+        int, Option(help="Points of the grid along each side.")
+    ] = DEFAULTS.points_per_side,
+    minimum_iou: Annotated[
+        float, Option(help="Least predicted IoU, 0 to 1.")
+    ] = DEFAULTS.minimum_iou,
+    minimum_stability: Annotated[
+        float, Option(help="Least stability, 0 to 1.")
+    ] = DEFAULTS.minimum_stability,
+    box_overlap: Annotated[
+        float, Option(help="IoU of boxes above which two masks are the same.")
+    ] = DEFAULTS.box_overlap,
+    crop_tiers: Annotated[
+        int, Option(help="Also look at 4, 16, … crops: for small objects.")
+    ] = DEFAULTS.crop_tiers,
+    minimum_area: Annotated[
+        int, Option(help="Least area, and of holes and specks, pixels.")
+    ] = DEFAULTS.minimum_area,
+    maximum_share: Annotated[
+        float, Option(help="Largest share of the frame that a mask may cover.")
+    ] = DEFAULTS.maximum_share,
+    model: Model = "nano",
+    image_size: ImageSize = None,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    axes: Axes = None,
+    files: Files = None,
+    t: TimePoint = None,
+    z: Plane = None,
+    position: Position = None,
+    channels: Channels = None,
+    contrast_limits: Limits = None,
+    percentiles: Percentiles = None,
+    gamma: Gamma = 1.0,
+    invert: Invert = False,
+) -> None:
+    """Find everything on one frame, without a prompt, as a label image."""
+    from napari_sam2.batch.frame_masks import FrameMasksJob, write_frame_masks
+    from napari_sam2.batch.job import FrameOptions, ModelOptions
+
+    seen = FrameOptions(axes=axes, files=files, t=t, z=z, position=position)
+    stretch = {
+        "channels": parse_channels(channels),
+        "contrast_limits": parse_limits(contrast_limits),
+        "percentiles": parse_percentiles(percentiles),
+        "gamma": gamma,
+        "invert": invert,
+    }
+    job = FrameMasksJob(
+        movie=movie,
+        out=out,
+        frame=frame,
+        frame_options=seen.model_copy(update=stretch),
+        model_options=ModelOptions(
+            model=model, image_size=image_size, device=device, precision=precision
+        ),
+        mask_options=MaskOptions(
+            points_per_side=points_per_side,
+            minimum_iou=minimum_iou,
+            minimum_stability=minimum_stability,
+            box_overlap=box_overlap,
+            crop_tiers=crop_tiers,
+            minimum_area=minimum_area,
+            maximum_share=maximum_share,
+        ),
+    )
+    report = write_frame_masks(job)
+    typer.echo(report.reading, err=True)
+    typer.echo(f"{report.labels}: {report.objects} objects")
