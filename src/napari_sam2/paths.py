@@ -25,3 +25,18 @@ def user_path(path: str | os.PathLike[str]) -> Path:
     if "\0" in str(found):
         raise InputError(f"{str(found)!r}: no path holds a NUL character")
     return found
+
+
+def refuse_pipe(path: Path) -> None:
+    """Refuse what is there and no file: a pipe is waited for, a device never ends.
+
+    Raises
+    ------
+    InputError
+        If it is a folder, a pipe, a socket or a device.
+    OSError
+        If nobody may look at it.
+    """
+    if path.exists() and not path.is_file():
+        kind = "a folder" if path.is_dir() else "a pipe or a device"
+        raise InputError(f"{path} cannot be read: it is {kind}; give a file")

@@ -99,6 +99,72 @@ def test_lossy_labels_are_refused(tmp_path, labels, kind):
         read_prompts(path, **MOVIE)
 
 
+@pytest.mark.parametrize("codec", ["jpegxr", "jpeg2000", "webp", "jpegxl", "lerc"])
+def test_codecs_that_may_change_pixels_are_refused(tmp_path, labels, codec):
+    path = tmp_path / "l.tif"
+    pixels = np.stack([labels] * 3, -1) if codec == "webp" else labels
+    options = {"photometric": "rgb"} if codec == "webp" else {}
+    tifffile.imwrite(path, pixels, compression=codec, tile=(16, 16), **options)
+    with pytest.raises(InputError, match="changes pixels"):
+        read_prompts(path, **MOVIE)
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["00000.png", "00001.png", "00003.png"], "time 2 is missing"),
+        (["1.png", "01.png", "2.png"], "have the same number"),
+        (["a1.png", "a2.png", "b1.png"], "no file of|not all say"),
+        (["left_1.png", "right_1.png", "left_2.png"], "2 series"),
+    ],
+)
+def test_folders_of_labels_are_read_as_folders_of_images_are(
+    tmp_path, labels, names, words
+):
+    for name in names:
+        indexed(tmp_path / name, labels)
+    with pytest.raises(InputError, match=words) as raised:
+        cut_label_frames(tmp_path, EVERYTHING)
+    assert raised.value.settings == ()
+
+
+def test_of_a_folder_with_images_and_masks_the_masks_are_labels(tmp_path, labels):
+    for frame in (9, 10, 11):
+        tifffile.imwrite(tmp_path / f"t{frame}.tif", labels + np.uint8(100))
+        indexed(tmp_path / f"t{frame}_cp_masks.png", np.roll(labels, frame, 1))
+    frames = cut_label_frames(tmp_path, EVERYTHING)
+    assert frames.frame_count == 3
+    np.testing.assert_array_equal(frames.read(1), np.roll(labels, 10, 1))
+
+
+def test_labels_as_floats_are_labels(tmp_path, labels):
+    tifffile.imwrite(tmp_path / "a.tif", labels.astype(np.float32), imagej=True)
+    with closing(cut_label_frames(tmp_path / "a.tif", EVERYTHING)) as frames:
+        np.testing.assert_array_equal(frames.read(0), labels)
+    tifffile.imwrite(tmp_path / "b.tif", labels / np.float32(2), imagej=True)
+    frames = cut_label_frames(tmp_path / "b.tif", EVERYTHING)
+    with closing(frames), pytest.raises(InputError, match="whole numbers"):
+        frames.read(0)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("a.roi", "Fiji"),
+        ("RoiSet.zip", "ROIs of Fiji"),
+        ("a.h5", "ilastik"),
+        ("a.npz", r"\.npy"),
+        ("a.xyz", "TIFF, PNG"),
+    ],
+)
+def test_other_kinds_of_file_say_what_to_do(tmp_path, name, words):
+    (tmp_path / name).write_bytes(b"PK\3\4 something")
+    with pytest.raises(InputError, match=f"{name} is of an unknown kind: .*{words}"):
+        read_prompts(tmp_path / name, **MOVIE)
+    with pytest.raises(InputError, match=f"{name} is of an unknown kind: "):
+        open_frames(tmp_path / name)
+
+
 class Program:
     """What a pickle may hold: it leaves a file behind when it is loaded."""
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from napari_sam2.errors import InputError
-from napari_sam2.io.movies.axis_names import AXIS_NAMES, UNSAID
+from napari_sam2.io.movies.axis_names import AXIS_NAMES, PLANES_OR_COLORS, UNSAID
 
 IGNORED = "_"
 """Stands for an axis of length 1 that means nothing here."""
@@ -273,6 +273,8 @@ def _ask_unless_pages(
     word = known_axes[at]
     what = f"what its axis {at} of length {shape[at]} is"
     called = f" (the file calls it {word!r})" if at in said else ""
+    if word == PLANES_OR_COLORS:
+        called = f": {word} (S)"
     raise InputError(
         f"{name} does not say {what}{called}: of the axes {_joined(known_axes)} of "
         f"shape {shape} not all are known; say what they are, for example "
@@ -283,6 +285,7 @@ def _ask_unless_pages(
 
 def _joined(axes: Sequence[str]) -> str:
     """Return axes as people write them: ``TZYX``, or words with commas."""
+    axes = ["?" if axis in (UNSAID, PLANES_OR_COLORS) else axis for axis in axes]
     return ("" if all(len(axis) == 1 for axis in axes) else ",").join(axes)
 
 

@@ -21,6 +21,9 @@ AXIS_NAMES: Mapping[str, str] = {
 UNSAID = "Q"
 """Stands for pages in a row of which the file does not say what they are."""
 
+PLANES_OR_COLORS = "z planes, channels or colours"
+"""Stands for three or four planes in each frame of which nothing more is said."""
+
 _WORDS: Mapping[str, tuple[str, ...]] = {
     "T": ("t", "time", "times", "timepoint", "timepoints", "frame", "frames"),
     "Z": ("z", "depth", "plane", "planes", "slice", "slices", "zslice", "focus"),

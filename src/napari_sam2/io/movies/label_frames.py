@@ -95,8 +95,8 @@ def cut_label_frames(
     """
     stack = open_label_images(path)
     try:
-        if stack.dtype.kind not in "biu":
-            raise InputError(f"{path}: labels are integers, these are {stack.dtype}")
+        if stack.dtype.kind not in "biuf":
+            raise InputError(f"{path}: labels are whole numbers, not {stack.dtype}")
         layout = _layout(stack, selection)
     except BaseException:
         stack.close()

@@ -15,17 +15,21 @@ import numpy as np
 
 from napari_sam2.errors import InputError
 from napari_sam2.io.movies.calibration import AxisScale
-from napari_sam2.io.movies.files.file_series import natural_key
-from napari_sam2.io.movies.files.folder_stacks import FRAME_SUFFIXES
-from napari_sam2.io.movies.files.image_headers import BMP_MAGIC, JPEG_MAGIC, PNG_MAGIC
-from napari_sam2.io.movies.files.image_stacks import ImageStack, Index
+from napari_sam2.io.movies.files.file_series import FileSeries, arrange_files
+from napari_sam2.io.movies.files.folder_stacks import FRAME_SUFFIXES, image_names
+from napari_sam2.io.movies.files.image_headers import PICTURE_MAGIC
+from napari_sam2.io.movies.files.image_stacks import (
+    ImageStack,
+    Index,
+    read_pages,
+    reading,
+)
 from napari_sam2.io.movies.files.images import TIFF_MAGIC, read_image
+from napari_sam2.io.movies.files.kinds import unknown_kind
 from napari_sam2.io.movies.files.numpy_files import NPY_MAGIC, NPY_SUFFIX, open_npy
 from napari_sam2.io.movies.files.tiff_stacks import TiffStack
 from napari_sam2.io.movies.files.zarr_stacks import is_zarr, open_zarr
-from napari_sam2.paths import user_path
-
-PICTURES = (PNG_MAGIC[:4], JPEG_MAGIC, BMP_MAGIC)
+from napari_sam2.paths import refuse_pipe, user_path
 
 NO_LABEL = -1
 """Background beside 0: ilastik, scikit-image's and others' word for "nothing"."""
@@ -35,65 +39,52 @@ COLOR = 1 << 62
 
 
 class LabelFiles:
-    """Image files of labels, one a frame, as an `ImageStack`.
+    """Image files of labels, each of one frame, as an `ImageStack`.
 
     Parameters
     ----------
     files
-        In the order of frames.
+        In the order of the axes that they make up.
     name
         What errors call them.
-    has_frames
-        False for a single image without a frame axis.
+    series
+        What they are to each other; None of a single image.
     """
 
-    def __init__(self, files: list[Path], name: str, *, has_frames: bool) -> None:
+    def __init__(
+        self, files: list[Path], name: str, series: FileSeries | None = None
+    ) -> None:
         self.name = name
         self._files = files
-        self._has_frames = has_frames
+        self._lengths = series.shape if series else ()
         first = _stored(files[0])
         self._frame_shape = first.shape
         self.dtype = first.dtype
         self.scales: Mapping[str, AxisScale] = {}
+        self.axes = (series.axes if series else "") + "YXS"[: first.ndim]
+        self.axes_from = series.known_from if series else "its format"
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Length of each axis."""
-        frames = (len(self._files),) if self._has_frames else ()
-        return (*frames, *self._frame_shape)
-
-    @property
-    def axes_from(self) -> str:
-        """By what the axes are known."""
-        return "the order of its files"
-
-    @property
-    def axes(self) -> str:
-        """``"YX"``, ``"YXS"`` in colour; ``T`` before them for a folder."""
-        return ("T" if self._has_frames else "") + "YXS"[: len(self._frame_shape)]
+        return (*self._lengths, *self._frame_shape)
 
     def chunk_starts(self, axis: int) -> range:
         """Return where files begin along an axis."""
-        return range(self.shape[0]) if self._has_frames and axis == 0 else range(1)
+        return range(self.shape[axis]) if axis < len(self._lengths) else range(1)
 
     def read(self, index: Index) -> np.ndarray:
         """Return the part that an index of integers and slices names."""
-        if not self._has_frames:
-            return self._read_file(0)[index]
-        over_files, in_file = index[0], index[1:]
-        if not isinstance(over_files, slice):
-            return self._read_file(over_files)[in_file]
-        steps = range(*over_files.indices(len(self._files)))
-        return np.stack([self._read_file(position)[in_file] for position in steps])
+        return read_pages(index, self._lengths, self._read_file)
 
     def close(self) -> None:
         """Nothing is held open."""
 
-    def _read_file(self, frame_index: int) -> np.ndarray:
-        pixels = _stored(self._files[frame_index])
+    def _read_file(self, position: int) -> np.ndarray:
+        pixels = _stored(self._files[position])
         if pixels.shape != self._frame_shape:
             raise InputError(
-                f"{self._files[frame_index]} is {pixels.shape}, but "
+                f"{self._files[position]} is {pixels.shape}, but "
                 f"{self._files[0].name} is {self._frame_shape}: all label images of a "
                 "movie have one shape"
             )
@@ -109,14 +100,15 @@ def open_label_images(path: str | os.PathLike[str]) -> ImageStack:
         If there are none, they are broken, or no file for labels.
     """
     path = user_path(path)
-    if path.is_dir():
-        folder: ImageStack = open_zarr(path) if is_zarr(path) else _open_folder(path)
-        return folder
-    if not path.exists():
-        raise InputError(f"{path} does not exist")
-    if not path.is_file():
-        raise InputError(f"{path} is neither a file nor a folder")
-    return _open_file(path, _first_bytes(path))
+    with reading(path, "check its path and who may read it"):
+        if path.is_dir():
+            return open_zarr(path) if is_zarr(path) else _open_folder(path)
+        if not path.exists():
+            raise InputError(f"{path} does not exist")
+        refuse_pipe(path)
+        with path.open("rb") as file:
+            magic = file.read(8)
+        return _open_file(path, magic)
 
 
 def as_labels(pixels: np.ndarray, where: str) -> np.ndarray:
@@ -180,44 +172,28 @@ def holds_colors(labels: np.ndarray) -> bool:
 
 
 def _open_file(path: Path, magic: bytes) -> ImageStack:
-    if magic == NPY_MAGIC or path.suffix.lower() == NPY_SUFFIX:
+    if magic.startswith(NPY_MAGIC) or path.suffix.lower() == NPY_SUFFIX:
         return open_npy(path)
-    if magic in TIFF_MAGIC:
+    if magic[:4] in TIFF_MAGIC:
         stack = TiffStack(path)
         if stack.is_lossy:
             stack.close()
             raise _lossy(path)
         return stack
-    if path.suffix.lower() not in FRAME_SUFFIXES and not magic.startswith(PICTURES):
-        raise InputError(
-            f"{path} is of an unknown kind: give label images as TIFF, PNG, BMP, .npy, "
-            "zarr, or a folder of these"
-        )
-    return LabelFiles([path], str(path), has_frames=False)
+    is_picture = magic.startswith(PICTURE_MAGIC)
+    if not is_picture and path.suffix.lower() not in FRAME_SUFFIXES:
+        known = "give label images as TIFF, PNG, BMP, .npy, zarr, or a folder of these"
+        raise unknown_kind(path, known)
+    return LabelFiles([path], str(path))
 
 
 def _open_folder(path: Path) -> LabelFiles:
-    files = sorted(
-        (
-            file
-            for file in path.iterdir()
-            if file.suffix.lower() in FRAME_SUFFIXES and file.name[0] != "."
-        ),
-        key=lambda file: natural_key(file.name),
-    )
-    if not files:
-        raise InputError(
-            f"{path} holds no label images: give {', '.join(FRAME_SUFFIXES)} files"
-        )
-    return LabelFiles(files, str(path), has_frames=True)
-
-
-def _first_bytes(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            return file.read(len(NPY_MAGIC))
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+        series = arrange_files(image_names(path), str(path), are_labels=True)
+    except InputError as error:
+        # Nothing but a folder of their own tells labels of several movies apart.
+        raise InputError(str(error)) from error
+    return LabelFiles([path / name for name in series.names], str(path), series)
 
 
 def _stored(file: Path) -> np.ndarray:
@@ -236,6 +212,7 @@ def _stored(file: Path) -> np.ndarray:
 
 def _lossy(path: Path) -> InputError:
     return InputError(
-        f"{path} is compressed as JPEG, which changes pixels: its numbers are no "
-        "labels any more; save labels and masks as PNG or uncompressed TIFF"
+        f"{path} is compressed as JPEG or one of its kin, which changes pixels: its "
+        "numbers are no labels any more; save labels and masks as PNG or uncompressed "
+        "TIFF"
     )

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from napari_sam2.errors import InputError, OutputError
-from napari_sam2.io.movies.files.image_stacks import one_line
+from napari_sam2.io.movies.files.image_stacks import one_line, reading
 from napari_sam2.io.prompts.bounds import PromptBounds
 from napari_sam2.io.prompts.json_file import document_of, read_json_prompts
 from napari_sam2.io.prompts.label_images import read_label_prompts
@@ -54,8 +54,9 @@ def read_prompts(
         Naming the file, the object, the frame and the field that is wrong.
     """
     path = user_path(path)
-    if not path.exists():
-        raise InputError(f"{path} does not exist")
+    with reading(path, "check its path and who may read it"):
+        if not path.exists():
+            raise InputError(f"{path} does not exist")
     bounds = PromptBounds(frame_shape, frame_count)
     suffix = path.suffix.lower()
     if suffix == ".json":

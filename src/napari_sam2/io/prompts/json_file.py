@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from napari_sam2.errors import InputError
-from napari_sam2.io.movies.files.image_stacks import one_line
+from napari_sam2.io.movies.files.image_stacks import one_line, reading
 from napari_sam2.io.prompts.bounds import (
     PromptBounds,
     check_family,
@@ -222,9 +222,10 @@ def _read_mask(
 ) -> MaskPrompt | None:
     if name is None:
         return None
-    file = _path_inside(folder, name, where)
-    if not file.is_file():
-        raise InputError(f"{where}: there is no file {name} beside the prompts")
+    with reading(f"{where}: {name}", "check who may read it"):
+        file = _path_inside(folder, name, where)
+        if not file.is_file():
+            raise InputError(f"{where}: there is no file {name} beside the prompts")
     mask = read_plane(file) != 0
     if mask.shape != bounds.frame_shape:
         raise InputError(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from napari_sam2.errors import InputError
 from napari_sam2.io.movies.files.image_stacks import one_line
+from napari_sam2.paths import refuse_pipe
 
 LARGEST = 2**28
 """Bytes; no text that people or programs write prompts into is longer."""
@@ -20,10 +21,11 @@ def read_text(path: Path, kind: str) -> str:
     Raises
     ------
     InputError
-        If it cannot be read, or is of another encoding.
+        If it is no file, cannot be read, or is of another encoding.
     """
     try:
-        if path.is_file() and path.stat().st_size > LARGEST:
+        refuse_pipe(path)
+        if path.stat().st_size > LARGEST:
             raise InputError(
                 f"{path} is longer than {LARGEST >> 20} MiB: it is no file of prompts"
             )

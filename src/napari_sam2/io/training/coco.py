@@ -13,6 +13,7 @@ import numpy as np
 from napari_sam2.errors import InputError
 from napari_sam2.io.optional_packages import optional_package
 from napari_sam2.io.training.images import LabelledImage, read_picture, to_uint8
+from napari_sam2.paths import refuse_pipe
 
 
 def read_coco(path: Path, images: Path) -> Iterator[LabelledImage]:
@@ -38,6 +39,7 @@ def read_coco(path: Path, images: Path) -> Iterator[LabelledImage]:
         If the file is not COCO's, or pycocotools is not installed.
     """
     try:
+        refuse_pipe(path)
         content = json.loads(path.read_text())
         entries, annotations = content["images"], content["annotations"]
         of_image: dict[int, list[Mapping[str, Any]]] = {}

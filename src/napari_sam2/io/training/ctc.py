@@ -21,6 +21,7 @@ from napari_sam2.io.training.images import (
     frames_to_uint8,
     read_pixels,
 )
+from napari_sam2.paths import refuse_pipe
 
 TRACK_COLUMNS = 4
 
@@ -75,6 +76,7 @@ def read_tracks(path: Path) -> dict[int, Track]:
         If it is missing, or a line does not hold four whole numbers in order.
     """
     try:
+        refuse_pipe(path)
         lines = path.read_text().splitlines()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error

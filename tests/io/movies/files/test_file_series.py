@@ -84,6 +84,60 @@ SERIES = {
         "PTZC",
         (2, 2, 3, 2),
     ),
+    "Incucyte": (
+        [
+            f"exp_B3_1_00d{hour:02}h{half * 30:02}m.tif"
+            for hour in range(3)
+            for half in (0, 1)
+        ],
+        "T",
+        (6,),
+    ),
+    "hours, minutes, seconds": (
+        [
+            f"img_{at // 3600:02}h{at // 60 % 60:02}m{at % 60:02}s.png"
+            for at in range(0, 9000, 700)
+        ],
+        "T",
+        (13,),
+    ),
+    "Yokogawa": (
+        [
+            f"plate_A01_T000{t}F00{f}L01A0{c}Z0{z}C0{c}.tif"
+            for f in (1, 2)
+            for t in (1, 2, 3)
+            for z in (1, 2)
+            for c in (1, 2)
+        ],
+        "PTZC",
+        (2, 3, 2, 2),
+    ),
+    "CellVoyager": (
+        named("W0001F000<f>T000<t>Z01C<c>.tif", f=[1, 2], t=[1, 2, 3], c=[1, 2]),
+        "PTC",
+        (2, 3, 2),
+    ),
+    "Leica's screener": (
+        named(
+            "image--L0000--S00--U00--V00--J08--X0<x>--Y0<y>--T000<t>--Z00--C0<c>.ome.tif",
+            x=[0, 1],
+            y=[0, 1],
+            t=[0, 1, 2],
+            c=[0, 1],
+        ),
+        "PTC",
+        (4, 3, 2),
+    ),
+    "In Cell": (
+        named(
+            "A - 01(fld <f> wv <c> - <c> time <t>).tif",
+            f=[1, 2],
+            c=["DAPI", "FITC"],
+            t=[1, 2, 3],
+        ),
+        "PTC",
+        (2, 3, 2),
+    ),
     "channels by word": (named("cell_<c>.tif", c=["DAPI", "GFP"]), "C", (2,)),
     "channels by word and time": (
         named("<c>_<n>.png", c=["phase", "mCherry"], n=range(3)),
@@ -134,7 +188,13 @@ def test_the_order_of_the_listing_does_not_matter(order):
     )
 
 
-@pytest.mark.parametrize("ending", ["_masks", "_cp_masks", "_seg", "_label", "_mask"])
+@pytest.mark.parametrize(
+    "ending",
+    [
+        *("_masks", "_cp_masks", "_seg", "_label", "_mask", ".stardist", ".labels"),
+        *("_Simple Segmentation", "_Object Predictions", "_Probabilities"),
+    ],
+)
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 def test_masks_beside_images_are_left_out(ending, suffix):
     images = [f"t{number}.tif" for number in range(3)]
@@ -142,6 +202,8 @@ def test_masks_beside_images_are_left_out(ending, suffix):
     series = arrange_files([*images, *masks], "folder")
     assert list(series.names) == images
     assert "3 masks" in series.known_from
+    found = arrange_files([*images, *masks], "folder", are_labels=True)
+    assert list(found.names) == masks
 
 
 ASKED = {
@@ -162,6 +224,20 @@ ASKED = {
     "number and position": (named("<n>_s<s>.tif", n=[1, 2], s=[1, 2]), "not all say"),
     "a file of a grid": (named("t<t>_c<c>.tif", t=[1, 2], c=[1, 2])[:3], "no file of"),
     "more numbers in some": (["a1.tif", "a1_2.tif"], "2 series"),
+    "angles": (named("spim_TL00_Angle<a>.tif", a=[0, 45, 90]), "a number differs"),
+    "cycles of Prairie View": (
+        named(
+            "TSeries-01012024-1234-001_Cycle0000<y>_Ch2_00000<n>.ome.tif",
+            y=[1, 2],
+            n=[1, 2],
+        ),
+        "2 numbers differ",
+    ),
+    "an overview beside them": (["raw_1.tif", "raw_2.tif", "AVG_raw.tif"], "2 series"),
+    "masks with a name before": (
+        ["img_1.tif", "img_2.tif", "mask_1.tif", "mask_2.tif"],
+        "2 series",
+    ),
 }
 
 

@@ -12,6 +12,7 @@ from PIL import Image as PillowImage
 
 from napari_sam2.errors import InputError
 from napari_sam2.io.movies.files.images import describe_image, read_image
+from napari_sam2.io.movies.frame_sources import open_frames
 
 RANDOM = np.random.default_rng(0)
 LEVELS = {bits: (2**bits) for bits in (1, 2, 4, 8, 12, 16)}
@@ -306,3 +307,27 @@ def test_what_cannot_be_opened_is_an_error_in_one_line(tmp_path, missing):
     (tmp_path / "folder").mkdir()
     with pytest.raises(InputError, match="cannot be read"):
         read_image(tmp_path / missing)
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.jpg", "a.png"])
+def test_content_counts_and_not_the_name(tmp_path, name):
+    pixels = np.arange(72, dtype=np.uint16).reshape(8, 9) * 7
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for number, path in enumerate((tmp_path / name, folder / name)):
+        content = imagecodecs.png_encode(pixels)
+        if name == "a.png":
+            tifffile.imwrite(path, pixels)
+        else:
+            path.write_bytes(content)
+        frames = open_frames(path.parent if number else path)
+        np.testing.assert_array_equal(frames.read_raw(0)[0], pixels)
+        frames.close()
+
+
+def test_an_animation_is_no_image(tmp_path):
+    frames = [PillowImage.fromarray(np.full((8, 9), one, np.uint8)) for one in range(3)]
+    path = tmp_path / "a.png"
+    frames[0].save(path, save_all=True, append_images=frames[1:])
+    with pytest.raises(InputError, match="an animation"):
+        read_image(path)

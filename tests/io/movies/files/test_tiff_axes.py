@@ -2,9 +2,11 @@
 
 import warnings
 
+import imageio
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from napari_sam2.errors import InputError
 from napari_sam2.io.movies.files.tiff_stacks import TiffStack
@@ -94,12 +96,46 @@ def test_planar_colours_stay_colours(tmp_path, numbered, options):
     np.testing.assert_array_equal(stored[0], pixels)
 
 
-def test_planes_of_a_longer_stack_are_asked_about(tmp_path, numbered):
-    path = write_by_default(tmp_path / "a.tif", numbered((5, 3, *SHAPE)))
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_planes_of_a_longer_stack_are_asked_about(tmp_path, numbered, dtype):
+    path = write_by_default(tmp_path / "a.tif", numbered((5, 3, *SHAPE), dtype))
     with pytest.raises(InputError, match="z planes, channels or colours"):
         open_frames(path)
     stored, _ = opened(path, axes="TZYX", z=1)
-    np.testing.assert_array_equal(stored[:, 0], numbered((5, 3, *SHAPE))[:, 1])
+    np.testing.assert_array_equal(stored[:, 0], numbered((5, 3, *SHAPE), dtype)[:, 1])
+    colours, _ = opened(path, axes="TSYX")
+    np.testing.assert_array_equal(colours, numbered((5, 3, *SHAPE), dtype))
+
+
+def test_hyperstacks_that_hold_more_than_their_axes_say_so(tmp_path, numbered):
+    path = tmp_path / "a.tif"
+    text = "ImageJ=1.54f\nimages=6\nchannels=2\nframes=2\nhyperstack=true\n"
+    options = {"photometric": "minisblack", "metadata": None, "description": text}
+    tifffile.imwrite(path, numbered((6, *SHAPE)), **options)
+    with pytest.raises(InputError, match=r"counts 4 images .* the file holds 6"):
+        open_frames(path, channels=0)
+
+
+@pytest.mark.parametrize("program", ["skimage", "imageio", "pillow", "writer"])
+@pytest.mark.parametrize("count", [3, 4])
+def test_three_or_four_frames_of_other_programs(tmp_path, numbered, program, count):
+    movie, path = numbered((count, *SHAPE), np.uint8), tmp_path / "a.tif"
+    if program == "skimage":
+        from skimage.io import imsave
+
+        imsave(path, movie, check_contrast=False)
+    elif program == "imageio":
+        imageio.mimwrite(path, list(movie))
+    elif program == "pillow":
+        first, *others = (Image.fromarray(frame) for frame in movie)
+        first.save(path, save_all=True, append_images=others, compression="tiff_lzw")
+    else:
+        with tifffile.TiffWriter(path) as writer:
+            for frame in movie:
+                writer.write(frame)
+    stored, axes = opened(path)
+    assert axes == "TYX"
+    np.testing.assert_array_equal(stored[:, 0], movie)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,12 @@ from pathlib import PurePath
 UNKNOWN = "?"
 """Stands for a number of which the name does not say what it counts."""
 
+OTHER = "!"
+"""Stands for a number that counts something that no movie has, such as angles."""
+
+NOTHING = ""
+"""Stands for a number that follows from others, such as Yokogawa's actions."""
+
 _COUNTED = {
     "T": ("t", "time", "times", "timepoint", "tp", "frame", "frames", "fr", "sk"),
     "Z": ("z", "slice", "plane", "zslice", "depth", "focus", "zpos"),
@@ -25,7 +31,9 @@ _COUNTED = {
     "P": (
         *("s", "p", "m", "pos", "position", "xy", "site", "fov", "field", "stage"),
         *("series", "well", "scene", "tile", "view", "point", "row", "col", "column"),
+        *("fld", "roi", "region", "embryo", "animal", "mouse", "dish", "chamber"),
     ),
+    OTHER: ("angle", "rotation", "illumination", "illum", "replicate", "rep"),
 }
 _KIND_OF = {word: kind for kind, words in _COUNTED.items() for word in words}
 
@@ -40,16 +48,40 @@ CHANNEL_WORDS = frozenset(
 )
 
 _MASK_ENDING = re.compile(
-    r"[ _.-](cp[_-])?(masks?|seg|segmentation|labels?|outlines?|flows?|probabilities)$",
+    r"[ _.-](cp[_-])?(masks?|seg|segmentation|labels?|outlines?|flows?"
+    r"|probabilities|(object )?predictions|stardist)$",
     re.IGNORECASE,
 )
-_DATE = re.compile(r"(19|20)[0-9]{2}[-_.]?[0-1][0-9][-_.]?[0-3][0-9]")
+_DATE = re.compile(
+    r"(?<!\d)(19|20)\d{2}[-_.]?(0\d|1[0-2])[-_.]?([0-2]\d|3[01])", re.ASCII
+)
+_ELAPSED = re.compile(
+    r"(?<![^\W_])(?:(\d+)d)?(\d+)h(\d+)m(?:in)?(?:(\d+)s)?(?![^\W_])",
+    re.ASCII | re.IGNORECASE,
+)
+"""Time since the beginning, as Incucyte writes it: ``00d02h30m``."""
+
 _WELL_ROW = re.compile(r"(^|[^a-z])[a-hj-p]$")
 """The letter before a well's column; ``f`` and ``i`` mean frames and images too."""
 
-_OPERA = re.compile(r"r[0-9]+c[0-9]+f[0-9]+p[0-9]+-ch[0-9]+sk[0-9]+", re.IGNORECASE)
-_MICRO_MANAGER = re.compile(r"img_[0-9]{9}_[^0-9]*_[0-9]{3}", re.IGNORECASE)
-_OPERA_KINDS = ("P", "P", "P", "Z", "C", "T")
+_PROGRAMS = tuple(
+    (re.compile(pattern, re.ASCII | re.IGNORECASE), kinds)
+    for pattern, kinds in (
+        # Opera and Operetta
+        (r"^r\d+c\d+f\d+p\d+-ch\d+sk\d+", (*"PPPZCT",)),
+        # Micro-Manager 1.4; the channel is a word
+        (r"^img_\d{9}_[^\d]*_\d{3}$", (*"TZ",)),
+        # Yokogawa: time, field, time line, action, plane, channel
+        (r"T\d+F\d+L\d+A\d+Z\d+C\d+$", (*"TPP", NOTHING, *"ZC")),
+        (r"^W\d+F\d+T\d+Z\d+C\d+$", (*"PPTZC",)),
+        # Leica's matrix screener: slide, well, job, field, …
+        (
+            r"--L\d+--S\d+--U\d+--V\d+--J\d+--X\d+--Y\d+--T\d+--Z\d+--C\d+",
+            (*"PPPPPPPTZC",),
+        ),
+    )
+)
+"""Names of programs whose letters have a meaning of their own, number by number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,20 +127,23 @@ def is_mask(name: str) -> bool:
 
 
 def kinds_of_numbers(names: Sequence[FileName]) -> list[str]:
-    """Return what each number counts: one of ``TZCP``, or `UNKNOWN`.
+    """Return what each number counts: one of ``TZCP``, or one of this module's words.
 
     Parameters
     ----------
     names
         Names that differ in their numbers.
     """
-    stem = PurePath(names[0].name).stem
+    stem = PurePath(names[0].name).stem.removesuffix(".ome")
     pairs = list(zip(names[0].texts, names[0].numbers, strict=False))
     kinds = [_kind_of(text, number) for text, number in pairs]
-    if _OPERA.match(stem):
-        kinds[: len(_OPERA_KINDS)] = _OPERA_KINDS
-    elif _MICRO_MANAGER.fullmatch(stem):
-        kinds[0], kinds[-1] = "T", "Z"
+    elapsed = _ELAPSED.search(stem)
+    known = [(pattern.search(stem), meant) for pattern, meant in _PROGRAMS]
+    known.append((elapsed, "T" * sum(map(bool, elapsed.groups())) if elapsed else ""))
+    for found, meant in known:
+        if found is not None:
+            first = len(re.findall(r"[0-9]+", stem[: found.start()]))
+            kinds[first : first + len(meant)] = meant
     return kinds
 
 
@@ -126,10 +161,21 @@ def holds_date(name: str) -> bool:
     return _DATE.search(name) is not None
 
 
+def holds_elapsed_time(name: str) -> bool:
+    """Tell whether a name holds a time of several numbers: ``00d02h30m``."""
+    return _ELAPSED.search(PurePath(name).stem) is not None
+
+
 def are_channels(words: Sequence[str]) -> bool:
     """Tell whether words that differ are those of channels."""
-    bare = [re.sub(r"[\W_]", "", word) for word in words]
-    return all(word in CHANNEL_WORDS for word in bare)
+    return all(_is_channel(word) for word in words)
+
+
+def _is_channel(word: str) -> bool:
+    if re.sub(r"[\W_]", "", word) in CHANNEL_WORDS:
+        return True
+    parts = re.findall(r"[^\W_]+", word)
+    return bool(parts) and all(part in CHANNEL_WORDS for part in parts)
 
 
 def without_descriptions(names: Sequence[FileName]) -> list[FileName]:

@@ -19,11 +19,14 @@ import numpy as np
 
 from napari_sam2.errors import InputError
 from napari_sam2.io.movies.files.file_names import (
+    NOTHING,
+    OTHER,
     UNKNOWN,
     FileName,
     are_channels,
     differing_words,
     holds_date,
+    holds_elapsed_time,
     is_mask,
     kinds_of_numbers,
     take_apart,
@@ -36,6 +39,8 @@ FILES = ("files",)
 ORDER = "PTZC"
 STAMP_DIGITS, EPOCH_DIGITS = 6, 12
 """Numbers this long may be, and are, times, which leave some out, and no counters."""
+
+_APART = "choose the files of one movie, or keep them in their own folder"
 
 _WORDS = {"T": "time", "Z": "plane", "C": "channel", "P": "position"}
 
@@ -88,30 +93,34 @@ def series_as_listed(names: Sequence[str]) -> FileSeries:
     return FileSeries("T", (len(ordered),), ordered, "the files that were named")
 
 
-def arrange_files(names: Sequence[str], where: str) -> FileSeries:
+def arrange_files(
+    names: Sequence[str], where: str, *, are_labels: bool = False
+) -> FileSeries:
     """Find out what the files of a folder are to each other.
 
     Parameters
     ----------
     names
-        Names of image files, at least one. Masks that lie beside images are left out.
+        Names of image files, at least one.
     where
         What errors call the folder.
+    are_labels
+        Whether masks are what is looked for; else those beside images are left out.
 
     Raises
     ------
     InputError
         If the names do not say it, or a file is missing or there twice.
     """
-    images = [name for name in names if not is_mask(name)]
-    left_out = len(names) - len(images) if images else 0
-    taken = sorted(images or names, key=natural_key)
-    series = _arrange(taken, where)
-    if left_out:
-        note = f"{left_out} masks beside the images are left out"
-        said = ", ".join(part for part in (series.known_from, note) if part)
-        series = replace(series, known_from=said)
-    return series
+    taken = [name for name in names if is_mask(name) == are_labels] or names
+    series = _arrange(sorted(taken, key=natural_key), where)
+    others = len(names) - len(taken)
+    if not others:
+        return series
+    kind = "images beside the masks" if are_labels else "masks beside the images"
+    note = f"{others} {kind} are left out"
+    said = series.known_from or "the numbers of its files"
+    return replace(series, known_from=f"{said}, {note}")
 
 
 def _arrange(names: Sequence[str], where: str) -> FileSeries:
@@ -159,7 +168,7 @@ def _columns_of_numbers(names: Sequence[FileName]) -> list[_Column]:
     for at, kind in enumerate(kinds_of_numbers(names)):
         texts = [name.numbers[at] for name in names]
         values = tuple(int(text) for text in texts)
-        if len(set(values)) > 1:
+        if len(set(values)) > 1 and kind != NOTHING:
             columns.append(_Column(kind, values, max(map(len, texts))))
     return columns
 
@@ -196,24 +205,25 @@ def _name_axes(
     for column in columns:
         axes.setdefault(column.kind, []).append(column)
     unknown = axes.get(UNKNOWN, [])
-    others = set(axes) - {UNKNOWN}
-    if len(unknown) > 1 and holds_date(names[0].name):
+    first = names[0].name
+    if len(unknown) > 1 and holds_date(first):
         axes["T"] = axes.pop(UNKNOWN)
         return axes
-    if unknown and (len(unknown) > 1 or others - {"C"}):
+    is_alone = len(unknown) == 1 and not set(axes) - {UNKNOWN, "C"}
+    if OTHER in axes or (unknown and not is_alone):
+        count = f"{len(columns)} numbers differ" if columns[1:] else "a number differs"
         raise InputError(
-            f"{where}: {len(columns)} numbers differ among its files "
-            f"({names[0].name} … {names[-1].name}), and not all say what they count; "
-            "name the files of one movie by a pattern",
+            f"{where}: {count} among its files ({first} … {names[-1].name}), and not "
+            f"all say which time, plane, channel or position they count; {_APART}",
             settings=FILES,
         )
     if unknown:
         axes["T"] = axes.pop(UNKNOWN)
-    for letter in "TZC":
+    for letter in "ZC" if holds_elapsed_time(first) else "TZC":
         if len(axes.get(letter, ())) > 1:
             raise InputError(
-                f"{where}: its files ({names[0].name} …) have two numbers that count "
-                f"{_WORDS[letter]}s; name the files of one movie by a pattern",
+                f"{where}: its files ({first} …) have two numbers that count "
+                f"{_WORDS[letter]}s; {_APART}",
                 settings=FILES,
             )
     return axes
@@ -259,7 +269,7 @@ def _check_gaps(
         return
     raise InputError(
         f"{where}: {_WORDS[letter]} {numbers[gap] + step} is missing, between "
-        f"{numbers[gap]} and {numbers[gap + 1]} of its files; add it, or name "
+        f"{numbers[gap]} and {numbers[gap + 1]} of its files; add it, or choose "
         "the files by a pattern to take them as they are",
         settings=FILES,
     )
@@ -280,16 +290,15 @@ def _check_whole(
         for letter, values, at in zip(letters, known, missing, strict=True)
     )
     raise InputError(
-        f"{where}: there is no file of {what}, but of others; add it, or name the "
-        "files of one movie by a pattern",
+        f"{where}: there is no file of {what}, but of others; add it, or {_APART}",
         settings=FILES,
     )
 
 
 def _same_number(first: str, second: str, where: str) -> InputError:
     return InputError(
-        f"{where}: {first} and {second} have the same number; take one away, or name "
-        "the files of one movie by a pattern",
+        f"{where}: {first} and {second} have the same number; take one away, or "
+        f"{_APART}",
         settings=FILES,
     )
 
@@ -303,7 +312,6 @@ def _several_series(names: Sequence[FileName], where: str) -> InputError:
     )
     more = f" and {len(counts) - 4} more" if len(counts) > 4 else ""
     return InputError(
-        f"{where} holds files of {len(counts)} series: {shown}{more}; name the files "
-        "of one movie by a pattern",
+        f"{where} holds files of {len(counts)} series: {shown}{more}; {_APART}",
         settings=FILES,
     )

@@ -20,6 +20,7 @@ from napari_sam2.io.movies.files.images import (
     PICTURE_SUFFIXES,
     TIFF_SUFFIXES,
     describe_image,
+    is_tiff,
     read_image,
 )
 from napari_sam2.io.movies.files.tiff_stacks import TiffStack
@@ -110,7 +111,9 @@ def image_names(path: Path, files: str | None = None) -> list[str]:
         names = [
             file.name
             for file in path.iterdir()
-            if file.suffix.lower() in FRAME_SUFFIXES and file.name[0] != "."
+            if file.suffix.lower() in FRAME_SUFFIXES
+            and file.name[0] != "."
+            and not file.is_dir()
         ]
     if not names:
         raise InputError(
@@ -166,7 +169,7 @@ def _describe(
     file: Path, series_axes: str
 ) -> tuple[tuple[int, ...], np.dtype, Sequence[str]]:
     """Return shape, dtype and axes of an image, from its header."""
-    if file.suffix.lower() in TIFF_SUFFIXES:
+    if _is_tiff(file):
         stack = TiffStack(file)
         stack.close()
         inside = [letter for letter in stack.axes if letter not in "YXS"]
@@ -183,7 +186,7 @@ def _describe(
 
 
 def _scales(file: Path) -> Mapping[str, AxisScale]:
-    if file.suffix.lower() not in TIFF_SUFFIXES:
+    if not _is_tiff(file):
         return {}
     stack = TiffStack(file)
     stack.close()
@@ -191,6 +194,10 @@ def _scales(file: Path) -> Mapping[str, AxisScale]:
 
 
 def _shown(file: Path) -> np.ndarray:
-    if file.suffix.lower() in TIFF_SUFFIXES:
-        return read_image(file).pixels
-    return read_image(file).shown()
+    image = read_image(file)
+    return image.pixels if _is_tiff(file) else image.shown()
+
+
+def _is_tiff(file: Path) -> bool:
+    with reading(file):
+        return is_tiff(file)

@@ -18,6 +18,7 @@ import psutil
 from napari_sam2.errors import InputError
 
 PNG_MAGIC, JPEG_MAGIC, BMP_MAGIC = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM"
+PICTURE_MAGIC = (PNG_MAGIC, JPEG_MAGIC, BMP_MAGIC)
 HIGHEST_DEFLATE_RATIO = 1032
 """Deflate never makes a file smaller than this, so a PNG cannot hold more pixels."""
 
@@ -107,8 +108,11 @@ def read_header(content: bytes, name: str) -> ImageHeader:
             try:
                 header = read(content)
             except (struct.error, IndexError, KeyError, ValueError) as error:
+                reason = (
+                    str(error) if type(error) is ValueError else "its header is broken"
+                )
                 raise InputError(
-                    f"{name} cannot be read as an image: its header is broken"
+                    f"{name} cannot be read as an image: {reason}"
                 ) from error
             if header.height < 1 or header.width < 1:
                 raise InputError(f"{name} is empty: {header.height} × {header.width}")
@@ -171,10 +175,12 @@ def readable_size(size: int) -> str:
 def _read_png_header(content: bytes) -> ImageHeader:
     width, height, bits, kind = struct.unpack(">IIBB", content[16:26])
     palette, alpha, palette_at = None, b"", (0, 0)
-    for name, start, data in _png_chunks(content) if kind == 3 else ():
-        if name == b"PLTE":
+    for name, start, data in _png_chunks(content):
+        if name == b"acTL" and struct.unpack(">I", data[:4]) > (1,):
+            raise ValueError("an animation; save its images one by one")
+        if kind == 3 and name == b"PLTE":
             palette, palette_at = _colors(data, 3), (start, 3)
-        elif name == b"tRNS":
+        elif kind == 3 and name == b"tRNS":
             alpha = data
     if kind == 3 and palette is None:
         raise ValueError("an indexed image without a palette")

@@ -24,9 +24,10 @@ from napari_sam2.io.movies.files.image_headers import (
 )
 from napari_sam2.io.movies.files.image_stacks import READ_FAILURES, one_line
 from napari_sam2.io.movies.files.tiff_stacks import TiffStack
+from napari_sam2.paths import refuse_pipe
 
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-TIFF_SUFFIXES = (".tif", ".tiff")
+TIFF_SUFFIXES = (".tif", ".tiff", ".btf", ".tf8", ".stk", ".lsm")
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 
 _DECODERS = {
@@ -83,7 +84,7 @@ def read_image(path: Path) -> Image:
         If it is missing, broken, of another kind, or larger than memory.
     """
     try:
-        if _first_bytes(path, 4) in TIFF_MAGIC:
+        if is_tiff(path):
             return _read_tiff(path)
         content = path.read_bytes()
         header = read_header(content, str(path))
@@ -103,6 +104,19 @@ def read_image(path: Path) -> Image:
         header.palette,
         is_lossy=header.image_format is ImageFormat.JPEG,
     )
+
+
+def is_tiff(path: Path) -> bool:
+    """Tell whether a file is a TIFF, by its first bytes.
+
+    Raises
+    ------
+    InputError
+        If it is no file.
+    OSError
+        If it cannot be read.
+    """
+    return _first_bytes(path, 4) in TIFF_MAGIC
 
 
 def describe_image(path: Path) -> tuple[tuple[int, ...], np.dtype]:
@@ -136,6 +150,7 @@ def _header_of(path: Path, enough: int = 2**16) -> ImageHeader:
 
 
 def _first_bytes(path: Path, count: int) -> bytes:
+    refuse_pipe(path)
     with path.open("rb") as file:
         return file.read(count)
 

@@ -17,12 +17,14 @@ from napari_sam2.io.movies.files.foreign.microscopes import (
     open_microscope_file,
 )
 from napari_sam2.io.movies.files.foreign.video import VIDEO_SUFFIXES, VideoStack
+from napari_sam2.io.movies.files.image_headers import PICTURE_MAGIC
 from napari_sam2.io.movies.files.image_stacks import ArrayStack, ImageStack, reading
 from napari_sam2.io.movies.files.images import (
     PICTURE_SUFFIXES,
     TIFF_MAGIC,
     TIFF_SUFFIXES,
 )
+from napari_sam2.io.movies.files.kinds import unknown_kind
 from napari_sam2.io.movies.files.numpy_files import NPY_MAGIC, NPY_SUFFIX, open_npy
 from napari_sam2.io.movies.files.tiff_stacks import COMPANION_SUFFIX, TiffStack
 from napari_sam2.io.movies.files.zarr_stacks import is_zarr, open_zarr
@@ -93,21 +95,22 @@ def _open_folder(path: Path, files: str | None) -> ImageStack:
 
 def _open_file(path: Path) -> ImageStack:
     with reading(path), path.open("rb") as file:
-        magic = file.read(max(len(NPY_MAGIC), 4))
+        magic = file.read(8)
     suffix = path.suffix.lower()
     if magic.startswith(NPY_MAGIC) or suffix == NPY_SUFFIX:
         return open_npy(path)
-    is_tiff = magic[:4] in TIFF_MAGIC or suffix in TIFF_SUFFIXES
-    if is_tiff or path.name.lower().endswith(COMPANION_SUFFIX):
+    if magic[:4] in TIFF_MAGIC or path.name.lower().endswith(COMPANION_SUFFIX):
         return TiffStack(path)
-    if suffix in PICTURE_SUFFIXES:
+    if magic.startswith(PICTURE_MAGIC) or suffix in PICTURE_SUFFIXES:
         return PictureStack(path)
+    if suffix in TIFF_SUFFIXES:
+        return TiffStack(path)  # says what is wrong
     if suffix in VIDEO_SUFFIXES:
         return VideoStack(path)
     if suffix in MICROSCOPE_SUFFIXES:
         return open_microscope_file(path)
     known = (*PICTURE_SUFFIXES, *VIDEO_SUFFIXES, *MICROSCOPE_SUFFIXES)
-    raise InputError(
-        f"{path} is of an unknown kind: give a TIFF, a zarr folder, a folder of "
-        f"images, or one of {', '.join(known)}"
+    raise unknown_kind(
+        path,
+        f"give a TIFF, a zarr folder, a folder of images, or one of {', '.join(known)}",
     )

@@ -19,12 +19,10 @@ import numpy as np
 import tifffile
 
 from napari_sam2.errors import InputError
-from napari_sam2.io.movies.axis_names import AXIS_NAMES, UNSAID
+from napari_sam2.io.movies.axis_names import AXIS_NAMES, PLANES_OR_COLORS, UNSAID
 
 UNSAID_BY = ("uniform", "generic", "imagej", "stk", "scanimage", "nih")
 """Kinds of series in which tifffile calls pages a sequence for want of knowledge."""
-
-PLANES_OR_COLORS = "z planes, channels or colours"
 
 _WORDS = {"R": "P", "I": "sequence", "Q": "other"}
 _KINDS = {
@@ -75,10 +73,12 @@ def axes_of_series(
     if file.pages.first.is_scanimage:
         return _axes_of_scanimage(file, series)
     if series.kind == "shaped" and not _states_axes(file):
-        letters = _without_guessed_colors(series.axes, shape, series.dtype)
+        letters = _without_guessed_colors(series.axes, shape)
         is_said = False
     else:
         is_said = series.kind not in UNSAID_BY
+    if series.kind == "imagej":
+        _check_imagej(file, series)
     axes = tuple(_word(letter, is_said=is_said) for letter in letters)
     known_from = _KINDS.get(series.kind, f"its metadata ({series.kind})")
     return TiffAxes(shape, axes, "" if UNSAID in axes else known_from)
@@ -100,24 +100,33 @@ def _states_axes(file: tifffile.TiffFile) -> bool:
     return any("axes" in metadata for metadata in described[:1])
 
 
-def _without_guessed_colors(
-    letters: str, shape: Sequence[int], dtype: np.dtype | None
-) -> Sequence[str]:
+def _without_guessed_colors(letters: str, shape: Sequence[int]) -> Sequence[str]:
     """Return axes in which planes are no colours because there are three or four.
 
     tifffile, and napari through it, writes any stack of 3 or 4 planes as planar colour,
-    and says of it no more than its shape. A single such stack is one of frames. In a
-    longer one, 8-bit planes are colours, and others are asked about.
+    and says of it no more than its shape. A single such stack is one of frames; in a
+    longer one nobody knows what they are.
     """
     at = letters.find("S")
     if at < 0 or at == len(letters) - 1:
         return letters
     named = list(letters)
-    if prod(shape[:at]) == 1:
-        named[at] = "Q"
-    elif dtype != np.uint8:
-        named[at] = PLANES_OR_COLORS
+    named[at] = "Q" if prod(shape[:at]) == 1 else PLANES_OR_COLORS
     return named
+
+
+def _check_imagej(file: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> None:
+    """Refuse a hyperstack that holds more images than its axes make up."""
+    described = series.size // series.keyframe.size
+    held = len(file.pages)
+    if held == 1 and "S" not in series.axes:
+        held = int((file.imagej_metadata or {}).get("images", 1))
+    if held > described:
+        raise InputError(
+            f"{file.filename}: ImageJ's description counts {described} images by "
+            f"channels, planes and frames, but the file holds {held}; save it again "
+            "from the program that wrote it"
+        )
 
 
 def _axes_of_scanimage(

@@ -33,8 +33,15 @@ from napari_sam2.io.movies.files.tiff_axes import (
     metadata_file,
 )
 
-LOSSY_COMPRESSIONS = (6, 7, 33007, 34892)
-"""JPEG, as old and new TIFFs, cameras and scanners name it."""
+LOSSY_COMPRESSIONS = (
+    *(6, 7, 33007, 34892),  # JPEG, as old and new TIFFs, cameras and scanners name it
+    *(33003, 33004, 33005, 34712),  # JPEG 2000
+    *(22610, 34934),  # JPEG XR
+    *(50002, 52546),  # JPEG XL
+    *(34927, 50001),  # WebP
+    34887,  # LERC
+)
+"""Compressions that change pixels, or may: a file does not say whether it was meant."""
 
 OTHER_COLORS = ("SEPARATED", "CIELAB", "ICCLAB", "ITULAB", "CFA")
 """How samples may be meant that are no brightness."""

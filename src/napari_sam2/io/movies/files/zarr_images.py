@@ -15,6 +15,8 @@ FIVE_AXES = "tczyx"
 IMPLIED_UNTIL = ("0.1", "0.2")
 """Versions whose images name no axes."""
 
+KNOWN_VERSIONS = tuple(f"0.{number}" for number in range(1, 7))
+
 DIAGONAL = ("identity", "scale", "translation", "sequence")
 """Transformations that leave each axis by itself."""
 
@@ -83,6 +85,11 @@ class Multiscale(BaseModel):
         if self.axes is None and not self.systems and not self._implies_axes():
             raise ValueError(
                 f"version {self.version} must list the axes of the image; save it as "
+                "OME-Zarr 0.4 or 0.5"
+            )
+        if self.version and not self.version.startswith(KNOWN_VERSIONS):
+            raise ValueError(
+                f"version {self.version} is none of 0.1 to 0.6; save the image as "
                 "OME-Zarr 0.4 or 0.5"
             )
         return self

@@ -185,7 +185,10 @@ def _as_stack(
             return ArrayStack(array, name=name)
         axes = axes_from_names(names)
         return ArrayStack(array, name=name, axes=axes, axes_from="_ARRAY_DIMENSIONS")
-    named = image.named_axes(dataset)
+    try:
+        named = image.named_axes(dataset)
+    except ValueError as error:
+        raise InputError(f"{name}: {error}") from error
     if len(named) != len(array.shape):
         raise InputError(
             f"{name}: its OME-Zarr metadata name {len(named)} axes, but the array has "
