@@ -128,7 +128,10 @@ def as_labels(pixels: np.ndarray, where: str) -> np.ndarray:
     """
     if pixels.dtype.kind == "f":
         if not np.isfinite(pixels).all() or (pixels != np.round(pixels)).any():
-            raise InputError(f"{where}: labels are whole numbers, but some are not")
+            raise InputError(
+                f"{where}: labels are whole numbers, but some of these {pixels.dtype} "
+                "are not"
+            )
         pixels = pixels.astype(np.int64)
     if pixels.dtype.kind == "b":
         return pixels.astype(np.uint8)
