@@ -34,33 +34,33 @@ from napari_sam2.tracking.automatic.mask_options import MaskOptions
 
 Option = typer.Option
 DEFAULTS = MaskOptions()
+Movie = Annotated[Path, path_argument("TIFF, (OME-)Zarr or image folder.")]
+Out = Annotated[Path, path_option("Label image to write, a .tif; must be new.")]
+Frame = Annotated[int, Option(help="Which frame, from 0.")]
+Grid = Annotated[int, Option(help="Points of the grid along each side.")]
+LeastIou = Annotated[float, Option(help="Least predicted IoU, 0 to 1.")]
+LeastStability = Annotated[float, Option(help="Least stability, 0 to 1.")]
+BoxOverlap = Annotated[
+    float, Option(help="IoU of boxes above which two masks are the same.")
+]
+Tiers = Annotated[int, Option(help="Also look at 4, 16, … crops: for small objects.")]
+LeastArea = Annotated[int, Option(help="Least area, and of holes and specks, pixels.")]
+MostShare = Annotated[
+    float, Option(help="Largest share of the frame that a mask may cover.")
+]
 
 
 def masks(  # noqa: PLR0913 - one parameter an option
-    movie: Annotated[Path, path_argument("TIFF, (OME-)Zarr or image folder.")],
-    out: Annotated[Path, path_option("Label image to write, a .tif; must be new.")],
-    frame: Annotated[int, Option(help="Which frame, from 0.")] = 0,
-    points_per_side: Annotated[
-        int, Option(help="Points of the grid along each side.")
-    ] = DEFAULTS.points_per_side,
-    minimum_iou: Annotated[
-        float, Option(help="Least predicted IoU, 0 to 1.")
-    ] = DEFAULTS.minimum_iou,
-    minimum_stability: Annotated[
-        float, Option(help="Least stability, 0 to 1.")
-    ] = DEFAULTS.minimum_stability,
-    box_overlap: Annotated[
-        float, Option(help="IoU of boxes above which two masks are the same.")
-    ] = DEFAULTS.box_overlap,
-    crop_tiers: Annotated[
-        int, Option(help="Also look at 4, 16, … crops: for small objects.")
-    ] = DEFAULTS.crop_tiers,
-    minimum_area: Annotated[
-        int, Option(help="Least area, and of holes and specks, pixels.")
-    ] = DEFAULTS.minimum_area,
-    maximum_share: Annotated[
-        float, Option(help="Largest share of the frame that a mask may cover.")
-    ] = DEFAULTS.maximum_share,
+    movie: Movie,
+    out: Out,
+    frame: Frame = 0,
+    points_per_side: Grid = DEFAULTS.points_per_side,
+    minimum_iou: LeastIou = DEFAULTS.minimum_iou,
+    minimum_stability: LeastStability = DEFAULTS.minimum_stability,
+    box_overlap: BoxOverlap = DEFAULTS.box_overlap,
+    crop_tiers: Tiers = DEFAULTS.crop_tiers,
+    minimum_area: LeastArea = DEFAULTS.minimum_area,
+    maximum_share: MostShare = DEFAULTS.maximum_share,
     model: Model = "nano",
     image_size: ImageSize = None,
     device: Device = "auto",
