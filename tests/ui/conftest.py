@@ -29,6 +29,7 @@ def frozen_imports():
     600,000 objects of modules, which stay anyway.
     """
     import napari.qt  # noqa: F401
+
     import napari_sam2.ui.dock.dock  # noqa: F401
 
     gc.collect()

@@ -13,8 +13,11 @@ from napari_sam2.engine import (
     StoreReady,
 )
 from napari_sam2.io.sessions.document import SessionDocument
+from napari_sam2.model.checkpoints.checkpoint import load_model, save_model
+from napari_sam2.model.checkpoints.notes import TRUST_NOTE
 from napari_sam2.session.book.state import FrameFlag
 from napari_sam2.session.planning.frame_set import FrameSet
+from napari_sam2.session.scores.trust_model import FEATURES, TrustModel
 from napari_sam2.session.session import FrameDone
 
 # --- Undo
@@ -121,3 +124,26 @@ def test_a_session_is_reopened_with_everything_and_goes_on(table):
     other.turn(other.engine.undo)
     other.turn(other.engine.undo)
     np.testing.assert_array_equal(other.labels(9), labels[9])
+
+
+def test_a_reopened_session_is_judged_by_its_model_before_it_is_loaded(
+    request_for, stack, toy, tmp_path
+):
+    sure = TrustModel(
+        mean=(0.0,) * len(FEATURES),
+        scale=(1.0,) * len(FEATURES),
+        weights=(0.0,) * len(FEATURES),
+        bias=0.0,
+        knots=((0.0, 0.25), (1.0, 0.25)),
+    )
+    path = tmp_path / "judged.safetensors"
+    save_model(load_model(toy), path, notes={TRUST_NOTE: sure.to_json()})
+    table = Table(request_for(model=str(path)), len(stack))
+    table.say(click(1, 0, (30, 40)))
+    list(table.engine.save(table.request, SessionDocument(book=table.book.state)))
+    other, _, events = reopened(table)
+    (scores,) = of_kind(ScoresRead, events)
+    assert scores.tables.trust()[0, 0] == 0.25
+    assert other.engine._workspace.loaded is None
+    (undone,) = of_kind(ScoresRead, other.turn(other.engine.undo))
+    assert undone.tables.trust_function == sure

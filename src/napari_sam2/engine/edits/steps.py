@@ -83,7 +83,7 @@ class Steps:
         yield BookReturned(returned.text, returned.state)
         if returned.frames:
             yield FramesChanged(FrameSet.of(returned.frames))
-            yield ScoresRead(tables_of(masklets.store))
+            yield ScoresRead(tables_of(masklets.store, request.model))
 
     def _early_steps(self, request: Request) -> tuple[list[Edit], list[Edit]]:
         """Return what was done and undone before there were masklets."""

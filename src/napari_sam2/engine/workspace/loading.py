@@ -14,9 +14,10 @@ from napari_sam2.errors import ModelError
 from napari_sam2.interfaces import FrameSource
 from napari_sam2.io.prompts.json_file import document_of
 from napari_sam2.io.sessions.provenance import Provenance
-from napari_sam2.model.checkpoints.download import file_sha256
+from napari_sam2.model.checkpoints.download import file_sha256, model_path
 from napari_sam2.model.checkpoints.notes import TRUST_NOTE, read_notes
-from napari_sam2.model.checkpoints.weights_file import weights_path
+from napari_sam2.model.checkpoints.registry import find
+from napari_sam2.model.checkpoints.weights_file import own_path, weights_path
 from napari_sam2.prompts import PromptedObject
 from napari_sam2.session.planning.plan import Direction, MergePolicy
 from napari_sam2.session.scores.trust_model import TrustModel
@@ -64,6 +65,18 @@ def load(name: str, progress: Callable[[int, int | None], None]) -> Loaded:
         ) from error
     model, path = load_model(name, progress=progress), weights_path(name)
     return Loaded(name, model, file_sha256(path), trust_of(path))
+
+
+def trust_at_hand(name: str) -> TrustModel | None:
+    """Return how far a model's masks may be trusted; nothing is loaded or fetched.
+
+    What is wrong with its file is said when it is loaded.
+    """
+    try:
+        path = own_path(name) or model_path(find(name).name)
+        return trust_of(path) if path.is_file() else None
+    except ModelError:
+        return None
 
 
 def trust_of(path: Path) -> TrustModel | None:

@@ -65,7 +65,7 @@ class Reopening:
         masklets = self._workspace.adopt(request, store)
         masklets.adopt(book)
         yield from self._workspace.show(request)
-        yield ScoresRead(tables_of(store))
+        yield ScoresRead(tables_of(store, request.model))
 
 
 def _image_of(store: OmeZarrLabelStore) -> Any:

@@ -6,9 +6,11 @@ from typing import Literal
 
 import numpy as np
 
+from napari_sam2.engine.workspace.loading import trust_at_hand
 from napari_sam2.io.label_store.measurements import MeasurementName
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.session.scores.tables import ScoreTables
+from napari_sam2.session.scores.trust_rule import neighbour_trust
 
 KEPT: tuple[Literal["object_score", "predicted_iou", "stability"], ...] = (
     "object_score",
@@ -22,9 +24,10 @@ MEASURED: dict[str, MeasurementName] = {
 }
 
 
-def tables_of(store: OmeZarrLabelStore) -> ScoreTables:
-    """Read scores and measurements of all frames."""
-    tables = ScoreTables.empty(store.object_ids, store.frame_count)
+def tables_of(store: OmeZarrLabelStore, model: str) -> ScoreTables:
+    """Read scores and measurements of all frames, judged as the model's file says."""
+    trust = trust_at_hand(model) or neighbour_trust
+    tables = ScoreTables.empty(store.object_ids, store.frame_count, trust)
     for name in KEPT:
         getattr(tables, name)[...] = store.read_score_table(name)
     for column, stored in MEASURED.items():

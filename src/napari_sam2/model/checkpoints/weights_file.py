@@ -43,6 +43,18 @@ def weights_path(
     ModelError
         If no model and no file is called so, or fetching it fails.
     """
+    own = own_path(name_or_path)
+    return own or download(find(str(name_or_path)).name, progress=progress)
+
+
+def own_path(name_or_path: str | Path) -> Path | None:
+    """Return the file of a path or an own model; None for a name of the registry.
+
+    Raises
+    ------
+    ModelError
+        If it is a path where no weights lie.
+    """
     path = Path(name_or_path).expanduser()
     is_file_name = path.suffix in (*PICKLE_SUFFIXES, SAFETENSORS_SUFFIX)
     if path.is_file():
@@ -52,9 +64,7 @@ def weights_path(
     if is_file_name and len(path.parts) > 1:
         raise ModelError(f"{path}: there is no such file; check the path")
     own = own_folder() / f"{name_or_path}{SAFETENSORS_SUFFIX}"
-    if len(path.parts) == 1 and own.is_file():
-        return own
-    return download(find(str(name_or_path)).name, progress=progress)
+    return own if len(path.parts) == 1 and own.is_file() else None
 
 
 def weights_sha256(name_or_path: str | Path) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_sam2.interfaces import FrameResult
 from napari_sam2.metrics.regions import measure
+from napari_sam2.session.book.changes import BookChanges
 from napari_sam2.session.book.state import BookState
 from napari_sam2.session.scores.trust_model import FrameScores
 from napari_sam2.session.scores.trust_rule import (
@@ -302,6 +303,30 @@ class ScoreTables:
         with np.errstate(invalid="ignore"):
             is_low = self.trust()[:, columns] < below
         return self.unreviewed(book, object_ids) & is_low
+
+    def unanswered(self, state: BookState, changes: BookChanges) -> set[int]:
+        """Return objects that were prompted, and of which nothing was found there.
+
+        Parameters
+        ----------
+        state
+            What is said after the changes.
+        changes
+            Which prompts are new.
+        """
+
+        def is_empty(object_id: int, frame_index: int) -> bool:
+            prompt = state[object_id].prompt_at(frame_index)
+            is_absence = prompt is not None and prompt.is_absence
+            column = self.columns.get(object_id)
+            found = column is None or self.area[frame_index, column] != 0
+            return not (found or is_absence)
+
+        return {
+            object_id
+            for object_id, frames in changes.prompted.items()
+            if all(is_empty(object_id, frame_index) for frame_index in frames)
+        }
 
     def worst_unreviewed(self, state: BookState) -> tuple[int, int] | None:
         """Return object and frame of least trust among those to be reviewed.

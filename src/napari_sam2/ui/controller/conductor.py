@@ -498,7 +498,7 @@ class Conductor(QObject):
         if shown is not None:
             ids = [state.object_id for state in self.book.objects]
             tables = shown.tables.with_objects(ids)
-            trust = self._trust.get(shown.request.model, neighbour_trust)
+            trust = self._trust.get(shown.request.model, tables.trust_function)
             if tables.trust_function is not trust:
                 tables = tables.with_trust(trust)
             shown.tables = tables

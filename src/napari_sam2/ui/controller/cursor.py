@@ -55,10 +55,13 @@ class Cursor(QObject):
 
     def look(self, _event: object = None) -> None:
         """Tell where the viewer is, if that is new."""
-        frame_index = self.frame_index
-        if frame_index != self._told:
-            self._told = frame_index
-            self.moved.emit(frame_index)
+        if self.frame_index != self._told:
+            self.tell()
+
+    def tell(self) -> None:
+        """Tell where the viewer is: those who are about another movie now ask again."""
+        self._told = self.frame_index
+        self.moved.emit(self._told)
 
     def go_to(self, frame_index: int) -> None:
         """Show a frame."""

@@ -109,4 +109,4 @@ class CurrentMovie(QObject):
             return
         self.show(request)
         parts.conductor.turn_to(request)
-        parts.conductor.warm(parts.frame_cursor.frame_index)
+        parts.frame_cursor.tell()

@@ -159,10 +159,14 @@ class TrackerDock(QWidget):
             parts.status.say(f"Tracking: frame {done.frame_index} is written.")
 
     def _on_answered(self, edit: Edit) -> None:
-        changed = edit.changes
-        is_said = changed.prompted or changed.cleared
-        if is_said and not self.parts.conductor.is_tracking:
-            self.parts.status.say(answer_text(sorted(changed.prompted)))
+        changed, tables = edit.changes, self.parts.conductor.tables
+        if self.parts.conductor.is_tracking or not (
+            changed.prompted or changed.cleared
+        ):
+            return
+        missed = set() if tables is None else tables.unanswered(edit.after, changed)
+        found = changed.prompted.keys() - missed
+        self.parts.status.say(answer_text(sorted(found), sorted(missed)))
 
     def _on_tracked(self, is_done: bool, was_cancelled: bool) -> None:
         self._set_tracking(False)

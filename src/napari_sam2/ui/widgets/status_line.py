@@ -50,12 +50,17 @@ class StatusLine(QLabel):
         self.setText(f"⚠ {text}")
 
 
-def answer_text(object_ids: Sequence[int]) -> str:
-    """Say that the masks of objects are there, or that some were taken out."""
-    if not object_ids:
+def answer_text(found: Sequence[int], missed: Sequence[int]) -> str:
+    """Say which objects an answer has masks of; that some were taken out, if none."""
+    if missed:
+        return f"Nothing found here for {_named(missed)}: drag a box, or Ctrl+Z."
+    if not found:
         return "Taken out."
-    which = ", ".join(map(str, object_ids))
     return (
-        f"Object {which} is there. Click again to correct it, N for the next one, "
-        "or Track."
+        f"{_named(found).capitalize()} is there. Click again to correct it, N for the "
+        "next one, or Track."
     )
+
+
+def _named(object_ids: Sequence[int]) -> str:
+    return f"object {', '.join(map(str, object_ids))}"
