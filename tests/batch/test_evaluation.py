@@ -19,7 +19,8 @@ def files(tmp_path):
         "one": truth[0],
         "two": truth[:2],
         "small": truth[0, :18],
-        "float": truth.astype(np.float32),
+        "float": truth.astype(np.float32) / 2,
+        "whole": truth.astype(np.float32),
     }
     for name, stack in stacks.items():
         tifffile.imwrite(tmp_path / f"{name}.tif", stack, photometric="minisblack")
@@ -45,6 +46,10 @@ def test_movies_of_unequal_length_are_refused(files):
 def test_labels_that_are_no_integers_are_refused(files):
     with pytest.raises(InputError, match="float32"):
         score(files, "float")
+
+
+def test_labels_as_whole_floats_are_labels(files):
+    assert score(files, "whole").region == 1.0
 
 
 @pytest.mark.parametrize("frame", [-1, 3])
