@@ -7,6 +7,7 @@ its file or this machine's memory cannot hold is refused before anything is allo
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -122,6 +123,25 @@ def read_header(content: bytes, name: str) -> ImageHeader:
     )
 
 
+def check_whole(content: bytes, header: ImageHeader, name: str) -> None:
+    """Refuse a PNG of which a checksum is wrong: its decoder only warns.
+
+    Raises
+    ------
+    InputError
+        Naming the part.
+    """
+    if header.image_format is not ImageFormat.PNG:
+        return
+    for kind, start, data in _png_chunks(content):
+        end = start + len(data)
+        if content[end : end + 4] != zlib.crc32(kind + data).to_bytes(4):
+            part = kind.decode("ascii", "replace")
+            raise InputError(
+                f"{name} is damaged: its part {part} is not as it was saved"
+            )
+
+
 def refuse_impossible_size(header: ImageHeader, file_size: int, name: str) -> None:
     """Refuse an image that its file cannot hold, or memory cannot.
 
@@ -176,6 +196,8 @@ def _read_png_header(content: bytes) -> ImageHeader:
     width, height, bits, kind = struct.unpack(">IIBB", content[16:26])
     palette, alpha, palette_at = None, b"", (0, 0)
     for name, start, data in _png_chunks(content):
+        if name == b"IDAT":
+            break
         if name == b"acTL" and struct.unpack(">I", data[:4]) > (1,):
             raise ValueError("an animation; save its images one by one")
         if kind == 3 and name == b"PLTE":
@@ -195,12 +217,10 @@ def _read_png_header(content: bytes) -> ImageHeader:
 
 
 def _png_chunks(content: bytes) -> Iterator[tuple[bytes, int, bytes]]:
-    """Yield name, place and content of the chunks before the pixels."""
+    """Yield name, place and content of all chunks that are whole."""
     at = len(PNG_MAGIC)
     while at + 8 <= len(content):
         size, name = struct.unpack(">I4s", content[at : at + 8])
-        if name == b"IDAT":
-            return
         yield name, at + 8, content[at + 8 : at + 8 + size]
         at += 12 + size
 

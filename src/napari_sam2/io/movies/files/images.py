@@ -19,6 +19,7 @@ from napari_sam2.errors import InputError
 from napari_sam2.io.movies.files.image_headers import (
     ImageFormat,
     ImageHeader,
+    check_whole,
     read_header,
     refuse_impossible_size,
 )
@@ -89,6 +90,7 @@ def read_image(path: Path) -> Image:
         content = path.read_bytes()
         header = read_header(content, str(path))
         refuse_impossible_size(header, len(content), str(path))
+        check_whole(content, header, str(path))
         pixels = _decode(content, header)
     except (*READ_FAILURES, MemoryError) as error:
         raise _unreadable(path, error) from error

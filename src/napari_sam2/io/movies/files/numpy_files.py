@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tokenize import TokenError  # numpy reads headers as Python's literals
 
 import numpy as np
 
 from napari_sam2.errors import InputError
-from napari_sam2.io.movies.files.image_stacks import ArrayStack, one_line
+from napari_sam2.io.movies.files.image_stacks import READ_FAILURES, ArrayStack, one_line
 
 NPY_MAGIC, NPY_SUFFIX = b"\x93NUM", ".npy"
 CELLPOSE = "_seg.npy"
@@ -29,7 +30,7 @@ def open_npy(path: Path) -> ArrayStack:
         )
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError, SyntaxError, MemoryError) as error:
+    except (*READ_FAILURES, TokenError) as error:
         raise InputError(
             f"{path} cannot be read as an array of numbers: {one_line(error)}; a "
             "pickle is a program and is not read: save the images as TIFF"

@@ -86,11 +86,11 @@ class TiffStack:
                 _check_codec(self._keyframe, self.name)
                 _check_colors(self._keyframe, self.name)
                 _check_whole(self._file, self._pages, self._raw_start, self.name)
+                self.scales = _find_scales(self._file, self._keyframe)
+                self.palette = _find_palette(self._file, self._keyframe)
             except BaseException:
                 self._file.close()
                 raise
-            self.scales = _find_scales(self._file, self._keyframe)
-            self.palette = _find_palette(self._file, self._keyframe)
 
     @property
     def dtype(self) -> np.dtype:
@@ -297,6 +297,9 @@ def _decode(page: Page | None) -> np.ndarray:
 def _is_whole(page: Page | None) -> bool:
     if page is None:
         return True
+    pieces = prod(page.keyframe.chunked)
+    if not page.is_final and len(page.dataoffsets) < pieces:
+        return False  # tifffile would leave them black
     ends = np.add(page.dataoffsets, page.databytecounts)
     return bool(ends.max(initial=0) <= page.parent.filehandle.size)
 
