@@ -15,6 +15,7 @@ from napari_sam2.cli import main
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.io.prompts.files import write_prompts
 from napari_sam2.prompts import BoxPrompt, FramePrompt, MaskPrompt, PointPrompt
+from napari_sam2.session import visibility
 from napari_sam2.session.book.prompt_book import PromptBook
 
 MAIN = "from napari_sam2.cli import main; main()"
@@ -73,6 +74,19 @@ def test_a_finished_run_is_answered_without_torch(monkeypatch, arguments):
     assert json.loads(done.stdout)["objects"] == 3
     larger = ("--image-size", "96")  # another input size is another run
     assert run_main(monkeypatch, *again, *larger) == 3
+
+
+def test_cells_that_the_model_hardly_sees_are_said_once(monkeypatch, capsys, arguments):
+    monkeypatch.setattr(visibility, "SMALLEST", 1000)
+    assert run_main(monkeypatch, *arguments, "--frames", "0:3") == 0
+    said = capsys.readouterr().err
+    (line,) = [one for one in said.splitlines() if "in the model's input" in one]
+    assert "objects are less than 1000 pixels across" in line
+    assert "crop the movie, or take a model with a larger input" in line
+    assert line.endswith("(see --image-size)")
+    monkeypatch.setattr(visibility, "SMALLEST", 0)
+    assert run_main(monkeypatch, *arguments, "--frames", "0:3", "--overwrite") == 0
+    assert "in the model's input" not in capsys.readouterr().err
 
 
 def test_the_report_tells_frames_rate_and_memory(monkeypatch, capsys, arguments):

@@ -41,12 +41,16 @@ from napari_sam2.session.planning.plan import (
 )
 from napari_sam2.session.planning.sweeps import sweeps
 from napari_sam2.session.session import FrameDone, Session
+from napari_sam2.session.visibility import visibility_remark
 
 if TYPE_CHECKING:
     from napari_sam2.tracking.predictor import StreamingPredictor
 
 UserPath = Annotated[Path, AfterValidator(user_path)]
 """A path in a request: ``~`` is the home folder."""
+
+MEASURED_FRAMES = 20
+"""Most prompted frames that are looked at for how large objects are."""
 
 FILL_HOLES = 8
 """Holes up to this many low-resolution pixels are filled, as official SAM 2 does."""
@@ -180,7 +184,7 @@ class Run:
 
     A context manager: leaving it closes files and threads. Without a session nothing is
     left to do: the same run was finished before. ``remark`` is what people should be
-    told before it begins.
+    told before it begins. ``image_size`` is the side of the network's input.
     """
 
     session: Session | None
@@ -193,6 +197,8 @@ class Run:
     seconds: float = 0.0
     memory_after_loading: int | None = None
     reading: str = ""
+    image_size: int | None = None
+    prompted_frames: tuple[int, ...] = ()
 
     def __enter__(self) -> Self:
         return self
@@ -213,6 +219,18 @@ class Run:
                 self.frames_computed += done.written
                 self.seconds = time.perf_counter() - begin
                 yield done
+
+    def visibility_remark(self) -> str | None:
+        """Say whether the network saw the prompted objects well, once they were seen.
+
+        Known from the masks on their frames, so ask after `frames`.
+        """
+        if self.image_size is None:
+            return None
+        areas: list[float] = []
+        for frame_index in self.prompted_frames[:MEASURED_FRAMES]:
+            areas.extend(self.store.read_scores(frame_index)[1].area.tolist())
+        return visibility_remark(self.store.frame_shape, self.image_size, areas)
 
     def report(self) -> TrackReport:
         """Say what was done so far."""
@@ -283,7 +301,11 @@ def _compose(job: TrackJob, source: StackFrames) -> Run:
         objects,
         has_foreign_labels=job.merge is not None,
     )
-    return Run(session, len(objects), plan, prefetching, store, remark)
+    run = Run(session, len(objects), plan, prefetching, store, remark)
+    run.image_size = predictor.network.geometry.image_size
+    prompted = {prompt.frame_index for item in objects for prompt in item.prompts}
+    run.prompted_frames = tuple(sorted(one for one in prompted if one in frames))
+    return run
 
 
 def _finished(

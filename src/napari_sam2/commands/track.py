@@ -160,7 +160,10 @@ def run_and_report(job: TrackJob, *, as_json: bool) -> None:
         if run.remark is not None:
             typer.echo(run.remark, err=True)
         follow(run.frames(), "tracking", on_cancel="go on with --resume")
+        remark = run.visibility_remark()
         report = run.report()
+    if remark is not None:
+        typer.echo(f"{remark} (see --image-size)", err=True)
     if as_json:
         typer.echo(json.dumps(report.as_json()))
     else:

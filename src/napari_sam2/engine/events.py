@@ -62,6 +62,13 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
+class Remark:
+    """What people should know of their movie, said once, beside the next answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class ModelReady:
     """The model is loaded.
 
@@ -260,6 +267,7 @@ class Together:
 
 Event = (
     Said
+    | Remark
     | ModelReady
     | StoreReady
     | FrameChanged

@@ -13,7 +13,7 @@ import numpy as np
 
 from napari_sam2.engine.edits.frame_edits import FrameEdits, events_of, frames_of
 from napari_sam2.engine.edits.steps import Steps
-from napari_sam2.engine.events import Event, FramesChanged, Request
+from napari_sam2.engine.events import Event, FramesChanged, Remark, Request
 from napari_sam2.engine.workspace.workspace import Workspace
 from napari_sam2.interfaces import FrameResult
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
@@ -103,11 +103,19 @@ class Edits:
         answer = work.answer(frames[0]) if frames else None
         if answer is not None:
             yield from events_of(answer.result, self._dtype(request))
+            yield from self._remark(answer.result)
         self._steps.record(request, edit)
         if answer is not None:
             work.write_answer(answer)
         for frame in frames:
             yield from self._answer_frame(request, work, frame)
+
+    def _remark(self, result: FrameResult) -> Iterator[Event]:
+        """Say, once for a movie, that the model can hardly see what was answered."""
+        movie = self._workspace.prepared[1]
+        said = movie.remark(result.scores.area.tolist())
+        if said is not None:
+            yield Remark(said)
 
     def _answer_frame(
         self, request: Request, work: FrameEdits, frame: int

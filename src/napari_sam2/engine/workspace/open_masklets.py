@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from napari_sam2.session.book.prompt_book import Edit
 from napari_sam2.session.book.staleness import is_same_prompt
 from napari_sam2.session.book.state import BookState
 from napari_sam2.session.planning.plan import Plan
+from napari_sam2.session.visibility import visibility_remark
 
 if TYPE_CHECKING:
     from napari_sam2.tracking.predictor import StreamingPredictor
@@ -39,6 +41,8 @@ class Movie:
         What was asked for.
     predictor, answers
         Nobody else uses them.
+    is_remarked
+        Whether it was said that the model sees it badly.
     """
 
     image: ImageInput
@@ -47,6 +51,22 @@ class Movie:
     precision: str
     predictor: StreamingPredictor
     answers: Answers
+    is_remarked: bool = False
+
+    def remark(self, areas: Sequence[float]) -> str | None:
+        """Say once if answered objects are too small, or frames too long to be seen.
+
+        Parameters
+        ----------
+        areas
+            Of the objects, in pixels of the movie.
+        """
+        if self.is_remarked:
+            return None
+        side = self.predictor.network.geometry.image_size
+        said = visibility_remark(self.source.frame_shape, side, areas)
+        self.is_remarked = said is not None
+        return said
 
 
 @dataclass(slots=True, eq=False)

@@ -17,6 +17,7 @@ from napari_sam2.engine import (
     FramesChanged,
     ModelReady,
     Pictured,
+    Remark,
     Said,
     SessionRead,
     StoreReady,
@@ -57,6 +58,7 @@ class TrackerDock(QWidget):
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self.parts = parts = TrackerParts(viewer, self)
+        self._remark = ""
         self.sections = DockSections(parts, self)
         self.strip = TimeStrip(parts.timeline_panel, parts.plots_panel)
         viewer.window.add_dock_widget(
@@ -137,6 +139,8 @@ class TrackerDock(QWidget):
                 )
             case Said(text):
                 parts.status.say(text)
+            case Remark(text):
+                self._remark = f" But {text}."
 
     def _on_store_ready(self, event: StoreReady) -> None:
         masklets = self.parts.masklets
@@ -166,7 +170,9 @@ class TrackerDock(QWidget):
             return
         missed = set() if tables is None else tables.unanswered(edit.after, changed)
         found = changed.prompted.keys() - missed
-        self.parts.status.say(answer_text(sorted(found), sorted(missed)))
+        answer = answer_text(sorted(found), sorted(missed))
+        self.parts.status.say(f"{answer}{self._remark}")
+        self._remark = ""
 
     def _on_tracked(self, is_done: bool, was_cancelled: bool) -> None:
         self._set_tracking(False)
