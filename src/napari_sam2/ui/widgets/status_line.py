@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 from napari.utils.notifications import notification_manager, show_error
 from napari.utils.theme import get_theme
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QLabel, QSizePolicy
 
 from napari_sam2.errors import NapariSam2Error
@@ -19,7 +21,7 @@ LINES = 3
 
 
 class StatusLine(QLabel):
-    """Shows one message; errors are coloured, and notified by napari too."""
+    """Shows one message; errors stand in a box, and are notified by napari too."""
 
     def __init__(self, viewer: Viewer) -> None:
         super().__init__()
@@ -45,9 +47,33 @@ class StatusLine(QLabel):
         else:
             text = f"{type(error).__name__}: {error}"
             notification_manager.receive_error(type(error), error, error.__traceback__)
-        color = get_theme(self._viewer.theme).error.as_hex()
-        self.setStyleSheet(f"QLabel {{ color: {color}; }}")
+        box = QColor(get_theme(self._viewer.theme).error.as_hex())
+        self.setStyleSheet(
+            f"QLabel {{ background: {box.name()}; color: {readable_on(box).name()}; "
+            "border-radius: 2px; padding: 2px; }"
+        )
         self.setText(f"⚠ {text}")
+
+
+def readable_on(background: QColor) -> QColor:
+    """Return black or white, whichever is told better from a background."""
+    black, white = QColor("black"), QColor("white")
+    return max(black, white, key=lambda text: contrast(text, background))
+
+
+def contrast(one: QColor, other: QColor) -> float:
+    """Return how well two colours are told apart, 1…21, as WCAG 2 defines it."""
+
+    def luminance(color: QColor) -> float:
+        parts = (color.redF(), color.greenF(), color.blueF())
+        linear = [
+            part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+            for part in parts
+        ]
+        return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
+
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
 
 
 def answer_text(found: Sequence[int], missed: Sequence[int]) -> str:
