@@ -16,6 +16,7 @@ import typer
 
 from napari_sam2 import __version__
 from napari_sam2.commands import models, movies, train
+from napari_sam2.commands.batch import plan, run
 from napari_sam2.commands.border import ending_in_one_line, show_anything_on
 from napari_sam2.commands.export import export
 from napari_sam2.commands.fine_tune import fine_tune
@@ -32,6 +33,8 @@ app = typer.Typer(
 app.add_typer(models.app, name="models")
 app.command()(track)
 app.command()(masks)
+app.command()(plan)
+app.command()(run)
 app.command()(movies.simulate)
 app.command()(movies.evaluate)
 app.command()(export)

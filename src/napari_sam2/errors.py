@@ -2,7 +2,31 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import struct
+import zlib
 from typing import ClassVar
+
+UNFORESEEN = (
+    OSError,
+    MemoryError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    ArithmeticError,
+    RuntimeError,
+    EOFError,
+    SyntaxError,
+    AssertionError,
+    struct.error,
+    zlib.error,
+)
+"""What libraries raise; a fault of ours is of these kinds, too."""
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+DEBUG = "NAPARI_SAM2_DEBUG"
+"""Set in the environment, errors that nobody foresaw are shown with all their steps."""
 
 
 class NapariSam2Error(Exception):
@@ -61,3 +85,30 @@ def in_one_line(text: str) -> str:
         one if one.isprintable() else one.encode("unicode_escape").decode()
         for one in text
     )
+
+
+def in_our_words(error: BaseException) -> NapariSam2Error:
+    """Return an error of a library as one of ours, with file and remedy."""
+    if isinstance(error, MemoryError):
+        return InputError(
+            "there is not enough memory; close other programs, or take a smaller part "
+            "of the movie, a smaller model or fewer objects at a time"
+        )
+    if isinstance(error, OSError):
+        return _of_the_system(error)
+    reason = (str(error).strip().splitlines() or [""])[0][:200]
+    return InputError(
+        f"this cannot be done: {type(error).__name__}{': ' if reason else ''}{reason}; "
+        f"check the files that were given, or set {DEBUG}=1 to see where and report it"
+    )
+
+
+def _of_the_system(error: OSError) -> NapariSam2Error:
+    where = f"{os.fsdecode(error.filename)}: " if error.filename else ""
+    reason = error.strerror or str(error) or type(error).__name__
+    if error.errno in FULL:
+        return OutputError(f"{where}{reason}; free some space and go on")
+    if isinstance(error, PermissionError):
+        remedy = "choose files and folders that you may read and write"
+        return InputError(f"{where}{reason}; {remedy}")
+    return InputError(f"{where}{reason}; check that it is there, and try again")

@@ -5,10 +5,10 @@ import shutil
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.batch.trees import tree
 
 from napari_sam2.batch.job import TrackJob, open_run
 from napari_sam2.errors import InputError, OutputError
@@ -32,15 +32,6 @@ def run(job):
         for _ in opened.frames():
             pass
         return opened.report()
-
-
-def tree(folder):
-    """Every file of a folder by its relative name."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(Path(folder).rglob("*"))
-        if path.is_file()
-    }
 
 
 def elsewhere(job, name, **changes):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from napari_sam2.batch.job import UserPath
+from napari_sam2.batch.prompting.policies import UserPath
 from napari_sam2.errors import InputError
 from napari_sam2.io.label_store.store import DEFAULT_NAME, OmeZarrLabelStore
 from napari_sam2.io.movies.label_frames import (

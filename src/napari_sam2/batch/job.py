@@ -12,24 +12,31 @@ from collections.abc import Generator
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from napari_sam2 import __version__
+from napari_sam2.batch.models import loaded_model, use_threads
 from napari_sam2.batch.output import Output
+from napari_sam2.batch.prompting.policies import (
+    PromptPolicy,
+    Prompts,
+    ReadsPrompts,
+    SamePrompts,
+    UserPath,
+)
 from napari_sam2.batch.resources import current_memory, peak_memory
 from napari_sam2.errors import InputError
 from napari_sam2.interfaces import FrameSource
 from napari_sam2.io.label_store.store import DEFAULT_NAME, OmeZarrLabelStore
 from napari_sam2.io.movies.fingerprint import fingerprint_of
 from napari_sam2.io.movies.frame_sources import StackFrames, open_frames
+from napari_sam2.io.movies.intensity import IntensityMapping
 from napari_sam2.io.movies.prefetch import PrefetchingFrameSource
-from napari_sam2.io.prompts.files import read_prompts
 from napari_sam2.io.prompts.json_file import document_of
 from napari_sam2.io.sessions.provenance import Provenance
-from napari_sam2.paths import user_path
 from napari_sam2.prompts import PromptedObject
 from napari_sam2.session.planning.plan import (
     Direction,
@@ -46,9 +53,6 @@ from napari_sam2.session.visibility import visibility_remark
 if TYPE_CHECKING:
     from napari_sam2.tracking.predictor import StreamingPredictor
 
-UserPath = Annotated[Path, AfterValidator(user_path)]
-"""A path in a request: ``~`` is the home folder."""
-
 MEASURED_FRAMES = 20
 """Most prompted frames that are looked at for how large objects are."""
 
@@ -59,7 +63,8 @@ FILL_HOLES = 8
 class FrameOptions(BaseModel):
     """Which part of a file is the movie, and how its intensities are mapped.
 
-    Attributes are those of `napari_sam2.io.movies.frame_sources.open_frames`.
+    Attributes are those of `napari_sam2.io.movies.frame_sources.open_frames`; a
+    ``mapping``, such as a session keeps, stands for the four before it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -74,10 +79,26 @@ class FrameOptions(BaseModel):
     percentiles: tuple[float, float] | None = None
     gamma: float = 1.0
     invert: bool = False
+    mapping: IntensityMapping | None = None
 
 
 class ModelOptions(BaseModel):
-    """Which network, where, and in which numbers."""
+    """Which network, where, and in which numbers.
+
+    Attributes
+    ----------
+    model
+        Name or path.
+    image_size
+        Side of its input in pixels; None for its own.
+    device, precision, threads
+        Where it computes and how; ``"auto"`` and None as the machine has it. Equal
+        results are promised for the same three.
+    raw_masks
+        Leave holes as they are.
+    one_component
+        Keep one piece of each mask; None as the weights are best followed.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -85,6 +106,7 @@ class ModelOptions(BaseModel):
     image_size: int | None = None
     device: str = "auto"
     precision: str = "auto"
+    threads: int | None = Field(default=None, ge=1)
     raw_masks: bool = False
     one_component: bool | None = None
 
@@ -95,9 +117,10 @@ class TrackJob(BaseModel):
     Attributes
     ----------
     movie, prompts, out
-        Files: what to track in, what to track, where masklets go.
+        What to track in; a file of what to track, or a policy that finds it; where
+        masklets go.
     prompt_frame
-        Frame that a label image or a 2D table of prompts belongs to.
+        Frame that a file with a label image or a 2D table of prompts belongs to.
     name
         Name of the label group.
     frame_options, model_options
@@ -118,7 +141,7 @@ class TrackJob(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     movie: UserPath
-    prompts: UserPath
+    prompts: UserPath | PromptPolicy
     out: UserPath
     prompt_frame: int = 0
     name: str = DEFAULT_NAME
@@ -131,6 +154,31 @@ class TrackJob(BaseModel):
     overwrite: bool = False
     embed_image: bool = False
     accept_movie: bool = False
+
+    @property
+    def policy(self) -> ReadsPrompts:
+        """Who finds the prompts."""
+        asked = self.prompts
+        if isinstance(asked, Path):
+            return SamePrompts(path=asked, frame=self.prompt_frame)
+        return asked
+
+    @property
+    def prompt_files(self) -> list[Path]:
+        """Files that the prompts come from, as far as they are there."""
+        return self.policy.files(self.movie)
+
+    def read_prompts(self, source: StackFrames) -> Prompts:
+        """Return what is to be tracked in the open movie.
+
+        Raises
+        ------
+        InputError
+            If it cannot be read, does not fit, or begins with negative clicks.
+        """
+        prompts = self.policy.read(self.movie, source)
+        check_beginnings(prompts.objects)
+        return prompts
 
     @property
     def output(self) -> Output:
@@ -259,7 +307,7 @@ def open_run(job: TrackJob) -> Run:
     job.output.check()
     with ExitStack() as opened:
         source = opened.enter_context(
-            closing(open_frames(job.movie, **job.frame_options.model_dump()))
+            closing(open_frames(job.movie, **dict(job.frame_options)))
         )
         run = _compose(job, source)
         run.reading = source.reading
@@ -269,19 +317,14 @@ def open_run(job: TrackJob) -> Run:
 
 def _compose(job: TrackJob, source: StackFrames) -> Run:
     """Put the parts of a run together around an open movie."""
-    objects = read_prompts(
-        job.prompts,
-        frame=job.prompt_frame,
-        frame_shape=source.frame_shape,
-        frame_count=source.frame_count,
-    )
-    check_beginnings(objects)
+    prompts = job.read_prompts(source)
+    objects = prompts.objects
     frames = _frame_range(job.frames, source.frame_count)
     merge = job.merge or MergePolicy.KEEP
     plan = Plan(frames, job.direction, merge)
     if not sweeps(object_lives(objects, source.frame_count), plan):
         raise InputError(
-            f"{job.prompts}: no prompt reaches frames {frames.first}:{frames.stop} in "
+            f"{job.movie}: no prompt reaches frames {frames.first}:{frames.stop} in "
             f"direction {job.direction}; change --frames or --direction"
         )
     finished = _finished(job, source, objects)
@@ -299,6 +342,7 @@ def _compose(job: TrackJob, source: StackFrames) -> Run:
         store,
         predictor,
         objects,
+        anchors=prompts.anchors,
         has_foreign_labels=job.merge is not None,
     )
     run = Run(session, len(objects), plan, prefetching, store, remark)
@@ -312,17 +356,43 @@ def _finished(
     job: TrackJob, source: StackFrames, objects: list[PromptedObject]
 ) -> tuple[OmeZarrLabelStore, str | None] | None:
     """Return store and remark if this run was finished; told without the network."""
-    from napari_sam2.model.checkpoints.weights_file import (
-        follows_one_component,
-        trained_image_size,
-    )
-
     if not (job.resume and job.output.exists):
         return None
     store = OmeZarrLabelStore.open(job.out, job.name, mode="r")
     if not store.is_complete:
         return None
-    options, stored = job.model_options, store.provenance
+    expected = _expected(job, source, objects, store.provenance)
+    if store.provenance.differences(expected):
+        return None  # what differs is said once the network is known
+    return job.output.open_known(expected)
+
+
+def holds_run(job: TrackJob) -> bool:
+    """Whether the label group of a job is what it began, or made, before.
+
+    Told without the network. Raises as `open_run` does.
+    """
+    if not job.output.exists:
+        return False
+    stored = OmeZarrLabelStore.open(job.out, job.name, mode="r").provenance
+    with closing(open_frames(job.movie, **dict(job.frame_options))) as source:
+        objects = job.read_prompts(source).objects
+        return not stored.differences(_expected(job, source, objects, stored))
+
+
+def _expected(
+    job: TrackJob,
+    source: StackFrames,
+    objects: list[PromptedObject],
+    stored: Provenance,
+) -> Provenance:
+    """Return the provenance of a job, where it leaves the choice as it was made."""
+    from napari_sam2.model.checkpoints.weights_file import (
+        follows_one_component,
+        trained_image_size,
+    )
+
+    options = job.model_options
     computed = {
         "image_size": options.image_size or trained_image_size(options.model),
         "device": stored.device,
@@ -336,10 +406,7 @@ def _finished(
             else options.one_component
         ),
     }
-    expected = _provenance(job, source, objects, computed)
-    if stored.differences(expected):
-        return None  # what differs is said once the network is known
-    return job.output.open_known(expected)
+    return _provenance(job, source, objects, computed)
 
 
 def _frame_range(
@@ -357,11 +424,11 @@ def _frame_range(
 
 def load_predictor(options: ModelOptions, source: FrameSource) -> StreamingPredictor:
     """Load a model for the frames of a movie."""
-    from napari_sam2.model.checkpoints.checkpoint import load_model
     from napari_sam2.tracking.predictor import StreamingPredictor
 
+    use_threads(options.threads)
     return StreamingPredictor(
-        load_model(options.model),
+        loaded_model(options.model),
         frame_shape=source.frame_shape,
         frame_count=source.frame_count,
         image_size=options.image_size,

@@ -10,9 +10,9 @@ from napari_sam2.errors import InputError
 from napari_sam2.paths import user_path
 
 
-def path_argument(text: str) -> Any:
+def path_argument(text: str, metavar: str = "PATH") -> Any:
     """Return an argument that is a path as people write it, with its help."""
-    return typer.Argument(parser=user_path, metavar="PATH", help=text)
+    return typer.Argument(parser=user_path, metavar=metavar, help=text)
 
 
 def path_option(text: str) -> Any:
@@ -81,6 +81,17 @@ def parse_ids(text: str | None) -> tuple[int, ...] | None:
     if text is None:
         return None
     return _integers(text, f"--objects {text}: give ids, such as 1,2,7")
+
+
+def parse_numbers(text: str, option: str) -> tuple[int, ...]:
+    """Read numbers such as ``0`` or ``0,50``.
+
+    Raises
+    ------
+    InputError
+        If it is something else.
+    """
+    return _integers(text, f"{option} {text}: give numbers, such as 0 or 0,50")
 
 
 def parse_limits(text: str | None) -> tuple[tuple[float, float], ...] | None:

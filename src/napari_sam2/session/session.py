@@ -7,6 +7,7 @@ pausing is not asking for the next frame.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,7 +22,12 @@ from napari_sam2.interfaces import (
 from napari_sam2.prompts import PromptedObject
 from napari_sam2.session.composition import Composer, Intensities
 from napari_sam2.session.planning.gaps import bounding_anchors
-from napari_sam2.session.planning.plan import COMMIT_INTERVAL, Plan, object_lives
+from napari_sam2.session.planning.plan import (
+    COMMIT_INTERVAL,
+    COMMIT_SECONDS,
+    Plan,
+    object_lives,
+)
 from napari_sam2.session.planning.resolution import Resolution, make_anchors, resolution
 from napari_sam2.session.planning.sweeps import Sweep, sweeps, walked_frames
 
@@ -157,13 +163,16 @@ class Session:
         visits = self._visits(plan)
         composer = self.composer(plan)
         position = self._starting_point(plan, visits)
+        committed = time.monotonic()
         try:
             while position < len(visits):
                 visit = visits[position]
                 object_ids, result = self._advance(visit, composer)
                 position += 1
-                if position % COMMIT_INTERVAL == 0:
+                is_long_ago = time.monotonic() - committed > COMMIT_SECONDS
+                if position % COMMIT_INTERVAL == 0 or is_long_ago:
                     self._commit(plan, visits, position)
+                    committed = time.monotonic()
                 yield FrameDone(
                     visit.frame_index,
                     object_ids,

@@ -17,6 +17,8 @@ from napari_sam2.session.planning.frame_set import FrameSet
 
 COMMIT_INTERVAL = 25
 """Frames between two commits: a resumed run computes at most so many again."""
+COMMIT_SECONDS = 60.0
+"""Or so long between them, where 25 frames of a large model take many minutes."""
 
 
 class Direction(StrEnum):

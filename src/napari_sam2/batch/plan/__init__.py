@@ -1,0 +1,1 @@
+"""Many movies as one document: what is tracked where, and what it will take."""

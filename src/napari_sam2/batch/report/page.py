@@ -1,0 +1,132 @@
+"""The report as one HTML page that needs nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+from napari_sam2.batch.report.outcome import MovieOutcome
+
+STYLE = """
+body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:72rem;
+padding:0 1rem;color:#222;background:#fff}
+table{border-collapse:collapse;width:100%}
+th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #ddd}
+td.n{text-align:right;font-variant-numeric:tabular-nums}
+section{margin:2.2rem 0;border-top:2px solid #ddd}
+figure{display:inline-block;margin:.4rem}figcaption{color:#666;font-size:.85em}
+.refused,.failed{color:#a40000}.cancelled{color:#8a5a00}.done,.complete{color:#1b6e1b}
+svg{background:#fafafa;border:1px solid #ddd}
+code{font-size:.85em;overflow-wrap:anywhere}
+"""
+WIDTH, HEIGHT = 420, 90
+ORDER = ("refused", "failed", "cancelled", "done", "complete")
+
+
+def page_of(movies: Sequence[MovieOutcome], version: str) -> str:
+    """Return the page; what went wrong stands first."""
+    counts = ", ".join(
+        f"{number} {state}"
+        for state in ORDER
+        if (number := sum(one.state == state for one in movies))
+    )
+    by_state = sorted(movies, key=lambda one: ORDER.index(one.state))
+    rows = "".join(_row(number, one) for number, one in enumerate(by_state))
+    sections = "".join(_section(number, one) for number, one in enumerate(by_state))
+    return (
+        "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
+        f"<title>SAM 2 batch</title><style>{STYLE}</style></head><body>"
+        f"<h1>SAM 2 batch: {len(movies)} movies</h1>"
+        f"<p>{escape(counts) or 'nothing was done'} · napari-sam2 {escape(version)}</p>"
+        "<table><thead><tr><th>Movie</th><th>State</th><th>Frames</th><th>Objects</th>"
+        "<th>Frames/s</th><th>Lost</th><th>Doubtful</th><th>What is wrong</th></tr>"
+        f"</thead><tbody>{rows}</tbody></table>{sections}</body></html>\n"
+    )
+
+
+def _row(number: int, movie: MovieOutcome) -> str:
+    summary = movie.summary
+    numbers = (
+        movie.frames,
+        movie.objects,
+        f"{movie.frames_per_second:.2f}" if movie.frames_computed else "",
+        summary.get("lost", ""),
+        summary.get("doubtful", ""),
+    )
+    cells = "".join(f"<td class='n'>{one}</td>" for one in numbers)
+    return (
+        f"<tr><td><a href='#m{number}'>{escape(movie.title)}</a></td>"
+        f"<td class='{movie.state}'>{movie.state}</td>{cells}"
+        f"<td>{escape(movie.error or movie.remark)}</td></tr>"
+    )
+
+
+def _section(number: int, movie: MovieOutcome) -> str:
+    summary = movie.summary
+    pictures = "".join(
+        f"<figure><img alt='frame {frame} with outlines' "
+        f"src='data:image/png;base64,{png}'><figcaption>frame {frame}</figcaption>"
+        "</figure>"
+        for frame, png in summary.get("pictures", ())
+    )
+    frames = summary.get("frames", [])
+    curves = _curve("mean area, pixels", frames, summary.get("area", []), None)
+    curves += _curve("mean trust", frames, summary.get("trust", []), 1.0)
+    return (
+        f"<section id='m{number}'><h2>{escape(movie.title)}</h2>"
+        f"<p class='{movie.state}'>{movie.state}"
+        f"{': ' + escape(movie.error) if movie.error else ''}</p>{pictures}"
+        f"<div>{curves}</div>{_facts(movie)}</section>"
+    )
+
+
+def _facts(movie: MovieOutcome) -> str:
+    summary = movie.summary
+    facts: dict[str, Any] = {
+        "movie": movie.movie,
+        "masklets": movie.labels,
+        "exports": ", ".join(movie.exports),
+        "model": summary.get("model", ""),
+        "weights (SHA-256)": summary.get("weights", ""),
+        "computed": " ".join(
+            str(summary.get(key, "")) for key in ("device", "precision")
+        ).strip(),
+        "threads": summary.get("threads", ""),
+        "attempts": movie.attempts if movie.attempts > 1 else "",
+        "remark": movie.remark,
+        "findings": "; ".join(summary.get("findings", ())),
+    }
+    rows = "".join(
+        f"<tr><th>{key}</th><td><code>{escape(str(value))}</code></td></tr>"
+        for key, value in facts.items()
+        if value not in ("", None)
+    )
+    return f"<table>{rows}</table>"
+
+
+def _curve(
+    title: str, frames: list[int], values: list[float | None], top: float | None
+) -> str:
+    """Draw a curve as SVG, with a gap where nothing is known."""
+    known = [value for value in values if value is not None]
+    if len(known) < 2:
+        return ""
+    top = top or max(known) or 1.0
+    span = max(frames[-1] - frames[0], 1)
+    parts, is_open = [], False
+    for frame, value in zip(frames, values, strict=True):
+        if value is None:
+            is_open = False
+            continue
+        x = WIDTH * (frame - frames[0]) / span
+        y = HEIGHT * (1 - value / top)
+        parts.append(f"{'L' if is_open else 'M'}{x:.1f} {y:.1f}")
+        is_open = True
+    return (
+        f"<figure><svg viewBox='0 -4 {WIDTH} {HEIGHT + 8}' width='{WIDTH}' "
+        f"height='{HEIGHT + 8}' role='img' aria-label='{title}'><path "
+        f"d='{' '.join(parts)}' fill='none' stroke='#2a6fb0' stroke-width='1.6'/></svg>"
+        f"<figcaption>{title}: {known[0]:.3g} … {known[-1]:.3g}; frames {frames[0]} to "
+        f"{frames[-1]}</figcaption></figure>"
+    )

@@ -1,0 +1,1 @@
+"""Movies that are run one after the other, or by workers of dask."""

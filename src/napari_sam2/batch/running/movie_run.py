@@ -1,0 +1,207 @@
+"""*Make it so* for one movie: whatever is there already, its masklets are whole then.
+
+What is complete is left alone, told without torch; what was begun goes on; what is not
+there begins. Errors become outcomes: a movie never stops those after it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from contextlib import closing
+from pathlib import Path
+
+from napari_sam2.batch.job import Run, TrackJob, holds_run, open_run
+from napari_sam2.batch.plan.plan import PlannedMovie
+from napari_sam2.batch.report.outcome import (
+    IsCancelled,
+    MovieOutcome,
+    OnFrame,
+    never,
+    nobody,
+)
+from napari_sam2.batch.report.summary import summary_of
+from napari_sam2.errors import (
+    UNFORESEEN,
+    NapariSam2Error,
+    OutputError,
+    in_our_words,
+)
+from napari_sam2.io.exports.formats import FORMATS, export
+from napari_sam2.io.exports.masklets import masklets_of
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
+from napari_sam2.model.checkpoints.weights_file import weights_sha256
+
+MOMENT = 0.1
+"""Seconds between two looks at whether somebody cancelled, while waiting."""
+
+
+def make_it_so(
+    planned: PlannedMovie,
+    *,
+    retries: int = 0,
+    retry_delay: float = 0.0,
+    on_frame: OnFrame = nobody,
+    is_cancelled: IsCancelled = never,
+) -> MovieOutcome:
+    """Track a movie unless that was done; try again what may pass.
+
+    Parameters
+    ----------
+    planned
+        The movie.
+    retries, retry_delay
+        How often, and after how many seconds, it is tried again where a lock or a disk
+        is in the way. What was given and models are never tried again.
+    on_frame
+        Told how far it is.
+    is_cancelled
+        Asked after each frame; what was written is committed then.
+    """
+    attempt = 0
+    while True:
+        attempt += 1
+        try:
+            outcome = _attempt(planned, on_frame, is_cancelled)
+        except UNFORESEEN as error:
+            outcome = _failure(planned, in_our_words(error), may_pass(error))
+        except NapariSam2Error as error:
+            outcome = _failure(planned, error, may_pass(error))
+        outcome = outcome.model_copy(update={"attempts": attempt})
+        if outcome.state != "failed" or attempt > retries:
+            return outcome
+        if not _waited(retry_delay, is_cancelled):
+            return outcome.model_copy(update={"state": "cancelled"})
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether the same request may succeed later: a lock, or the disk, was in the way.
+
+    What is missing, is not allowed, or was given wrongly stays so.
+    """
+    if isinstance(error, OutputError):
+        return isinstance(error.__cause__, OSError)
+    lasting = (FileNotFoundError, PermissionError, NotADirectoryError, FileExistsError)
+    return isinstance(error, OSError) and not isinstance(error, lasting)
+
+
+def request_key(planned: PlannedMovie) -> str:
+    """Return a hash of all that was asked, with the size and time of its files.
+
+    Where it is the same, and the masklets are whole, nothing has to be read.
+    """
+    job = planned.job
+    stamps = [_stamp(path) for path in (job.movie, *job.prompt_files)]
+    facts = (planned.model_dump_json(), weights_sha256(job.model_options.model), stamps)
+    return hashlib.sha256(repr(facts).encode()).hexdigest()
+
+
+def is_complete(planned: PlannedMovie, request: str) -> bool:
+    """Whether an earlier outcome with this request still holds."""
+    job = planned.job
+    if not request or not job.output.exists or request_key(planned) != request:
+        return False
+    exported = all(path.exists() for path in _exports(planned).values())
+    store = OmeZarrLabelStore.open(job.out, job.name, mode="r")
+    return store.is_complete and exported
+
+
+def _attempt(
+    planned: PlannedMovie, on_frame: OnFrame, is_cancelled: IsCancelled
+) -> MovieOutcome:
+    with open_run(_settled(planned.job)) as run:
+        was_complete = run.session is None
+        if not _followed(run, on_frame, is_cancelled):
+            return _outcome(planned, run, "cancelled")
+        exports = _write_exports(planned, run.store)
+        outcome = _outcome(planned, run, "complete" if was_complete else "done")
+    seen = {"exports": exports, "summary": summary_of(planned.job)}
+    return outcome.model_copy(update={**seen, "request": request_key(planned)})
+
+
+def _settled(job: TrackJob) -> TrackJob:
+    """Return the job that ends where the request does, from what is there."""
+    if job.merge is not None and job.output.exists and not holds_run(job):
+        return job
+    return job.model_copy(update={"resume": True})
+
+
+def _followed(run: Run, on_frame: OnFrame, is_cancelled: IsCancelled) -> bool:
+    """Track to the end; return whether it was reached."""
+    with closing(run.frames()) as steps:
+        for done in steps:
+            on_frame(done.position, done.total)
+            if is_cancelled() and done.position < done.total:
+                return False
+    return True
+
+
+def _outcome(planned: PlannedMovie, run: Run, state: str) -> MovieOutcome:
+    report = run.report()
+    return MovieOutcome(
+        title=planned.title,
+        movie=str(planned.job.movie),
+        labels=report.labels,
+        state=state,  # type: ignore[arg-type]
+        objects=report.objects,
+        frames=report.frames_total,
+        frames_computed=report.frames_computed,
+        seconds=report.seconds,
+        frames_per_second=report.frames_per_second,
+        peak_memory_bytes=report.peak_memory_bytes,
+        remark=run.remark or "",
+    )
+
+
+def _failure(
+    planned: PlannedMovie, error: NapariSam2Error, passes: bool
+) -> MovieOutcome:
+    job = planned.job
+    return MovieOutcome(
+        title=planned.title,
+        movie=str(job.movie),
+        labels=str(job.out / "labels" / job.name),
+        state="failed" if passes else "refused",
+        error=str(error),
+        exit_code=error.exit_code,
+    )
+
+
+def _exports(planned: PlannedMovie) -> dict[str, Path]:
+    """Return the files to write, with the suffixes of their formats, by format."""
+    found = {}
+    for name, path in planned.exports.items():
+        suffix = FORMATS[name].suffix if name in FORMATS else ""
+        has_suffix = path.suffix.lower() == suffix or not suffix
+        found[name] = path if has_suffix else path.with_name(path.name + suffix)
+    return found
+
+
+def _write_exports(planned: PlannedMovie, store: OmeZarrLabelStore) -> tuple[str, ...]:
+    written = []
+    for name, path in _exports(planned).items():
+        if not path.exists():
+            export(masklets_of(store), path, name)
+        written.append(str(path))
+    return tuple(written)
+
+
+def _waited(seconds: float, is_cancelled: IsCancelled) -> bool:
+    """Wait; return False at once if somebody cancels."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        if is_cancelled():
+            return False
+        time.sleep(min(left, MOMENT))
+    return not is_cancelled()
+
+
+def _stamp(path: Path) -> tuple[str, int, int]:
+    """Return when a file was changed, and its size; a zarr has its metadata's."""
+    for one in (path / "zarr.json", path / ".zattrs", path / ".zarray", path):
+        try:
+            status = one.stat()
+        except OSError:
+            continue
+        return str(path), status.st_mtime_ns, status.st_size
+    return str(path), 0, 0

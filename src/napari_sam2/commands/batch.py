@@ -1,0 +1,302 @@
+"""`napari-sam2 plan` and `run`: many movies as one document, and what comes of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_sam2.commands.options import (
+    parse_channels,
+    parse_frames,
+    parse_limits,
+    parse_numbers,
+    parse_percentiles,
+    path_argument,
+    path_option,
+)
+from napari_sam2.commands.progress import Stopping, listening_to_signals
+from napari_sam2.commands.track import (
+    Axes,
+    Channels,
+    Device,
+    EmbedImage,
+    Files,
+    Frames,
+    ImageSize,
+    Limits,
+    Merge,
+    Model,
+    Name,
+    OneComponent,
+    Percentiles,
+    Plane,
+    Position,
+    Precision,
+    RawMasks,
+    TimePoint,
+    Towards,
+)
+from napari_sam2.errors import InputError
+from napari_sam2.session.planning.plan import Direction
+
+if TYPE_CHECKING:
+    from napari_sam2.batch.plan.plan import BatchPlan
+    from napari_sam2.batch.running.schedulers import Scheduler
+
+Option = typer.Option
+Text = str | None
+CLUSTERS = ("slurm", "lsf", "sge")
+
+
+def plan(  # noqa: PLR0913 - one parameter an option
+    movies: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="MOVIE…",
+            help="Paths, patterns in quotes, plates, or folders of OME-Zarr images.",
+        ),
+    ] = None,
+    like: Annotated[
+        Path | None,
+        path_option("A session of the window: its prompts, model and contrast."),
+    ] = None,
+    prompts_from: Annotated[
+        Text,
+        Option(
+            help="cellpose, stardist, ilastik, a pattern such as '{stem}.csv', a "
+            "label group such as labels/nuclei, or one file for all.",
+        ),
+    ] = None,
+    prompt_frames: Annotated[
+        str, Option(help="Frames that label images are taken of: 0 or 0,50.")
+    ] = "0",
+    out: Annotated[
+        Text, Option(help="Where masklets go; {folder}/{stem}-masklets.zarr.")
+    ] = None,
+    exports: Annotated[
+        list[str] | None,
+        Option("--export", help="FORMAT=PATTERN, such as 'csv={folder}/{stem}.csv'."),
+    ] = None,
+    each_channel: Annotated[
+        Text, Option(help="Track in each of these channels by itself: 0,2.")
+    ] = None,
+    name: Name = "masklets",
+    model: Model = "nano",
+    image_size: ImageSize = None,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    threads: Annotated[
+        int | None, Option(min=1, help="Threads of a CPU; as the machine has them.")
+    ] = None,
+    direction: Towards = Direction.BOTH,
+    frames: Frames = None,
+    axes: Axes = None,
+    files: Files = None,
+    t: TimePoint = None,
+    z: Plane = None,
+    position: Position = None,
+    channels: Channels = None,
+    contrast_limits: Limits = None,
+    percentiles: Percentiles = None,
+    merge: Merge = None,
+    raw_masks: RawMasks = False,
+    one_component: OneComponent = None,
+    embed_image: EmbedImage = False,
+    schema: Annotated[
+        bool, Option("--schema", help="Print the JSON Schema of plans instead.")
+    ] = False,
+) -> None:
+    """Plan the tracking of many movies; the plan goes to stdout."""
+    from napari_sam2.batch.plan.plan import BatchPlan
+
+    if schema:
+        typer.echo(json.dumps(BatchPlan.model_json_schema(), indent=1))
+        return
+    if not movies:
+        raise InputError("there is no movie to plan for: give paths or patterns")
+    seen = {
+        "axes": axes,
+        "files": files,
+        "t": t,
+        "z": z,
+        "position": position,
+        "channels": parse_channels(channels),
+        "contrast_limits": parse_limits(contrast_limits),
+        "percentiles": parse_percentiles(percentiles),
+    }
+    network = {"model": model, "image_size": image_size, "device": device}
+    network |= {"precision": precision, "threads": threads}
+    network |= {"raw_masks": raw_masks, "one_component": one_component}
+    changes = {
+        "out": out,
+        "exports": _exports(exports or []),
+        "each_channel": parse_channels(each_channel) or (),
+        "frames": parse_frames(frames),
+        "merge": merge,
+        "embed_image": embed_image,
+        "direction": direction,
+        "name": name,
+    }
+    made = _planned(tuple(movies), like, (prompts_from, prompt_frames), changes)
+    typer.echo(_with_options(made, seen, network).to_json(), nl=False)
+
+
+def _planned(
+    movies: tuple[str, ...],
+    like: Path | None,
+    prompts: tuple[str | None, str],
+    changes: dict[str, Any],
+) -> BatchPlan:
+    """Make a plan like a session, or of a policy."""
+    from napari_sam2.batch.plan.making import plan_like
+    from napari_sam2.batch.plan.plan import BatchPlan
+    from napari_sam2.batch.prompting.policies import policy_of
+
+    said, frames = prompts
+    usual = {name: field.default for name, field in BatchPlan.model_fields.items()}
+    changes = {
+        key: value
+        for key, value in changes.items()
+        if value is not None and value != usual[key]
+    }
+    if said is not None:
+        numbers = parse_numbers(frames, "--prompt-frames")
+        changes["prompts"] = policy_of(said, numbers)
+    elif like is None:
+        raise InputError("say what to track: give --like SESSION or --prompts-from")
+    if like is not None:
+        made = plan_like(like, movies, **changes)
+    else:
+        made = BatchPlan(movies=movies, **changes)
+    return made.from_folder(Path.cwd())
+
+
+def _with_options(
+    made: BatchPlan, seen: dict[str, Any], network: dict[str, Any]
+) -> BatchPlan:
+    """Return a plan with what was said of frames and model, what is auto pinned."""
+    from napari_sam2.batch.job import FrameOptions, ModelOptions
+    from napari_sam2.batch.plan.making import pinned
+
+    said = {key: value for key, value in seen.items() if value is not None}
+    if {"contrast_limits", "percentiles"} & said.keys():
+        said["mapping"] = None
+    usual = ModelOptions()
+    chosen = {
+        key: value for key, value in network.items() if value != getattr(usual, key)
+    }
+    frames = made.frame_options.model_copy(update=said)
+    options = pinned(made.model_options.model_copy(update=chosen))
+    made = made.model_copy(update={"frame_options": frames, "model_options": options})
+    made.planned()  # what cannot be is told now
+    FrameOptions.model_validate(frames.model_dump())
+    return made
+
+
+def _exports(texts: list[str]) -> dict[str, str]:
+    from napari_sam2.io.exports.formats import FORMATS
+
+    found = {}
+    for text in texts:
+        name, _, pattern = text.partition("=")
+        if name not in FORMATS or not pattern:
+            raise InputError(
+                f"--export {text}: give FORMAT=PATTERN, such as "
+                f"'csv={{folder}}/{{stem}}.csv'; formats are {', '.join(FORMATS)}"
+            )
+        found[name] = pattern
+    return found
+
+
+def run(  # noqa: PLR0913 - one parameter an option
+    plan_file: Annotated[
+        Path, path_argument("What `napari-sam2 plan` wrote.", metavar="PLAN")
+    ],
+    dry_run: Annotated[
+        bool, Option("--dry-run", help="Show what would be done, and do nothing.")
+    ] = False,
+    scheduler: Annotated[
+        Text,
+        Option(
+            help="local, the address of a dask scheduler, slurm, lsf or sge; by "
+            "default movies run here, one after the other.",
+        ),
+    ] = None,
+    workers: Annotated[
+        int, Option(min=1, help="Workers of local, slurm, lsf and sge.")
+    ] = 1,
+    shard: Annotated[
+        Text, Option(help="I/N: run the I-th of N parts, for arrays of jobs.")
+    ] = None,
+    report: Annotated[
+        Path | None,
+        path_option("Folder of the report; <plan>-report beside the plan."),
+    ] = None,
+    as_json: Annotated[
+        bool, Option("--json", help="Report on stdout as JSON.")
+    ] = False,
+) -> None:
+    """Run a plan: whatever is complete already is passed over, the rest is tracked."""
+    from napari_sam2.batch.plan.plan import read_plan
+    from napari_sam2.batch.running.batch import Shard
+    from napari_sam2.commands.batch_table import dry_run_table
+
+    made = read_plan(plan_file)
+    part = None if shard is None else Shard.parse(shard)
+    if dry_run:
+        raise typer.Exit(dry_run_table(made, part))
+    folder = report or plan_file.with_name(f"{plan_file.stem}-report")
+    with listening_to_signals() as stopping:
+        code = _run(made, folder, _scheduler(scheduler, workers), part, stopping)
+    _tell(folder, as_json)
+    if stopping():
+        typer.echo("napari-sam2: cancelled; run it again to go on", err=True)
+        raise typer.Exit(stopping.exit_code)
+    raise typer.Exit(code)
+
+
+def _run(
+    made: BatchPlan,
+    folder: Path,
+    chosen: Scheduler | None,
+    part: Any,
+    stopping: Stopping,
+) -> int:
+    from napari_sam2.batch.running.batch import run_plan
+    from napari_sam2.commands.batch_table import LiveTable
+
+    with LiveTable() as table:
+        done = run_plan(
+            made,
+            folder,
+            scheduler=chosen,
+            shard=part,
+            listener=table,
+            is_cancelled=stopping,
+        )
+    return done.exit_code
+
+
+def _scheduler(text: str | None, workers: int) -> Scheduler | None:
+    if text is None:
+        return None
+    try:
+        from napari_sam2.batch.running.cluster import OnWorkers
+    except ImportError as error:
+        raise InputError(
+            f"--scheduler {text}: needs dask.distributed: install it with "
+            "pip install 'napari-sam2[cluster]'"
+        ) from error
+    return OnWorkers(text, workers)
+
+
+def _tell(folder: Path, as_json: bool) -> None:
+    from napari_sam2.batch.report.report import PAGE, REPORT
+
+    if as_json:
+        typer.echo((folder / REPORT).read_text(encoding="utf-8"))
+    else:
+        typer.echo(folder / PAGE)

@@ -1,0 +1,133 @@
+"""A whole plan: nothing stops the rest, nothing is done twice, all is reported."""
+
+import json
+import os
+import shutil
+
+import pytest
+
+from napari_sam2.batch.plan import checks
+from napari_sam2.batch.plan.checks import check_movie
+from napari_sam2.batch.plan.plan import BatchPlan
+from napari_sam2.batch.prompting.policies import PromptsBeside
+from napari_sam2.batch.report.report import PAGE, REPORT
+from napari_sam2.batch.running.batch import Listener, Shard, run_plan
+from napari_sam2.errors import InputError, OutputError
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
+
+
+class Heard(Listener):
+    """Writes down what it is told."""
+
+    def __init__(self):
+        self.ended, self.steps = [], []
+
+    def progress(self, progress):
+        self.steps.append(progress)
+
+    def ends(self, outcome):
+        self.ended.append((outcome.title, outcome.state))
+
+
+@pytest.fixture
+def plan(job, files, tmp_path):
+    """Three movies, the second of which is broken."""
+    for name in ("a", "b", "c"):
+        shutil.copy(files / "movie.tif", tmp_path / f"{name}.tif")
+        shutil.copy(files / "prompts.tif", tmp_path / f"{name}_cp_masks.tif")
+    (tmp_path / "b.tif").write_bytes(b"II*\0 no more")
+    return BatchPlan(
+        movies=(str(tmp_path / "?.tif"),),
+        prompts=PromptsBeside(patterns=("{stem}_cp_masks.tif",)),
+        model_options=job.model_options,
+        frames=(0, 3),
+        retry_delay=0,
+    )
+
+
+def test_a_broken_movie_stops_nobody_and_is_in_the_report(plan, tmp_path):
+    heard = Heard()
+    report = run_plan(plan, tmp_path / "report", listener=heard)
+    assert heard.ended == [("a", "done"), ("b", "refused"), ("c", "done")]
+    assert {one.title for one in heard.steps} == {"a", "c"}
+    assert report.exit_code == 2
+    written = json.loads((tmp_path / "report" / REPORT).read_text())
+    assert "b.tif" in written["movies"][1]["error"]
+    assert "pictures" not in written["movies"][0]["summary"]
+    page = (tmp_path / "report" / PAGE).read_text()
+    assert page.count("data:image/png") == 6, "first, middle, last of two movies"
+    assert page.count("<svg") == 4, "area and trust of two movies"
+    assert "b.tif" in page
+
+    heard = Heard()
+    again = run_plan(plan, tmp_path / "report", listener=heard)
+    assert heard.ended == [("a", "complete"), ("c", "complete"), ("b", "refused")]
+    assert heard.steps == []
+    assert again.movies[0].summary == report.movies[0].summary
+
+
+def test_two_parts_make_the_whole(plan, tmp_path):
+    first = run_plan(plan, tmp_path / "1", shard=Shard.parse("1/2"))
+    second = run_plan(plan, tmp_path / "2", shard=Shard.parse("2/2"))
+    assert [one.title for one in first.movies] == ["a", "c"]
+    assert [one.title for one in second.movies] == ["b"]
+
+
+@pytest.mark.parametrize("text", ["0/2", "3/2", "a/b", "1", "1/0", "-1/2"])
+def test_parts_that_are_none_are_refused(text):
+    with pytest.raises(InputError, match=f"--shard {text}"):
+        Shard.parse(text)
+
+
+def test_cancelling_keeps_what_was_done(plan, tmp_path):
+    heard = Heard()
+    report = run_plan(
+        plan,
+        tmp_path / "report",
+        listener=heard,
+        is_cancelled=lambda: len(heard.steps) > 1,
+    )
+    assert [(one.title, one.state) for one in report.movies] == [("a", "cancelled")]
+    assert report.exit_code
+    assert run_plan(plan, tmp_path / "report").count("done") == 2
+
+
+def test_a_disk_that_is_too_small_is_told_before_anything_starts(
+    plan, tmp_path, monkeypatch
+):
+    usage = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr(checks.shutil, "disk_usage", lambda _path: usage)
+    with pytest.raises(OutputError, match="GB are free"):
+        run_plan(plan, tmp_path / "report")
+    assert not list(tmp_path.glob("*.zarr"))
+
+
+@pytest.mark.skipif(not hasattr(os, "statvfs"), reason="Windows counts no inodes")
+def test_a_file_system_without_room_for_files_is_told(plan, tmp_path, monkeypatch):
+    monkeypatch.setattr(checks, "_free_inodes", lambda _folder: 5)
+    with pytest.raises(OutputError, match="holds 5 more"):
+        run_plan(plan, tmp_path / "report")
+
+
+def test_estimates_are_not_below_what_is_written(plan, tmp_path, record_number):
+    longer = plan.model_copy(update={"frames": (0, 20)})
+    movie = longer.planned()[0]
+    said = check_movie(movie)
+    assert (said.state, said.frames, said.objects) == ("new", 100, 3)
+    assert said.memory_bytes > 2**28
+    run_plan(longer, tmp_path / "report", shard=Shard(1, 3))
+    written = [one for one in movie.job.out.rglob("*") if one.is_file()]
+    size = sum(one.stat().st_size for one in written)
+    record_number("bytes estimated / written", said.disk_bytes / size)
+    record_number("files estimated / written", said.disk_files / len(written))
+    assert size <= said.disk_bytes
+    assert len(written) <= said.disk_files <= 5 * len(written)
+    assert check_movie(movie).state == "complete"
+    assert OmeZarrLabelStore.open(movie.job.out, mode="r").is_complete
+
+
+def test_what_would_be_refused_is_said_not_raised(plan):
+    broken = plan.planned()[1]
+    said = check_movie(broken)
+    assert said.state == "refused"
+    assert "b.tif" in said.reason
