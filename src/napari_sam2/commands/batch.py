@@ -51,46 +51,59 @@ Text = str | None
 CLUSTERS = ("slurm", "lsf", "sge")
 
 
+Movies = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="MOVIE…",
+        help="Paths, patterns in quotes, plates, or folders of OME-Zarr images.",
+    ),
+]
+Like = Annotated[
+    Path | None,
+    path_option("A session of the window: its prompts, model and contrast."),
+]
+PromptsFrom = Annotated[
+    Text,
+    Option(
+        help="cellpose, stardist, ilastik, a pattern such as '{stem}.csv', a label "
+        "group such as labels/nuclei, or one file for all.",
+    ),
+]
+PromptFrames = Annotated[
+    str, Option(help="Frames that label images are taken of: 0 or 0,50.")
+]
+OutPattern = Annotated[
+    Text, Option(help="Where masklets go; {folder}/{stem}-masklets.zarr.")
+]
+Exports = Annotated[
+    list[str] | None,
+    Option("--export", help="FORMAT=PATTERN, such as 'csv={folder}/{stem}.csv'."),
+]
+EachChannel = Annotated[
+    Text, Option(help="Track in each of these channels by itself: 0,2.")
+]
+Threads = Annotated[
+    int | None, Option(min=1, help="Threads of a CPU; as the machine has them.")
+]
+Schema = Annotated[
+    bool, Option("--schema", help="Print the JSON Schema of plans instead.")
+]
+
+
 def plan(  # noqa: PLR0913 - one parameter an option
-    movies: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="MOVIE…",
-            help="Paths, patterns in quotes, plates, or folders of OME-Zarr images.",
-        ),
-    ] = None,
-    like: Annotated[
-        Path | None,
-        path_option("A session of the window: its prompts, model and contrast."),
-    ] = None,
-    prompts_from: Annotated[
-        Text,
-        Option(
-            help="cellpose, stardist, ilastik, a pattern such as '{stem}.csv', a "
-            "label group such as labels/nuclei, or one file for all.",
-        ),
-    ] = None,
-    prompt_frames: Annotated[
-        str, Option(help="Frames that label images are taken of: 0 or 0,50.")
-    ] = "0",
-    out: Annotated[
-        Text, Option(help="Where masklets go; {folder}/{stem}-masklets.zarr.")
-    ] = None,
-    exports: Annotated[
-        list[str] | None,
-        Option("--export", help="FORMAT=PATTERN, such as 'csv={folder}/{stem}.csv'."),
-    ] = None,
-    each_channel: Annotated[
-        Text, Option(help="Track in each of these channels by itself: 0,2.")
-    ] = None,
+    movies: Movies = None,
+    like: Like = None,
+    prompts_from: PromptsFrom = None,
+    prompt_frames: PromptFrames = "0",
+    out: OutPattern = None,
+    exports: Exports = None,
+    each_channel: EachChannel = None,
     name: Name = "masklets",
     model: Model = "nano",
     image_size: ImageSize = None,
     device: Device = "auto",
     precision: Precision = "auto",
-    threads: Annotated[
-        int | None, Option(min=1, help="Threads of a CPU; as the machine has them.")
-    ] = None,
+    threads: Threads = None,
     direction: Towards = Direction.BOTH,
     frames: Frames = None,
     axes: Axes = None,
@@ -105,43 +118,48 @@ def plan(  # noqa: PLR0913 - one parameter an option
     raw_masks: RawMasks = False,
     one_component: OneComponent = None,
     embed_image: EmbedImage = False,
-    schema: Annotated[
-        bool, Option("--schema", help="Print the JSON Schema of plans instead.")
-    ] = False,
+    schema: Schema = False,
 ) -> None:
     """Plan the tracking of many movies; the plan goes to stdout."""
-    from napari_sam2.batch.plan.plan import BatchPlan
-
     if schema:
-        typer.echo(json.dumps(BatchPlan.model_json_schema(), indent=1))
+        _print_schema()
         return
-    if not movies:
-        raise InputError("there is no movie to plan for: give paths or patterns")
-    seen = {
+    seen: dict[str, Any] = {
         "axes": axes,
         "files": files,
         "t": t,
         "z": z,
         "position": position,
+    }
+    seen |= {
         "channels": parse_channels(channels),
         "contrast_limits": parse_limits(contrast_limits),
         "percentiles": parse_percentiles(percentiles),
     }
-    network = {"model": model, "image_size": image_size, "device": device}
+    network: dict[str, Any] = {
+        "model": model,
+        "image_size": image_size,
+        "device": device,
+    }
     network |= {"precision": precision, "threads": threads}
     network |= {"raw_masks": raw_masks, "one_component": one_component}
-    changes = {
+    changes: dict[str, Any] = {
         "out": out,
         "exports": _exports(exports or []),
-        "each_channel": parse_channels(each_channel) or (),
-        "frames": parse_frames(frames),
-        "merge": merge,
-        "embed_image": embed_image,
-        "direction": direction,
         "name": name,
     }
-    made = _planned(tuple(movies), like, (prompts_from, prompt_frames), changes)
+    changes |= {"each_channel": parse_channels(each_channel) or ()}
+    changes |= {"frames": parse_frames(frames), "direction": direction}
+    changes |= {"merge": merge, "embed_image": embed_image}
+    prompts = prompts_from, prompt_frames
+    made = _planned(tuple(movies or ()), like, prompts, changes)
     typer.echo(_with_options(made, seen, network).to_json(), nl=False)
+
+
+def _print_schema() -> None:
+    from napari_sam2.batch.plan.plan import BatchPlan
+
+    typer.echo(json.dumps(BatchPlan.model_json_schema(), indent=1))
 
 
 def _planned(
@@ -155,6 +173,8 @@ def _planned(
     from napari_sam2.batch.plan.plan import BatchPlan
     from napari_sam2.batch.prompting.policies import policy_of
 
+    if not movies:
+        raise InputError("there is no movie to plan for: give paths or patterns")
     said, frames = prompts
     usual = {name: field.default for name, field in BatchPlan.model_fields.items()}
     changes = {

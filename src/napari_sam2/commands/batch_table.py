@@ -143,8 +143,8 @@ class LiveTable(Listener):
         for outcome in self._ended[-max(1, ROWS - len(shown)) :]:
             style = STYLES[outcome.state]
             said = f"{outcome.state} {outcome.error}".strip()
-            rate = f"{outcome.frames_per_second:.1f}/s" if outcome.seconds else ""
-            row = (Text(outcome.title), str(outcome.frames or ""), rate, "")
+            fast = f"{outcome.frames_per_second:.1f}/s" if outcome.seconds else ""
+            row = (Text(outcome.title), str(outcome.frames or ""), fast, "")
             table.add_row(*row, Text(said, style=style))
         return Group(table, self._summary(now))
 

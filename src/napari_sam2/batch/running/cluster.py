@@ -1,0 +1,300 @@
+"""Movies on the workers of dask.distributed: one task a movie.
+
+Needs the extra ``cluster``. A worker keeps its model from movie to movie. A worker that
+is told to end (pre-emption) commits the frame in hand; one that is killed has committed
+at most a minute before. Whoever takes its movie goes on there.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from typing import Any
+
+import dask
+from distributed import (
+    Client,
+    LocalCluster,
+    WorkerPlugin,
+    get_worker,
+)
+from distributed.client import Future, as_completed
+from distributed.scheduler import KilledWorker
+
+from napari_sam2 import __version__
+from napari_sam2.batch.plan.plan import PlannedMovie
+from napari_sam2.batch.report.outcome import IsCancelled, MovieOutcome
+from napari_sam2.batch.running.movie_run import make_it_so
+from napari_sam2.batch.running.schedulers import MovieProgress, OnProgress, Patience
+from napari_sam2.errors import InputError
+
+TOPIC = "napari-sam2"
+GPU = "GPU"
+"""Resource that a worker with a graphics card declares, one for a movie at a time."""
+PLUGIN = "napari-sam2-ending"
+BETWEEN_NEWS = 0.5
+"""Seconds between two messages about one movie."""
+LOOK = 0.25
+"""Seconds between two looks at whether somebody cancelled."""
+FIRST_ANSWER = 30
+"""Seconds that a scheduler may take to answer."""
+FIRST_WORKER = 600
+"""Seconds that a queue may take to start the first worker."""
+QUEUES = {"slurm": "SLURMCluster", "lsf": "LSFCluster", "sge": "SGECluster"}
+
+
+class Ending(WorkerPlugin):
+    """Lets the movie of a worker end when the worker does, all frames committed."""
+
+    name = PLUGIN
+
+    def setup(self, worker: Any) -> None:
+        """Begin without an end in sight; made here, as an event cannot be sent."""
+        self._ending, self._idle = threading.Event(), threading.Event()
+        self._idle.set()
+
+    async def teardown(self, worker: Any) -> None:
+        """Wait until the frame in hand is committed."""
+        import asyncio
+
+        self._ending.set()
+        await asyncio.to_thread(self._idle.wait, 60)
+
+    def ask(self) -> None:
+        """Let the movie in hand end."""
+        self._ending.set()
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether the movie is to end."""
+        return self._ending.is_set()
+
+    def begin(self) -> None:
+        """Note that a movie begins."""
+        self._idle.clear()
+
+    def end(self) -> None:
+        """Note that a movie has ended."""
+        self._idle.set()
+
+
+class OnWorkers:
+    """Runs movies on workers: of this machine, of a scheduler, or of a queue.
+
+    Parameters
+    ----------
+    where
+        ``"local"``, the address of a scheduler, ``"slurm"``, ``"lsf"`` or ``"sge"``;
+        queues are set up as dask-jobqueue has it, in its configuration file.
+    workers
+        How many to start, where they are started.
+    """
+
+    def __init__(self, where: str, workers: int = 1) -> None:
+        self.where, self.workers = where, workers
+
+    def run(
+        self,
+        movies: Sequence[PlannedMovie],
+        patience: Patience,
+        on_progress: OnProgress,
+        is_cancelled: IsCancelled,
+    ) -> Iterator[MovieOutcome]:
+        """Yield an outcome for each movie, as soon as it is known.
+
+        Raises
+        ------
+        InputError
+            If there is no such scheduler, or a worker has another version.
+        """
+        if not movies:
+            return
+        needs_gpu = any(
+            movie.job.model_options.device.startswith("cuda") for movie in movies
+        )
+        with ExitStack() as opened:
+            client = opened.enter_context(self._client(needs_gpu, patience))
+            client.wait_for_workers(1, timeout=FIRST_WORKER)
+            _check_workers(client)
+            client.register_plugin(Ending())
+
+            def heard(event: tuple[float, dict[str, Any]]) -> None:
+                news = event[1]  # dask adds which worker says so
+                on_progress(
+                    MovieProgress(news["title"], news["position"], news["total"])
+                )
+
+            client.subscribe_topic(TOPIC, heard)
+            resources = {GPU: 1} if needs_gpu else None
+            futures = {
+                client.submit(
+                    run_movie,
+                    movie.model_dump_json(),
+                    patience,
+                    pure=False,
+                    resources=resources,
+                    retries=0,
+                ): movie
+                for movie in movies
+            }
+            yield from _outcomes(client, futures, is_cancelled)
+
+    def _client(
+        self, needs_gpu: bool, patience: Patience
+    ) -> AbstractContextManager[Client]:
+        """Start workers, or find those that are there."""
+        dask.config.set({"distributed.scheduler.allowed-failures": patience.retries})
+        if self.where == "local":
+            return _Owned(lambda: self._local(needs_gpu))
+        if self.where in QUEUES:
+            return _Owned(self._queue)
+        try:
+            client: Client = Client(self.where, timeout=FIRST_ANSWER)
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"--scheduler {self.where}: no scheduler answers there; give local, "
+                f"{', '.join(QUEUES)}, or an address such as tcp://host:8786"
+            ) from error
+        return client
+
+    def _local(self, needs_gpu: bool) -> LocalCluster:
+        return LocalCluster(
+            n_workers=self.workers,
+            threads_per_worker=1,
+            resources={GPU: 1} if needs_gpu else None,
+            dashboard_address=None,
+            memory_limit=0,  # frames and weights are no data of dask's to spill
+        )
+
+    def _queue(self) -> Any:
+        try:
+            import dask_jobqueue
+        except ImportError as error:
+            raise InputError(
+                f"--scheduler {self.where}: needs dask-jobqueue: install it with "
+                "pip install 'napari-sam2[cluster]'"
+            ) from error
+        made = getattr(dask_jobqueue, QUEUES[self.where])()
+        made.scale(jobs=self.workers)
+        return made
+
+
+class _Owned(AbstractContextManager[Client]):
+    """A client of a cluster of our own: both end together."""
+
+    def __init__(self, start: Callable[[], Any]) -> None:
+        self._start = start
+
+    def __enter__(self) -> Client:
+        self._cluster = self._start()
+        self._client = Client(self._cluster)
+        return self._client
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+        self._cluster.close()
+
+
+def run_movie(text: str, patience: Patience) -> str:
+    """Make it so, in a worker; text goes in and out, which any version can read."""
+    worker = get_worker()
+    ending: Ending = worker.plugins[PLUGIN]
+    movie = PlannedMovie.model_validate_json(text)
+    told = 0.0
+
+    def on_frame(position: int, total: int) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if now - told > BETWEEN_NEWS or position == total:
+            told = now
+            news = {"title": movie.title, "position": position, "total": total}
+            worker.log_event(TOPIC, news)
+
+    ending.begin()
+    try:
+        outcome = make_it_so(
+            movie,
+            retries=patience.retries,
+            retry_delay=patience.delay,
+            on_frame=on_frame,
+            is_cancelled=lambda: ending.is_asked,
+        )
+    finally:
+        ending.end()
+    return outcome.model_dump_json()
+
+
+def _ask_to_end(dask_worker: Any) -> None:
+    """Let the movie of a worker end; run on each of them."""
+    dask_worker.plugins[PLUGIN].ask()
+
+
+def _version() -> str:
+    """Return the version on a worker; fails where there is none."""
+    from napari_sam2 import __version__ as version
+
+    return version
+
+
+def _check_workers(client: Client) -> None:
+    """Refuse workers that would compute something else."""
+    for address, version in client.run(_version, on_error="return").items():
+        if version != __version__:
+            raise InputError(
+                f"worker {address}: has {version}, but this is napari-sam2 "
+                f"{__version__}; install the same version there"
+            )
+
+
+def _outcomes(
+    client: Client, futures: dict[Future, PlannedMovie], is_cancelled: IsCancelled
+) -> Iterator[MovieOutcome]:
+    """Yield outcomes; when somebody cancels, those in hand end and others stay."""
+    ended = as_completed(list(futures))
+    asked = False
+    while ended.count():
+        if is_cancelled() and not asked:
+            asked = True
+            waiting = [one for one in futures if one.status == "pending"]
+            client.run(_ask_to_end)
+            running = _in_hand(client)
+            dropped = [one for one in waiting if one.key not in running]
+            client.cancel(dropped)
+        try:
+            (future,) = ended.next_batch(block=False)[:1] or (None,)
+        except StopIteration:
+            return
+        if future is None:
+            time.sleep(LOOK)
+            continue
+        yield from _outcome(future, futures[future])
+
+
+def _in_hand(client: Client) -> set[str]:
+    """Return the keys of what workers are doing."""
+    return {key for keys in client.processing().values() for key in keys}
+
+
+def _outcome(future: Future, movie: PlannedMovie) -> Iterator[MovieOutcome]:
+    if future.cancelled():
+        return
+    error = future.exception()
+    if error is None:
+        yield MovieOutcome.model_validate_json(future.result())
+        return
+    why = (
+        "the workers that tracked it were lost; look for what ended them (memory, time "
+        "limits), and run the plan again"
+        if isinstance(error, KilledWorker)
+        else f"{type(error).__name__}: {error}"
+    )
+    yield MovieOutcome(
+        title=movie.title,
+        movie=str(movie.job.movie),
+        labels=str(movie.job.out / "labels" / movie.job.name),
+        state="failed",
+        error=f"{movie.title}: {why}",
+        exit_code=3,
+    )
