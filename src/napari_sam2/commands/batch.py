@@ -124,33 +124,17 @@ def plan(  # noqa: PLR0913 - one parameter an option
     if schema:
         _print_schema()
         return
-    seen: dict[str, Any] = {
-        "axes": axes,
-        "files": files,
-        "t": t,
-        "z": z,
-        "position": position,
-    }
-    seen |= {
-        "channels": parse_channels(channels),
-        "contrast_limits": parse_limits(contrast_limits),
-        "percentiles": parse_percentiles(percentiles),
-    }
-    network: dict[str, Any] = {
-        "model": model,
-        "image_size": image_size,
-        "device": device,
-    }
-    network |= {"precision": precision, "threads": threads}
+    seen: dict[str, Any] = {"axes": axes, "files": files, "position": position}
+    seen |= {"t": t, "z": z, "channels": parse_channels(channels)}
+    seen |= {"contrast_limits": parse_limits(contrast_limits)}
+    seen |= {"percentiles": parse_percentiles(percentiles)}
+    network: dict[str, Any] = {"model": model, "image_size": image_size}
+    network |= {"device": device, "precision": precision, "threads": threads}
     network |= {"raw_masks": raw_masks, "one_component": one_component}
-    changes: dict[str, Any] = {
-        "out": out,
-        "exports": _exports(exports or []),
-        "name": name,
-    }
+    changes: dict[str, Any] = {"out": out, "name": name, "merge": merge}
     changes |= {"each_channel": parse_channels(each_channel) or ()}
     changes |= {"frames": parse_frames(frames), "direction": direction}
-    changes |= {"merge": merge, "embed_image": embed_image}
+    changes |= {"exports": _exports(exports or []), "embed_image": embed_image}
     prompts = prompts_from, prompt_frames
     made = _planned(tuple(movies or ()), like, prompts, changes)
     typer.echo(_with_options(made, seen, network).to_json(), nl=False)
