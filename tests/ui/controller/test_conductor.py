@@ -35,6 +35,8 @@ def dock_with_mocks(open_dock, monkeypatch):
     engine = create_autospec(TrackingEngine, instance=True)
     monkeypatch.setattr(conductor, "TrackingEngine", lambda _tell: engine)
     monkeypatch.setattr(conductor, "REPAIR_MS", 1)
+    # From the start: a worker that is given a mock's endless steps fills the memory.
+    monkeypatch.setattr(conductor.Worker, "submit", MagicMock())
     _, dock = open_dock()
     dock.conductor.worker.submit = MagicMock()
     dock.conductor.set_prompt(FramePrompt(1, 2, (PointPrompt(10, 20),)))
