@@ -256,6 +256,43 @@ def test_a_live_repair_joins_the_step_of_its_correction(dock_with_mocks, begins_
     assert not begins_repair(conductor)
 
 
+def test_tracking_asked_for_by_key_during_a_live_repair_waits_for_its_end(
+    dock_with_mocks, begins_repair
+):
+    dock = dock_with_mocks
+    conductor = dock.conductor
+    conductor.set_live_repair(True)
+    scored(dock, [2, 3])
+    conductor.set_prompt(FramePrompt(1, 5, (PointPrompt(10, 20),)))
+    answer_last(dock)
+    assert begins_repair(conductor)
+    dock.verbs.track_toggled.emit()
+    ((live, _),) = runs_asked(dock)
+    assert not live.is_cancelled
+    assert "as soon as the repair has ended" in dock.status.text()
+    live.finish(True)
+    (_, (wanted, order)) = runs_asked(dock)
+    assert (order.is_repair, order.direction) == (False, Direction.BOTH)
+    dock.verbs.track_toggled.emit()  # of a run that somebody asked for, it is the end
+    assert wanted.is_cancelled
+
+
+def test_what_waits_for_a_live_repair_is_stopped_with_it(
+    dock_with_mocks, begins_repair
+):
+    dock = dock_with_mocks
+    dock.conductor.set_live_repair(True)
+    scored(dock, [2, 3])
+    dock.conductor.set_prompt(FramePrompt(1, 5, (PointPrompt(10, 20),)))
+    answer_last(dock)
+    assert begins_repair(dock.conductor)
+    dock.verbs.track_toggled.emit()
+    dock.conductor.stop()
+    ((live, _),) = runs_asked(dock)
+    live.finish(False)
+    assert len(runs_asked(dock)) == 1
+
+
 def test_only_what_makes_masks_stale_begins_a_live_repair(
     dock_with_mocks, begins_repair
 ):

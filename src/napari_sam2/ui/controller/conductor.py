@@ -110,6 +110,7 @@ class Conductor(QObject):
         self._trust: dict[str, TrustFunction] = {}  # by the name of the model
         self._hovering = self._warming = 0
         self._last_said: Place | None = None
+        self._next_order: Order | None = None
         self._scores_due = self._timer(SCORES_MS, self._tell_scores)
         self._save_due = self._timer(SAVE_MS, self.save)
         self._warm_due = self._timer(WARM_MS, self._warm)
@@ -304,8 +305,20 @@ class Conductor(QObject):
 
     # --- Tracking
 
+    @property
+    def is_repairing_by_itself(self) -> bool:
+        """Whether what runs is a repair that nobody asked for."""
+        return self.is_tracking and self.runs.order.joins_step
+
     def track(self, order: Order) -> None:
-        """Track objects; `happened` and `tracked` tell how it goes."""
+        """Track objects; `happened` and `tracked` tell how it goes.
+
+        A repair that began by itself is let to its end first.
+        """
+        if self.is_repairing_by_itself:
+            self._next_order = order
+            self.told.emit("Tracking begins as soon as the repair has ended.")
+            return
         request = self.editor.asked()
         if request is None or self.editor.shown is None or self.is_tracking:
             return
@@ -400,10 +413,12 @@ class Conductor(QObject):
             self._last_said = (clicked[-1].object_id, clicked[-1].frame_index)
 
     def _hold_still(self) -> None:
+        self._next_order = None
         self.runs.stop()
         self._repair_due.stop()
 
     def _on_turned(self) -> None:
+        self._next_order = None
         self.runs.stop()
         self._tell_scores()
 
@@ -436,6 +451,9 @@ class Conductor(QObject):
     def _on_ended(self, is_done: bool, was_cancelled: bool) -> None:
         self._save_due.start()
         self.tracked.emit(is_done, was_cancelled)
+        order, self._next_order = self._next_order, None
+        if order is not None:
+            self.track(order)
 
     def _warm(self) -> None:
         request = self.editor.asked(is_quiet=True)

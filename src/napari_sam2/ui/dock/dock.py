@@ -85,6 +85,7 @@ class TrackerDock(QWidget):
         parts, conductor = self.parts, self.parts.conductor
         parts.track_panel.track_requested.connect(self._on_track_requested)
         parts.track_panel.cancel_requested.connect(self._on_cancel_requested)
+        parts.verbs.track_toggled.connect(self._on_track_toggled)
         parts.masklets.layer_added.connect(self._on_layer_added)
         conductor.happened.connect(self._on_event)
         conductor.failed.connect(self._on_failed)
@@ -103,6 +104,13 @@ class TrackerDock(QWidget):
             self.parts.status.complain(
                 InputError("There is nothing to track: click on a cell first")
             )
+
+    def _on_track_toggled(self) -> None:
+        track = self.parts.track_panel
+        if self.parts.conductor.is_repairing_by_itself:
+            self._on_track_requested(track.direction)
+        else:
+            track.toggle()
 
     def _on_cancel_requested(self) -> None:
         self.parts.conductor.stop()

@@ -126,7 +126,6 @@ def _connect_tracking(parts: TrackerParts) -> None:
     track.long_run_ended.connect(show_info)
     conductor.live_repair = track.live_repair
     conductor.warm_radius = parts.preferences.warm_radius
-    parts.verbs.track_toggled.connect(track.toggle)
     conductor.paused.connect(track.show_paused)
 
 
