@@ -86,7 +86,9 @@ def answered(qtbot):
 
     def wait(dock):
         def is_quiet():
-            return dock.marks.is_settled and dock.conductor.worker.is_idle
+            conductor = dock.conductor
+            is_told = not conductor.editor.settling.isActive()
+            return dock.marks.is_settled and is_told and conductor.worker.is_idle
 
         # What one round of events asks for is done in the next.
         for _ in range(2):

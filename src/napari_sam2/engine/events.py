@@ -18,6 +18,7 @@ from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.scores.tables import ScoreRow, ScoreTables
 from napari_sam2.session.scores.trust_model import TrustModel
 from napari_sam2.session.session import FrameDone
+from napari_sam2.tracking.memory.budget import BudgetPlan
 
 ONLY_FORWARD, ONLY_BACKWARD = 1, 2
 """Pixels that one way alone gives to the object."""
@@ -37,8 +38,8 @@ class Request:
         OME-Zarr that masklets go into.
     device, precision
         Where the model runs, in which numbers; ``"auto"`` or one of torch's.
-    object_batch
-        At most so many objects at once; None leaves it to the free memory.
+    budget
+        What objects may take on the device; None leaves it to the free memory.
     """
 
     image: ImageInput
@@ -46,7 +47,7 @@ class Request:
     folder: Path
     device: str = "auto"
     precision: str = "auto"
-    object_batch: int | None = None
+    budget: BudgetPlan | None = None
 
     @property
     def masklets_key(self) -> Hashable:

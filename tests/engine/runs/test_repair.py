@@ -13,6 +13,7 @@ from napari_sam2.prompts import FramePrompt, MaskPrompt
 from napari_sam2.session.book.drawn import drawn_prompts
 from napari_sam2.session.planning.plan import FrameRange, Plan
 from napari_sam2.session.session import Session
+from napari_sam2.tracking.memory.budget import BudgetPlan
 
 FRAMES = 12
 SHAPE = (96, 112)
@@ -21,7 +22,8 @@ SHAPE = (96, 112)
 @pytest.fixture
 def begun(request_for):
     """Three objects, tracked once; computed one at a time, so that bytes are equal."""
-    table = Table(replace(request_for(), object_batch=1), FRAMES)
+    tiny = BudgetPlan(0, 0, 1, 1)
+    table = Table(replace(request_for(), budget=tiny), FRAMES)
     table.say(click(1, 2, (30, 40)), click(1, 9, (34, 44)))
     table.say(click(2, 0, (70, 90)), click(4, 4, (50, 20)))
     table.track()

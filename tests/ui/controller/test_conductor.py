@@ -386,7 +386,7 @@ def test_late_labels_are_seen_when_their_masklets_are_shown_again(late):
     dock, request, answering, tracking = late
     happened, changed = MagicMock(), MagicMock()
     dock.conductor.happened.connect(happened)
-    dock.conductor.frame_changed.connect(changed)
+    dock.conductor.frame_changed.connect(lambda frame, _labels: changed(frame))
     labels = np.zeros((96, 112), np.uint16)
     ready = StoreReady(request, np.dtype(np.uint16), lambda _frame: labels)
     tracking.deliver(ready)

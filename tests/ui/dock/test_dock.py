@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from pathlib import Path
 from threading import Event
 
 import dask.array as da
@@ -237,6 +238,9 @@ def test_a_click_is_answered_while_tracking(open_dock, answered, qtbot, held):
     answered(dock)
     happened = []
     dock.conductor.happened.connect(happened.append)
+    dock.conductor.frame_changed.connect(
+        lambda frame, labels: happened.append(FrameChanged(frame, labels))
+    )
     dock.track_panel.track_button.click()
     qtbot.waitUntil(lambda: dock.track_panel.bar.value() > 2, timeout=PATIENCE)
     dock.prompt_panel.new_object_button.click()
@@ -413,3 +417,38 @@ def test_closing_the_dock_leaves_no_trace(open_dock, answered, qtbot):
     viewer.add_image(np.zeros((4, 8, 8)))
     viewer.layers.remove(viewer.layers[0])
     qtbot.wait(100)
+
+
+def test_what_the_panels_say_is_asked_again_when_one_of_them_changes(open_dock, stack):
+    viewer, dock = open_dock(stack)
+    layer, said = viewer.layers["movie"], dock.request()
+    assert dock.request() is said
+    layer.contrast_limits = (200, 2000)
+    assert dock.request().image.channels[0].look.limits == (200.0, 2000.0)
+    layer.scale = (3, 2, 2)
+    assert dock.request().image.calibration.scale == (3.0, 2.0, 2.0)
+    layer.name = "renamed"
+    assert dock.request().image.name == "renamed"
+    layer.data = stack[:, ::-1].copy()
+    assert dock.request().image.movie_key != said.image.movie_key
+    dock.output_panel.edit.setText("/elsewhere.zarr")
+    assert dock.request().folder == Path("/elsewhere.zarr")
+    dock.model_panel.devices.memory_spin.setValue(4)
+    assert dock.request().budget == dock.model_panel.choice.budget
+
+
+def test_tables_hear_of_a_click_when_its_mask_is_shown(open_dock, answered, stack):
+    _, dock = open_dock(stack)
+    told = []
+    dock.conductor.book_changed.connect(lambda book: told.append("marks"))
+    dock.conductor.frame_changed.connect(lambda _frame, _labels: told.append("mask"))
+    dock.conductor.book_settled.connect(lambda book: told.append("tables"))
+    dock.conductor.editor.settling.setInterval(PATIENCE)
+    dock.conductor.set_prompt(FramePrompt(1, 0, (PointPrompt(30, 40),)))
+    assert told == ["marks"]
+    answered(dock)
+    assert told.count("tables") == 1
+    assert told.index("mask") < told.index("tables")
+    told.clear()
+    dock.conductor.rename(1, "left")  # no mask follows: at once
+    assert told == ["marks", "tables"]

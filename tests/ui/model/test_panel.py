@@ -52,11 +52,11 @@ def test_a_budget_becomes_a_number_of_objects(panel, qtbot):
     panel.choose("sam2.1_large")
     large = panel.choice.budget
     assert large.model_bytes == REGISTRY["sam2.1_large"].bytes
-    assert panel.choice.object_batch(20) == large.at_once(20) < plan.at_once(20)
+    assert large.at_once(20) < plan.at_once(20)
     panel.devices.memory_spin.setValue(0.5)
     assert "too little" in panel.budget.text()
     panel.devices.memory_spin.setValue(0)
-    assert panel.choice.object_batch(20) is None
+    assert panel.choice.budget is None
 
 
 def test_a_budget_keeps_its_bytes_in_another_unit(panel):

@@ -122,7 +122,7 @@ class Runs:
         masklets, objects = self._workspace.opened(request), prompted(book)
         source = KeptFrames(request.image.open())
         known = movie.predictor.network.embeddings
-        predictor = predictor_for(loaded, request, source, known)
+        predictor = predictor_for(loaded, request, source, known, len(objects))
         settings = (plan.direction, plan.merge)
         made_by = provenance(loaded, predictor, source, objects, settings)
         with closing(PrefetchingFrameSource(source)) as ahead:

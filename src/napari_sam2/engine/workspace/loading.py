@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,20 +20,14 @@ from napari_sam2.model.checkpoints.weights_file import own_path, weights_path
 from napari_sam2.prompts import PromptedObject
 from napari_sam2.session.planning.plan import Direction, MergePolicy
 from napari_sam2.session.scores.trust_model import TrustModel
+from napari_sam2.tracking.memory.budget import ROW_BLOCK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import numpy as np
 
     from napari_sam2.model.sam2 import Sam2
     from napari_sam2.tracking.embedding_cache import EmbeddingCache
     from napari_sam2.tracking.predictor import StreamingPredictor
-
-SMALL_IMAGE = 512
-"""Up to this input size one mask is decoded faster on one thread than on several: what
-each would do is less than what they wait for each other, above all while the window
-paints beside them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +83,15 @@ def predictor_for(
     request: Request,
     source: FrameSource,
     embeddings: EmbeddingCache | None = None,
+    objects: int = ROW_BLOCK,
 ) -> StreamingPredictor:
-    """Return a fresh predictor for a movie; it may borrow embeddings of another."""
+    """Return a fresh predictor for a movie; it may borrow embeddings of another.
+
+    Of so many objects, as many are computed at once as the request's budget allows.
+    """
     from napari_sam2.tracking.predictor import StreamingPredictor
+
+    budget = request.budget
 
     return StreamingPredictor(
         loaded.model,
@@ -100,7 +99,7 @@ def predictor_for(
         frame_count=source.frame_count,
         device=request.device,
         precision=request.precision,
-        object_batch=request.object_batch,
+        object_batch=None if budget is None else budget.at_once(objects),
         embeddings=embeddings,
     )
 
@@ -119,23 +118,6 @@ def embed(predictor: StreamingPredictor, frame_index: int, frame: np.ndarray) ->
 
     with torch.inference_mode():
         predictor.network.embed(frame_index, frame)
-
-
-@contextmanager
-def few_threads(predictor: StreamingPredictor) -> Iterator[None]:
-    """Let torch work on one thread, where that answers a single click sooner."""
-    import torch
-
-    threads = torch.get_num_threads()
-    is_small = predictor.network.geometry.image_size <= SMALL_IMAGE
-    if predictor.device.type != "cpu" or not is_small or threads == 1:
-        yield
-        return
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def provenance(

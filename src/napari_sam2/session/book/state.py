@@ -138,6 +138,15 @@ class BookState:
             state for state in self.objects if known.get(state.object_id) is not state
         ]
 
+    def is_colored_as(self, before: BookState) -> bool:
+        """Whether the objects have the same colours of their own as earlier."""
+        known = before._by_id
+        return not any(
+            state.color
+            != (known[one].color if (one := state.object_id) in known else None)
+            for state in self.new_since(before)
+        ) and not any(state.color for state in self.gone_since(before))
+
     def gone_since(self, before: BookState) -> list[ObjectState]:
         """Return the objects of an earlier state that are no longer there, by id."""
         known = self._by_id

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_sam2.engine import BookReturned, Event, Request, TrackingEngine
 from napari_sam2.engine.jobs import Job, Priority
@@ -20,6 +20,9 @@ from napari_sam2.ui.controller.shown_masklets import KnownMasklets, ShownMasklet
 from napari_sam2.ui.controller.worker import Worker
 
 UNDOING = "One moment: the last step is still being undone"
+
+SETTLING_MS = 200
+"""Tables and counts wait for the mask of a click no longer than this."""
 
 Hear = Callable[[ShownMasklets | None, object], None]
 """Told of an event of the engine, and of the masklets that it is about."""
@@ -51,6 +54,8 @@ class BookEditor(QObject):
     """What was shown is forgotten; nothing is shown until something is turned to."""
     changed = Signal(object)
     """The `BookState` is another one, of the same or of other masklets."""
+    settled = Signal(object)
+    """The same, but after a click only when its mask was shown, or is late."""
     edited = Signal(object)
     """An `Edit` was made; the worker has not been told yet."""
     answered = Signal(object)
@@ -75,6 +80,10 @@ class BookEditor(QObject):
         self.shown: ShownMasklets | None = None
         self.shown_frame = 0
         self._turning = 0
+        self.settling = QTimer(self)
+        self.settling.setSingleShot(True)
+        self.settling.setInterval(SETTLING_MS)
+        self.settling.timeout.connect(self._settle)
 
     # --- Which masklets
 
@@ -152,7 +161,7 @@ class BookEditor(QObject):
             return None
         if edit is not None:
             self._ask_for_positive(edit)
-            self.tell_book()
+            self._tell_edited(edit)
             self._follow(shown, request, edit, follow)
         return edit
 
@@ -167,6 +176,7 @@ class BookEditor(QObject):
     def tell_book(self) -> None:
         """Tell what the book is now."""
         self.changed.emit(self.book)
+        self._settle()
 
     # --- Jobs
 
@@ -197,6 +207,20 @@ class BookEditor(QObject):
         self.turned.emit()
         for event in shown.take_missed():
             self._hear(shown, event)
+
+    def _tell_edited(self, edit: Edit) -> None:
+        """Tell of an edit: where a mask is going to follow, tables wait for it."""
+        changes = edit.changes
+        if not changes.prompted or changes.removed:
+            self.tell_book()
+            return
+        self.changed.emit(self.book)
+        if not self.settling.isActive():
+            self.settling.start()
+
+    def _settle(self) -> None:
+        self.settling.stop()
+        self.settled.emit(self.book)
 
     def _ask_for_positive(self, edit: Edit) -> None:
         """Say so if nothing says where an object is; its marks stay."""
@@ -229,6 +253,8 @@ class BookEditor(QObject):
     def _on_answered(
         self, shown: ShownMasklets, edit: Edit, claim: Claim, is_done: bool
     ) -> None:
+        if self.settling.isActive():
+            self._settle()
         is_shown = shown is self.shown
         if is_done and is_shown and shown.pending.is_current(claim):
             self.answered.emit(edit)

@@ -75,13 +75,15 @@ class Conductor(QObject):
     """
 
     happened = Signal(object)
-    """An `Event` of the engine."""
+    """An `Event` of the engine that has no signal of its own."""
     failed = Signal(object)
     """The error that ended a job, or that an edit was refused with."""
     book_changed = Signal(object)
     """The `BookState` is another one, of the same or of other masklets."""
-    frame_changed = Signal(int)
-    """The labels of a frame are new."""
+    book_settled = Signal(object)
+    """The same, for tables and counts: of a click, when its mask has been shown."""
+    frame_changed = Signal(int, object)
+    """The ``(Y, X)`` labels of a frame are new."""
     scores_changed = Signal(object)
     """`ScoreTables`, at most five times a second."""
     hovered = Signal(int, int, object)
@@ -124,6 +126,7 @@ class Conductor(QObject):
         editor.edited.connect(self._on_edited)
         editor.answered.connect(self._repair_soon)
         editor.changed.connect(self.book_changed)
+        editor.settled.connect(self.book_settled)
         editor.answered.connect(self.answered)
         editor.returned.connect(self.returned)
         editor.returned.connect(self._save_soon)
@@ -150,7 +153,7 @@ class Conductor(QObject):
     def close(self) -> None:
         """Let nothing begin any more; what runs ends after its current step."""
         timers = self._scores_due, self._save_due, self._warm_due, self._repair_due
-        for timer in timers:
+        for timer in (*timers, self.editor.settling):
             timer.stop()
         self.worker.close(self.engine.close)
 
@@ -423,7 +426,7 @@ class Conductor(QObject):
         self._tell_scores()
 
     def _on_edited(self, edit: Edit) -> None:
-        if self.live_repair and corrects(edit):
+        if self.live_repair and self.runs.order.is_repair and corrects(edit):
             self.runs.give_way()
         self._save_due.start()
 
@@ -500,12 +503,13 @@ class Conductor(QObject):
                 shown.miss(event)
 
     def _tell(self, event: object) -> None:
-        if isinstance(event, Hovered):
-            self.hovered.emit(event.frame_index, event.object_id, event.mask)
-            return
-        self.happened.emit(event)
-        if isinstance(event, FrameChanged):
-            self.frame_changed.emit(event.frame_index)
+        match event:
+            case Hovered(frame_index, object_id, mask):
+                self.hovered.emit(frame_index, object_id, mask)
+            case FrameChanged(frame_index, labels):
+                self.frame_changed.emit(frame_index, labels)
+            case _:
+                self.happened.emit(event)
 
     def _scores_soon(self) -> None:
         if not self._scores_due.isActive():

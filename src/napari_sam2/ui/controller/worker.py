@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import closing
+from threading import Event
 
 from napari.qt.threading import GeneratorWorker, create_worker
 from qtpy.QtCore import QObject, Signal
 
-from napari_sam2.engine.jobs import Delivery, Failure, Finish, Job, JobQueue, run_jobs
+from napari_sam2.engine.jobs import (
+    Delivery,
+    Failure,
+    Finish,
+    Job,
+    JobQueue,
+    Priority,
+    Report,
+    run_jobs,
+)
+
+SEEN_S = 0.05
+"""The worker goes on after so long, whether or not its answer has been seen."""
 
 
 class Worker(QObject):
@@ -24,6 +38,7 @@ class Worker(QObject):
         self._queue = JobQueue()
         self._running: GeneratorWorker | None = None
         self._begun: set[Job] = set()
+        self._is_seen = Event()
 
     @property
     def is_idle(self) -> bool:
@@ -45,8 +60,7 @@ class Worker(QObject):
         if self._running is not None or not self._queue.has_work:
             return
         self._running = create_worker(
-            run_jobs,
-            self._queue,
+            self._reports,
             _start_thread=False,
             _connect={
                 "yielded": self._on_report,
@@ -65,6 +79,18 @@ class Worker(QObject):
         self._queue.close(last)
         self.wake()
 
+    def _reports(self) -> Generator[Report, None, None]:
+        """Run jobs; let an answer be seen before what follows from it, like writing.
+
+        Python runs one thread at a time: both at once would be seen later.
+        """
+        with closing(run_jobs(self._queue)) as reports:
+            for report in reports:
+                self._is_seen.clear()
+                yield report
+                if report.job.priority is Priority.CLICK:
+                    self._is_seen.wait(SEEN_S)
+
     def _on_report(self, report: object) -> None:
         if self._queue.is_closed:
             return
@@ -76,6 +102,7 @@ class Worker(QObject):
         elif isinstance(report, Finish):
             self._begun.discard(report.job)
             report.job.finish(report.is_done)
+        self._is_seen.set()
 
     def _end(self, job: Job, error: Exception) -> None:
         self._begun.discard(job)

@@ -65,7 +65,7 @@ class ComparisonView(QObject):
         row.frame_requested.connect(parts.frame_cursor.go_to)
         row.keep_requested.connect(self._on_keep_requested)
         row.dismissed.connect(self.end)
-        parts.conductor.book_changed.connect(self._on_book_changed)
+        parts.conductor.book_settled.connect(self._end_if_outdated)
         parts.conductor.runs.started.connect(self.end)
 
     @property
@@ -135,6 +135,7 @@ class ComparisonView(QObject):
         conductor.worker.submit(job)
 
     def _on_keep_requested(self, way: Direction) -> None:
+        self._end_if_outdated()
         found, self._found = self._found, None
         if found is not None:
             self._parts.conductor.keep_direction(found, way)
@@ -150,7 +151,7 @@ class ComparisonView(QObject):
         else:
             self._found = event
             self._row.show_result(event.agreement)
-            self._on_book_changed()
+            self._end_if_outdated()
 
     def _on_finished(self, job: Job, is_done: bool) -> None:
         if job is self._job:
@@ -158,7 +159,7 @@ class ComparisonView(QObject):
             if not is_done or self._found is None:
                 self._take_away()  # it failed, or another movie is shown
 
-    def _on_book_changed(self, _book: object = None) -> None:
+    def _end_if_outdated(self, _book: object = None) -> None:
         """End a comparison that does not hold any more."""
         found, book = self._found, self._parts.conductor.book
         if found is None:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from qtpy.QtWidgets import QWidget
 
 from napari_sam2.engine import (
-    FrameChanged,
     FramesChanged,
     ModelReady,
     Pictured,
@@ -121,8 +120,6 @@ class TrackerDock(QWidget):
     def _on_event(self, event: object) -> None:
         parts = self.parts
         match event:
-            case FrameChanged(frame_index, labels):
-                parts.masklets.show_frame(frame_index, labels)
             case FramesChanged(frames):
                 parts.masklets.forget_frames(frames)
             case FrameDone():

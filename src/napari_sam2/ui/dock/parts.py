@@ -63,6 +63,10 @@ class TrackerParts:
             self.keys, self.conductor, self.selection, self.frame_cursor
         )
         self.files = ModelFiles(self.model_panel, self.status.complain, parent)
+        self._request: Request | None = None
+        self.input_panel.image_changed.connect(self._on_panel_changed)
+        self.model_panel.choice_changed.connect(self._on_panel_changed)
+        self.output_panel.edit.textChanged.connect(self._on_panel_changed)
 
     def _make_panels(self) -> None:
         viewer, connections = self.viewer, self.connections
@@ -91,22 +95,24 @@ class TrackerParts:
     # --- What the panels say
 
     def request(self) -> Request:
-        """Return what the panels say now.
+        """Return what the panels say; they are asked again when one has changed.
 
         Raises
         ------
         InputError
             If there is no movie.
         """
-        choice = self.model_panel.choice
-        return Request(
-            self.input_panel.image_input(),
-            choice.model,
-            self.output_panel.folder,
-            choice.device,
-            choice.precision,
-            choice.object_batch(max(1, len(self.conductor.book.objects))),
-        )
+        if self._request is None:
+            choice = self.model_panel.choice
+            self._request = Request(
+                self.input_panel.image_input(),
+                choice.model,
+                self.output_panel.folder,
+                choice.device,
+                choice.precision,
+                choice.budget,
+            )
+        return self._request
 
     def order(self, direction: Direction) -> Order:
         """Return what is to be tracked, as the panels say now."""
@@ -117,6 +123,9 @@ class TrackerParts:
             self.track_panel.merge,
             self.frame_cursor.frame_index,
         )
+
+    def _on_panel_changed(self) -> None:
+        self._request = None
 
     def _movie(self) -> tuple[Image | None, int | None]:
         return self.input_panel.layer, self.input_panel.frame_axis

@@ -45,7 +45,7 @@ class DockSections(QObject):
         lay_out_column(dock, parts.status, tuple(self.sections.values()))
         parts.input_panel.input_changed.connect(self._show_movie)
         parts.model_panel.model_changed.connect(self._show_model)
-        parts.conductor.book_changed.connect(self._on_book_changed)
+        parts.conductor.book_settled.connect(self._on_book_settled)
         parts.conductor.failed.connect(self._on_failed)
         self._show_movie()
         self._show_model()
@@ -57,7 +57,7 @@ class DockSections(QObject):
     def _show_model(self) -> None:
         self.model.show_summary(str(self._parts.model_panel.combo.currentText()))
 
-    def _on_book_changed(self, book: BookState) -> None:
+    def _on_book_settled(self, book: BookState) -> None:
         is_settled = any(state.prompts for state in book.objects)
         if is_settled and not self._is_settled:
             self.folds.propose("movie", is_open=False)

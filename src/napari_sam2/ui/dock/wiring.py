@@ -38,16 +38,11 @@ def connect_parts(parts: TrackerParts, dock: QWidget) -> None:
 def _connect_book(parts: TrackerParts) -> None:
     """Show the book, and who is chosen in it, everywhere."""
     conductor, selection, prompts = parts.conductor, parts.selection, parts.prompt_panel
-    for shown in (
-        selection.keep_within,
-        parts.object_panel.show_state,
-        parts.timeline_panel.show_state,
-        parts.plots_panel.show_state,
-        parts.masklets.show_book,
-        parts.tool.show_book,
-        parts.marks.show_book,
-    ):
-        conductor.book_changed.connect(shown)
+    for shown in (parts.masklets, parts.tool, parts.marks):
+        conductor.book_changed.connect(shown.show_book)
+    conductor.book_settled.connect(selection.keep_within)
+    for panel in (parts.object_panel, parts.timeline_panel, parts.plots_panel):
+        conductor.book_settled.connect(panel.show_state)
 
     def show_objects(book: BookState) -> None:
         parts.model_panel.show_objects(len(book.objects))
@@ -63,7 +58,7 @@ def _connect_book(parts: TrackerParts) -> None:
     def show_next_click(_changed: object = None) -> None:
         parts.marks.show_selected(selection.current, is_positive=prompts.is_positive)
 
-    conductor.book_changed.connect(show_objects)
+    conductor.book_settled.connect(show_objects)
     selection.current_changed.connect(show_current)
     prompts.polarity_changed.connect(show_next_click)
     show_current(selection.current)
@@ -84,6 +79,7 @@ def _connect_clicks(parts: TrackerParts) -> None:
     conductor.hovered.connect(tool.show_hover)
     parts.masklets.stroke_finished.connect(conductor.stroke)
     parts.masklets.frames_wanted.connect(conductor.read_frames)
+    conductor.frame_changed.connect(parts.masklets.show_frame)
     conductor.scores_changed.connect(parts.masklets.show_scores)
     for teller in (marks, tool, verbs, parts.masklets, conductor):
         teller.told.connect(parts.status.say)

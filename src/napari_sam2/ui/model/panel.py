@@ -416,8 +416,8 @@ class ModelPanel(Panel):
         self.show_problem(None)
         self._show_file_button()
         self._show_budget()
-        self.model_changed.emit()
         self.choice_changed.emit()
+        self.model_changed.emit()
         self.state_requested.emit(name_or_path)
 
     def ask_for_state(self) -> None:

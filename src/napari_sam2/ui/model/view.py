@@ -53,11 +53,6 @@ class ModelChoice:
             return None
         return budget_of(CONFIGS[entry.name], entry.bytes or 0, self.memory_bytes)
 
-    def object_batch(self, objects: int) -> int | None:
-        """Return how many of so many objects to compute at once; None: what fits."""
-        plan = self.budget
-        return None if plan is None else plan.at_once(max(1, objects))
-
 
 @dataclass(frozen=True, slots=True)
 class ModelState:

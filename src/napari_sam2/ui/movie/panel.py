@@ -133,6 +133,8 @@ class InputPanel(Panel):
         What a new session begins with.
     """
 
+    image_changed = Signal()
+    """`image_input` returns something else: the movie, its look, where it lies."""
     input_changed = Signal()
     """Another movie was chosen."""
     look_changed = Signal()
@@ -302,6 +304,7 @@ class InputPanel(Panel):
         for key, image in list(self._frozen.items()):
             if image.layer_id == layer_id:
                 del self._frozen[key]
+        self.image_changed.emit()
 
     def stay_at(self, axis: int, index: int) -> None:
         """Stay at an index of an axis that is neither frames nor channels."""
@@ -383,6 +386,7 @@ class InputPanel(Panel):
     def _on_layers_changed(self, _event: object = None) -> None:
         before = self.channels.choices
         self._show_sources()
+        self.image_changed.emit()
         if self.channels.choices != before:
             self._on_look_changed()
 
@@ -391,6 +395,8 @@ class InputPanel(Panel):
         self._looks.close()
         self._choices[self._listed] = self.channels.choices
         layer = self.layer
+        if layer is not None:
+            self._watch(layer, "data", "scale", "translate", "units", "axis_labels")
         if layer is None or layer.rgb:
             self.channels.show_sources(())
             self.channels.setVisible(False)
@@ -407,8 +413,14 @@ class InputPanel(Panel):
         used = {source.layer_id for source in sources}
         for one in self.image_layers():
             if one.unique_id in used:
+                if one is not layer:
+                    self._watch(one, "data")
                 for name in ("contrast_limits", "gamma", "colormap"):
                     self._looks.add(getattr(one.events, name), self._on_layer_look)
+
+    def _watch(self, layer: Image, *names: str) -> None:
+        for name in names:
+            self._looks.add(getattr(layer.events, name), self._on_layer_changed)
 
     def _renew(self) -> None:
         try:
@@ -423,6 +435,7 @@ class InputPanel(Panel):
             )
         self._show_frozen()
         self.picture.ask()
+        self.image_changed.emit()
         self.input_changed.emit()
 
     def _show_frozen(self) -> None:
@@ -445,6 +458,7 @@ class InputPanel(Panel):
     def _on_look_changed(self) -> None:
         self._show_frozen()
         self.picture.ask()
+        self.image_changed.emit()
         self.look_changed.emit()
 
     def _on_layer_look(self, _event: object = None) -> None:
@@ -452,6 +466,9 @@ class InputPanel(Panel):
         if not self.is_look_frozen:
             self.channels.renew_looks()
             self._on_look_changed()
+
+    def _on_layer_changed(self, _event: object = None) -> None:
+        self.image_changed.emit()
 
     def _on_moved(self, _event: object = None) -> None:
         self.picture.ask()

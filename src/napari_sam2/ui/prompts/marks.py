@@ -154,8 +154,9 @@ class PromptMarks(QObject):
 
     def show_book(self, book: BookState) -> None:
         """Show what is said now; what a person has just moved is asked for first."""
-        self._show_colors(own_colors(book))
         before = self._book
+        if not book.is_colored_as(before):
+            self._show_colors(own_colors(book))
         places = changed_places(before, book)
         if places and self._timer.isActive():
             self._on_settled()

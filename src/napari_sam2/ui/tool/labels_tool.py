@@ -313,8 +313,9 @@ class LabelsTool(QObject):
 
     def show_book(self, book: BookState) -> None:
         """Know what has been said."""
-        self._book = book
-        self._preview.show_colors(own_colors(book))
+        before, self._book = self._book, book
+        if not book.is_colored_as(before):
+            self._preview.show_colors(own_colors(book))
         self._brush.show(self._current_object())
 
     def show_selected(self, object_id: int | None) -> None:

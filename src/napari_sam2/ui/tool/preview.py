@@ -117,8 +117,6 @@ class ToolPreview:
 
     def show_colors(self, own: Mapping[int, Color]) -> None:
         """Know the objects that have colours of their own."""
-        if own == self._colors:
-            return
         self._colors = own
         layer = self.layer
         if layer is not None:
