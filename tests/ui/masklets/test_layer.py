@@ -210,7 +210,7 @@ def test_streamed_frames_are_shown_ten_times_a_second_at_most(
     one = bench()
     one.serve()
     qtbot.waitUntil(lambda: one.masklets.live.is_loaded(0), timeout=5000)
-    pause, _ = timers  # the second empties the history after a stroke
+    pause, *_ = timers  # others empty the history after a stroke, and say names
     pause.end()
     pause.end()
     seen, refresh = [], Labels.refresh
@@ -259,8 +259,11 @@ def test_names_are_said_and_hidden_objects_are_not_seen(bench, qtbot):
     settle(one, qtbot)
     seen, colors = ObjectState(300, name="mother"), one.layer.get_color(300)
     one.masklets.show_book(BookState((ObjectState(2), seen)))
-    status = one.layer.get_status((0, 10, 15), world=True)
-    assert "name: mother" in status["value"]
+
+    def status():
+        return one.layer.get_status((0, 10, 15), world=True)["value"]
+
+    qtbot.waitUntil(lambda: "name: mother" in status(), timeout=5000)
     hidden = ObjectState(300, name="mother", is_hidden=True)
     one.masklets.show_book(BookState((ObjectState(2), hidden)))
     assert one.layer.get_color(300)[3] == 0

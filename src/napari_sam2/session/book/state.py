@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from weakref import ref
 
 from napari_sam2.prompts import FramePrompt, PromptedObject
 from napari_sam2.session.planning.frame_set import NO_FRAMES, FrameSet
@@ -90,7 +91,7 @@ class ObjectState:
         return PromptedObject(self.object_id, self.prompts, self.name, self.parent)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class BookState:
     """All objects of a session.
 
@@ -105,6 +106,9 @@ class BookState:
 
     objects: tuple[ObjectState, ...] = ()
     _by_id: dict[int, ObjectState] = field(init=False, repr=False)
+    _compared: tuple[Callable[[], BookState | None], list[ObjectState]] = field(
+        default=(lambda: None, []), init=False, repr=False
+    )
 
     def __post_init__(self) -> None:
         by_id = {state.object_id: state for state in self.objects}
@@ -133,10 +137,14 @@ class BookState:
         """Return the objects that are not the very same in an earlier state, by id."""
         if self is before:
             return []
-        known = before._by_id
-        return [
-            state for state in self.objects if known.get(state.object_id) is not state
-        ]
+        earlier, new = self._compared
+        if earlier() is not before:  # each view asks, one after the other
+            known = before._by_id.get
+            new = [
+                state for state in self.objects if known(state.object_id) is not state
+            ]
+            object.__setattr__(self, "_compared", (ref(before), new))
+        return list(new)
 
     def is_colored_as(self, before: BookState) -> bool:
         """Whether the objects have the same colours of their own as earlier."""

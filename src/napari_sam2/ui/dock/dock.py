@@ -33,6 +33,7 @@ from napari_sam2.ui.dock.sections import DockSections
 from napari_sam2.ui.dock.sessions import Sessions
 from napari_sam2.ui.dock.wiring import connect_parts
 from napari_sam2.ui.model.view import problem_of
+from napari_sam2.ui.widgets.connections import close_all
 from napari_sam2.ui.widgets.layout import TimeStrip
 from napari_sam2.ui.widgets.panel import short_path
 from napari_sam2.ui.widgets.status_line import answer_text
@@ -71,8 +72,7 @@ class TrackerDock(QWidget):
         self.exchange = Exchange(parts, self)
 
         def close(_gone: object = None) -> None:
-            comparison.close()
-            parts.close()
+            close_all((comparison, parts))
 
         self.destroyed.connect(close)
         self.movie.follow()

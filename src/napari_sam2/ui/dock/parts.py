@@ -25,7 +25,7 @@ from napari_sam2.ui.prompts.sources_panel import PromptSources
 from napari_sam2.ui.timeline.panel import TimelinePanel
 from napari_sam2.ui.tool.labels_tool import LabelsTool
 from napari_sam2.ui.track.panel import TrackPanel
-from napari_sam2.ui.widgets.connections import Connections
+from napari_sam2.ui.widgets.connections import Connections, close_all
 from napari_sam2.ui.widgets.preferences import read_preferences
 from napari_sam2.ui.widgets.status_line import StatusLine
 
@@ -84,13 +84,8 @@ class TrackerParts:
 
     def close(self) -> None:
         """Let go of layers, keys and files; the widgets may be gone already."""
-        self.marks.close()
-        self.tool.close()
-        self.keys.close()
-        self.connections.close()
-        self.masklets.close()
-        self.conductor.close()
-        self.files.close()
+        views = self.marks, self.tool, self.keys, self.connections, self.masklets
+        close_all((*views, self.conductor, self.files))
 
     # --- What the panels say
 

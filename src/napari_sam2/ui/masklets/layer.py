@@ -176,10 +176,13 @@ class MaskletLayer(QObject):
         self._coloring: Hashable = None
         self._connections = Connections()
         self._mode_before = ""
-        self._is_tracking = self._is_stale = self._is_outdated = False
+        self._is_tracking = self._is_stale = False
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
         self._pause.timeout.connect(self._after_pause)
+        self._naming = QTimer(self)
+        self._naming.setSingleShot(True)
+        self._naming.timeout.connect(self._show_names)
         self._strokes = StrokeWatch(self)
         self._strokes.stroke_finished.connect(self.stroke_finished)
         self._strokes.refused.connect(self.told)
@@ -244,6 +247,7 @@ class MaskletLayer(QObject):
         self._connections.close()
         self._strokes.close()
         self._pause.stop()
+        self._naming.stop()
         for layer in self._viewer.layers:
             if layer.unique_id in self._layer_ids.values():
                 # The window may be closing, and its widgets may be gone.
@@ -280,8 +284,7 @@ class MaskletLayer(QObject):
     def show_scores(self, tables: ScoreTables) -> None:
         """Say how far the masks of the frame that is shown are trusted."""
         self._tables = tables
-        self._is_outdated = True
-        self._renew()
+        self._name_soon()
 
     def set_tracking(self, tracking: bool) -> None:
         """Keep brushes away from frames that the tracker writes.
@@ -407,12 +410,17 @@ class MaskletLayer(QObject):
         if coloring != self._coloring:
             self._coloring = coloring
             layer.colormap = colormap_for(self._book)
-        self._show_features(layer)
+        self._name_soon()
 
-    def _show_features(self, layer: Labels) -> None:
-        frame_index = self.displayed_frame()
-        layer.features = features_for(self._book, self._tables, frame_index)
-        self._is_outdated = False
+    def _name_soon(self) -> None:
+        """Let the status bar know names and trust, which nobody waits for."""
+        if not self._naming.isActive():
+            self._naming.start(REFRESH_MS)
+
+    def _show_names(self) -> None:
+        layer, frame_index = self.layer, self.displayed_frame()
+        if layer is not None:
+            layer.features = features_for(self._book, self._tables, frame_index)
 
     # --- Steps: what is seen
 
@@ -440,8 +448,6 @@ class MaskletLayer(QObject):
         layer, begun = self.layer, time.perf_counter()
         if layer is None:
             return
-        if self._is_outdated:
-            self._show_features(layer)
         if self._is_stale:
             self._is_stale = False
             self._draw()
@@ -459,7 +465,7 @@ class MaskletLayer(QObject):
                     self.told.emit(str(error))
 
     def _after_pause(self) -> None:
-        if self._is_stale or self._is_outdated:
+        if self._is_stale:
             self._renew()
 
     def _on_moved(self, _event: Any = None) -> None:
@@ -470,8 +476,7 @@ class MaskletLayer(QObject):
         steps = (sign * step for step in range(PREFETCHED + 1) for sign in (1, -1))
         live.ask(frame_index + step for step in steps)
         if self._tables is not None:
-            self._is_outdated = True
-            self._renew()
+            self._name_soon()
 
     def _on_missed(self) -> None:
         live, shown = self.live, self.displayed_frame()

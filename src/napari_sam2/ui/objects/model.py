@@ -261,14 +261,15 @@ class ObjectTableModel(QAbstractTableModel):
         """Show other rows, which ascend by id."""
         wanted = {row.object_id for row in rows}
         kept = list(self.rows)
-        gone = [row.object_id not in wanted for row in kept]
+        gone = [n for n, row in enumerate(kept) if row.object_id not in wanted]
         for first, stop in reversed(_runs(gone)):
             self.beginRemoveRows(NO_INDEX, first, stop - 1)
             del kept[first:stop]
             self._set(kept)
             self.endRemoveRows()
         known = {row.object_id for row in kept}
-        for first, stop in _runs([row.object_id not in known for row in rows]):
+        new = [n for n, row in enumerate(rows) if row.object_id not in known]
+        for first, stop in _runs(new):
             self.beginInsertRows(NO_INDEX, first, stop - 1)
             kept[first:first] = rows[first:stop]
             self._set(kept)
@@ -281,10 +282,8 @@ class ObjectTableModel(QAbstractTableModel):
         self._set(rows)
         # By columns: a table that is not sorted by one of them stays as it is.
         for column, shown in SHOWN.items():
-            flags = [False] * len(rows) if changed else []
-            for number in changed:
-                flags[number] = shown(kept[number]) != shown(rows[number])
-            for first, stop in _runs(flags):
+            others = [n for n in changed if shown(kept[n]) != shown(rows[n])]
+            for first, stop in _runs(others):
                 self.dataChanged.emit(
                     self.index(first, column), self.index(stop - 1, column)
                 )
@@ -396,15 +395,9 @@ class ObjectFilter(QSortFilterProxyModel):
         return row.matches(self._text)
 
 
-def _runs(flags: Sequence[bool]) -> list[tuple[int, int]]:
-    """Return first and stop of each run of neighbours that are flagged."""
-    runs: list[tuple[int, int]] = []
-    for number, flag in enumerate(flags):
-        if flag and runs and runs[-1][1] == number:
-            runs[-1] = (runs[-1][0], number + 1)
-        elif flag:
-            runs.append((number, number + 1))
-    return runs
+def _runs(numbers: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    """Return first and stop of each run of neighbours: rows are told like frames."""
+    return FrameSet.of(numbers).runs
 
 
 def _alignment(_row: ObjectRow, column: Column) -> Qt.AlignmentFlag:
