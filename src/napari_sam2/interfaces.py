@@ -150,16 +150,16 @@ class Progress:
 
     Attributes
     ----------
-    stage
-        Number of the sweep in the plan (0, 1, …).
+    walk
+        Number of the walk in the plan (0, 1, …).
     next_frame
-        First frame of that sweep which is not yet whole on disk; None at its end.
+        First frame of that walk which is not yet whole on disk; None at its end.
     plan_key
         Hash of everything that decides the result (prompts, model, precision,
         mapping, ranges): a run resumes only onto an equal key.
     """
 
-    stage: int
+    walk: int
     next_frame: int | None
     plan_key: str
 

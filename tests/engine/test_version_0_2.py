@@ -1,7 +1,7 @@
 """What version 0.2 wrote is opened, resumed, undone, and gone on with.
 
 ``tests/data/version-0.2.tar.xz`` was made by that version: a movie of 12 frames, a
-session with five steps, a run that was stopped in its second sweep, and what the labels
+session with five steps, a run that was stopped in its second walk, and what the labels
 of both were, or were to become. The network is the toy of these tests.
 """
 

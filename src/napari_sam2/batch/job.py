@@ -46,7 +46,7 @@ from napari_sam2.session.planning.plan import (
     check_beginnings,
     object_lives,
 )
-from napari_sam2.session.planning.sweeps import sweeps
+from napari_sam2.session.planning.walks import walks
 from napari_sam2.session.session import FrameDone, Session
 from napari_sam2.session.visibility import visibility_remark
 
@@ -205,7 +205,7 @@ class TrackReport:
     objects, frames_total, frames_computed
         How many objects; frames of the movie in the plan; frames that this run wrote:
         fewer than planned when it resumed another, up to twice as many when objects
-        were prompted on different frames, because both sweeps write then.
+        were prompted on different frames, because both walks write then.
     seconds, frames_per_second
         Wall time of the propagation, model loading not counted.
     peak_memory_bytes, memory_after_loading_bytes
@@ -322,7 +322,7 @@ def _compose(job: TrackJob, source: StackFrames) -> Run:
     frames = _frame_range(job.frames, source.frame_count)
     merge = job.merge or MergePolicy.KEEP
     plan = Plan(frames, job.direction, merge)
-    if not sweeps(object_lives(objects, source.frame_count), plan):
+    if not walks(object_lives(objects, source.frame_count), plan):
         raise InputError(
             f"{job.movie}: no prompt reaches frames {frames.first}:{frames.stop} in "
             f"direction {job.direction}; change --frames or --direction"

@@ -29,12 +29,12 @@ from napari_sam2.session.planning.plan import (
     object_lives,
 )
 from napari_sam2.session.planning.resolution import Resolution, make_anchors, resolution
-from napari_sam2.session.planning.sweeps import Sweep, sweeps, walked_frames
+from napari_sam2.session.planning.walks import Walk, walked_frames, walks
 
 if TYPE_CHECKING:
     from napari_sam2.tracking.predictor import StreamingPredictor
 
-NO_RUN = Progress(stage=0, next_frame=None, plan_key="")
+NO_RUN = Progress(walk=0, next_frame=None, plan_key="")
 """What a finished repair or an edit leaves behind: no plan is resumed on it."""
 
 
@@ -67,12 +67,12 @@ class FrameDone:
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class WalkStep:
     """One step of a plan: a walk comes to a frame.
 
     Attributes
     ----------
-    stage
+    number
         Number of the walk in the plan; 0 resolves the prompts.
     walk, frame_index
         Which walk, and where it is.
@@ -80,8 +80,8 @@ class Visit:
         True on the walk's first frame: recent memory of other walks is forgotten.
     """
 
-    stage: int
-    walk: Resolution | Sweep
+    number: int
+    walk: Resolution | Walk
     frame_index: int
     is_first: bool
 
@@ -160,29 +160,29 @@ class Session:
         FrameDone
             After each frame.
         """
-        visits = self._visits(plan)
+        steps = self._steps(plan)
         composer = self.composer(plan)
-        position = self._starting_point(plan, visits)
+        position = self._starting_point(plan, steps)
         committed = time.monotonic()
         try:
-            while position < len(visits):
-                visit = visits[position]
-                object_ids, result = self._advance(visit, composer)
+            while position < len(steps):
+                step = steps[position]
+                object_ids, result = self._advance(step, composer)
                 position += 1
                 is_long_ago = time.monotonic() - committed > COMMIT_SECONDS
                 if position % COMMIT_INTERVAL == 0 or is_long_ago:
-                    self._commit(plan, visits, position)
+                    self._commit(plan, steps, position)
                     committed = time.monotonic()
                 yield FrameDone(
-                    visit.frame_index,
+                    step.frame_index,
                     object_ids,
                     written=result is not None,
                     position=position,
-                    total=len(visits),
+                    total=len(steps),
                     result=result,
                 )
         except GeneratorExit:
-            self._commit(plan, visits, position)
+            self._commit(plan, steps, position)
             raise
         if plan.is_whole:
             self.store.finish()
@@ -191,21 +191,23 @@ class Session:
 
     # --- Before the first frame
 
-    def _visits(self, plan: Plan) -> list[Visit]:
-        """Return all steps of the plan: prompts are resolved first, then swept."""
-        swept = sweeps(self.lives, plan)
+    def _steps(self, plan: Plan) -> list[WalkStep]:
+        """Return all steps of the plan: prompts are resolved first."""
+        planned = walks(self.lives, plan)
         needed = {
-            life.object_id: bounding_anchors(life, walked_frames(swept, life.object_id))
+            life.object_id: bounding_anchors(
+                life, walked_frames(planned, life.object_id)
+            )
             for life in self.lives
         }
-        walks: list[Resolution | Sweep] = [
+        in_order: list[Resolution | Walk] = [
             resolution(self.objects, needed, self.stored.keys()),
-            *swept,
+            *planned,
         ]
         return [
-            Visit(stage, walk, frame_index, is_first=number == 0)
-            for stage, walk in enumerate(walks)
-            for number, frame_index in enumerate(walk.frames)
+            WalkStep(number, walk, frame_index, is_first=frame_index == walk.frames[0])
+            for number, walk in enumerate(in_order)
+            for frame_index in walk.frames
         ]
 
     def composer(self, plan: Plan) -> Composer:
@@ -219,16 +221,16 @@ class Session:
             intensities=self.intensities,
         )
 
-    def _starting_point(self, plan: Plan, visits: Sequence[Visit]) -> int:
-        """Return the first visit to make; restore the memory bank if it is later."""
+    def _starting_point(self, plan: Plan, steps: Sequence[WalkStep]) -> int:
+        """Return the first step to make; restore the memory bank if it is later."""
         recorded = self.store.read_progress() if plan.key else None
         if recorded is None or recorded[0].plan_key != plan.key:
             return 0
         progress, snapshot = recorded
         if progress.next_frame is None:
-            return len(visits)
-        reached = (progress.stage, progress.next_frame)
-        places = [(visit.stage, visit.frame_index) for visit in visits]
+            return len(steps)
+        reached = (progress.walk, progress.next_frame)
+        places = [(step.number, step.frame_index) for step in steps]
         if reached not in places:  # more anchors are stored by now: another walk
             return 0
         self.predictor.restore(snapshot)
@@ -237,7 +239,7 @@ class Session:
     # --- Frame by frame
 
     def _advance(
-        self, visit: Visit, composer: Composer
+        self, step: WalkStep, composer: Composer
     ) -> tuple[tuple[int, ...], FrameResult | None]:
         """Read one frame, take one step.
 
@@ -246,8 +248,8 @@ class Session:
         tuple
             The objects that it concerned, and what was written, if anything was.
         """
-        walk, frame_index = visit.walk, visit.frame_index
-        if visit.is_first:
+        walk, frame_index = step.walk, step.frame_index
+        if step.is_first:
             self.predictor.forget_recent()
         frame = self.source.read(frame_index)
         if isinstance(walk, Resolution):
@@ -258,11 +260,11 @@ class Session:
         tracked = walk.objects_at(frame_index)
         anchored = {one for one in tracked if (one, frame_index) in self._anchored}
         self._forget(set(walk.beginning_at(frame_index)) - anchored)
-        step = self.predictor.step(
+        predicted = self.predictor.step(
             frame_index, frame, objects=tracked, reverse=walk.reverse
         )
         written = walk.written_at(frame_index)
-        result = composer.result(step, written) if written else None
+        result = composer.result(predicted, written) if written else None
         if result is not None:
             self.store.write(result)
         self._forget(anchored)
@@ -275,11 +277,11 @@ class Session:
 
     # --- Between frames
 
-    def _commit(self, plan: Plan, visits: Sequence[Visit], position: int) -> None:
+    def _commit(self, plan: Plan, steps: Sequence[WalkStep], position: int) -> None:
         """Make everything before ``position`` durable, with the memory to go on."""
-        upcoming = visits[position] if position < len(visits) else None
+        upcoming = steps[position] if position < len(steps) else None
         progress = Progress(
-            stage=upcoming.stage if upcoming else visits[-1].stage,
+            walk=(upcoming or steps[-1]).number,
             next_frame=upcoming.frame_index if upcoming else None,
             plan_key=plan.key,
         )

@@ -21,7 +21,7 @@ from napari_sam2.interfaces import Progress
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 
 RUN = FakeRun(frame_count=12)
-SWEEPS = ((range(8, -1, -1), (7,), (7,)), (range(12), (3,), (3, 7)))
+WALKS = ((range(8, -1, -1), (7,), (7,)), (range(12), (3,), (3, 7)))
 COMMIT_INTERVAL = 4
 
 
@@ -48,11 +48,11 @@ def track(path):
     if store.is_complete:
         return
     found = store.read_progress()
-    stage, next_frame = (found[0].stage, found[0].next_frame) if found else (0, 8)
+    stage, next_frame = (found[0].walk, found[0].next_frame) if found else (0, 8)
     if found is None:
         for object_id in RUN.object_ids:
             store.write_anchor(RUN.anchor(object_id))
-    for number, (frames, computed, shown) in enumerate(SWEEPS):
+    for number, (frames, computed, shown) in enumerate(WALKS):
         if number < stage or (number == stage and next_frame is None):
             continue
         rest = frames[frames.index(next_frame) :] if number == stage else frames

@@ -17,7 +17,7 @@ if sys.platform == "win32":
     pytest.skip("has neither fork nor SIGKILL", allow_module_level=True)
 
 WRITER = Path(__file__).with_name("killed_writer.py")
-SWEEPS = (range(8, -1, -1), range(12))
+WALKS = (range(8, -1, -1), range(12))
 COMMIT_INTERVAL = 4
 KILL_STEP = 11
 
@@ -88,17 +88,17 @@ def check_truth(path, fake_run):
     if found is None:
         return
     progress, snapshot = found
-    frames = SWEEPS[progress.stage]
+    frames = WALKS[progress.walk]
     done = (
         list(frames)
         if progress.next_frame is None
         else list(frames[: frames.index(progress.next_frame)])
     )
     changing = [one for one in done if not store.whole_frames[one]]
-    # The next sweep may have begun to write some of these frames again.
+    # The next walk may have begun to write some of these frames again.
     assert len(changing) <= (COMMIT_INTERVAL if progress.next_frame is None else 0)
     for frame_index in done:
-        assert (7, 3)[progress.stage] in store.read_scores(frame_index)[0]
+        assert (7, 3)[progress.walk] in store.read_scores(frame_index)[0]
     for name, values in fake_run.snapshot(done[-1]).items():
         np.testing.assert_array_equal(snapshot[name], values)
         assert snapshot[name].dtype == values.dtype

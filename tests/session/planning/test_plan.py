@@ -1,4 +1,4 @@
-"""Sweeps and resolution: arithmetic on frame numbers, no movie in sight."""
+"""Walks and resolution: arithmetic on frame numbers, no movie in sight."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ from napari_sam2.session.planning.plan import (
     object_lives,
 )
 from napari_sam2.session.planning.resolution import resolution
-from napari_sam2.session.planning.sweeps import sweeps
+from napari_sam2.session.planning.walks import walks
 
 
 def clicked(object_id, *frames, parent=None):
@@ -31,41 +31,41 @@ def clicked(object_id, *frames, parent=None):
     return PromptedObject(object_id, prompts, parent=parent)
 
 
-def visits(objects, direction, frames, frame_count=10):
-    """Every (frame, object) that the sweeps write, in order."""
+def written_places(objects, direction, frames, frame_count=10):
+    """Every (frame, object) that the walks write, in order."""
     plan = Plan(FrameRange(*frames), direction)
     return [
         (frame, object_id)
-        for sweep in sweeps(object_lives(objects, frame_count), plan)
-        for frame in sweep.frames
-        for object_id in sweep.objects_at(frame)
+        for walk in walks(object_lives(objects, frame_count), plan)
+        for frame in walk.frames
+        for object_id in walk.objects_at(frame)
     ]
 
 
 def test_forward_goes_from_the_first_anchor_to_the_end():
-    found = visits([clicked(1, 4, 7)], Direction.FORWARD, (0, 10))
+    found = written_places([clicked(1, 4, 7)], Direction.FORWARD, (0, 10))
     assert found == [(frame, 1) for frame in range(4, 10)]
 
 
 def test_backward_goes_from_the_last_anchor_to_the_beginning():
-    found = visits([clicked(1, 4, 7)], Direction.BACKWARD, (0, 10))
+    found = written_places([clicked(1, 4, 7)], Direction.BACKWARD, (0, 10))
     assert found == [(frame, 1) for frame in range(7, -1, -1)]
 
 
 def test_both_runs_backward_before_the_first_anchor_and_forward_from_it():
-    found = visits([clicked(1, 4, 7)], Direction.BOTH, (0, 10))
+    found = written_places([clicked(1, 4, 7)], Direction.BOTH, (0, 10))
     assert found == [(f, 1) for f in (3, 2, 1, 0)] + [(f, 1) for f in range(4, 10)]
 
 
 def test_an_anchor_outside_the_range_conditions_but_is_not_walked():
-    assert visits([clicked(1, 1)], Direction.BOTH, (4, 6)) == [(4, 1), (5, 1)]
-    assert visits([clicked(1, 8)], Direction.BOTH, (4, 6)) == [(5, 1), (4, 1)]
-    assert visits([clicked(1, 8)], Direction.FORWARD, (4, 6)) == []
+    assert written_places([clicked(1, 1)], Direction.BOTH, (4, 6)) == [(4, 1), (5, 1)]
+    assert written_places([clicked(1, 8)], Direction.BOTH, (4, 6)) == [(5, 1), (4, 1)]
+    assert written_places([clicked(1, 8)], Direction.FORWARD, (4, 6)) == []
 
 
 def test_a_division_ends_the_mother_and_begins_the_daughters():
     family = [clicked(1, 0), clicked(2, 5, parent=1), clicked(3, 6, parent=1)]
-    found = visits(family, Direction.BOTH, (0, 10))
+    found = written_places(family, Direction.BOTH, (0, 10))
     assert [frame for frame, one in found if one == 1] == [0, 1, 2, 3, 4]
     assert [frame for frame, one in found if one == 2] == [5, 6, 7, 8, 9]
     assert [frame for frame, one in found if one == 3] == [6, 7, 8, 9]
@@ -79,7 +79,7 @@ def test_a_mother_prompted_after_her_division_is_refused(late):
 
 
 def test_a_movie_of_one_frame_is_one_visit():
-    assert visits([clicked(1, 0)], Direction.BOTH, (0, 1), 1) == [(0, 1)]
+    assert written_places([clicked(1, 0)], Direction.BOTH, (0, 1), 1) == [(0, 1)]
 
 
 @given(
@@ -96,7 +96,7 @@ def test_a_movie_of_one_frame_is_one_visit():
 def test_each_object_frame_is_written_once_and_in_range(anchors, way, first, length):
     frames = (first, min(first + length, 30))
     objects = [clicked(one, *sorted(where)) for one, where in anchors.items()]
-    found = visits(objects, way, frames, frame_count=30)
+    found = written_places(objects, way, frames, frame_count=30)
     assert len(found) == len(set(found))
     assert all(frames[0] <= frame < frames[1] for frame, _ in found)
     if way is Direction.BOTH:
@@ -130,16 +130,16 @@ def test_first_clicks_need_their_own_frame_only():
 # --- Repairs, and single gaps
 
 
-def walks(objects, **options):
-    """Spans by object and direction, and the frames that are read."""
-    found = sweeps(object_lives(objects, 20), Plan(FrameRange(0, 20), **options))
-    return [(sweep.reverse, dict(sweep.spans), sweep.frames) for sweep in found]
+def legs_of(objects, **options):
+    """Legs by object and direction, and the frames that are read."""
+    found = walks(object_lives(objects, 20), Plan(FrameRange(0, 20), **options))
+    return [(walk.reverse, dict(walk.legs), walk.frames) for walk in found]
 
 
 def test_a_repair_walks_from_the_anchors_of_its_gaps_and_reads_nothing_else():
     objects = [clicked(1, 4, 10, 15), clicked(2, 0), clicked(3, 8)]
     only = {1: FrameSet.of([2, 7, 12, 13]), 3: FrameSet.of([9])}
-    assert walks(objects, only=only) == [
+    assert legs_of(objects, only=only) == [
         (True, {1: ((3, 2),)}, (3, 2)),
         (False, {1: ((5, 7), (11, 13)), 3: ((9, 9),)}, (5, 6, 7, 9, 11, 12, 13)),
     ]
@@ -150,15 +150,15 @@ def test_a_repair_writes_what_was_asked_for_alone():
     plan = Plan(
         FrameRange(0, 20), only={1: FrameSet.of([4, 7, 8])}, locks={1: FrameSet.of([8])}
     )
-    (sweep,) = sweeps(life, plan)
-    assert sweep.spans == {1: ((4, 7),)}
-    assert [f for f in sweep.frames if sweep.written_at(f)] == [4, 7]
-    assert sweep.beginning_at(4) == (1,)
+    (walk,) = walks(life, plan)
+    assert walk.legs == {1: ((4, 7),)}
+    assert [f for f in walk.frames if walk.written_at(f)] == [4, 7]
+    assert walk.beginning_at(4) == (1,)
 
 
 def test_a_repair_backward_starts_at_the_right_anchor():
     only = {1: FrameSet.of([6, 7])}
-    assert walks([clicked(1, 4, 10)], only=only, direction=Direction.BACKWARD) == [
+    assert legs_of([clicked(1, 4, 10)], only=only, direction=Direction.BACKWARD) == [
         (True, {1: ((9, 6),)}, (9, 8, 7, 6))
     ]
 
@@ -174,15 +174,15 @@ def test_a_repair_backward_starts_at_the_right_anchor():
 )
 def test_to_the_next_anchor_is_the_gap_around_the_frame(start, expected):
     way = Direction.NEXT_ANCHOR
-    assert walks([clicked(1, 4, 7)], direction=way, start=start) == expected
+    assert legs_of([clicked(1, 4, 7)], direction=way, start=start) == expected
 
 
 def test_one_frame_is_reached_from_its_anchor_and_written_alone():
     plan = Plan(FrameRange(0, 20), Direction.ONE_FRAME, start=6)
-    (sweep,) = sweeps(object_lives([clicked(1, 4, 9)], 20), plan)
-    assert sweep.frames == (5, 6)
-    assert sweep.written_at(5) == ()
-    assert sweep.written_at(6) == (1,)
+    (walk,) = walks(object_lives([clicked(1, 4, 9)], 20), plan)
+    assert walk.frames == (5, 6)
+    assert walk.written_at(5) == ()
+    assert walk.written_at(6) == (1,)
 
 
 @pytest.mark.parametrize("way", [Direction.NEXT_ANCHOR, Direction.ONE_FRAME])
@@ -199,8 +199,8 @@ def test_a_direction_around_a_frame_needs_the_frame(way):
 def test_a_repair_writes_each_frame_asked_for_once(anchors, asked, locked):
     only, locks = {1: FrameSet.of(asked)}, {1: FrameSet.of(locked)}
     plan = Plan(FrameRange(0, 30), only=only, locks=locks)
-    found = sweeps(object_lives([clicked(1, *sorted(anchors))], 30), plan)
-    written = [f for sweep in found for f in sweep.frames if sweep.written_at(f)]
+    found = walks(object_lives([clicked(1, *sorted(anchors))], 30), plan)
+    written = [f for walk in found for f in walk.frames if walk.written_at(f)]
     assert sorted(written) == sorted(asked - locked)
 
 

@@ -37,7 +37,7 @@ from napari_sam2.session.planning.plan import (
     Plan,
     object_lives,
 )
-from napari_sam2.session.planning.sweeps import sweeps
+from napari_sam2.session.planning.walks import walks
 from napari_sam2.session.session import FrameDone, Session
 
 
@@ -178,7 +178,7 @@ class Runs:
                 return again
         stale = {state.object_id: state.stale for state in book.objects if state.stale}
         fresh = replace(plan, only=stale)
-        if not sweeps(object_lives(objects, frame_count), fresh):
+        if not walks(object_lives(objects, frame_count), fresh):
             if is_rest:
                 return None
             fresh = plan  # all of it follows already: somebody wants it once more

@@ -44,7 +44,7 @@ class ProgressJournal:
         if snapshot is not None:
             _write_snapshot(self._group, slot, snapshot)
         entry = {
-            "stage": progress.stage,
+            "stage": progress.walk,
             "next_frame": progress.next_frame,
             "plan_key": progress.plan_key,
             "snapshot": slot if snapshot is not None else None,

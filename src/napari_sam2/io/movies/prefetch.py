@@ -14,7 +14,7 @@ class PrefetchingFrameSource(WrappedFrames):
     """A frame source that reads ahead in one background thread.
 
     The direction is taken from the last two frames asked for, so it follows forward and
-    backward sweeps and, after a jump, finds its way within one frame. An error belongs
+    backward walks and, after a jump, finds its way within one frame. An error belongs
     to its frame: it is raised when that frame is asked for, and only then.
 
     Parameters

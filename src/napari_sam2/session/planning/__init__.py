@@ -1,1 +1,1 @@
-"""Plans: frames, gaps, sweeps, resolution. Arithmetic on frame numbers."""
+"""Plans: frames, gaps, walks, resolution. Arithmetic on frame numbers."""

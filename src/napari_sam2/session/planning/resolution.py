@@ -35,7 +35,7 @@ class Resolution:
     replayed
         By frame: objects whose stored anchor there is replayed.
     followed
-        By object: first and last frame of each walk from an anchor to the correction
+        By object: first and last frame of each leg from an anchor to the correction
         that comes next.
     """
 
@@ -48,8 +48,8 @@ class Resolution:
         """Return the objects that must be tracked on a frame, by id."""
         return tuple(
             object_id
-            for object_id, spans in sorted(self.followed.items())
-            if any(first <= frame_index <= last for first, last in spans)
+            for object_id, legs in sorted(self.followed.items())
+            if any(first <= frame_index <= last for first, last in legs)
         )
 
     def prompts_at(self, frame_index: int) -> tuple[FramePrompt, ...]:
@@ -82,10 +82,10 @@ def resolution(
     replayed: dict[int, list[int]] = {}
     followed = {}
     frames = set()
-    for thing in sorted(objects, key=lambda thing: thing.object_id):
-        object_id = thing.object_id
+    for state in sorted(objects, key=lambda state: state.object_id):
+        object_id = state.object_id
         wanted = None if needed is None else needed.get(object_id, ())
-        chosen, walks = _chosen(thing, wanted, stored)
+        chosen, legs = _chosen(state, wanted, stored)
         for prompt in chosen:
             frame_index = prompt.frame_index
             frames.add(frame_index)
@@ -93,9 +93,9 @@ def resolution(
                 replayed.setdefault(frame_index, []).append(object_id)
             else:
                 prompts.setdefault(frame_index, []).append(prompt)
-        if walks:
-            followed[object_id] = tuple(walks)
-        for first, last in walks:
+        if legs:
+            followed[object_id] = tuple(legs)
+        for first, last in legs:
             frames.update(range(first, last + 1))
     return Resolution(
         tuple(sorted(frames)),
@@ -106,26 +106,26 @@ def resolution(
 
 
 def _chosen(
-    thing: PromptedObject, wanted: Collection[int] | None, stored: Collection[Place]
+    state: PromptedObject, wanted: Collection[int] | None, stored: Collection[Place]
 ) -> tuple[list[FramePrompt], list[tuple[int, int]]]:
-    """Return the prompts of an object to make anchors of, and the walks between them.
+    """Return the prompts of an object to make anchors of, and the legs between them.
 
     A correction needs the anchor before it, and so on back to one that needs none.
     """
     chosen: list[FramePrompt] = []
-    walks: list[tuple[int, int]] = []
+    legs: list[tuple[int, int]] = []
     is_needed = False
-    for number in reversed(range(len(thing.prompts))):
-        prompt = thing.prompts[number]
+    for number in reversed(range(len(state.prompts))):
+        prompt = state.prompts[number]
         frame_index = prompt.frame_index
         if not (is_needed or wanted is None or frame_index in wanted):
             continue
         chosen.insert(0, prompt)
-        is_known = (thing.object_id, frame_index) in stored
+        is_known = (state.object_id, frame_index) in stored
         is_needed = not is_known and prompt.mask is None and number > 0
         if is_needed:
-            walks.insert(0, (thing.prompts[number - 1].frame_index + 1, frame_index))
-    return chosen, walks
+            legs.insert(0, (state.prompts[number - 1].frame_index + 1, frame_index))
+    return chosen, legs
 
 
 def make_anchors(

@@ -65,7 +65,6 @@ class ComparisonView(QObject):
         row.frame_requested.connect(parts.frame_cursor.go_to)
         row.keep_requested.connect(self._on_keep_requested)
         row.dismissed.connect(self.end)
-        parts.conductor.book_settled.connect(self._end_if_outdated)
         parts.conductor.runs.started.connect(self.end)
 
     @property
@@ -79,8 +78,7 @@ class ComparisonView(QObject):
             self._job.cancel()
             self._parts.conductor.worker.wake()
             self._job = None
-        if self._found is not None:
-            self._found = None
+        if self._take_found() is not None:
             conductor = self._parts.conductor
             forget = Job(
                 conductor.engine.forget_comparison, self._ignore, self._complain
@@ -135,9 +133,7 @@ class ComparisonView(QObject):
         conductor.worker.submit(job)
 
     def _on_keep_requested(self, way: Direction) -> None:
-        self._end_if_outdated()
-        found, self._found = self._found, None
-        if found is not None:
+        if (found := self._take_found()) is not None:
             self._parts.conductor.keep_direction(found, way)
         self._take_away()
 
@@ -149,7 +145,9 @@ class ComparisonView(QObject):
             if event.difference is not None:
                 self._show(event.frame_index, event.difference)
         else:
+            self._take_found()
             self._found = event
+            self._parts.conductor.book_changed.connect(self._end_if_outdated)
             self._row.show_result(event.agreement)
             self._end_if_outdated()
 
@@ -170,6 +168,13 @@ class ComparisonView(QObject):
             self._parts.status.say(OUTDATED)
 
     # --- Steps
+
+    def _take_found(self) -> DirectionsCompared | None:
+        """Return what was found; from now on nothing is, and the book is no matter."""
+        found, self._found = self._found, None
+        if found is not None:
+            self._parts.conductor.book_changed.disconnect(self._end_if_outdated)
+        return found
 
     def _is_shown(self, request: Request) -> bool:
         try:

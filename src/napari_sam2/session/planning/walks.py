@@ -1,7 +1,8 @@
 """Walks through the movie, from plans and lives: arithmetic on frame numbers.
 
 A *leg* is what one object is tracked through at a stretch: an anchor and the gap that
-follows it. A *sweep* is one walk in which all objects take their legs in step.
+follows it. A *walk* is one way through the movie on which all objects
+take their legs in step; a `WalkStep` of the session is one frame of it.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ from dataclasses import dataclass
 from napari_sam2.session.planning.frame_set import NO_FRAMES, FrameSet
 from napari_sam2.session.planning.plan import Direction, FrameRange, ObjectLife, Plan
 
-Span = tuple[int, int]
+Leg = tuple[int, int]
 """First and last frame in walking order."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sweep:
-    """One walk through the movie.
+class Walk:
+    """One way through the movie.
 
     Attributes
     ----------
@@ -26,31 +27,31 @@ class Sweep:
         Frames in the order of the walk; those that nobody needs are left out.
     reverse
         True when it walks backward.
-    spans
-        By object: its walks, in walking order. Each begins with empty recent memory.
+    legs
+        By object: its legs, in walking order. Each begins with empty recent memory.
     written
         By object: frames that are written; others are walked to reach these.
     """
 
     frames: tuple[int, ...]
     reverse: bool
-    spans: Mapping[int, tuple[Span, ...]]
+    legs: Mapping[int, tuple[Leg, ...]]
     written: Mapping[int, FrameSet]
 
     def objects_at(self, frame_index: int) -> tuple[int, ...]:
-        """Return the objects that the sweep tracks or replays on a frame, by id."""
+        """Return the objects that the walk tracks or replays on a frame, by id."""
         return tuple(
             object_id
-            for object_id, spans in sorted(self.spans.items())
-            if any(min(span) <= frame_index <= max(span) for span in spans)
+            for object_id, legs in sorted(self.legs.items())
+            if any(min(leg) <= frame_index <= max(leg) for leg in legs)
         )
 
     def beginning_at(self, frame_index: int) -> tuple[int, ...]:
-        """Return the objects of which a walk begins on a frame, by id."""
+        """Return the objects of which a leg begins on a frame, by id."""
         return tuple(
             object_id
-            for object_id, spans in sorted(self.spans.items())
-            if any(begin == frame_index for begin, _ in spans)
+            for object_id, legs in sorted(self.legs.items())
+            if any(begin == frame_index for begin, _ in legs)
         )
 
     def written_at(self, frame_index: int) -> tuple[int, ...]:
@@ -62,8 +63,8 @@ class Sweep:
         )
 
 
-def sweeps(objects: Sequence[ObjectLife], plan: Plan) -> list[Sweep]:
-    """Return the sweeps of a plan, in the order in which they run.
+def walks(objects: Sequence[ObjectLife], plan: Plan) -> list[Walk]:
+    """Return the walks of a plan, in the order in which they run.
 
     Forward: everything from an object's first anchor on. Backward: everything up to
     its last. All others: backward before its first anchor, then forward from it, so
@@ -72,16 +73,16 @@ def sweeps(objects: Sequence[ObjectLife], plan: Plan) -> list[Sweep]:
     its gap, so that it comes out the same whatever else is asked for.
     """
     written = {one.object_id: asked_frames(one, plan) for one in objects}
-    backward: dict[int, tuple[Span, ...]] = {}
-    forward: dict[int, tuple[Span, ...]] = {}
+    backward: dict[int, tuple[Leg, ...]] = {}
+    forward: dict[int, tuple[Leg, ...]] = {}
     for life in objects:
         object_id = life.object_id
         before, after = _legs(life, plan.direction)
         asked = written[object_id]
-        backward[object_id] = _spans(before, life, asked, plan.frames)
-        forward[object_id] = _spans(after, life, asked, plan.frames)
-    planned = [_sweep(backward, written, True), _sweep(forward, written, False)]
-    return [sweep for sweep in planned if sweep.frames]
+        backward[object_id] = _walked_legs(before, life, asked, plan.frames)
+        forward[object_id] = _walked_legs(after, life, asked, plan.frames)
+    planned = [_walk(backward, written, True), _walk(forward, written, False)]
+    return [walk for walk in planned if walk.frames]
 
 
 def asked_frames(life: ObjectLife, plan: Plan) -> FrameSet:
@@ -97,12 +98,12 @@ def asked_frames(life: ObjectLife, plan: Plan) -> FrameSet:
     return asked - plan.locks.get(life.object_id, NO_FRAMES)
 
 
-def walked_frames(walks: Sequence[Sweep], object_id: int) -> FrameSet:
-    """Return the frames on which sweeps track or replay an object."""
-    return _frames(span for walk in walks for span in walk.spans.get(object_id, ()))
+def walked_frames(walks: Sequence[Walk], object_id: int) -> FrameSet:
+    """Return the frames on which walks track or replay an object."""
+    return _frames(leg for walk in walks for leg in walk.legs.get(object_id, ()))
 
 
-def _legs(life: ObjectLife, way: Direction) -> tuple[list[Span], list[Span]]:
+def _legs(life: ObjectLife, way: Direction) -> tuple[list[Leg], list[Leg]]:
     """Return the legs walked backward and forward, in walking order.
 
     A leg is an anchor with the gap behind it; the one before the first anchor, when
@@ -121,18 +122,18 @@ def _legs(life: ObjectLife, way: Direction) -> tuple[list[Span], list[Span]]:
 def _leg_around(life: ObjectLife, frame_index: int) -> FrameSet:
     """Return the leg that a frame lies in."""
     before, after = _legs(life, Direction.BOTH)
-    spans = [FrameSet.between(min(leg), max(leg)) for leg in (*before, *after)]
-    return next((frames for frames in spans if frame_index in frames), NO_FRAMES)
+    legs = [FrameSet.between(min(leg), max(leg)) for leg in (*before, *after)]
+    return next((frames for frames in legs if frame_index in frames), NO_FRAMES)
 
 
-def _spans(
-    legs: Sequence[Span], life: ObjectLife, asked: FrameSet, frames: FrameRange
-) -> tuple[Span, ...]:
+def _walked_legs(
+    legs: Sequence[Leg], life: ObjectLife, asked: FrameSet, frames: FrameRange
+) -> tuple[Leg, ...]:
     """Return which part of each leg must be walked to reach what is asked for.
 
     Of an anchor that is not asked for nothing is computed: its mask is known.
     """
-    spans = []
+    walked = []
     for begin, end in legs:
         first = max(min(begin, end), frames.first)
         last = min(max(begin, end), frames.stop - 1)
@@ -144,19 +145,19 @@ def _spans(
             start, stop = last, wanted.runs[0][0]
         if start in life.anchors and start not in wanted:
             start += 1 if stop > start else -1
-        spans.append((start, stop))
-    return tuple(spans)
+        walked.append((start, stop))
+    return tuple(walked)
 
 
-def _sweep(
-    spans: Mapping[int, tuple[Span, ...]],
+def _walk(
+    legs: Mapping[int, tuple[Leg, ...]],
     written: Mapping[int, FrameSet],
     reverse: bool,
-) -> Sweep:
-    walking = {object_id: parts for object_id, parts in spans.items() if parts}
+) -> Walk:
+    walking = {object_id: parts for object_id, parts in legs.items() if parts}
     frames = tuple(_frames(part for parts in walking.values() for part in parts))
-    return Sweep(frames[::-1] if reverse else frames, reverse, walking, written)
+    return Walk(frames[::-1] if reverse else frames, reverse, walking, written)
 
 
-def _frames(spans: Iterable[Span]) -> FrameSet:
-    return FrameSet.union(FrameSet.between(min(it), max(it)) for it in spans)
+def _frames(legs: Iterable[Leg]) -> FrameSet:
+    return FrameSet.union(FrameSet.between(min(it), max(it)) for it in legs)
