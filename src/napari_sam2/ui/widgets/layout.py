@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from qtpy.QtCore import QEvent, QObject, QSize, Qt
 from qtpy.QtWidgets import (
+    QAbstractButton,
     QAbstractSpinBox,
     QComboBox,
+    QLineEdit,
     QScrollArea,
     QSplitter,
     QVBoxLayout,
@@ -43,6 +45,19 @@ class WheelGuard(QObject):
             return False
         event.ignore()
         return True
+
+
+def leave_keys(root: QWidget) -> None:
+    """Leave the keyboard at the picture when buttons are clicked and paths are given.
+
+    Qt hands it on when a clicked button is disabled: the next key that was meant for
+    the picture is written into a text field.
+    """
+    for button in root.findChildren(QAbstractButton):
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    for edit in root.findChildren(QLineEdit):
+        if not isinstance(edit.parent(), (QAbstractSpinBox, QComboBox)):
+            edit.returnPressed.connect(edit.clearFocus)
 
 
 SCROLL_BAR_WIDTH = 16
@@ -81,6 +96,7 @@ def lay_out_column(owner: QWidget, top: QWidget, sections: Sequence[QWidget]) ->
     outer.addWidget(top)
     outer.addWidget(area)
     top.setContentsMargins(12, 6, 8, 0)
+    leave_keys(owner)
 
 
 class TimeStrip(QSplitter):
@@ -99,6 +115,7 @@ class TimeStrip(QSplitter):
         self.setStretchFactor(0, 3)
         self.setStretchFactor(1, 2)
         self.setObjectName("napari-sam2-time-strip")
+        leave_keys(self)
 
     def sizeHint(self) -> QSize:
         """Ask for room for plots, which are not there yet when it is laid out."""
