@@ -1,10 +1,12 @@
 """Where the keys go after somebody used the dock: real mouse, real keyboard."""
 
+import numpy as np
+import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QLineEdit
 from tests.engine.engine_steps import click
-from tests.ui.hand import unwrapped
+from tests.ui.hand import Hand, unwrapped
 
 
 def open_window(open_dock, qtbot):
@@ -27,9 +29,10 @@ def test_deleting_by_button_leaves_the_keys_at_the_picture(open_dock, qtbot):
         dock.conductor.set_prompt(click(object_id, 0, (30, 40)))
     dock.selection.choose((1, 2))
     delete = dock.object_panel.buttons["delete"]
+    qtbot.waitUntil(delete.isEnabled)
     qtbot.mouseClick(delete, Qt.MouseButton.LeftButton)
     assert dock.conductor.book.objects == ()
-    assert not delete.isEnabled()
+    qtbot.waitUntil(lambda: not delete.isEnabled())
     assert not isinstance(QApplication.focusWidget(), QLineEdit)
     before = dock.output_panel.folder
     press_g(window)
@@ -46,3 +49,28 @@ def test_a_folder_that_was_given_takes_no_more_keys(open_dock, qtbot, tmp_path):
     assert dock.output_panel.folder == tmp_path / "other.zarr"
     press_g(window)
     assert dock.output_panel.folder == tmp_path / "other.zarr"
+
+
+@pytest.mark.parametrize("kind", ["image", "labels", "points"])
+def test_keys_work_whatever_layer_is_selected(open_dock, stack, kind):
+    viewer, dock = open_dock()
+    others = {
+        "image": lambda: viewer.layers["movie"],
+        "labels": lambda: viewer.add_labels(np.zeros(stack.shape, int), name="cells"),
+        "points": lambda: viewer.add_points(ndim=3, name="own"),
+    }
+    viewer.layers.selection.active = others[kind]()
+    for object_id in (1, 2):
+        dock.conductor.set_prompt(click(object_id, 0, (30, 40)))
+    dock.selection.go_on_with(1)
+    hand = Hand(viewer)
+    hand.push(".")
+    assert dock.selection.current == 2
+    hand.push("K")
+    assert dock.frame_cursor.frame_index in dock.conductor.book[2].locked
+
+
+def test_keys_of_the_viewer_go_with_the_dock(open_dock):
+    viewer, dock = open_dock()
+    dock.close()
+    assert not unwrapped(viewer).keymap

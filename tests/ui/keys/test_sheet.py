@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+from napari.components import ViewerModel
 from napari.layers import Labels, Points, Shapes
 from napari.utils.key_bindings import coerce_keybinding
 from napari.utils.shortcuts import default_shortcuts
@@ -18,11 +19,17 @@ from napari_sam2.ui.keys.keys import (
 )
 from napari_sam2.ui.keys.sheet import KeySheet, gesture_rows, key_rows
 
-LAYERS = {Ground.MASKLETS: Labels, Ground.POINTS: Points, Ground.SHAPES: Shapes}
+LAYERS = {
+    Ground.MASKLETS: Labels,
+    Ground.POINTS: Points,
+    Ground.SHAPES: Shapes,
+    Ground.VIEWER: ViewerModel,
+}
 WORDS = {
     Ground.MASKLETS: ("labels", "label_id", "brush", "new_label", "polygon"),
     Ground.POINTS: ("points", "data", "slice"),
     Ground.SHAPES: ("shape", "add_", "direct_mode", "select_mode", "vertex", "slice"),
+    Ground.VIEWER: ("image", "plane_normal", "contrast"),
 }
 """What the names of napari's actions on these layers have in common."""
 
@@ -54,7 +61,7 @@ def actions(words):
 def test_every_action_of_napari_is_looked_at():
     """Otherwise the test below would overlook keys that napari binds anew."""
     words = [*VIEWER, *itertools.chain(*WORDS.values())]
-    words += ["image", "vectors", "tracks", "surface", "plane_normal", "contrast"]
+    words += ["vectors", "tracks", "surface"]
     missing = [
         name for name in default_shortcuts if not any(word in name for word in words)
     ]
@@ -98,10 +105,14 @@ def test_the_table_is_bound_shown_and_complete(qtbot):
     parent = QObject()
     keys = ToolKeys(parent)
     for ground, kind in LAYERS.items():
-        layer = kind(np.zeros((4, 4), int)) if kind is Labels else kind(ndim=2)
+        data = {"data": np.zeros((4, 4), int)} if kind is Labels else {"ndim": 2}
+        layer = kind(**({} if kind is ViewerModel else data))
         layer.bind_key("N", lambda _: None)
         before = dict(layer.keymap)
-        keys.bind(layer, ground)
+        if ground is Ground.VIEWER:
+            keys.bind_viewer(layer)
+        else:
+            keys.bind(layer, ground)
         bound = {str(key) for key in layer.keymap}
         assert bound == {
             str(coerce_keybinding(key))
@@ -109,7 +120,10 @@ def test_the_table_is_bound_shown_and_complete(qtbot):
             if ground in entry.grounds
             for key in entry.keys
         }
-        keys.release(layer)
+        if ground is Ground.VIEWER:
+            keys.close()
+        else:
+            keys.release(layer)
         assert layer.keymap == before
     sheet = KeySheet()
     qtbot.addWidget(sheet)

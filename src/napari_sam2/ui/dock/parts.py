@@ -56,6 +56,7 @@ class TrackerParts:
         self.selection = Selection(parent)
         self.frame_cursor = Cursor(viewer, self._movie, self.connections, parent)
         self.keys = ToolKeys(parent)
+        self.keys.bind_viewer(viewer)
         self.tool = LabelsTool(viewer, self.keys, parent)
         self.prompt_panel.set_tool(self.tool.action)
         self.marks = PromptMarks(viewer, self.keys, parent)

@@ -12,6 +12,7 @@ from napari_sam2.ui.keys.keys import KEYS, Ground, key_named
 
 if TYPE_CHECKING:
     from napari.layers import Layer
+    from napari.viewer import Viewer
 
 
 class ToolKeys(QObject):
@@ -40,9 +41,15 @@ class ToolKeys(QObject):
 
     def bind(self, layer: Layer, ground: Ground) -> None:
         """Bind the keys of a kind of layer; a layer that has them keeps them."""
-        if any(keys.is_on(layer) for keys in self._bound):
-            return
-        keys = LayerKeys(layer)
+        if not any(keys.is_on(layer) for keys in self._bound):
+            self._bind(layer, ground)
+
+    def bind_viewer(self, viewer: Viewer) -> None:
+        """Let the keys work whatever layer is selected."""
+        self._bind(viewer, Ground.VIEWER)
+
+    def _bind(self, target: Layer | Viewer, ground: Ground) -> None:
+        keys = LayerKeys(target)
         for entry in KEYS:
             if ground in entry.grounds:
                 for key in entry.keys:
@@ -71,15 +78,16 @@ class ToolKeys(QObject):
 
 
 class LayerKeys:
-    """Keys bound to one layer; `close` restores what was bound before."""
+    """Keys bound to a layer, or to the viewer; `close` restores what was bound."""
 
     def __init__(self, layer: Any) -> None:
         self._layer = layer
+        self._layer_id = getattr(layer, "unique_id", None)
         self._before: list[tuple[str, Any]] = []
 
     def is_on(self, layer: Any) -> bool:
         """Whether these are the keys of a layer."""
-        return bool(self._layer.unique_id == layer.unique_id)
+        return bool(self._layer_id == layer.unique_id)
 
     def bind(self, key: str, callback: Callable[[Any], object]) -> None:
         """Bind a key, whatever was bound to it on this very layer."""

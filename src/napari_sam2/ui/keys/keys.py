@@ -10,11 +10,16 @@ from enum import Enum
 
 
 class Ground(Enum):
-    """The kinds of our layers on which keys are bound."""
+    """Where keys are bound: on the kinds of our layers, and in the viewer.
+
+    Layers of others know nothing of ours: what they do not bind themselves is asked of
+    the viewer.
+    """
 
     MASKLETS = "masklets"
     POINTS = "clicks"
     SHAPES = "boxes"
+    VIEWER = "other layers"
 
 
 EVERYWHERE = frozenset(Ground)
@@ -34,7 +39,7 @@ class Key:
     title
         What it does, for tooltips and the sheet.
     grounds
-        On which of our layers.
+        On which of our layers, or all others.
     instead
         What napari does with this key on such layers, where we deliberately differ.
     """
@@ -78,7 +83,7 @@ KEYS = (
         ("T",),
         "Turn the last click round: inside or outside",
         # On shapes, napari draws paths with T.
-        frozenset({Ground.MASKLETS, Ground.POINTS}),
+        EVERYWHERE - {Ground.SHAPES},
     ),
     Key(
         "remove",
