@@ -319,7 +319,7 @@ def _compose(job: TrackJob, source: StackFrames) -> Run:
     """Put the parts of a run together around an open movie."""
     prompts = job.read_prompts(source)
     objects = prompts.objects
-    frames = _frame_range(job.frames, source.frame_count)
+    frames = frame_range(job.frames, source.frame_count)
     merge = job.merge or MergePolicy.KEEP
     plan = Plan(frames, job.direction, merge)
     if not walks(object_lives(objects, source.frame_count), plan):
@@ -409,9 +409,10 @@ def _expected(
     return _provenance(job, source, objects, computed)
 
 
-def _frame_range(
+def frame_range(
     frames: tuple[int | None, int | None] | None, frame_count: int
 ) -> FrameRange:
+    """Return the frames asked for, all by default, or say what the movie has."""
     first, stop = frames or (None, None)
     first, stop = first or 0, frame_count if stop is None else stop
     if not 0 <= first < stop <= frame_count:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from napari_sam2.commands.options import (
-    parse_channels,
-    parse_limits,
-    parse_percentiles,
-    path_argument,
-    path_option,
-)
+from napari_sam2.commands.options import path_argument, path_option
+from napari_sam2.commands.requests import frame_options, model_options
 from napari_sam2.commands.track import (
     Axes,
     Channels,
@@ -77,34 +73,17 @@ def masks(  # noqa: PLR0913 - one parameter an option
     invert: Invert = False,
 ) -> None:
     """Find everything on one frame, without a prompt, as a label image."""
+    given = dict(locals())
     from napari_sam2.batch.frame_masks import FrameMasksJob, write_frame_masks
-    from napari_sam2.batch.job import FrameOptions, ModelOptions
 
-    seen = FrameOptions(axes=axes, files=files, t=t, z=z, position=position)
-    stretch = {
-        "channels": parse_channels(channels),
-        "contrast_limits": parse_limits(contrast_limits),
-        "percentiles": parse_percentiles(percentiles),
-        "gamma": gamma,
-        "invert": invert,
-    }
+    asked = {one.name for one in fields(MaskOptions)} & given.keys()
     job = FrameMasksJob(
         movie=movie,
         out=out,
         frame=frame,
-        frame_options=seen.model_copy(update=stretch),
-        model_options=ModelOptions(
-            model=model, image_size=image_size, device=device, precision=precision
-        ),
-        mask_options=MaskOptions(
-            points_per_side=points_per_side,
-            minimum_iou=minimum_iou,
-            minimum_stability=minimum_stability,
-            box_overlap=box_overlap,
-            crop_tiers=crop_tiers,
-            minimum_area=minimum_area,
-            maximum_share=maximum_share,
-        ),
+        frame_options=frame_options(given),
+        model_options=model_options(given),
+        mask_options=MaskOptions(**{name: given[name] for name in asked}),
     )
     report = write_frame_masks(job)
     typer.echo(report.reading, err=True)

@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import typer
 from rich.console import Console
@@ -23,9 +23,6 @@ from rich.progress import (
 )
 from rich.text import Text
 
-if TYPE_CHECKING:
-    from napari_sam2.session.session import FrameDone
-
 ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGXCPU", "SIGBREAK")
 """Signals after which what was done is kept; not every system has all."""
 
@@ -41,8 +38,20 @@ class RateColumn(ProgressColumn):
         return Text("" if speed is None else f"{speed:.1f}/s")
 
 
+class Step(Protocol):
+    """One step of something long."""
+
+    @property
+    def position(self) -> int:
+        """How many steps are done."""
+
+    @property
+    def total(self) -> int:
+        """Of how many."""
+
+
 def follow(
-    frames: Generator[FrameDone, None, Result], title: str, *, on_cancel: str
+    frames: Generator[Step, None, Result], title: str, *, on_cancel: str
 ) -> Result:
     """Run a propagation to its end, showing how far it is; return what it returns.
 

@@ -8,32 +8,31 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_sam2.commands.options import (
-    parse_channels,
-    parse_frames,
-    parse_limits,
-    parse_percentiles,
-    path_argument,
-)
+from napari_sam2.commands.options import parse_frames, path_argument
 from napari_sam2.commands.progress import follow
+from napari_sam2.commands.requests import frame_options, model_options
+from napari_sam2.errors import InputError, OutputError
 from napari_sam2.paths import user_path
 from napari_sam2.session.planning.plan import Direction, MergePolicy
+from napari_sam2.tracking.automatic.mask_options import MaskOptions
+from napari_sam2.tracking.automatic.masklet_options import Divisions, MaskletOptions
 
 if TYPE_CHECKING:
     from napari_sam2.batch.job import TrackJob
 
 Option = typer.Option
+FINDING = MaskletOptions()
 Text = str | None
 Movie = Annotated[
     Path,
     path_argument("TIFF, (OME-)Zarr or image folder."),
 ]
 Prompts = Annotated[
-    Path,
+    Path | None,
     Option(
         parser=user_path,
         metavar="PATH",
-        help="A .json, a label image, or a points .csv.",
+        help="A .json, label image or points .csv; --auto writes the .json.",
     ),
 ]
 Out = Annotated[
@@ -86,13 +85,22 @@ AcceptMovie = Annotated[
     bool,
     Option("--accept-movie", help="Resume or merge though the movie's pixels changed."),
 ]
+Auto = Annotated[bool, Option("--auto", help="Find the objects: nobody prompts them.")]
+Every = Annotated[int, Option(help="With --auto: look on every so many frames.")]
+Shortest = Annotated[
+    int, Option(help="With --auto: objects on fewer frames are dropped.")
+]
+LeastIou = Annotated[float, Option(help="With --auto: least predicted IoU of a mask.")]
+OnDivisions = Annotated[
+    Divisions, Option(help="With --auto: what a division is, a proposal or a fact.")
+]
 AsJson = Annotated[bool, Option("--json", help="Report on stdout as JSON.")]
 
 
 def track(  # noqa: PLR0913 - one parameter an option
     movie: Movie,
-    prompts: Prompts,
     out: Out,
+    prompts: Prompts = None,
     frame: Frame = 0,
     name: Name = "masklets",
     model: Model = "nano",
@@ -118,37 +126,74 @@ def track(  # noqa: PLR0913 - one parameter an option
     resume: Resume = False,
     overwrite: Overwrite = False,
     accept_movie: AcceptMovie = False,
+    auto: Auto = False,
+    every: Every = FINDING.every,
+    shortest: Shortest = FINDING.shortest,
+    minimum_iou: LeastIou = FINDING.masks.minimum_iou,
+    divisions: OnDivisions = FINDING.divisions,
     as_json: AsJson = False,
 ) -> None:
     """Track prompted objects through a movie into OME-Zarr labels."""
-    from napari_sam2.batch.job import FrameOptions, ModelOptions, TrackJob
+    given = dict(locals())
+    from napari_sam2.batch.job import TrackJob
 
-    seen = FrameOptions(axes=axes, files=files, t=t, z=z, position=position)
-    stretch = {
-        "channels": parse_channels(channels),
-        "contrast_limits": parse_limits(contrast_limits),
-        "percentiles": parse_percentiles(percentiles),
-    }
-    looks = {"gamma": gamma, "invert": invert}
-    network = ModelOptions(model=model, device=device, precision=precision)
-    masks = {"raw_masks": raw_masks, "one_component": one_component}
-    job = TrackJob(
-        movie=movie,
-        prompts=prompts,
-        out=out,
-        prompt_frame=frame,
-        name=name,
-        frame_options=seen.model_copy(update={**stretch, **looks}),
-        model_options=network.model_copy(update={"image_size": image_size, **masks}),
-        frames=parse_frames(frames),
-        direction=direction,
-        merge=merge,
-        resume=resume,
-        overwrite=overwrite,
-        embed_image=embed_image,
-        accept_movie=accept_movie,
+    finding = MaskletOptions(
+        every=every,
+        shortest=shortest,
+        divisions=divisions,
+        masks=MaskOptions(minimum_iou=minimum_iou),
     )
+    written = ("movie", "out", "name", "direction", "merge", "resume", "overwrite")
+    written += ("embed_image", "accept_movie")
+    job = TrackJob(
+        **{option: given[option] for option in written},
+        prompts=_prompts(prompts, out, auto),
+        prompt_frame=frame,
+        frame_options=frame_options(given),
+        model_options=model_options(given),
+        frames=parse_frames(frames),
+    )
+    if auto:
+        find_first(job, finding)
     run_and_report(job, as_json=as_json)
+
+
+def _prompts(prompts: Path | None, out: Path, auto: bool) -> Path:
+    """Return the prompts file, which lies beside the output where none is named."""
+    if prompts is None and not auto:
+        raise InputError("give --prompts, or --auto to find the objects")
+    return prompts or out.with_name(f"{out.stem}-found.json")
+
+
+def find_first(job: TrackJob, options: MaskletOptions) -> None:
+    """Find the objects that a job tracks, unless an interrupted run has found them."""
+    from napari_sam2.batch.automatic import DiscoveryJob, find_objects
+
+    job.output.check()
+    if job.prompts.exists() and job.resume:
+        return
+    if job.prompts.exists() and not job.overwrite:
+        raise OutputError(
+            f"{job.prompts} exists: track what it holds without --auto, replace it "
+            "with --overwrite, or name another --prompts"
+        )
+    search = DiscoveryJob(
+        movie=job.movie,
+        prompts=job.prompts,
+        frame_options=job.frame_options,
+        model_options=job.model_options,
+        options=options,
+        frames=job.frames,
+    )
+    found = follow(find_objects(search), "looking", on_cancel="nothing was kept")
+    typer.echo(f"{len(found.objects)} objects found, kept in {job.prompts}", err=True)
+    for one in found.divisions:
+        first, second = one.daughters
+        typer.echo(
+            f"frame {one.frame_index}: object {one.mother} divides into {first} and "
+            f"{second}{'' if options.divisions is Divisions.ACCEPT else '?'}",
+            err=True,
+        )
 
 
 def run_and_report(job: TrackJob, *, as_json: bool) -> None:

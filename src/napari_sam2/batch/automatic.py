@@ -1,0 +1,90 @@
+"""The objects of a movie that nobody prompted, found and kept as a prompts file."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from napari_sam2.batch.job import (
+    FrameOptions,
+    ModelOptions,
+    UserPath,
+    frame_range,
+    load_predictor,
+)
+from napari_sam2.errors import InputError
+from napari_sam2.io.movies.frame_sources import open_frames
+from napari_sam2.io.prompts.files import write_prompts
+from napari_sam2.prompts import MAX_OBJECT_ID
+from napari_sam2.tracking.automatic.masklet_options import MaskletOptions
+
+if TYPE_CHECKING:
+    from napari_sam2.tracking.automatic.discovery import Discovered, Looked
+
+
+class DiscoveryJob(BaseModel):
+    """A request to find the objects of a movie.
+
+    Attributes
+    ----------
+    movie, prompts
+        What to look at; the prompts file (JSON) to write.
+    frame_options, model_options
+        How the movie is read; what looks.
+    options
+        What becomes an object.
+    frames
+        First frame and the one after the last; None for all.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    movie: UserPath
+    prompts: UserPath
+    frame_options: FrameOptions = FrameOptions()
+    model_options: ModelOptions = ModelOptions()
+    options: MaskletOptions = MaskletOptions()
+    frames: tuple[int | None, int | None] | None = None
+
+
+def find_objects(job: DiscoveryJob) -> Generator[Looked, None, Discovered]:
+    """Find the objects of a movie, and write them as prompts when all are known.
+
+    Yields
+    ------
+    Looked
+        After each frame.
+
+    Returns
+    -------
+    Discovered
+        The objects, and divisions that were seen.
+
+    Raises
+    ------
+    InputError, ModelError, OutputError
+        If movie or model cannot be used, nothing is found, or nothing can be written.
+    """
+    from napari_sam2.tracking.automatic.discovery import Discovery
+
+    with closing(open_frames(job.movie, **job.frame_options.model_dump())) as source:
+        asked = frame_range(job.frames, source.frame_count)
+        predictor = load_predictor(job.model_options, source)
+        frames = range(asked.first, asked.stop)
+        search = Discovery(source, predictor, job.options, frames)
+        found = yield from search.run()
+    if not found.objects:
+        raise InputError(
+            f"{job.movie}: nothing was found; look at a frame with `napari-sam2 masks` "
+            "and lower --minimum-iou, or prompt the objects"
+        )
+    if len(found.objects) > MAX_OBJECT_ID:
+        raise InputError(
+            f"{job.movie}: {len(found.objects)} objects were found, and labels hold "
+            f"{MAX_OBJECT_ID}; raise --minimum-iou or --shortest"
+        )
+    write_prompts(job.prompts, found.objects)
+    return found

@@ -1,0 +1,150 @@
+"""Who was found in a movie: objects, their prompts and families, as they change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from napari_sam2.prompts import FramePrompt, MaskPrompt, PromptedObject
+
+
+@dataclass(frozen=True, slots=True)
+class Division:
+    """A division that was seen.
+
+    Attributes
+    ----------
+    mother, daughters
+        Ids. Where the division was only proposed, the mother goes on as the first.
+    frame_index
+        First frame of the daughters.
+    """
+
+    mother: int
+    daughters: tuple[int, int]
+    frame_index: int
+
+
+@dataclass(slots=True)
+class Found:
+    """One object so far.
+
+    Attributes
+    ----------
+    masks
+        ``(Y, X)`` bool by frame: what it is prompted with; an empty one says that it is
+        not there.
+    parent
+        Its mother.
+    frames_seen
+        On how many frames it was tracked.
+    """
+
+    masks: dict[int, np.ndarray] = field(default_factory=dict)
+    parent: int | None = None
+    frames_seen: int = 0
+
+
+class Census:
+    """The objects of a movie and its divisions, by ids that are never used again."""
+
+    def __init__(self) -> None:
+        self.objects: dict[int, Found] = {}
+        self.divisions: list[Division] = []
+        self._last_id = 0
+
+    def add(self, frame_index: int, mask: np.ndarray, parent: int | None = None) -> int:
+        """Note a new object with its mask on a frame; return its id."""
+        self._last_id += 1
+        self.objects[self._last_id] = Found({frame_index: mask}, parent)
+        return self._last_id
+
+    def join(self, object_id: int, known_id: int) -> None:
+        """Take an object for one that is known: its masks are that one's."""
+        found = self.objects.pop(object_id)
+        known = self.objects[known_id]
+        known.masks.update(found.masks)
+        known.frames_seen += found.frames_seen
+
+    def split(self, mother: int, birth: int, mask: np.ndarray) -> int:
+        """End an object before a frame; what it is from there on has the id returned.
+
+        Parameters
+        ----------
+        mother
+            Whom it was.
+        birth
+            First frame of the daughters.
+        mask
+            ``(Y, X)`` bool, what it is on that frame.
+        """
+        sister = self.add(birth, mask, mother)
+        known, later = self.objects[mother], self.objects[sister]
+        for frame_index in [one for one in known.masks if one >= birth]:
+            later.masks[frame_index] = known.masks.pop(frame_index)
+        later.masks[birth] = mask
+        return sister
+
+    def drop_short(self, shortest: int, at_the_ends: Iterable[int]) -> None:
+        """Drop objects that were seen on too few frames, unless the movie cuts them.
+
+        A mother of whom a daughter is dropped did not divide: the other one is her.
+        """
+        kept = set(at_the_ends)
+        families = {one.mother: one for one in self.divisions}
+        for object_id, found in list(self.objects.items()):
+            if object_id in kept or found.frames_seen >= shortest:
+                continue
+            if found.parent is not None and found.parent in families:
+                division = families[found.parent]
+                others = [one for one in division.daughters if one != object_id]
+                if others[0] in self.objects:
+                    self._undo(division, others[0])
+            elif any(one.parent == object_id for one in self.objects.values()):
+                continue
+            self.objects.pop(object_id, None)
+        self.divisions = [
+            one
+            for one in self.divisions
+            if {one.mother, *one.daughters} <= self.objects.keys()
+        ]
+
+    def _undo(self, division: Division, sister: int) -> None:
+        """Let a mother go on as the daughter that is left."""
+        for found in self.objects.values():
+            if found.parent == sister:
+                found.parent = division.mother
+        self.divisions = [
+            Division(division.mother, one.daughters, one.frame_index)
+            if one.mother == sister
+            else one
+            for one in self.divisions
+            if one is not division
+        ]
+        self.join(sister, division.mother)
+
+    def result(self) -> tuple[list[PromptedObject], list[Division]]:
+        """Return the objects as they are prompted, numbered from 1, and divisions."""
+        numbers = {one: number for number, one in enumerate(sorted(self.objects), 1)}
+        objects = [
+            PromptedObject(
+                numbers[object_id],
+                tuple(
+                    FramePrompt(numbers[object_id], frame, mask=MaskPrompt(mask))
+                    for frame, mask in sorted(found.masks.items())
+                ),
+                parent=numbers.get(found.parent or 0),
+            )
+            for object_id, found in sorted(self.objects.items())
+        ]
+        divisions = [
+            Division(
+                numbers[one.mother],
+                (numbers[one.daughters[0]], numbers[one.daughters[1]]),
+                one.frame_index,
+            )
+            for one in self.divisions
+        ]
+        return objects, divisions

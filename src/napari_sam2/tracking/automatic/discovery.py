@@ -1,0 +1,360 @@
+"""The objects of a movie that nobody prompted: look, follow, look again.
+
+One walk through the movie. What is found on a frame is followed; on each k-th frame the
+network looks at what nobody covers. A new object is followed back to the last look:
+there it turns out to be new, one that was lost, or one of two daughters.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Generator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from napari_sam2.interfaces import FrameSource
+from napari_sam2.metrics.matching import Overlaps, count_overlaps
+from napari_sam2.prompts import FramePrompt, MaskPrompt, PromptedObject
+from napari_sam2.tracking.automatic.census import Census, Division
+from napari_sam2.tracking.automatic.generator import MaskGenerator
+from napari_sam2.tracking.automatic.masklet_options import Divisions, MaskletOptions
+from napari_sam2.tracking.automatic.masks import AutomaticMask, label_masks
+from napari_sam2.tracking.embedding_cache import EmbeddingCache
+from napari_sam2.tracking.postprocess import label_image
+from napari_sam2.tracking.predictor import StreamingPredictor
+
+SUM_OF_DAUGHTERS = (0.5, 1.6)
+"""Both daughters together, as a share of the mother's area on the frame before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """How far a search is.
+
+    Attributes
+    ----------
+    frame_index
+        The frame.
+    position, total
+        How many frames are done, of how many.
+    objects
+        How many objects there are.
+    """
+
+    frame_index: int
+    position: int
+    total: int
+    objects: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Discovered:
+    """What a movie holds.
+
+    Attributes
+    ----------
+    objects
+        With masks as prompts, on the frames on which they were found.
+    divisions
+        Those seen; with `Divisions.ACCEPT` the daughters name their mother.
+    """
+
+    objects: list[PromptedObject]
+    divisions: list[Division]
+
+
+@dataclass(slots=True)
+class WayBack:
+    """Where a new object was before, frame by frame towards the last look.
+
+    Attributes
+    ----------
+    beginning
+        First frame of which it is known that it was an object by itself.
+    is_open
+        Whether it was one as far as anybody looked.
+    into
+        The object that its way back runs into; None if it just is not there.
+    overlaps
+        IoU with that one on the frames before.
+    """
+
+    beginning: int
+    is_open: bool = True
+    into: int | None = None
+    overlaps: list[float] = field(default_factory=list)
+
+
+class RecentLabels:
+    """The label images of the last frames, compressed."""
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._frames: dict[int, tuple[tuple[int, ...], bytes]] = {}
+
+    def put(self, frame_index: int, labels: np.ndarray) -> None:
+        """Keep the ``(Y, X)`` uint16 labels of a frame; forget the oldest."""
+        self._frames[frame_index] = labels.shape, zlib.compress(labels.tobytes(), 1)
+        oldest = max(self._frames) - self._capacity
+        for old in [one for one in self._frames if one < oldest]:
+            del self._frames[old]
+
+    def get(self, frame_index: int) -> np.ndarray:
+        """Return the ``(Y, X)`` uint16 labels of a frame that is kept."""
+        shape, packed = self._frames[frame_index]
+        return np.frombuffer(zlib.decompress(packed), np.uint16).reshape(shape).copy()
+
+
+class Discovery:
+    """Finds the objects of a movie.
+
+    Parameters
+    ----------
+    source
+        Its frames.
+    predictor
+        A fresh one for them; its network looks, too.
+    options
+        What becomes an object.
+    frames
+        Those to look at; None for all.
+    """
+
+    def __init__(
+        self,
+        source: FrameSource,
+        predictor: StreamingPredictor,
+        options: MaskletOptions,
+        frames: range | None = None,
+    ) -> None:
+        self.source, self.predictor, self.options = source, predictor, options
+        self.frames = frames or range(source.frame_count)
+        self._generator = MaskGenerator(predictor.network, options.masks)
+        self._census = Census()
+        self._labels = RecentLabels(options.every + 1)
+        # The way back shows frames again that were embedded on the way there.
+        predictor.network.embeddings = EmbeddingCache(options.every + 1)
+
+    def run(self) -> Generator[Looked, None, Discovered]:
+        """Walk through the movie.
+
+        Yields
+        ------
+        Looked
+            After each frame.
+
+        Returns
+        -------
+        Discovered
+            All objects.
+        """
+        at_the_ends: set[int] = set()
+        ends = (self.frames[0], self.frames[-1])
+        for position, frame_index in enumerate(self.frames):
+            frame = self.source.read(frame_index)
+            self._follow(frame_index, frame)
+            if position % self.options.every == 0 or frame_index in ends:
+                self._look(frame_index, frame)
+            if frame_index in ends:
+                at_the_ends.update(np.unique(self._labels.get(frame_index)).tolist())
+            objects = len(self._census.objects)
+            yield Looked(frame_index, position + 1, len(self.frames), objects)
+        self._census.drop_short(self.options.shortest, at_the_ends)
+        return Discovered(*self._census.result())
+
+    # --- Follow and look
+
+    def _follow(self, frame_index: int, frame: np.ndarray) -> None:
+        """Track what is known."""
+        step = self.predictor.step(frame_index, frame)
+        labels = label_image(step.object_ids, step.logits, self.source.frame_shape)
+        self._labels.put(frame_index, labels)
+        for object_id in np.unique(labels[labels > 0]).tolist():
+            self._census.objects[object_id].frames_seen += 1
+
+    def _look(self, frame_index: int, frame: np.ndarray) -> None:
+        """Ask the network for what nobody covers, and find out what it is."""
+        known = self._labels.get(frame_index)
+        new = self._new_masks(frame_index, frame, known > 0)
+        if not new:
+            return
+        shape = self.source.frame_shape
+        ids = [self._census.add(frame_index, mask.on(shape)) for mask in new]
+        self._show(frame_index, frame, ids)
+        ways = self._ways_back(frame_index, ids)
+        self._settle(frame_index, frame, ways)
+
+    def _new_masks(
+        self, frame_index: int, frame: np.ndarray, occupied: np.ndarray
+    ) -> list[AutomaticMask]:
+        options = self.options
+        _, new = label_masks(
+            self._generator.find(frame_index, frame, occupied),
+            self.source.frame_shape,
+            minimum_area=options.masks.minimum_area,
+            minimum_visible=max(options.new_share, options.masks.minimum_visible),
+            occupied=occupied,
+        )
+        return new
+
+    def _show(self, frame_index: int, frame: np.ndarray, ids: list[int]) -> None:
+        """Give the tracker the masks that objects have on a frame."""
+        labels = self._labels.get(frame_index)
+        prompts = []
+        for object_id in ids:
+            mask = self._census.objects[object_id].masks[frame_index]
+            labels[mask] = object_id
+            prompts.append(FramePrompt(object_id, frame_index, mask=MaskPrompt(mask)))
+        self.predictor.step(frame_index, frame, prompts, objects=())
+        self._labels.put(frame_index, labels)
+
+    # --- The way back
+
+    def _ways_back(self, frame_index: int, ids: list[int]) -> dict[int, WayBack]:
+        """Follow new objects back to the last look."""
+        ways = {one: WayBack(frame_index) for one in ids}
+        self.predictor.forget_recent(ids)
+        first = max(self.frames[0], frame_index - self.options.every)
+        for earlier in range(frame_index - 1, first - 1, -1):
+            step = self.predictor.step(
+                earlier, self.source.read(earlier), objects=ids, reverse=True
+            )
+            own = label_image(step.object_ids, step.logits, self.source.frame_shape)
+            known = self._labels.get(earlier)
+            overlaps = count_overlaps(own, known)
+            for object_id, way in ways.items():
+                self._note(way, object_id, earlier, overlaps)
+            alone = [one for one, way in ways.items() if way.beginning == earlier]
+            is_new = np.isin(own, alone) & (known == 0)
+            self._labels.put(earlier, np.where(is_new, own, known))
+        self.predictor.forget_recent(ids)
+        return ways
+
+    def _note(
+        self, way: WayBack, object_id: int, earlier: int, overlaps: Overlaps
+    ) -> None:
+        """Note where an object is on one frame more."""
+        if not way.is_open:
+            if way.into is not None:
+                way.overlaps.append(overlaps.region(object_id, way.into))
+            return
+        area = overlaps.truth_area.get(object_id, 0)
+        common = {
+            other: pixels
+            for (own, other), pixels in overlaps.common.items()
+            if own == object_id
+        }
+        other = max(common, key=lambda one: common[one], default=None)
+        if area < max(1, self.options.masks.minimum_area // 2):
+            way.is_open = False
+        elif other and common[other] >= self.options.inside_share * area:
+            way.is_open, way.into = False, other
+            way.overlaps.append(overlaps.region(object_id, other))
+        else:
+            way.beginning = earlier
+            self._census.objects[object_id].frames_seen += 1
+
+    # --- What it is
+
+    def _settle(
+        self, frame_index: int, frame: np.ndarray, ways: dict[int, WayBack]
+    ) -> None:
+        """Decide whether new objects are new, lost before, or daughters."""
+        by_known: dict[int, list[int]] = {}
+        for object_id, way in ways.items():
+            if way.into is not None:
+                by_known.setdefault(way.into, []).append(object_id)
+        for known_id, new in by_known.items():
+            self._settle_family(frame_index, frame, known_id, new, ways)
+        for object_id, way in ways.items():
+            found = self._census.objects.get(object_id)
+            if found is not None and found.parent is None and not way.is_open:
+                empty = np.zeros(self.source.frame_shape, dtype=bool)
+                found.masks[way.beginning - 1] = empty
+
+    def _settle_family(
+        self,
+        frame_index: int,
+        frame: np.ndarray,
+        known_id: int,
+        new: list[int],
+        ways: dict[int, WayBack],
+    ) -> None:
+        """Decide about new objects whose ways back run into one that is known."""
+        births = [ways[one].beginning for one in new]
+        birth = min(births)
+        is_lost = not any(
+            (self._labels.get(one) == known_id).any()
+            for one in range(birth, frame_index + 1)
+        )
+        if is_lost and len(new) == 1:
+            way = ways[new[0]]
+            if np.mean(way.overlaps) >= self.options.same_overlap:
+                self.predictor.remove(new[0])
+                self._census.join(new[0], known_id)
+                self._relabel(new[0], known_id, birth, frame_index)
+                self._show(frame_index, frame, [known_id])
+                way.into = None
+        elif self.options.divisions is not Divisions.IGNORE:
+            pair = new if is_lost else [known_id, *new]
+            if len(pair) == 2:
+                self._divide(frame_index, frame, known_id, pair, birth)
+
+    def _divide(
+        self,
+        frame_index: int,
+        frame: np.ndarray,
+        mother: int,
+        pair: list[int],
+        birth: int,
+    ) -> None:
+        """Take two objects for daughters, if their sizes say so."""
+        if not self._are_sisters(mother, pair, birth):
+            return
+        if self.options.divisions is Divisions.PROPOSE:
+            division = Division(mother, (pair[0], pair[1]), birth)
+            self._census.divisions.append(division)
+            return
+        labels = self._labels.get(birth)
+        if pair[0] == mother:
+            sister = self._census.split(mother, birth, labels == mother)
+            pair = [sister, pair[1]]
+            self._relabel(mother, sister, birth, frame_index)
+            now = self._labels.get(frame_index) == sister
+            if now.any():
+                # Only for the walk: the mask at birth is the prompt.
+                prompt = FramePrompt(sister, frame_index, mask=MaskPrompt(now))
+                self.predictor.step(frame_index, frame, [prompt], objects=())
+        self.predictor.remove(mother)
+        for daughter in pair:
+            found = self._census.objects[daughter]
+            found.parent = mother
+            found.masks[birth] = labels == daughter
+            if not found.masks[birth].any():
+                found.masks[birth] = self._labels.get(birth) == daughter
+        division = Division(mother, (pair[0], pair[1]), birth)
+        self._census.divisions.append(division)
+
+    def _are_sisters(self, mother: int, pair: list[int], birth: int) -> bool:
+        """Tell whether sizes on both sides of a birth are those of a division."""
+        prompted = self._census.objects[mother].masks
+        if birth <= self.frames[0] or not any(
+            frame < birth and mask.any() for frame, mask in prompted.items()
+        ):
+            return False
+        after, before = self._labels.get(birth), self._labels.get(birth - 1)
+        small, large = sorted(int((after == one).sum()) for one in pair)
+        whole = int((before == mother).sum())
+        if not small or not whole:
+            return False
+        share = (small + large) / whole
+        low, high = SUM_OF_DAUGHTERS
+        return small >= self.options.sister_ratio * large and low <= share <= high
+
+    def _relabel(self, old: int, new: int, first: int, last: int) -> None:
+        """Give what an object was on some frames to another."""
+        for frame_index in range(first, last + 1):
+            labels = self._labels.get(frame_index)
+            labels[labels == old] = new
+            self._labels.put(frame_index, labels)

@@ -1,0 +1,77 @@
+"""What becomes an object of a movie where nobody clicked; no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+
+from napari_sam2.errors import InputError
+from napari_sam2.tracking.automatic.mask_options import MaskOptions
+
+
+class Divisions(StrEnum):
+    """What is done about a new object that comes out of a tracked one."""
+
+    IGNORE = "ignore"
+    PROPOSE = "propose"
+    """It is said; the objects stay as they are."""
+    ACCEPT = "accept"
+    """The tracked one ends as mother of two daughters."""
+
+
+@dataclass(frozen=True, slots=True)
+class MaskletOptions:
+    """How the objects of a movie are found.
+
+    Attributes
+    ----------
+    every
+        Masks are sought on the first frame and on each so-and-so-manieth.
+    new_share
+        A mask is a new object if at least this share of it belongs to no tracked one.
+    same_overlap
+        A new object whose way back runs into one that was lost is the same if their IoU
+        over the frames that both show is at least this.
+    inside_share
+        Its way back runs into another object where this share of it lies in that one.
+    sister_ratio
+        Daughters are of like size: the smaller has this share of the larger's area.
+    shortest
+        Objects that are seen on fewer frames are dropped, unless the movie begins or
+        ends with them.
+    divisions
+        What is done about divisions.
+    masks
+        What counts as a mask.
+
+    Raises
+    ------
+    InputError
+        If a number is out of its range.
+    """
+
+    every: int = 8
+    new_share: float = 0.5
+    same_overlap: float = 0.5
+    inside_share: float = 0.5
+    sister_ratio: float = 0.4
+    shortest: int = 3
+    divisions: Divisions = Divisions.IGNORE
+    masks: MaskOptions = field(default_factory=MaskOptions)
+
+    def __post_init__(self) -> None:
+        for name, (low, high) in _RANGES.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                option = name.replace("_", "-")
+                raise InputError(f"--{option} {value}: give {low:g} to {high:g}")
+
+
+_RANGES: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(
+        ("new_share", "same_overlap", "inside_share", "sister_ratio"), (0.0, 1.0)
+    ),
+    "every": (1, 10_000),
+    "shortest": (1, 1_000_000),
+}
+assert _RANGES.keys() < {one.name for one in fields(MaskletOptions)}

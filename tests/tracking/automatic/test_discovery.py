@@ -1,0 +1,208 @@
+"""What becomes of new objects, told by a tracker and a generator that do not err."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_sam2.errors import InputError
+from napari_sam2.interfaces import ABSENT_LOGIT
+from napari_sam2.tracking.automatic.census import Census, Division
+from napari_sam2.tracking.automatic.discovery import Discovered, Discovery
+from napari_sam2.tracking.automatic.masklet_options import Divisions, MaskletOptions
+from napari_sam2.tracking.automatic.masks import AutomaticMask
+
+SHAPE = (64, 64)
+Place = tuple[int, int]
+Cells = Mapping[str, Mapping[int, tuple[float, float, float]]]
+
+
+def disc(y: float, x: float, radius: float) -> np.ndarray:
+    rows, columns = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    return np.hypot(rows - y, columns - x) < radius
+
+
+class World:
+    """Cells by name: centre and radius on each frame that shows them.
+
+    Stands for movie, predictor and generator: the predictor follows the cell that a
+    prompt covers, and what it is called before and after, by ``follows``.
+    """
+
+    def __init__(self, cells: Cells, frames: int, follows: Mapping[str, str]) -> None:
+        self.cells, self.frame_count, self.frame_shape = cells, frames, SHAPE
+        self.follows = follows
+        self.known: dict[int, str] = {}
+        self.network = SimpleNamespace(embeddings=None)
+        self.blind: set[Place] = set()
+
+    def read(self, frame_index: int) -> np.ndarray:
+        return np.zeros((*SHAPE, 3), np.uint8)
+
+    def mask(self, name: str, frame_index: int) -> np.ndarray:
+        """Return a cell, or who it is called on that frame."""
+        line = [name]
+        while line[-1] in self.follows:
+            line.append(self.follows[line[-1]])
+        line += [one for one, other in self.follows.items() if other == name]
+        for one in line:
+            if frame_index in self.cells[one]:
+                return disc(*self.cells[one][frame_index])
+        return np.zeros(SHAPE, bool)
+
+    def step(
+        self,
+        frame_index: int,
+        frame: np.ndarray,
+        prompts: Sequence[Any] = (),
+        *,
+        objects: Sequence[int] | None = None,
+        reverse: bool = False,
+    ) -> Any:
+        for prompt in prompts:
+            self.known[prompt.object_id] = max(
+                (one for one in self.cells if frame_index in self.cells[one]),
+                key=lambda one: np.count_nonzero(
+                    disc(*self.cells[one][frame_index]) & prompt.mask.mask
+                ),
+            )
+        ids = sorted(self.known if objects is None else objects)
+        masks = [
+            self.mask(self.known[one], frame_index)
+            if (one, frame_index) not in self.blind
+            else np.zeros(SHAPE, bool)
+            for one in ids
+        ]
+        logits = np.where(np.array(masks).reshape(-1, *SHAPE), 8.0, ABSENT_LOGIT)
+        return SimpleNamespace(object_ids=tuple(ids), logits=logits.astype(np.float32))
+
+    def remove(self, object_id: int) -> None:
+        self.known.pop(object_id, None)
+
+    def forget_recent(self, object_ids: Sequence[int]) -> None:
+        """Nothing is remembered."""
+
+    def find(
+        self, frame_index: int, frame: np.ndarray, occupied: np.ndarray
+    ) -> list[AutomaticMask]:
+        masks = [
+            disc(*places[frame_index])
+            for places in self.cells.values()
+            if frame_index in places
+        ]
+        return [AutomaticMask(0, 0, one, 0.9, 0.9, 5.0, (0.0, 0.0)) for one in masks]
+
+
+def discover(world: World, **options: Any) -> Discovered:
+    return run(Discovery(world, world, MaskletOptions(every=8, **options)), world)
+
+
+def run(search: Discovery, world: World) -> Discovered:
+    search._generator = world
+    steps = search.run()
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
+def still(y: float, x: float, frames: range, radius: float = 6) -> dict[int, Any]:
+    return dict.fromkeys(frames, (y, x, radius))
+
+
+def prompted(found: Discovered) -> list[dict[int, bool]]:
+    """Return by object: prompted frames, and whether it is there."""
+    return [
+        {one.frame_index: not one.is_absence for one in state.prompts}
+        for state in found.objects
+    ]
+
+
+def test_what_stays_is_found_once() -> None:
+    cells = {"a": still(15, 15, range(20)), "b": still(45, 45, range(20))}
+    assert prompted(discover(World(cells, 20, {}))) == [{0: True}, {0: True}]
+
+
+def test_who_comes_later_is_not_there_before() -> None:
+    cells = {"a": still(15, 15, range(20)), "b": still(45, 45, range(5, 20))}
+    found = discover(World(cells, 20, {}))
+    assert prompted(found) == [{0: True}, {8: True, 4: False}]
+
+
+def test_who_was_lost_is_found_again_as_the_same() -> None:
+    world = World({"a": still(15, 15, range(20))}, 20, {})
+    world.blind = {(1, frame) for frame in (6, 7, 8)}
+    assert prompted(discover(world)) == [{0: True, 8: True}]
+
+
+def dividing() -> World:
+    cells = {
+        "mother": still(30, 30, range(12), 9),
+        "left": still(30, 23, range(12, 24)),
+        "right": still(30, 37, range(12, 24)),
+    }
+    return World(cells, 24, {"left": "mother", "right": "mother"})
+
+
+def test_a_division_is_accepted_as_mother_and_daughters() -> None:
+    found = discover(dividing(), divisions=Divisions.ACCEPT)
+    assert found.divisions == [Division(1, found.divisions[0].daughters, 12)]
+    parents = {one.object_id: one.parent for one in found.objects}
+    assert sorted(parents.values(), key=str) == [1, 1, None]
+    firsts = [one.prompts[0].frame_index for one in found.objects]
+    assert firsts == [0, 12, 12]
+
+
+def test_a_division_is_only_proposed() -> None:
+    found = discover(dividing(), divisions=Divisions.PROPOSE)
+    assert [one.frame_index for one in found.divisions] == [12]
+    assert all(one.parent is None for one in found.objects)
+
+
+def test_without_divisions_nobody_is_said_to_divide() -> None:
+    found = discover(dividing())
+    assert found.divisions == []
+    assert all(one.parent is None for one in found.objects)
+
+
+def test_unlike_sizes_are_no_division() -> None:
+    world = dividing()
+    world.cells["right"].update(still(30, 37, range(12, 24), 3))
+    assert discover(world, divisions=Divisions.ACCEPT).divisions == []
+
+
+def test_who_is_seen_too_shortly_is_dropped() -> None:
+    cells = {"a": still(15, 15, range(24)), "b": still(45, 45, range(8, 10))}
+    assert len(discover(World(cells, 24, {})).objects) == 1
+    assert len(discover(World(cells, 24, {}), shortest=1).objects) == 2
+
+
+def test_a_mother_of_one_daughter_did_not_divide() -> None:
+    mask = np.ones(SHAPE, bool)
+    census = Census()
+    mother = census.add(0, mask)
+    sister = census.split(mother, 5, mask)
+    short = census.add(5, mask, mother)
+    census.divisions.append(Division(mother, (sister, short), 5))
+    for object_id, seen in ((mother, 5), (sister, 9), (short, 1)):
+        census.objects[object_id].frames_seen = seen
+    census.drop_short(3, at_the_ends=())
+    objects, divisions = census.result()
+    assert [len(one.prompts) for one in objects] == [2]
+    assert divisions == []
+
+
+def test_nobody_looks_outside_of_the_frames_asked_for() -> None:
+    world = World({"a": still(15, 15, range(20))}, 20, {})
+    found = run(Discovery(world, world, MaskletOptions(), range(4, 12)), world)
+    assert prompted(found) == [{4: True}]
+
+
+def test_an_option_out_of_range_is_refused() -> None:
+    with pytest.raises(InputError, match="--every 0"):
+        MaskletOptions(every=0)
