@@ -11,10 +11,10 @@ from pydantic import BaseModel, ConfigDict
 from napari_sam2.batch.job import (
     FrameOptions,
     ModelOptions,
-    UserPath,
     frame_range,
     load_predictor,
 )
+from napari_sam2.batch.prompting.policies import UserPath
 from napari_sam2.errors import InputError
 from napari_sam2.io.movies.frame_sources import open_frames
 from napari_sam2.io.prompts.files import write_prompts
@@ -70,7 +70,7 @@ def find_objects(job: DiscoveryJob) -> Generator[Looked, None, Discovered]:
     """
     from napari_sam2.tracking.automatic.discovery import Discovery
 
-    with closing(open_frames(job.movie, **job.frame_options.model_dump())) as source:
+    with closing(open_frames(job.movie, **dict(job.frame_options))) as source:
         asked = frame_range(job.frames, source.frame_count)
         predictor = load_predictor(job.model_options, source)
         frames = range(asked.first, asked.stop)

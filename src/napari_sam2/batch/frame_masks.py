@@ -65,7 +65,7 @@ def write_frame_masks(job: FrameMasksJob) -> FrameMasksReport:
         If movie, frame or model cannot be used, or the file exists.
     """
     _check_out(job.out)
-    with closing(open_frames(job.movie, **job.frame_options.model_dump())) as source:
+    with closing(open_frames(job.movie, **dict(job.frame_options))) as source:
         if not 0 <= job.frame < source.frame_count:
             raise InputError(
                 f"--frame {job.frame}: {job.movie} has frames 0 to "

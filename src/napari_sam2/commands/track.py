@@ -145,16 +145,17 @@ def track(  # noqa: PLR0913 - one parameter an option
     )
     written = ("movie", "out", "name", "direction", "merge", "resume", "overwrite")
     written += ("embed_image", "accept_movie")
+    beside = _prompts(prompts, out, auto)
     job = TrackJob(
         **{option: given[option] for option in written},
-        prompts=_prompts(prompts, out, auto),
+        prompts=beside,
         prompt_frame=frame,
         frame_options=frame_options(given),
         model_options=model_options(given),
         frames=parse_frames(frames),
     )
     if auto:
-        find_first(job, finding)
+        find_first(job, beside, finding)
     run_and_report(job, as_json=as_json)
 
 
@@ -165,28 +166,28 @@ def _prompts(prompts: Path | None, out: Path, auto: bool) -> Path:
     return prompts or out.with_name(f"{out.stem}-found.json")
 
 
-def find_first(job: TrackJob, options: MaskletOptions) -> None:
+def find_first(job: TrackJob, prompts: Path, options: MaskletOptions) -> None:
     """Find the objects that a job tracks, unless an interrupted run has found them."""
     from napari_sam2.batch.automatic import DiscoveryJob, find_objects
 
     job.output.check()
-    if job.prompts.exists() and job.resume:
+    if prompts.exists() and job.resume:
         return
-    if job.prompts.exists() and not job.overwrite:
+    if prompts.exists() and not job.overwrite:
         raise OutputError(
-            f"{job.prompts} exists: track what it holds without --auto, replace it "
+            f"{prompts} exists: track what it holds without --auto, replace it "
             "with --overwrite, or name another --prompts"
         )
     search = DiscoveryJob(
         movie=job.movie,
-        prompts=job.prompts,
+        prompts=prompts,
         frame_options=job.frame_options,
         model_options=job.model_options,
         options=options,
         frames=job.frames,
     )
     found = follow(find_objects(search), "looking", on_cancel="nothing was kept")
-    typer.echo(f"{len(found.objects)} objects found, kept in {job.prompts}", err=True)
+    typer.echo(f"{len(found.objects)} objects found, kept in {prompts}", err=True)
     for one in found.divisions:
         first, second = one.daughters
         typer.echo(
