@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
 Option = typer.Option
 FINDING = MaskletOptions()
+AS_GIVEN = (
+    *("movie", "out", "name", "direction", "merge"),
+    *("resume", "overwrite", "embed_image", "accept_movie"),
+)
+"""Options that are fields of a job as they are."""
 Text = str | None
 Movie = Annotated[
     Path,
@@ -143,11 +148,9 @@ def track(  # noqa: PLR0913 - one parameter an option
         divisions=divisions,
         masks=MaskOptions(minimum_iou=minimum_iou),
     )
-    written = ("movie", "out", "name", "direction", "merge", "resume", "overwrite")
-    written += ("embed_image", "accept_movie")
     beside = _prompts(prompts, out, auto)
     job = TrackJob(
-        **{option: given[option] for option in written},
+        **{option: given[option] for option in AS_GIVEN},
         prompts=beside,
         prompt_frame=frame,
         frame_options=frame_options(given),
