@@ -136,9 +136,10 @@ def check_whole(content: bytes, header: ImageHeader, name: str) -> None:
     for kind, start, data in _png_chunks(content):
         end = start + len(data)
         if content[end : end + 4] != zlib.crc32(kind + data).to_bytes(4):
-            part = kind.decode("ascii", "replace")
+            part = kind.decode("ascii", "backslashreplace")
             raise InputError(
-                f"{name} is damaged: its part {part} is not as it was saved"
+                f"{name} cannot be read as an image: it is damaged (its part {part} is "
+                "not as it was saved); copy it again"
             )
 
 
