@@ -67,6 +67,10 @@ class OutputError(NapariSam2Error):
     exit_code = 3
 
 
+class OtherMovieError(OutputError):
+    """Masklets are of another movie; who knows better may go on with them."""
+
+
 class ModelError(NapariSam2Error):
     """A checkpoint is missing, broken, or does not fit."""
 

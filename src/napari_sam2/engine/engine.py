@@ -273,9 +273,17 @@ class TrackingEngine:
         """Say what session is in a folder; `adopt` goes on with it."""
         yield from self._reopening.read(folder)
 
-    def adopt(self, request: Request, book: BookState) -> Iterator[Event]:
-        """Go on with the session that was read from the request's folder."""
-        yield from self._reopening.adopt(request, book)
+    def adopt(
+        self, request: Request, book: BookState, *, accepts_movie: bool = False
+    ) -> Iterator[Event]:
+        """Go on with the session that was read from the request's folder.
+
+        Raises
+        ------
+        OtherMovieError
+            If it was made of another movie, and that is not accepted.
+        """
+        yield from self._reopening.adopt(request, book, accepts_movie=accepts_movie)
 
     def save(self, request: Request, document: SessionDocument) -> Iterator[Event]:
         """Save the session, if there are masklets to save it with."""

@@ -8,7 +8,7 @@ import pytest
 from tests.engine.engine_steps import Table, click, movie_input, of_kind
 
 from napari_sam2.engine import Said
-from napari_sam2.errors import OutputError
+from napari_sam2.errors import OtherMovieError, OutputError
 from napari_sam2.io.sessions.document import SessionDocument
 
 
@@ -21,13 +21,13 @@ def saved(table):
     return table
 
 
-def opened_with(saved, array):
+def opened_with(saved, array, **options):
     """Open it with a movie; return what was said."""
     request = replace(saved.request, image=movie_input(array))
     other = Table(request, len(array))
     try:
         (read,) = other.engine.read_session(request.folder)
-        events = list(other.engine.adopt(request, read.document.book))
+        events = list(other.engine.adopt(request, read.document.book, **options))
         assert other.store is not None
     finally:
         other.engine.close()
@@ -46,6 +46,14 @@ def test_another_movie_of_the_same_shape_is_refused(saved, stack, frame):
         opened_with(saved, other)
     # Nothing was lost.
     assert opened_with(saved, stack) == []
+
+
+def test_who_knows_better_goes_on_with_the_changed_movie(saved, stack):
+    other = np.ascontiguousarray(stack[::-1])
+    with pytest.raises(OtherMovieError, match="another movie: frame"):
+        opened_with(saved, other)
+    assert opened_with(saved, other, accepts_movie=True) == []
+    assert opened_with(saved, other) == []  # it is theirs from now on
 
 
 def test_a_session_of_an_earlier_version_says_so_once(saved, stack):

@@ -5,6 +5,7 @@ import sys
 import time
 from pathlib import Path
 from threading import Event
+from unittest.mock import MagicMock
 
 import dask.array as da
 import numpy as np
@@ -14,6 +15,7 @@ from filelock import FileLock
 from napari.layers import Points
 from napari.settings import get_settings
 from napari.utils.notifications import notification_manager
+from qtpy.QtWidgets import QMessageBox
 
 from napari_sam2.engine import FrameChanged
 from napari_sam2.prompts import FramePrompt, PointPrompt
@@ -390,6 +392,27 @@ def test_a_session_is_opened_in_another_window(open_dock, answered):
     other.conductor.undo()
     answered(other)
     assert not other.conductor.book[1].locked
+
+
+@pytest.mark.parametrize("button", ["Yes", "No"])
+def test_a_session_whose_movie_changed_asks(
+    open_dock, answered, stack, monkeypatch, button
+):
+    _, dock = open_dock()
+    dock.conductor.set_prompt(FramePrompt(1, 2, (PointPrompt(30, 40),)))
+    answered(dock)
+    dock.conductor.save()
+    answered(dock)
+    folder = dock.output_panel.folder
+    dock.conductor.worker.close()
+    asked = MagicMock(return_value=QMessageBox.StandardButton[button])
+    monkeypatch.setattr(QMessageBox, "question", asked)
+    _, other = open_dock(np.ascontiguousarray(stack[::-1]))
+    other.conductor.open_session(folder)
+    answered(other)
+    answered(other)
+    assert "another movie" in asked.call_args.args[2]
+    assert (other.masklets.layer is not None) == (button == "Yes")
 
 
 def test_closing_the_dock_leaves_no_trace(open_dock, answered, qtbot):

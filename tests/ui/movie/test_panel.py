@@ -5,6 +5,7 @@ from unittest.mock import MagicMock
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from napari.layers._source import layer_source
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMessageBox
 
@@ -252,3 +253,77 @@ def test_the_tab_key_goes_from_top_to_bottom(viewer, open_panel):
     assert [place.y() // 8 for place in stops] == sorted(
         place.y() // 8 for place in stops
     )
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (
+            ("t", "z", "y", "x"),
+            "read as t, z, y, x because the layer calls its axes so",
+        ),
+        ((), "read as t, z, y, x because t and z are without a name"),
+        (
+            ("time", "phi", "y", "x"),
+            "because the layer calls its axes so, z is chosen",
+        ),
+    ],
+)
+def test_what_was_decided_is_said_with_the_reason(viewer, open_panel, names, words):
+    add_movie(viewer, STACK, **({"axis_labels": names} if names else {}))
+    assert words in open_panel().summary.text()
+
+
+def test_a_run_of_the_command_line_brings_its_frames_and_plane(viewer, open_panel):
+    volume = np.zeros((3, 4, 5, 24, 32), np.uint8)
+    add_movie(viewer, volume, axis_labels=("z", "t", "q", "y", "x"))
+    panel = open_panel()
+    panel.frame_axis_combo.choose(0)
+    restore_input(panel, InputMapping(frame_axis="T", fixed={"Z": 2}))
+    assert panel.frame_axis == 1
+    assert (0, 2) in panel.axes().fixed
+
+
+def open_folder(viewer, path, names):
+    """Add the layer that napari makes of all files of a folder."""
+    for name in names:
+        (path / name).write_bytes(b"")
+    with layer_source(path=str(path)):
+        add_movie(viewer, STACK[: len(names), 0])
+
+
+@pytest.mark.parametrize(
+    ("names", "words", "choices"),
+    [
+        (
+            ["Ch1_0.tif", "Ch1_1.tif", "Ch2_0.tif", "Ch2_1.tif"],
+            "2 channels",
+            ["channel 0", "channel 1"],
+        ),
+        (
+            ["left_0.tif", "left_1.tif", "right_0.tif"],
+            "2 series",
+            ["left_*.tif", "right_*.tif"],
+        ),
+        (["t0.tif", "t1.tif", "t0_masks.tif", "t1_masks.tif"], "2 masks", ["images"]),
+    ],
+)
+def test_a_folder_that_is_no_movie_says_so_and_opens_the_one_among_its_files(
+    viewer, open_panel, tmp_path, names, words, choices
+):
+    open_folder(viewer, tmp_path, names)
+    files = open_panel().folder_files
+    assert words in files.note.text()
+    listed = [files.combo.itemData(at) for at in range(1, files.combo.count())]
+    assert listed == choices
+    files._viewer = MagicMock()
+    files.combo.activated.emit(1)
+    (paths,), options = files._viewer.open.call_args
+    assert paths == [str(tmp_path / name) for name in names[:2]]
+    assert options["stack"]
+
+
+def test_of_a_folder_that_is_a_movie_nothing_is_said(viewer, open_panel, tmp_path):
+    names = [f"t{number}.tif" for number in range(3)]
+    open_folder(viewer, tmp_path, names)
+    assert not open_panel().folder_files.isVisible()

@@ -162,6 +162,34 @@ def lay_out_layer(
     )
 
 
+def reading_of(axes: LayerAxes, names: Sequence[str]) -> str:
+    """Say in a few words what a layer's dimensions are taken for, and why.
+
+    Parameters
+    ----------
+    axes
+        What was decided.
+    names
+        What the layer calls its dimensions.
+    """
+    others = range(len(axes.shape) - 2)
+    nameless = [axis for axis in others if names[axis].lstrip("-").isdigit()]
+    chosen = [
+        axis
+        for axis in others
+        if axis not in nameless and axis_letter(names[axis]) != axes.letters[axis]
+    ]
+    reasons = []
+    if len(nameless) + len(chosen) < len(others):
+        reasons.append("the layer calls its axes so")
+    for which, reason in ((nameless, "without a name"), (chosen, "chosen so")):
+        if which:
+            said = " and ".join(axes.letters[axis].lower() for axis in which)
+            reasons.append(f"{said} {'are' if which[1:] else 'is'} {reason}")
+    read = f"read as {', '.join(axes.letters.lower())}"
+    return f"{read} because {', '.join(reasons)}" if reasons else read
+
+
 def _next_letter(free: Sequence[str], axis: int, frame_axis: int | None) -> str:
     """Return the letter of a nameless axis: time for frames, else depth, channel."""
     preferred = "T" if axis == frame_axis else "ZCT"

@@ -48,16 +48,20 @@ class Reopening:
         shape, image = tuple(store.array.shape), _image_of(store)
         yield SessionRead(folder, document, store.calibration, shape, image)
 
-    def adopt(self, request: Request, book: BookState) -> Iterator[Event]:
+    def adopt(
+        self, request: Request, book: BookState, *, accepts_movie: bool = False
+    ) -> Iterator[Event]:
         """Go on with the session that was read last from the request's folder.
 
         Raises
         ------
-        OutputError
-            If it was made of another movie.
+        OtherMovieError
+            If it was made of another movie, and that is not accepted.
         """
         store = self._opened[request.folder]
-        told = yield from self._workspace.know_movie(request, store)
+        told = yield from self._workspace.know_movie(
+            request, store, accepts=accepts_movie
+        )
         del self._opened[request.folder]
         if told is not None:
             yield Said(told)

@@ -134,11 +134,18 @@ class Workspace:
             yield StoreReady(request, store.array.dtype, store.read_labels)
 
     def know_movie(
-        self, request: Request, store: OmeZarrLabelStore
+        self, request: Request, store: OmeZarrLabelStore, *, accepts: bool = False
     ) -> Generator[Event, None, str | None]:
         """See by a few frames whether masklets are of the request's movie.
 
         Each frame may take seconds: between two of them more urgent things are done.
+
+        Parameters
+        ----------
+        request, store
+            The movie and the masklets.
+        accepts
+            Whether a movie of other pixels is theirs from now on.
 
         Returns
         -------
@@ -147,7 +154,7 @@ class Workspace:
 
         Raises
         ------
-        OutputError
+        OtherMovieError
             If they are of another movie.
         """
         hashes = {}
@@ -156,9 +163,11 @@ class Workspace:
                 hashes[frame_index] = digest
                 yield Together(())
             fingerprint = fingerprint_of(frames, hashes)
-        told = store.provenance.check_movie(fingerprint, str(store.path))
-        if store.provenance.fingerprint is None:
-            store.renew_provenance(store.provenance.with_movie(fingerprint))
+        known, told = store.provenance, None
+        if not accepts:
+            told = known.check_movie(fingerprint, str(store.path))
+        if accepts or known.fingerprint is None:
+            store.renew_provenance(known.with_movie(fingerprint))
         return told
 
     def adopt(self, request: Request, store: OmeZarrLabelStore) -> Masklets:

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from napari_sam2.errors import OutputError
+from napari_sam2.errors import OtherMovieError
 from napari_sam2.io.movies.fingerprint import Fingerprint
 
 DECIDING = {
@@ -114,14 +114,14 @@ class Provenance(BaseModel):
 
         Raises
         ------
-        OutputError
+        OtherMovieError
             If a frame differs.
         """
         if self.fingerprint is None:
             return f"{where}: {NEVER_SEEN}"
         frame = self.fingerprint.different_frame(fingerprint)
         if frame is not None:
-            raise OutputError(
+            raise OtherMovieError(
                 f"{where}: was made of another movie: frame {frame} has other pixels "
                 f"now than {self._name() or 'the movie'} had then; take the movie of "
                 "then, or another folder (track: --accept-movie, if all cells are "

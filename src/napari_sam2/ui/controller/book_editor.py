@@ -116,12 +116,15 @@ class BookEditor(QObject):
         shown.is_new = False
         self.submit(partial(self._engine.show, request), key="show")
 
-    def go_on_with(self, request: Request, book: BookState) -> None:
-        """Go on with the session that was read from the request's folder."""
+    def go_on_with(
+        self, request: Request, book: BookState, *, accepts_movie: bool = False
+    ) -> None:
+        """Go on with a session, see `Conductor.go_on_with`."""
         shown = self._known.put(request, book)
         shown.is_new = False
         self._show(shown)
-        self.submit(partial(self._engine.adopt, request, book))
+        adopt = partial(self._engine.adopt, accepts_movie=accepts_movie)
+        self.submit(partial(adopt, request, book))
 
     def asked(self, *, is_quiet: bool = False) -> Request | None:
         """Return what the panels say, or tell why they cannot."""

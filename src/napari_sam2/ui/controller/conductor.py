@@ -171,9 +171,19 @@ class Conductor(QObject):
         """Look for a session in a folder; `happened` brings a `SessionRead`."""
         self.editor.submit(partial(self.engine.read_session, folder))
 
-    def go_on_with(self, request: Request, book: BookState) -> None:
-        """Go on with the session that was read from the request's folder."""
-        self.editor.go_on_with(request, book)
+    def go_on_with(
+        self, request: Request, book: BookState, *, accepts_movie: bool = False
+    ) -> None:
+        """Go on with the session that was read from the request's folder.
+
+        Parameters
+        ----------
+        request, book
+            What the panels say, and the session.
+        accepts_movie
+            Whether the person said that a changed movie is the right one.
+        """
+        self.editor.go_on_with(request, book, accepts_movie=accepts_movie)
 
     def save(self) -> None:
         """Save the session, in the worker, between the edits before and after."""

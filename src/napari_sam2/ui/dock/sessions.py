@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QObject
+from qtpy.QtWidgets import QMessageBox, QWidget
 
-from napari_sam2.engine import SessionRead
+from napari_sam2.engine import Request, SessionRead
 from napari_sam2.engine.jobs import Job, Priority, once
-from napari_sam2.errors import InputError, NapariSam2Error
+from napari_sam2.errors import InputError, NapariSam2Error, OtherMovieError
 from napari_sam2.io.label_store.store import DEFAULT_NAME
 from napari_sam2.io.sessions.document import ModelChoice, SessionDocument
 from napari_sam2.io.sessions.recent import RecentSession, RecentSessions
@@ -42,6 +43,8 @@ class Sessions(QObject):
         super().__init__(parent)
         self._parts, self._movie = parts, movie
         parts.conductor.document_of = self.document_of
+        self._opened: tuple[Request, BookState] | None = None
+        parts.conductor.failed.connect(self._ask_about_movie)
         parts.output_panel.open_requested.connect(parts.conductor.open_session)
         parts.output_panel.recent.renew_requested.connect(self._on_renew_requested)
         parts.connections.add(parts.viewer.layers.events.inserted, self._on_inserted)
@@ -77,11 +80,27 @@ class Sessions(QObject):
             parts.status.complain(error)
             return
         self._movie.show(request)
+        self._opened = request, document.book
         parts.conductor.go_on_with(request, document.book)
         parts.frame_cursor.go_to(document.frame_index)
         parts.selection.go_on_with(document.selected or document.book.next_id)
         parts.track_panel.repair_box.setChecked(document.live_repair)
         parts.status.say(" ".join(("The session goes on.", *document.remarks)))
+
+    def _ask_about_movie(self, error: Exception) -> None:
+        """Let a person go on with a movie that has other pixels than it had."""
+        if not isinstance(error, OtherMovieError) or self._opened is None:
+            return
+        (request, book), self._opened = self._opened, None
+        question = f"{error}.\n\nIs it the right movie, with all cells where they were?"
+        answer = QMessageBox.question(self._window(), "Another movie?", question)
+        if answer == QMessageBox.StandardButton.Yes:
+            self._parts.conductor.go_on_with(request, book, accepts_movie=True)
+            self._parts.status.say("The session goes on, with this movie.")
+
+    def _window(self) -> QWidget | None:
+        parent = self.parent()
+        return parent if isinstance(parent, QWidget) else None
 
     def _bring_movie(self, read: SessionRead) -> None:
         """Choose the movie of a session; one that lies beside its masklets is opened.

@@ -15,6 +15,7 @@ from napari_sam2.engine.movie.axes import (
     guess_channel_axis,
     guess_frame_axis,
     lay_out_layer,
+    reading_of,
 )
 from napari_sam2.engine.movie.image_input import (
     ChannelChoice,
@@ -26,6 +27,7 @@ from napari_sam2.errors import InputError
 from napari_sam2.ui.layers.placement import layer_shape
 from napari_sam2.ui.movie.axis_combo import AxisCombo, axis_name, shape_and_names
 from napari_sam2.ui.movie.channel_rows import ChannelRows
+from napari_sam2.ui.movie.folder_files import FolderFiles
 from napari_sam2.ui.movie.layer_input import channel_sources, image_input, look_of
 from napari_sam2.ui.movie.picture import InputPicture
 from napari_sam2.ui.widgets.connections import Connections
@@ -176,6 +178,7 @@ class InputPanel(Panel):
         self.channels = ChannelRows(self._look_of)
         self.picture = InputPicture(shown=preferences.show_picture)
         self.summary = Note()
+        self.folder_files = FolderFiles(self._viewer)
         self.frozen = FrozenBox()
 
     def _lay_out(self) -> None:
@@ -186,6 +189,7 @@ class InputPanel(Panel):
         self.form.addRow(self.picture)
         self.form.addRow(self.frozen)
         self.form.addRow(self.summary)
+        self.form.addRow(self.folder_files)
 
     def _connect(self, connections: Connections) -> None:
         self.layer_combo.layer_changed.connect(self._show_layer)
@@ -331,6 +335,7 @@ class InputPanel(Panel):
         """Offer the frame axes of the layer."""
         layer = self.layer
         shape, names = shape_and_names(layer)
+        self.folder_files.show_layer(layer)
         guess = guess_frame_axis(shape, names)
         axes = candidate_frame_axes(shape)
         # Where no axis says that it is time, which it is must be chosen.
@@ -430,8 +435,9 @@ class InputPanel(Panel):
             self.picture.show_picture(None)
         else:
             height, width = axes.frame_shape
+            reading = reading_of(axes, shape_and_names(self.layer)[1])
             self.summary.show_text(
-                f"{axes.frame_count} frames of {height} × {width} pixels"
+                f"{axes.frame_count} frames of {height} × {width} pixels, {reading}"
             )
         self._show_frozen()
         self.picture.ask()

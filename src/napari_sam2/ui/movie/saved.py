@@ -64,7 +64,7 @@ def restore_input(panel: InputPanel, saved: InputMapping) -> None:
     if saved.seen is None:
         if saved.layer in layers:
             panel.layer_combo.choose(layers[saved.layer])
-        panel.axes()
+        _go_to_plane(panel, saved)
         return
     for name in (saved.layer, *(channel.layer for channel in saved.seen)):
         if name not in layers:
@@ -91,3 +91,16 @@ def restore_input(panel: InputPanel, saved: InputMapping) -> None:
         ]
     )
     panel.freeze()
+
+
+def _go_to_plane(panel: InputPanel, saved: InputMapping) -> None:
+    """Choose the frames and planes that a run of the command line was made of.
+
+    Its file may have other axes than the layer: channels, say, are layers of their own.
+    """
+    letters = panel.axes().letters
+    if saved.frame_axis in letters[:-2]:
+        panel.frame_axis_combo.choose(letters.index(saved.frame_axis))
+    for letter, index in saved.fixed.items():
+        if letter in letters[:-2]:
+            panel.stay_at(letters.index(letter), index)

@@ -123,6 +123,43 @@ def arrange_files(
     return replace(series, known_from=f"{said}, {note}")
 
 
+def movies_among(names: Sequence[str], where: str) -> tuple[str, dict[str, list[str]]]:
+    """Return why files are not one movie, and the movies that are among them.
+
+    Parameters
+    ----------
+    names, where
+        As for `arrange_files`.
+
+    Returns
+    -------
+    tuple
+        What is wrong, in words, and by what to call it the files of each movie; nothing
+        and none if all files are one.
+    """
+    try:
+        series = arrange_files(names, where)
+    except InputError as error:
+        groups: dict[str, list[str]] = {}
+        for name in sorted(names, key=natural_key):
+            groups.setdefault(take_apart(name).pattern, []).append(name)
+        return str(error), groups
+    if series.axes == "T":
+        is_all = len(series.names) == len(names)
+        return ("", {}) if is_all else (series.known_from, {"images": [*series.names]})
+    others = [letter for letter in series.axes if letter != "T"]
+    counts = ", ".join(
+        f"{length} {_WORDS[letter]}s"
+        for letter, length in zip(series.axes, series.shape, strict=True)
+    )
+    movies: dict[str, list[str]] = {}
+    for name, place in zip(series.names, np.ndindex(series.shape), strict=True):
+        at = dict(zip(series.axes, place, strict=True))
+        called = ", ".join(f"{_WORDS[letter]} {at[letter]}" for letter in others)
+        movies.setdefault(called, []).append(name)
+    return f"{where} holds {counts} (by {series.known_from})", movies
+
+
 def _arrange(names: Sequence[str], where: str) -> FileSeries:
     if len(names) == 1:
         return FileSeries("T", (1,), tuple(names))
