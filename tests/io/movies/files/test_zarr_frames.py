@@ -330,6 +330,14 @@ def test_a_movie_of_a_million_million_frames_opens_and_reads(tmp_path):
     assert not frames.read_raw(10**12 - 1).any()
 
 
+def test_frames_of_countless_chunks_are_refused(tmp_path):
+    """Minutes passed in silence while a million chunks were asked for."""
+    path = tmp_path / "a.zarr"
+    zarr.create_array(path, shape=(2, 2000, 2000), chunks=(1, 1, 1), dtype="u1")
+    with pytest.raises(InputError, match="chunks, more than 100000"):
+        open_frames(path)
+
+
 @pytest.mark.parametrize("chunks", [(1, 16, 16), (1, 10**6, 10**6)])
 def test_frames_larger_than_memory_are_refused(tmp_path, chunks):
     zarr.create_array(

@@ -11,6 +11,7 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import prod
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,6 +22,8 @@ from napari_sam2.io.movies.calibration import AxisScale
 
 Index = tuple[int | slice, ...]
 DAMAGED = "it may be truncated or damaged"
+MOST_PIECES = 100_000
+"""Chunks of a frame; each costs a tenth of a millisecond or more."""
 
 READ_FAILURES = (
     OSError,
@@ -154,7 +157,25 @@ class ArrayStack:
 
     def read(self, index: Index) -> np.ndarray:
         """Return a part of the array, computed if it is lazy."""
+        pieces = self._count_pieces(index)
+        if pieces > MOST_PIECES:
+            raise InputError(
+                f"{self.name}: one frame lies in {pieces} chunks, more than "
+                f"{MOST_PIECES} cannot be put together in time; save it with larger "
+                "chunks"
+            )
         return np.asarray(self._array[index])
+
+    def _count_pieces(self, index: Index) -> int:
+        """Return how many chunks of a zarr array have a share in a part."""
+        chunks = getattr(self._array, "chunks", None)
+        if not isinstance(chunks, Sequence) or len(chunks) != len(index):
+            return 1
+        return prod(
+            len(range(*entry.indices(length))) // chunk + 1
+            for entry, length, chunk in zip(index, self.shape, chunks, strict=True)
+            if isinstance(entry, slice) and isinstance(chunk, int)
+        )
 
     def close(self) -> None:
         """Forget the array; it belongs to the caller."""
