@@ -256,7 +256,7 @@ class TrackingEngine:
             if frame_index % TOLD_EVERY == 0:
                 share = f"frame {frame_index} of {store.frame_count}"
                 yield Said(f"Measuring tracks: {share} …")
-        parents = {one.object_id: one.parent for one in book.objects}
+        parents = {state.object_id: state.parent for state in book.objects}
         yield TracksMade(table_of(store, rows, parents))
 
     # --- The session

@@ -73,7 +73,9 @@ class Composer:
         self.store, self.plan = store, plan
         self.has_foreign_labels = has_foreign_labels
         self._intensities = intensities
-        self._owned = sorted({one.object_id for one in objects} | set(plan.locks))
+        self._owned = sorted(
+            {prompted.object_id for prompted in objects} | set(plan.locks)
+        )
         self._lives = {life.object_id: life for life in lives}
         self._drawn: dict[int, dict[int, np.ndarray]] = {}
         for tracked in objects:
@@ -94,7 +96,11 @@ class Composer:
         objects = [state.as_prompted() for state in book.objects]
         lives = object_lives(objects, frame_count)
         # What was removed from the book is still ours, where its masks are left.
-        removed = [PromptedObject(one) for one in store.object_ids if one not in book]
+        removed = [
+            PromptedObject(object_id)
+            for object_id in store.object_ids
+            if object_id not in book
+        ]
         locks = {o.object_id: o.locked for o in book.objects if o.locked}
         return cls(
             store,
@@ -162,7 +168,10 @@ class Composer:
         rows = {object_id: row for row, object_id in enumerate(known_ids)}
 
         def kept(values: np.ndarray) -> np.ndarray:
-            found = [values[rows[one]] if one in rows else 0.0 for one in ids]
+            found = [
+                values[rows[object_id]] if object_id in rows else 0.0
+                for object_id in ids
+            ]
             return np.asarray(found, np.float32)
 
         scores = ObjectScores(

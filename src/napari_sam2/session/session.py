@@ -144,7 +144,7 @@ class Session:
         self._anchored = {
             (life.object_id, frame) for life in self.lives for frame in life.anchors
         }
-        places = {(one.object_id, one.frame_index): one for one in anchors}
+        places = {(anchor.object_id, anchor.frame_index): anchor for anchor in anchors}
         self.stored = {
             place: anchor for place, anchor in places.items() if place in self._anchored
         }
@@ -258,7 +258,11 @@ class Session:
                 self.store.write_anchor(anchor)
             return (*walk.replayed_at(frame_index), *_owners(made)), None
         tracked = walk.objects_at(frame_index)
-        anchored = {one for one in tracked if (one, frame_index) in self._anchored}
+        anchored = {
+            object_id
+            for object_id in tracked
+            if (object_id, frame_index) in self._anchored
+        }
         self._forget(set(walk.beginning_at(frame_index)) - anchored)
         predicted = self.predictor.step(
             frame_index, frame, objects=tracked, reverse=walk.reverse

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -118,24 +118,41 @@ def step_result(
     ids += [object_id for part in seen for object_id in part.batch.object_ids]
     order = np.argsort(np.asarray(ids, dtype=np.int64))
 
-    def joined(name: str, stored: str, shape: tuple[int, ...]) -> np.ndarray:
-        known = [np.asarray(getattr(anchor, stored))[None] for anchor in replayed]
-        parts = known + [getattr(part, name) for part in seen]
+    def joined(
+        stored: Iterable[np.ndarray | float],
+        computed: Iterable[np.ndarray],
+        shape: tuple[int, ...] = (),
+    ) -> np.ndarray:
+        parts = [*(np.asarray(value)[None] for value in stored), *computed]
         if not parts:
             return np.zeros((0, *shape), dtype=np.float32)
         if len(parts) == 1:
             return np.asarray(parts[0], dtype=np.float32)
         return np.concatenate(parts).astype(np.float32)[order]
 
-    logits = joined("logits", "logits", (logit_side, logit_side))
+    logits = joined(
+        (anchor.logits for anchor in replayed),
+        (part.logits for part in seen),
+        (logit_side, logit_side),
+    )
     anchors = [anchor for part in seen for anchor in part.stored_anchors()]
     return StepResult(
         frame_index=frame_index,
         object_ids=tuple(ids[row] for row in order),
         logits=logits,
-        object_score=joined("object_score", "object_score", ()),
-        predicted_iou=joined("predicted_iou", "predicted_iou", ()),
+        object_score=joined(
+            (anchor.object_score for anchor in replayed),
+            (part.object_score for part in seen),
+        ),
+        predicted_iou=joined(
+            (anchor.predicted_iou for anchor in replayed),
+            (part.predicted_iou for part in seen),
+        ),
         stability=stability(logits),
-        pointers=joined("pointers", "pointer", (pointer_dim,)),
+        pointers=joined(
+            (anchor.pointer for anchor in replayed),
+            (part.pointers for part in seen),
+            (pointer_dim,),
+        ),
         anchors=tuple(sorted(anchors, key=lambda anchor: anchor.object_id)),
     )

@@ -109,13 +109,13 @@ def test_a_frame_more_is_as_if_all_had_been_there_before():
     labels[2:5, 3:9] = 7
     scores = ObjectScores(*np.full((4, 1), 0.5, np.float32))
     result = FrameResult(8, labels, (7,), np.zeros((1, 2, 2), np.float32), scores)
-    after = tables.with_frame(ScoreRow.of(result, labels))
-    assert [after.area[8, 1], after.y[8, 1], after.x[8, 1]] == [18, 3, 5.5]
-    assert after.intensity[8, 1] == 7
-    assert after.stability[8, 1] == 0.5
-    afresh = after.with_trust(neighbour_trust)
-    np.testing.assert_array_equal(after.trust(), afresh.trust())
-    np.testing.assert_array_equal(after.presence(), afresh.presence())
+    tables.write(ScoreRow.of(result, labels))
+    assert [tables.area[8, 1], tables.y[8, 1], tables.x[8, 1]] == [18, 3, 5.5]
+    assert tables.intensity[8, 1] == 7
+    assert tables.stability[8, 1] == 0.5
+    afresh = tables.with_trust(neighbour_trust)
+    np.testing.assert_array_equal(tables.trust(), afresh.trust())
+    np.testing.assert_array_equal(tables.presence(), afresh.presence())
 
 
 def test_pixels_that_changed_hands_leave_the_scores():
@@ -123,18 +123,19 @@ def test_pixels_that_changed_hands_leave_the_scores():
     labels = np.zeros((4, 4), np.uint16)
     kept = ObjectScores(*np.full((4, 2), 8, np.float32))
     result = FrameResult(2, labels, IDS, np.zeros((2, 2, 2), np.float32), kept)
-    after = tables.with_frame(ScoreRow.of(result))
-    assert (after.area[2] == 0).all()
-    assert np.isnan(after.y[2]).all()
-    assert (after.object_score[2] == 8).all()
-    assert (after.intensity[2] == 100).all()
+    tables.write(ScoreRow.of(result))
+    assert (tables.area[2] == 0).all()
+    assert np.isnan(tables.y[2]).all()
+    assert (tables.object_score[2] == 8).all()
+    assert (tables.intensity[2] == 100).all()
 
 
 def test_new_objects_get_a_column_and_the_others_keep_theirs():
     tables = sound_tables()
     tables.area[4, 1] = 77
     row = ScoreRow(4, (5,), {"area": np.array([9.0])})
-    after = tables.with_frame(row)
+    after = tables.with_objects((3, 5, 7))
+    after.write(row)
     assert after.object_ids == (3, 5, 7)
     assert after.area[4].tolist() == [300, 9, 77]
     assert np.isnan(after.area[5, 1])

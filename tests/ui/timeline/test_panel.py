@@ -35,7 +35,8 @@ def test_the_panel_counts_what_is_to_be_reviewed(panel, qtbot):
     tables = made_tables()
     tables.trust()
     row = ScoreRow(45, (2,), {"stability": np.array([1.0])})
-    panel.show_scores(tables.with_frame(row))
+    tables.write(row)
+    panel.show_scores(tables)
     qtbot.waitUntil(lambda: panel.count_label.text() == "")
     with qtbot.waitSignal(panel.next_doubtful_requested):
         qtbot.keyClick(panel.timeline, Qt.Key.Key_J)

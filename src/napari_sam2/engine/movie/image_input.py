@@ -237,7 +237,8 @@ class ImageInput:
     def choices(self) -> tuple[ChannelChoice, ...]:
         """The channels as they were chosen, each with its look."""
         return tuple(
-            ChannelChoice(one.color, one.source, one.look) for one in self.channels
+            ChannelChoice(channel.color, channel.source, channel.look)
+            for channel in self.channels
         )
 
     @property
@@ -273,7 +274,7 @@ class ImageInput:
     def _part(self, channels: Sequence[SeenChannel]) -> StackFrames:
         """Open channels of one array that are inverted alike."""
         first = channels[0]
-        indices = [one.source.index for one in channels]
+        indices = [channel.source.index for channel in channels]
         along = [index for index in indices if index is not None]
         name = self.name if first.array_id == self.array_id else first.source.title
         return self._frames(first.array, along or None, _mapping(channels), name)
@@ -302,14 +303,15 @@ class ImageInput:
 def _targets(channels: Sequence[SeenChannel]) -> tuple[int, ...]:
     """Return the columns of the picture that channels go to; grey goes to the first."""
     return tuple(
-        0 if one.color == GREY else COLORS.index(one.color) for one in channels
+        0 if channel.color == GREY else COLORS.index(channel.color)
+        for channel in channels
     )
 
 
 def _mapping(channels: Sequence[SeenChannel]) -> IntensityMapping:
     return IntensityMapping(
-        limits=tuple(one.look.limits for one in channels),
-        gamma=tuple(one.look.gamma for one in channels),
+        limits=tuple(channel.look.limits for channel in channels),
+        gamma=tuple(channel.look.gamma for channel in channels),
         invert=channels[0].look.invert,
     )
 

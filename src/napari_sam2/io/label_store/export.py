@@ -108,7 +108,8 @@ def _fill(parent: Parent, folder: Path, name: str, labels: PlainLabels) -> None:
     for number, level in enumerate(levels[1:], start=1):
         build_level(group, number, level.shape, layout)
     objects = [
-        labels.objects.get(one, LabelledObject(one)) for one in sorted(found - {0})
+        labels.objects.get(object_id, LabelledObject(object_id))
+        for object_id in sorted(found - {0})
     ]
     group.attrs.put(
         label_attributes(

@@ -147,12 +147,18 @@ class LabelFiles:
 
     def add_objects(self, objects: Sequence[PromptedObject]) -> None:
         """Make columns for new objects, and list those that are not listed."""
-        listed = {one.object_id: one for one in self.objects}
-        unlisted = [one for one in objects if one.object_id not in listed]
+        listed = {labelled.object_id: labelled for labelled in self.objects}
+        unlisted = [
+            labelled for labelled in objects if labelled.object_id not in listed
+        ]
         if not unlisted:
             return
         self.reopen()
-        new = [one.object_id for one in unlisted if one.object_id not in self.frames]
+        new = [
+            labelled.object_id
+            for labelled in unlisted
+            if labelled.object_id not in self.frames
+        ]
         if new:
             # The list of ids comes last: until then nobody looks at the new columns.
             self.frames.add_columns(new)
@@ -174,10 +180,13 @@ class LabelFiles:
         document, position = (self._of_run(), 0) if saved is None else saved
         book = self.history.newer(document.book, position)
         # The command line may have added objects since.
-        known = {one.object_id for one in (*document.book.objects, *book.objects)}
-        added = [one for one in self.objects if one.object_id not in known]
+        known = {state.object_id for state in (*document.book.objects, *book.objects)}
+        added = [
+            labelled for labelled in self.objects if labelled.object_id not in known
+        ]
         book = book.with_objects(
-            ObjectState(one.object_id, one.name, one.parent) for one in added
+            ObjectState(labelled.object_id, labelled.name, labelled.parent)
+            for labelled in added
         )
         return document.model_copy(update={"book": book})
 
@@ -207,14 +216,14 @@ class LabelFiles:
 
     def _list(self, book: BookState) -> None:
         """Let the label image list the objects of a book, if it lists others."""
-        known = {one.object_id: one for one in self.objects}
+        known = {labelled.object_id: labelled for labelled in self.objects}
         wanted = []
         for state in book.objects:
             one = known.get(state.object_id, LabelledObject(state.object_id))
             # Objects without a result have no column: they are listed with their first.
             if state.object_id in self.frames:
                 wanted.append(replace(one, name=state.name, parent=state.parent))
-        if wanted != [known[one] for one in sorted(known)]:
+        if wanted != [known[object_id] for object_id in sorted(known)]:
             self._describe(wanted)
 
     def _describe(self, objects: Iterable[LabelledObject]) -> None:

@@ -81,10 +81,10 @@ class FrameArrays:
 
     def add_columns(self, object_ids: Iterable[int]) -> None:
         """Make room for more objects; the caller records the list of ids after."""
-        for one in object_ids:
-            check_range(one, self.labels.dtype)
-            self._columns[one] = len(self.object_ids)
-            self.object_ids.append(one)
+        for object_id in object_ids:
+            check_range(object_id, self.labels.dtype)
+            self._columns[object_id] = len(self.object_ids)
+            self.object_ids.append(object_id)
         count = len(self.object_ids)
         for arrays in (self.scores, self.logits, self.measurements):
             arrays.resize(count)

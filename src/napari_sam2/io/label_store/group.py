@@ -114,8 +114,8 @@ def create_label_group(path: Path, spec: LabelGroupSpec, *, overwrite: bool) -> 
         cannot be there.
     """
     check_label_name(spec.name)
-    for one in spec.objects:
-        check_range(one.object_id, spec.dtype)
+    for prompted in spec.objects:
+        check_range(prompted.object_id, spec.dtype)
     parent = open_or_create_parent(path)
     check_fits(parent, spec.shape, spec.calibration.frame_axis)
     folder = parent.labels_folder()
@@ -207,9 +207,9 @@ def complete(
     """
     level_count = _build_pyramid(group, parent)
     objects = []
-    for one in read_objects(attributes_of(group)):
-        first, last = spans.get(one.object_id, (None, None))
-        objects.append(replace(one, first_frame=first, last_frame=last))
+    for labelled in read_objects(attributes_of(group)):
+        first, last = spans.get(labelled.object_id, (None, None))
+        objects.append(replace(labelled, first_frame=first, last_frame=last))
     describe(group, parent, objects, level_count)
     parent.refresh_consolidated()
 
@@ -251,7 +251,8 @@ def check_range(value: int, dtype: np.dtype) -> None:
 
 def _fill(parent: Parent, folder: Path, spec: LabelGroupSpec) -> None:
     objects = [
-        LabelledObject(one.object_id, one.name, one.parent) for one in spec.objects
+        LabelledObject(prompted.object_id, prompted.name, prompted.parent)
+        for prompted in spec.objects
     ]
     layout, levels = label_levels(parent, spec.calibration, spec.shape, spec.plane)
     group = zarr.create_group(
@@ -268,7 +269,7 @@ def _fill(parent: Parent, folder: Path, spec: LabelGroupSpec) -> None:
         | _run_entry(spec.provenance, layout),
     )
     create_array(group, "0", label_spec(levels[0].shape, spec.dtype, layout.axes))
-    _fill_run(group, spec, sorted(one.object_id for one in spec.objects))
+    _fill_run(group, spec, sorted(prompted.object_id for prompted in spec.objects))
 
 
 def _fill_run(group: zarr.Group, spec: LabelGroupSpec, ids: list[int]) -> None:

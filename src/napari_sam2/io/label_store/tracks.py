@@ -88,7 +88,7 @@ def track_table(
     """
     table = np.concatenate([np.empty((0, 5)), *rows])
     table = table[np.lexsort((table[:, 1], table[:, 0]))]
-    seen = {int(one) for one in np.unique(table[:, 0])}
+    seen = {int(object_id) for object_id in np.unique(table[:, 0])}
     graph = {
         child: [mother]
         for child, mother in parents.items()
@@ -96,7 +96,9 @@ def track_table(
     }
     features: dict[str, np.ndarray] = {"area": table[:, 4].astype(np.int64)}
     column_of = {one: column for column, one in enumerate(object_ids)}
-    columns = np.array([column_of.get(int(one), -1) for one in table[:, 0]], np.int64)
+    columns = np.array(
+        [column_of.get(int(object_id), -1) for object_id in table[:, 0]], np.int64
+    )
     frames = table[:, 1].astype(np.int64)
     for name, values in (scores or {}).items():
         known = np.full(len(table), np.nan, np.float32)
@@ -125,7 +127,7 @@ def tracks_of(
     """
     chosen = range(store.frame_count) if frames is None else frames
     images = ((frame, store.read_labels(frame)) for frame in chosen)
-    parents = {one.object_id: one.parent for one in store.objects}
+    parents = {labelled.object_id: labelled.parent for labelled in store.objects}
     return table_of(store, track_rows(images), parents)
 
 

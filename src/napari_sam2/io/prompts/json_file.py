@@ -45,7 +45,7 @@ ObjectId = Annotated[int, Field(ge=1, le=MAX_OBJECT_ID)]
 
 def _whole_characters(text: str) -> str:
     r"""Refuse what JSON can say (``\ud800``) and no file or terminal can hold."""
-    if any("\ud800" <= one <= "\udfff" for one in text):
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
         raise ValueError("text needs whole characters")
     return text
 

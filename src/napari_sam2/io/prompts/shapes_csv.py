@@ -64,7 +64,9 @@ def shape_prompts(
     if not objects:
         raise InputError(f"{table.path} holds no shapes")
     return [
-        PromptedObject(object_id, tuple(frames[one] for one in sorted(frames)))
+        PromptedObject(
+            object_id, tuple(frames[frame_index] for frame_index in sorted(frames))
+        )
         for object_id, frames in sorted(objects.items())
     ]
 

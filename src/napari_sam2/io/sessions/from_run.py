@@ -54,18 +54,21 @@ def session_of_run(facts: RunFacts) -> SessionDocument:
     """
     entries = _entries(facts.provenance)
     maker = _MaskMaker(facts)
-    anchored = {(one.object_id, one.frame_index): one for one in facts.anchors}
+    anchored = {
+        (anchor.object_id, anchor.frame_index): anchor for anchor in facts.anchors
+    }
     states = []
-    for one in sorted(facts.objects, key=lambda one: one.object_id):
-        entry = entries.get(one.object_id, ObjectEntry(id=one.object_id))
+    for known in sorted(facts.objects, key=lambda known: known.object_id):
+        object_id = known.object_id
+        entry = entries.get(object_id, ObjectEntry(id=object_id))
         prompts = {prompt.frame: prompt for prompt in entry.prompts}
-        frames = {frame for owner, frame in anchored if owner == one.object_id}
+        frames = {frame for owner, frame in anchored if owner == object_id}
         found = [
-            _prompt(one.object_id, frame, prompts.get(frame), maker)
+            _prompt(object_id, frame, prompts.get(frame), maker)
             for frame in sorted(frames | prompts.keys())
         ]
         kept = tuple(prompt for prompt in found if prompt is not None)
-        states.append(ObjectState(one.object_id, one.name, one.parent, kept))
+        states.append(ObjectState(object_id, known.name, known.parent, kept))
     return SessionDocument(
         book=BookState(tuple(states)),
         image=_image(facts.provenance),
@@ -81,7 +84,9 @@ class _MaskMaker:
 
     def __init__(self, facts: RunFacts) -> None:
         self._facts = facts
-        self._anchors = {(one.object_id, one.frame_index): one for one in facts.anchors}
+        self._anchors = {
+            (anchor.object_id, anchor.frame_index): anchor for anchor in facts.anchors
+        }
         prompts = facts.provenance.prompts
         self._hashes = prompts.get("masks", {}) if isinstance(prompts, dict) else {}
         self._from_labels: list[str] = []
@@ -160,7 +165,7 @@ def _entries(provenance: Provenance) -> dict[int, ObjectEntry]:
     except ValidationError:
         # Of another program, or a later version: the anchors stand for the prompts.
         return {}
-    return {one.id: one for one in document.objects}
+    return {entry.id: entry for entry in document.objects}
 
 
 def _image(provenance: Provenance) -> InputMapping:

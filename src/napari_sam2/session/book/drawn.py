@@ -28,7 +28,7 @@ class Drawn:
 
     def text(self, frame_index: int) -> str:
         """Return what the undo menu calls it."""
-        ids = [one.object_id for one in self.prompts] + list(self.erased)
+        ids = [prompt.object_id for prompt in self.prompts] + list(self.erased)
         which = f"object {ids[0]}" if len(ids) == 1 else f"{len(ids)} objects"
         return f"stroke on {which}, frame {frame_index}"
 

@@ -44,7 +44,7 @@ class Intake:
     @property
     def prompts(self) -> list[FramePrompt]:
         """All prompts, by object and frame."""
-        return [prompt for one in self.objects for prompt in one.prompts]
+        return [prompt for prompted in self.objects for prompt in prompted.prompts]
 
 
 def gathered(prompts: Iterable[FramePrompt]) -> tuple[PromptedObject, ...]:
@@ -65,7 +65,7 @@ def free_ids(taken: Collection[int]) -> Iterator[int]:
     """
     top = max(taken, default=0)
     yield from range(top + 1, MAX_OBJECT_ID + 1)
-    yield from (one for one in range(1, top) if one not in taken)
+    yield from (object_id for object_id in range(1, top) if object_id not in taken)
     raise InputError(
         f"there are no more object ids, which end at {MAX_OBJECT_ID}: "
         "take fewer objects, or delete some"
@@ -74,10 +74,14 @@ def free_ids(taken: Collection[int]) -> Iterator[int]:
 
 def new_ids(wanted: Sequence[int], taken: Collection[int]) -> dict[int, int]:
     """Return the new id of each id that is in use, or that no object can have."""
-    unfit = [one for one in wanted if one in taken or not 1 <= one <= MAX_OBJECT_ID]
+    unfit = [
+        object_id
+        for object_id in wanted
+        if object_id in taken or not 1 <= object_id <= MAX_OBJECT_ID
+    ]
     fit = set(wanted) - set(unfit)
     free = free_ids({*taken, *fit})
-    return {one: next(free) for one in unfit}
+    return {object_id: next(free) for object_id in unfit}
 
 
 def renumbered(
@@ -90,15 +94,15 @@ def renumbered(
 
     return tuple(
         PromptedObject(
-            called(one.object_id),
+            called(prompted.object_id),
             tuple(
                 replace(prompt, object_id=called(prompt.object_id))
-                for prompt in one.prompts
+                for prompt in prompted.prompts
             ),
-            one.name,
-            None if one.parent is None else called(one.parent),
+            prompted.name,
+            None if prompted.parent is None else called(prompted.parent),
         )
-        for one in objects
+        for prompted in objects
     )
 
 
@@ -116,7 +120,7 @@ def intake_of(
     taken
         Ids in use; none, to say more about the objects that have these ids.
     """
-    ids = new_ids([one.object_id for one in objects], taken)
+    ids = new_ids([prompted.object_id for prompted in objects], taken)
     taken_in = renumbered(objects, ids)
     return Intake(taken_in, source, sentence_of(taken_in, source, ids), ids)
 
@@ -138,7 +142,7 @@ def sentence_of(
     left_out
         How many things were not used, by reason.
     """
-    frames = {prompt.frame_index for one in objects for prompt in one.prompts}
+    frames = {prompt.frame_index for prompted in objects for prompt in prompted.prompts}
     where = f"on {len(frames)} frames" if len(frames) > 1 else ""
     if len(frames) == 1:
         where = f"on frame {frames.pop()}"
@@ -155,5 +159,5 @@ def sentence_of(
     return " ".join(parts)
 
 
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

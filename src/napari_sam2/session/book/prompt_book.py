@@ -315,7 +315,9 @@ class PromptBook:
         self._require(object_ids)
         return self._edit(
             text,
-            lambda book: book.with_objects(edited(book[one]) for one in object_ids),
+            lambda book: book.with_objects(
+                edited(book[object_id]) for object_id in object_ids
+            ),
         )
 
     def _require(self, object_ids: Iterable[int]) -> None:

@@ -74,7 +74,9 @@ def changed_lives(
     InputError
         If a mother is prompted on or after the frame on which a daughter begins.
     """
-    changed = [(before.get(it.object_id), it) for it in after.new_since(before)]
+    changed = [
+        (before.get(state.object_id), state) for state in after.new_since(before)
+    ]
     touched: set[int | None] = set()
     for old, new in changed:
         if old is None or old.prompts is not new.prompts or old.parent != new.parent:
@@ -85,7 +87,10 @@ def changed_lives(
     if not ids:
         return {}
     were, are = lives(before, frame_count, ids), lives(after, frame_count, ids)
-    return {one: (were.get(one), are.get(one)) for one in sorted(ids)}
+    return {
+        object_id: (were.get(object_id), are.get(object_id))
+        for object_id in sorted(ids)
+    }
 
 
 def with_stale_frames(

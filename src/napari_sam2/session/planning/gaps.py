@@ -39,7 +39,7 @@ class Gap:
     @property
     def bounds(self) -> tuple[int, ...]:
         """The anchors that bound it, ascending."""
-        return tuple(one for one in (self.left, self.right) if one is not None)
+        return tuple(anchor for anchor in (self.left, self.right) if anchor is not None)
 
 
 def gaps(life: ObjectLife) -> tuple[Gap, ...]:

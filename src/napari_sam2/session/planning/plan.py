@@ -140,34 +140,34 @@ def object_lives(
     InputError
         If a mother is prompted on or after the frame on which a daughter begins.
     """
-    prompted = [thing for thing in objects if thing.prompts]
+    followed = [state for state in objects if state.prompts]
     births = {
-        thing.object_id: thing.prompts[0].frame_index
-        for thing in prompted
-        if thing.parent is not None
+        state.object_id: state.prompts[0].frame_index
+        for state in followed
+        if state.parent is not None
     }
     ends: dict[int, int] = {}
-    for thing in prompted:
-        if thing.parent is not None:
-            end = births[thing.object_id] - 1
-            ends[thing.parent] = min(end, ends.get(thing.parent, end))
-    for thing in prompted:
-        last_prompt = thing.prompts[-1].frame_index
-        last = ends.get(thing.object_id, last_prompt)
+    for state in followed:
+        if state.parent is not None:
+            end = births[state.object_id] - 1
+            ends[state.parent] = min(end, ends.get(state.parent, end))
+    for state in followed:
+        last_prompt = state.prompts[-1].frame_index
+        last = ends.get(state.object_id, last_prompt)
         if last_prompt > last:
             raise InputError(
-                f"object {thing.object_id} is prompted on frame {last_prompt}, but a "
+                f"object {state.object_id} is prompted on frame {last_prompt}, but a "
                 f"daughter of it begins on frame {last + 1}: a division ends the "
                 "mother; move one of the prompts, or leave out the parent"
             )
     return [
         ObjectLife(
-            thing.object_id,
-            tuple(prompt.frame_index for prompt in thing.prompts),
-            births.get(thing.object_id, 0),
-            ends.get(thing.object_id, frame_count - 1),
+            state.object_id,
+            tuple(prompt.frame_index for prompt in state.prompts),
+            births.get(state.object_id, 0),
+            ends.get(state.object_id, frame_count - 1),
         )
-        for thing in prompted
+        for state in followed
     ]
 
 

@@ -72,7 +72,7 @@ def walks(objects: Sequence[ObjectLife], plan: Plan) -> list[Walk]:
     anchor outside of it still conditions them. A frame is reached from the anchor of
     its gap, so that it comes out the same whatever else is asked for.
     """
-    written = {one.object_id: asked_frames(one, plan) for one in objects}
+    written = {life.object_id: asked_frames(life, plan) for life in objects}
     backward: dict[int, tuple[Leg, ...]] = {}
     forward: dict[int, tuple[Leg, ...]] = {}
     for life in objects:
@@ -160,4 +160,4 @@ def _walk(
 
 
 def _frames(legs: Iterable[Leg]) -> FrameSet:
-    return FrameSet.union(FrameSet.between(min(it), max(it)) for it in legs)
+    return FrameSet.union(FrameSet.between(min(leg), max(leg)) for leg in legs)

@@ -70,12 +70,11 @@ class ScoreRow:
         return cls(result.frame_index, result.object_ids, scores | measures)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class ScoreTables:
     """Scores and measurements by frame and object; NaN where unknown.
 
-    A table is never changed in its meaning but by `with_frame`, which writes into the
-    arrays and hands them on: the table before it must no longer be used.
+    `write` changes a table in place; its objects and its length never change.
 
     Attributes
     ----------
@@ -154,8 +153,8 @@ class ScoreTables:
         ids = tuple(object_ids)
         if ids == self.object_ids:
             return self
-        kept = [one for one in ids if one in self.columns]
-        old = [self.columns[one] for one in kept]
+        kept = [object_id for object_id in ids if object_id in self.columns]
+        old = [self.columns[object_id] for object_id in kept]
         new = [column for column, one in enumerate(ids) if one in self.columns]
         tables = ScoreTables.empty(ids, self.frame_count, self.trust_function)
         for name in COLUMNS:
@@ -166,28 +165,23 @@ class ScoreTables:
         """Return the same scores, judged by another function."""
         return replace(self, trust_function=trust_function, _known={})
 
-    def with_frame(self, row: ScoreRow) -> ScoreTables:
-        """Return the table with a frame's values, in place: this one must be dropped.
+    def write(self, row: ScoreRow) -> None:
+        """Write a frame's values of objects that have columns, in place.
 
-        Costs nothing that grows with the movie. Objects that the table lacks are added
-        first, which copies.
+        Costs nothing that grows with the movie.
         """
-        missing = set(row.object_ids) - set(self.columns)
-        if missing:
-            ids = sorted(missing.union(self.object_ids))
-            return self.with_objects(ids).with_frame(row)
-        columns = [self.columns[one] for one in row.object_ids]
+        columns = [self.columns[object_id] for object_id in row.object_ids]
         for name, values in row.values.items():
             getattr(self, name)[row.frame_index, columns] = values
-        known = {}
-        if "trust" in self._known:
+        trust = self._known.get("trust")
+        self._known.clear()
+        if trust is not None:
             first = max(0, row.frame_index - REACH)
             stop = min(self.frame_count, row.frame_index + REACH + 1)
-            known["trust"] = self._known["trust"]
-            known["trust"][first:stop] = for_frames(
+            trust[first:stop] = for_frames(
                 self.trust_function, self.as_scores(), first, stop
             )
-        return replace(self, _known=known)
+            self._known["trust"] = trust
 
     def as_scores(self) -> FrameScores:
         """Return what trust is judged by."""

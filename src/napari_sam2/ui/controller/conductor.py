@@ -299,7 +299,7 @@ class Conductor(QObject):
         """Say that a frame is as somebody drew it: ``(Y, X)`` labels."""
         drawn = drawn_prompts(frame_index, before, after, self.book)
         if drawn.prompts or drawn.erased:
-            cleared = [(one, frame_index) for one in drawn.erased]
+            cleared = [(object_id, frame_index) for object_id in drawn.erased]
             text = drawn.text(frame_index)
             if self.change_prompts(drawn.prompts, cleared, text) is None:
                 self.read_frames([frame_index])  # as it was before the stroke

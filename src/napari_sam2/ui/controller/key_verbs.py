@@ -132,4 +132,6 @@ class KeyVerbs(QObject):
         return self._conductor.book.get(self._selection.current)
 
     def _known(self, object_ids: Iterable[int]) -> list[int]:
-        return [it for it in object_ids if it in self._conductor.book]
+        return [
+            object_id for object_id in object_ids if object_id in self._conductor.book
+        ]

@@ -44,11 +44,11 @@ class Selection(QObject):
 
     def step(self, book: BookState, by: int) -> None:
         """Go to the next object of a book, or the one before."""
-        ids = [thing.object_id for thing in book.objects]
+        ids = [state.object_id for state in book.objects]
         if not ids:
             return
-        after = [one for one in ids if one > self.current]
-        before = [one for one in ids if one < self.current]
+        after = [object_id for object_id in ids if object_id > self.current]
+        before = [object_id for object_id in ids if object_id < self.current]
         if by > 0:
             self.go_on_with(after[0] if after else ids[0])
         else:
@@ -56,6 +56,6 @@ class Selection(QObject):
 
     def keep_within(self, book: BookState) -> None:
         """Let go of objects that are gone."""
-        kept = tuple(one for one in self.chosen if one in book)
+        kept = tuple(object_id for object_id in self.chosen if object_id in book)
         if kept != self.chosen:
             self.choose(kept)

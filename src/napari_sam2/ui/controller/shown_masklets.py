@@ -57,7 +57,9 @@ class ShownMasklets:
         if isinstance(event, ScoresRead):
             self.tables = event.tables
         else:
-            self.tables = self.tables.with_frame(event.row)
+            ids = {*self.tables.object_ids, *event.row.object_ids}
+            self.tables = self.tables.with_objects(sorted(ids))
+            self.tables.write(event.row)
 
     def miss(self, event: object) -> None:
         """Note what came while other masklets were shown."""
@@ -88,7 +90,7 @@ class KnownMasklets:
         """Whether one of them has its masklets in a folder."""
         wanted = folder.absolute()
         return any(
-            one.request.folder.absolute() == wanted for one in self._known.values()
+            shown.request.folder.absolute() == wanted for shown in self._known.values()
         )
 
     def of(self, request: Request, before: ShownMasklets | None) -> ShownMasklets:
@@ -136,17 +138,17 @@ class TrackedFrames:
     """
 
     def __init__(self, book: BookState) -> None:
-        self._prompts = {one.object_id: one.prompts for one in book.objects}
+        self._prompts = {state.object_id: state.prompts for state in book.objects}
         self._frames: dict[int, set[int]] = {}
 
     def is_about(self, object_ids: Iterable[int]) -> bool:
         """Whether any of the objects is tracked."""
-        return any(self._prompts.get(one) for one in object_ids)
+        return any(self._prompts.get(object_id) for object_id in object_ids)
 
     def note(self, frame_index: int, object_ids: Iterable[int]) -> None:
         """Take note of a frame that was written."""
-        for one in object_ids:
-            self._frames.setdefault(one, set()).add(frame_index)
+        for object_id in object_ids:
+            self._frames.setdefault(object_id, set()).add(frame_index)
 
     def hand_over(self, book: PromptBook) -> bool:
         """Tell a book; objects that were prompted meanwhile stay as they are.
@@ -173,8 +175,8 @@ def taken_over(book: BookState, frame_count: int) -> BookState:
     """Return the objects and prompts of a book; nothing of them is tracked yet."""
     fresh = BookState(
         tuple(
-            replace(one, locked=NO_FRAMES, reviewed=NO_FRAMES, waiting=NO_FRAMES)
-            for one in book.objects
+            replace(state, locked=NO_FRAMES, reviewed=NO_FRAMES, waiting=NO_FRAMES)
+            for state in book.objects
         )
     )
     return with_stale_frames(BookState(), fresh, frame_count)

@@ -163,20 +163,20 @@ class LiveLabels:
         """
         with self._lock:
             outdated = range(self.shape[0]) if frames is None else frames
-            for one in outdated:
-                self._outdated.add(one)
-                self._asked.pop(one, None)
+            for frame in outdated:
+                self._outdated.add(frame)
+                self._asked.pop(frame, None)
 
     def ask(self, frames: Iterable[int]) -> None:
         """Ask for those frames that are missing, unless that was done just now."""
         now = time.monotonic()
         with self._lock:
             missed = [
-                one
-                for one in dict.fromkeys(frames)
-                if 0 <= one < self.shape[0]
-                and not self.is_loaded(one)
-                and now - self._asked.get(one, -ASK_AGAIN_S) >= ASK_AGAIN_S
+                frame
+                for frame in dict.fromkeys(frames)
+                if 0 <= frame < self.shape[0]
+                and not self.is_loaded(frame)
+                and now - self._asked.get(frame, -ASK_AGAIN_S) >= ASK_AGAIN_S
             ]
             self._asked.update(dict.fromkeys(missed, now))
             is_first = bool(missed) and not self._wanted
@@ -205,7 +205,11 @@ class LiveLabels:
             self._painted.clear()
             for stroke in strokes:
                 self._keep(stroke.frame_index, stroke.after)
-        return [one for one in strokes if not np.array_equal(one.before, one.after)]
+        return [
+            stroke
+            for stroke in strokes
+            if not np.array_equal(stroke.before, stroke.after)
+        ]
 
     def take_refused(self) -> set[int]:
         """Return frames that could not be painted on, since the last call."""
@@ -243,7 +247,7 @@ class LiveLabels:
         self._size -= len(self._packed.pop(frame_index, b""))
         self._packed[frame_index] = packed = bytes(self._codec.encode(fitting))
         self._size += len(packed)
-        for gone in [one for one in self._packed if one not in self._volume][:-1]:
+        for gone in [frame for frame in self._packed if frame not in self._volume][:-1]:
             if self._size <= self._max_bytes:
                 break
             self._size -= len(self._packed.pop(gone))

@@ -168,7 +168,9 @@ def free_folder(layer_name: str, below: Path | None = None) -> Path:
     below
         Where it is to lie; else in a folder of ours in the home folder.
     """
-    kept = "".join(one if one.isalnum() or one in "-_" else "-" for one in layer_name)
+    kept = "".join(
+        letter if letter.isalnum() or letter in "-_" else "-" for letter in layer_name
+    )
     name = "-".join(part for part in kept.split("-") if part) or "movie"
     below = Path.home() / HOME_FOLDER if below is None else below
     number = 1

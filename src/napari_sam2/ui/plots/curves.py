@@ -222,9 +222,9 @@ class CurveTable:
     def _lines(self, column: int) -> list[list[object]]:
         numbers = np.stack([self.values[one][:, column] for one in Quantity], axis=1)
         known = np.flatnonzero(~np.isnan(numbers).all(axis=1))
-        thing = (self.object_ids[column], self.names[column])
+        whose = (self.object_ids[column], self.names[column])
         return [
-            [*thing, frame, *self._time(frame), *map(_number, numbers[frame])]
+            [*whose, frame, *self._time(frame), *map(_number, numbers[frame])]
             for frame in known.tolist()
         ]
 

@@ -276,7 +276,7 @@ class PointView:
             if row.place is not None:
                 labels[index] = row.place[0]
         # Whole numbers, also where there are none: napari colours by them.
-        is_whole = all(isinstance(one, int) for one in labels)
+        is_whole = all(isinstance(label, int) for label in labels)
         table[LABEL] = np.array(labels, np.int64 if is_whole else object)
         table[POSITIVE] = np.array([row.point.positive for row in rows], bool)
         return table
@@ -359,11 +359,15 @@ class BoxView:
             layer.remove(list(range(layer.nshapes)))
         places = sorted(wanted)
         if places:
-            layer.add_rectangles([self._corners(one, wanted[one]) for one in places])
+            layer.add_rectangles(
+                [self._corners(place, wanted[place]) for place in places]
+            )
         labels = np.array([object_id for object_id, _ in places], np.int64)
         layer.features = {LABEL: labels}
         if places:
-            layer.edge_color = np.array([self._rim_color(int(one)) for one in labels])
+            layer.edge_color = np.array(
+                [self._rim_color(int(object_id)) for object_id in labels]
+            )
         return True
 
     def show_colors(self, own: Mapping[int, Color]) -> None:
@@ -371,8 +375,10 @@ class BoxView:
         self._colors = own
         features = self.layer.features
         if self.layer.nshapes and LABEL in features:
-            ids = [object_id_of(one) or 0 for one in features[LABEL]]
-            self.layer.edge_color = np.array([self._rim_color(one) for one in ids])
+            ids = [object_id_of(label) or 0 for label in features[LABEL]]
+            self.layer.edge_color = np.array(
+                [self._rim_color(object_id) for object_id in ids]
+            )
 
     def set_next(self, object_id: int, *, is_positive: bool) -> None:
         """Say what a shape that is drawn by hand is about; areas have no polarity."""
@@ -414,7 +420,7 @@ class BoxView:
 def _is_same(outline: Outline, shown: BoxPrompt, box: BoxPrompt) -> bool:
     sides = zip(_sides(shown), _sides(box), strict=True)
     corners = outline.vertices[:, -2:]
-    is_upright = all(len(set(np.round(corners[:, one], 3))) == 2 for one in (0, 1))
+    is_upright = all(len(set(np.round(corners[:, axis], 3))) == 2 for axis in (0, 1))
     return is_upright and all(abs(one - other) < TOLERANCE for one, other in sides)
 
 

@@ -87,7 +87,11 @@ class MarkEdits:
 def marks_of(book: BookState, places: Collection[Place] | None = None) -> Marks:
     """Return the marks of all objects that are not hidden, or only at some places."""
     ids = None if places is None else {object_id for object_id, _ in places}
-    states = book.objects if ids is None else [book[one] for one in ids if one in book]
+    states = (
+        book.objects
+        if ids is None
+        else [book[object_id] for object_id in ids if object_id in book]
+    )
     said = [
         (place, prompt)
         for state in states

@@ -221,7 +221,7 @@ class PromptMarks(QObject):
             return
         edits = edits_between(self._baseline, marks, self._book)
         self._baseline = marks
-        if any(gives_up_mask(self._book, one) for one in edits.prompts):
+        if any(gives_up_mask(self._book, prompt) for prompt in edits.prompts):
             self.told.emit("A mask that was drawn gave way; undo brings it back.")
         if edits.prompts or edits.cleared:
             self.changes_requested.emit(
@@ -281,7 +281,9 @@ class PromptMarks(QObject):
         if places is None:
             return self._boxes.show(wanted.boxes)
         before = self._baseline.boxes
-        if {one: before[one] for one in places if one in before} == wanted.boxes:
+        if {
+            place: before[place] for place in places if place in before
+        } == wanted.boxes:
             return False
         return self._boxes.show(marks_of(self._book).boxes)
 
@@ -370,5 +372,5 @@ class PromptMarks(QObject):
         self._is_held = False
 
     def _remove(self, layer: Layer) -> None:
-        if any(one.unique_id == layer.unique_id for one in self._viewer.layers):
+        if any(other.unique_id == layer.unique_id for other in self._viewer.layers):
             self._viewer.layers.remove(layer.name)
