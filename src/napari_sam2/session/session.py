@@ -160,7 +160,7 @@ class Session:
         FrameDone
             After each frame.
         """
-        steps = self._steps(plan)
+        steps = self.steps(plan)
         composer = self.composer(plan)
         position = self._starting_point(plan, steps)
         committed = time.monotonic()
@@ -189,9 +189,18 @@ class Session:
         else:
             self.store.commit(NO_RUN, None)
 
+    def make(self, plan: Plan, steps: Sequence[WalkStep]) -> None:
+        """Make some steps of a plan, in order, and commit nothing.
+
+        For who brings the predictor's memory from step to step, and keeps it.
+        """
+        composer = self.composer(plan)
+        for step in steps:
+            self._advance(step, composer)
+
     # --- Before the first frame
 
-    def _steps(self, plan: Plan) -> list[WalkStep]:
+    def steps(self, plan: Plan) -> list[WalkStep]:
         """Return all steps of the plan: prompts are resolved first."""
         planned = walks(self.lives, plan)
         needed = {

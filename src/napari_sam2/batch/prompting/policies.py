@@ -150,7 +150,7 @@ class SessionPrompts(_Policy):
         bounds = PromptBounds(source.frame_shape, source.frame_count)
         for one in objects:
             for prompt in one.prompts:
-                _check_inside(prompt, bounds, str(self.path))
+                check_inside(prompt, bounds, str(self.path))
         known = store.provenance.fingerprint
         is_own = known is not None and known.frames == fingerprint_of(source).frames
         return Prompts(objects, tuple(store.read_anchors()) if is_own else ())
@@ -318,7 +318,7 @@ def _of_frames(
     return [PromptedObject(one, tuple(found[one])) for one in sorted(found)]
 
 
-def _check_inside(prompt: FramePrompt, bounds: PromptBounds, where: str) -> None:
+def check_inside(prompt: FramePrompt, bounds: PromptBounds, where: str) -> None:
     """Refuse a prompt that is not in a movie."""
     place = f"{where}: object {prompt.object_id}, frame {prompt.frame_index}"
     bounds.check_frame(prompt.frame_index, where)

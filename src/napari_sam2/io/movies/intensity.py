@@ -134,7 +134,7 @@ def measure_mapping(
         True to leave 8-bit images as they are, unless all that is in the first and the
         other sampled frames lies within a few grey levels and would look black.
     """
-    sampled = _evenly_spaced(frame_count)
+    sampled = evenly_spaced(frame_count)
     first = read_planes(sampled[0])
     if only_few_levels and not _has_few_levels(first):
         return IntensityMapping()
@@ -259,7 +259,8 @@ class _Pool:
         ]
 
 
-def _evenly_spaced(frame_count: int) -> tuple[int, ...]:
+def evenly_spaced(frame_count: int) -> tuple[int, ...]:
+    """Return the frames that a mapping is measured on."""
     count = min(frame_count, MAX_SAMPLED_FRAMES)
     return tuple(int(i) for i in np.linspace(0, frame_count - 1, count).round())
 

@@ -1,0 +1,366 @@
+"""`track_stack`: masklets of a dask array as a dask array, computed when asked for.
+
+Each walk of the tracker (prompts are resolved, then then backward, then forward) is
+cut where the chunks of the stack end. A piece is a task: it gets the frames of its
+chunk, the tracker's memory from the piece before, whose size does not grow, and what an
+earlier walk left on the chunk; it gives masks and memory. So a frame needs the
+chunks between the prompts and itself, and no task holds more than one chunk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import dask
+import dask.array as da
+import numpy as np
+
+from napari_sam2.batch.job import ModelOptions, load_predictor
+from napari_sam2.batch.plan.making import pinned
+from napari_sam2.batch.prompting.policies import check_inside
+from napari_sam2.errors import InputError
+from napari_sam2.interfaces import (
+    Arrays,
+    Calibration,
+    FrameResult,
+    ObjectScores,
+    Progress,
+    StoredAnchor,
+)
+from napari_sam2.io.movies.intensity import (
+    IntensityMapping,
+    evenly_spaced,
+    measure_mapping,
+)
+from napari_sam2.io.prompts.bounds import PromptBounds
+from napari_sam2.model.config import LOGIT_STRIDE
+from napari_sam2.prompts import PromptedObject
+from napari_sam2.session.planning.plan import (
+    Direction,
+    FrameRange,
+    Plan,
+    check_beginnings,
+    object_lives,
+)
+from napari_sam2.session.session import Session, WalkStep
+
+if TYPE_CHECKING:
+    from napari_sam2.tracking.predictor import StreamingPredictor
+
+LABELS = np.dtype(np.uint16)
+
+
+def track_stack(
+    stack: da.Array,
+    prompts: Sequence[PromptedObject],
+    *,
+    model: ModelOptions | str = "nano",
+    mapping: IntensityMapping | None = None,
+    direction: Direction = Direction.BOTH,
+) -> da.Array:
+    """Track prompted objects through a stack, lazily; equal to `track` in every pixel.
+
+    Parameters
+    ----------
+    stack
+        ``(T, Y, X)`` of numbers, in any chunks; those along T decide how much is read
+        and computed at a time.
+    prompts
+        Objects with their prompts, see `napari_sam2.prompts`; `read_prompts` reads
+        them from a file.
+    model
+        Name or path, or all that `ModelOptions` says. What is ``"auto"`` is chosen now,
+        on this machine.
+    mapping
+        How intensities become the brightness that the model sees. Unless given, it is
+        measured on up to 20 evenly spaced frames, whose chunks are read for it.
+    direction
+        Where to track from the prompts.
+
+    Returns
+    -------
+    dask.array.Array
+        ``(T, Y, X)`` uint16 labels, chunked like the stack along T.
+
+    Raises
+    ------
+    InputError
+        If the stack is no ``(T, Y, X)``, or a prompt does not fit it.
+    """
+    if stack.ndim != 3 or stack.dtype.kind not in "uif":
+        raise InputError(
+            f"the stack has shape {stack.shape} and type {stack.dtype}: give numbers "
+            "of (T, Y, X), one channel and plane of it such as stack[:, 0]"
+        )
+    stack = stack.rechunk({0: stack.chunks[0], 1: -1, 2: -1})
+    objects = tuple(prompts)
+    _check(objects, stack.shape)
+    options = model if isinstance(model, ModelOptions) else ModelOptions(model=model)
+    request = StackRequest(
+        objects,
+        pinned(options),
+        Plan(FrameRange(0, stack.shape[0]), direction),
+        stack.shape,
+    )
+    known = dask.delayed(_measure_lazily(stack) if mapping is None else mapping)
+    return _graph(stack, request, known)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StackRequest:
+    """What is the same for all pieces.
+
+    Attributes
+    ----------
+    objects, options, plan
+        What is tracked, by what, where to.
+    shape
+        ``(T, Y, X)``.
+    """
+
+    objects: tuple[PromptedObject, ...]
+    options: ModelOptions
+    plan: Plan
+    shape: tuple[int, int, int]
+
+
+@dataclass(slots=True)
+class ChunkMasks:
+    """A label store in memory for the frames of one chunk."""
+
+    frame_shape: tuple[int, int]
+    logits_shape: tuple[int, int]
+    object_ids: tuple[int, ...]
+    labels: dict[int, np.ndarray] = field(default_factory=dict)
+    logits: dict[int, dict[int, np.ndarray]] = field(default_factory=dict)
+
+    def write(self, result: FrameResult) -> None:
+        """Keep labels and logits of one frame."""
+        self.labels[result.frame_index] = result.labels.astype(LABELS)
+        known = self.logits.setdefault(result.frame_index, {})
+        known.update(zip(result.object_ids, result.logits, strict=True))
+
+    def read_labels(self, frame_index: int) -> np.ndarray:
+        """Return the ``(Y, X)`` label image; zeros where nothing was written."""
+        found = self.labels.get(frame_index)
+        return np.zeros(self.frame_shape, LABELS) if found is None else found
+
+    def read_logits(
+        self, frame_index: int, *, without: Sequence[int] = ()
+    ) -> tuple[tuple[int, ...], np.ndarray]:
+        """Return ids and ``(objects, h, w)`` logits of a frame, in id order."""
+        known = self.logits.get(frame_index, {})
+        ids = tuple(one for one in sorted(known) if one not in without)
+        if not ids:
+            return (), np.zeros((0, *self.logits_shape), np.float32)
+        return ids, np.stack([known[one] for one in ids])
+
+    def write_anchor(self, anchor: StoredAnchor) -> None:
+        """Keep nothing: the tracker's memory has it."""
+
+    def read_scores(self, frame_index: int) -> tuple[tuple[int, ...], ObjectScores]:
+        """Know no scores."""
+        raise NotImplementedError
+
+    def read_anchors(self) -> list[StoredAnchor]:
+        """Know no anchors."""
+        return []
+
+    def commit(self, progress: Progress, snapshot: Arrays | None) -> None:
+        """Record nothing: dask knows what was computed."""
+
+    def read_progress(self) -> None:
+        """Know no progress."""
+
+    def finish(self) -> None:
+        """Do nothing."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChunkFrames:
+    """Frames of one chunk as the model sees them.
+
+    Attributes
+    ----------
+    frame_count, frame_shape
+        Of the whole stack.
+    first
+        Number of the chunk's first frame.
+    pixels
+        ``(t, Y, X)``.
+    mapping
+        From pixels to brightness.
+    """
+
+    frame_count: int
+    frame_shape: tuple[int, int]
+    first: int
+    pixels: np.ndarray
+    mapping: IntensityMapping
+
+    @property
+    def calibration(self) -> Calibration:
+        """Unknown."""
+        return Calibration()
+
+    @property
+    def provenance(self) -> Mapping[str, object]:
+        """Nothing is known of an array."""
+        return {}
+
+    def read(self, frame_index: int) -> np.ndarray:
+        """Return one frame as the model sees it: ``(Y, X, 3)`` uint8 RGB."""
+        return self.mapping.apply(self.pixels[frame_index - self.first][None])
+
+    def close(self) -> None:
+        """Hold nothing."""
+
+
+def run_piece(
+    request: StackRequest,
+    frames: tuple[int, np.ndarray],
+    mapping: IntensityMapping,
+    memory: Arrays | None,
+    before: ChunkMasks | None,
+    piece: slice,
+) -> tuple[Arrays, ChunkMasks]:
+    """Make the steps of one piece.
+
+    Parameters
+    ----------
+    request
+        What is the same for all.
+    frames
+        Number of the chunk's first frame, and its pixels ``(t, Y, X)``.
+    mapping
+        From pixels to brightness.
+    memory
+        What the tracker remembers before; None at the very first step.
+    before
+        What earlier walks left on this chunk.
+    piece
+        Which steps of the plan.
+
+    Returns
+    -------
+    tuple
+        What the tracker remembers then, and what is on the chunk.
+    """
+    count, *shape = request.shape
+    source = ChunkFrames(count, (shape[0], shape[1]), *frames, mapping)
+    predictor = load_predictor(request.options, source)
+    if memory is not None:
+        predictor.restore(memory)
+    masks = _masks(request, predictor)
+    if before is not None:  # tasks share their results: none is changed
+        masks.labels = dict(before.labels)
+        masks.logits = {at: dict(known) for at, known in before.logits.items()}
+    session = Session(source, masks, predictor, request.objects)
+    session.make(request.plan, session.steps(request.plan)[piece])
+    return predictor.snapshot(), masks
+
+
+def _masks(request: StackRequest, predictor: StreamingPredictor) -> ChunkMasks:
+    side = predictor.network.geometry.image_size // LOGIT_STRIDE
+    ids = tuple(one.object_id for one in request.objects)
+    _, height, width = request.shape
+    return ChunkMasks((height, width), (side, side), ids)
+
+
+def _graph(stack: da.Array, request: StackRequest, mapping: Any) -> da.Array:
+    """Chain the pieces, and put the label images of all chunks together."""
+    starts = np.cumsum([0, *stack.chunks[0]])
+    chunks = [block.item() for block in stack.to_delayed()]
+    shared = dask.delayed(request, traverse=False)
+    run = dask.delayed(run_piece, nout=2, traverse=False)
+    resolved: Any = None
+    memory: Any = None
+    masks: dict[int, Any] = {}
+    walked = 0
+    for number, chunk, piece in _pieces(request, starts):
+        if number != walked:
+            # Walks begin with what was prompted alone, whatever walked before them.
+            walked, memory = number, resolved
+        frames = dask.delayed(_numbered)(int(starts[chunk]), chunks[chunk])
+        memory, masks[chunk] = run(
+            shared, frames, mapping, memory, masks.get(chunk), piece
+        )
+        if number == 0:
+            resolved = memory
+    return _labels(stack, request, masks, starts)
+
+
+def _labels(
+    stack: da.Array, request: StackRequest, masks: dict[int, Any], starts: np.ndarray
+) -> da.Array:
+    images = []
+    for chunk, length in enumerate(stack.chunks[0]):
+        shape = (length, *request.shape[1:])
+        if chunk in masks:
+            first = int(starts[chunk])
+            image = dask.delayed(_stacked)(masks[chunk], first, length)
+            images.append(da.from_delayed(image, shape, LABELS))
+        else:
+            images.append(da.zeros(shape, LABELS, chunks=shape))
+    return da.concatenate(images)
+
+
+def _pieces(
+    request: StackRequest, starts: np.ndarray
+) -> Iterator[tuple[int, int, slice]]:
+    """Yield number of the walk, chunk and steps of each piece, in the order of the plan."""
+    steps = _steps(request)
+    places = [
+        (one.number, int(np.searchsorted(starts, one.frame_index, "right")) - 1)
+        for one in steps
+    ]
+    begin = 0
+    for (number, chunk), group in groupby(places):
+        end = begin + len(list(group))
+        yield number, chunk, slice(begin, end)
+        begin = end
+
+
+def _steps(request: StackRequest) -> list[WalkStep]:
+    """Return all steps of the plan; needs neither pixels nor a network."""
+
+    class Nothing:
+        frame_count = request.shape[0]
+
+    nothing: Any = Nothing()
+    return Session(nothing, nothing, nothing, request.objects).steps(request.plan)
+
+
+def _numbered(first: int, pixels: np.ndarray) -> tuple[int, np.ndarray]:
+    return first, pixels
+
+
+def _stacked(masks: ChunkMasks, first: int, length: int) -> np.ndarray:
+    """Return ``(t, Y, X)`` uint16 labels of a chunk."""
+    return np.stack([masks.read_labels(first + at) for at in range(length)])
+
+
+def _measure_lazily(stack: da.Array) -> Any:
+    """Return a task that measures the mapping as `open_frames` does."""
+    sampled = evenly_spaced(stack.shape[0])
+    frames = [dask.delayed(np.asarray)(stack[at]) for at in sampled]
+    return dask.delayed(_measured)(dict(zip(sampled, frames, strict=True)), len(stack))
+
+
+def _measured(frames: Mapping[int, np.ndarray], count: int) -> IntensityMapping:
+    is_8_bit = next(iter(frames.values())).dtype == np.uint8
+    return measure_mapping(lambda at: frames[at][None], count, only_few_levels=is_8_bit)
+
+
+def _check(objects: Sequence[PromptedObject], shape: tuple[int, int, int]) -> None:
+    """Refuse prompts outside of the stack."""
+    check_beginnings(objects)
+    bounds = PromptBounds(shape[1:], shape[0])
+    for one in objects:
+        for prompt in one.prompts:
+            check_inside(prompt, bounds, "prompts")
+    if not object_lives(objects, shape[0]):
+        raise InputError("there is nothing to track: give objects with prompts")

@@ -1,0 +1,118 @@
+"""Movies on workers of dask: killed at random, the results are those of one process."""
+
+import os
+import random
+import shutil
+import signal
+import sys
+import threading
+
+import pytest
+from tests.batch.trees import tree
+
+from napari_sam2.batch.plan.plan import BatchPlan
+from napari_sam2.batch.prompting.policies import PromptsBeside
+from napari_sam2.batch.running import cluster
+from napari_sam2.batch.running.batch import Listener, run_plan
+from napari_sam2.batch.running.cluster import OnWorkers
+from napari_sam2.errors import InputError
+
+pytestmark = [
+    # Clients and nannies close while messages are under way; they log it and go on.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+
+@pytest.fixture
+def plan(job, files, tmp_path):
+    """Three movies of 12 frames, one of which is broken."""
+    for name in "abc":
+        shutil.copy(files / "movie.tif", tmp_path / f"{name}.tif")
+        shutil.copy(files / "prompts.tif", tmp_path / f"{name}_cp_masks.tif")
+    (tmp_path / "b.tif").write_bytes(b"II*\0 no more")
+    options = job.model_options.model_copy(update={"threads": 1})
+    return BatchPlan(
+        movies=(str(tmp_path / "?.tif"),),
+        prompts=PromptsBeside(patterns=("{stem}_cp_masks.tif",)),
+        model_options=options,
+        out=str(tmp_path / "sequential" / "{stem}.zarr"),
+        frames=(0, 12),
+        retries=20,
+        retry_delay=0.5,
+    )
+
+
+class Killer(Listener):
+    """Kills a worker of ours now and then, while a movie is tracked."""
+
+    def __init__(self, kills):
+        self.kills, self.killed = kills, 0
+        self._random = random.Random(1)
+
+    def progress(self, progress):
+        import psutil
+
+        if self.killed >= self.kills or progress.position < 3:
+            return
+        workers = [
+            one
+            for one in psutil.Process().children(recursive=True)
+            if "spawn_main" in " ".join(one.cmdline())
+        ]
+        if workers:
+            self.killed += 1
+            os.kill(self._random.choice(workers).pid, signal.SIGKILL)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_killed_workers_end_with_the_bytes_of_one_process(plan, tmp_path):
+    whole = run_plan(plan, tmp_path / "report")
+    soaked = plan.model_copy(update={"out": str(tmp_path / "soaked" / "{stem}.zarr")})
+    killer = Killer(1)
+    report = run_plan(
+        soaked,
+        tmp_path / "soak-report",
+        scheduler=OnWorkers("local", 2),
+        listener=killer,
+    )
+    assert killer.killed == 1
+    assert [one.state for one in report.movies] == ["done", "refused", "done"]
+    assert report.movies[1].error == whole.movies[1].error
+    for name in "ac":
+        theirs = tree(tmp_path / "sequential" / f"{name}.zarr")
+        assert tree(tmp_path / "soaked" / f"{name}.zarr") == theirs
+
+
+def test_cancelling_lets_workers_commit_the_frame_in_hand(plan, tmp_path):
+    seen = threading.Event()
+
+    class Seen(Listener):
+        def progress(self, progress):
+            seen.set()
+
+    report = run_plan(
+        plan.model_copy(update={"movies": (str(tmp_path / "[ac].tif"),)}),
+        tmp_path / "report",
+        scheduler=OnWorkers("local", 1),
+        listener=Seen(),
+        is_cancelled=seen.is_set,
+    )
+    assert [(one.title, one.state) for one in report.movies] == [("a", "cancelled")]
+    assert report.movies[0].frames_computed > 0
+
+
+def test_a_worker_of_another_version_is_refused(plan, tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster, "__version__", "99")
+    with pytest.raises(InputError, match="this is napari-sam2 99"):
+        run_plan(plan, tmp_path / "report", scheduler=OnWorkers("local", 1))
+    assert not (tmp_path / "sequential").exists()
+
+
+@pytest.mark.parametrize("where", ["tcp://127.0.0.1:9", "moon"])
+def test_a_scheduler_that_does_not_answer_is_refused(
+    plan, tmp_path, where, monkeypatch
+):
+    monkeypatch.setattr(cluster, "FIRST_ANSWER", 1)
+    with pytest.raises(InputError, match="no scheduler answers there"):
+        run_plan(plan, tmp_path / "report", scheduler=OnWorkers(where))
