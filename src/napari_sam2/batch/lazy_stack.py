@@ -311,7 +311,7 @@ def _labels(
 def _pieces(
     request: StackRequest, starts: np.ndarray
 ) -> Iterator[tuple[int, int, slice]]:
-    """Yield number of the walk, chunk and steps of each piece, in the order of the plan."""
+    """Yield walk, chunk and steps of each piece, in the order of the plan."""
     steps = _steps(request)
     places = [
         (one.number, int(np.searchsorted(starts, one.frame_index, "right")) - 1)
