@@ -94,6 +94,8 @@ class ModelOptions(BaseModel):
     device, precision, threads
         Where it computes and how; ``"auto"`` and None as the machine has it. Equal
         results are promised for the same three.
+    cpu_without_gpu
+        Whether to compute on the CPU where the device is missing; refused otherwise.
     raw_masks
         Leave holes as they are.
     one_component
@@ -107,6 +109,7 @@ class ModelOptions(BaseModel):
     device: str = "auto"
     precision: str = "auto"
     threads: int | None = Field(default=None, ge=1)
+    cpu_without_gpu: bool = False
     raw_masks: bool = False
     one_component: bool | None = None
 
@@ -433,11 +436,23 @@ def load_predictor(options: ModelOptions, source: FrameSource) -> StreamingPredi
         frame_shape=source.frame_shape,
         frame_count=source.frame_count,
         image_size=options.image_size,
-        device=options.device,
+        device=_device_here(options),
         precision=options.precision,
         fill_holes=0 if options.raw_masks else FILL_HOLES,
         one_component=options.one_component,
     )
+
+
+def _device_here(options: ModelOptions) -> str:
+    """Return the device to compute on: the CPU for one that is missing, if asked."""
+    from napari_sam2.tracking.precision import choose_device, is_device
+
+    if options.cpu_without_gpu and is_device(options.device):
+        try:
+            choose_device(options.device)
+        except InputError:
+            return "cpu"
+    return options.device
 
 
 def _logits_shape(predictor: StreamingPredictor) -> tuple[int, int]:

@@ -80,8 +80,6 @@ class BatchPlan(BaseModel):
     retries, retry_delay
         How often a movie is tried again where a lock, a disk or a lost worker stopped
         it, and after how many seconds.
-    cpu_without_gpu
-        Whether a movie goes on on the CPU where the GPU of the plan is missing.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -102,7 +100,6 @@ class BatchPlan(BaseModel):
     exports: dict[str, str] = {}
     retries: Annotated[int, Field(ge=0, le=100)] = 3
     retry_delay: Annotated[float, Field(ge=0)] = 30.0
-    cpu_without_gpu: bool = False
 
     @model_validator(mode="after")
     def _check_patterns(self) -> Self:

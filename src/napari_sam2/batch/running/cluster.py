@@ -112,12 +112,14 @@ class OnWorkers:
         if not movies:
             return
         needs_gpu = any(
-            movie.job.model_options.device.startswith("cuda") for movie in movies
+            movie.job.model_options.device.startswith("cuda")
+            and not movie.job.model_options.cpu_without_gpu
+            for movie in movies
         )
         with ExitStack() as opened:
             client = opened.enter_context(self._client(needs_gpu, patience))
             client.wait_for_workers(1, timeout=FIRST_WORKER)
-            _check_workers(client)
+            _check_workers(client, needs_gpu)
             client.register_plugin(Ending())
 
             def heard(event: tuple[float, dict[str, Any]]) -> None:
@@ -238,8 +240,14 @@ def _version() -> str:
     return version
 
 
-def _check_workers(client: Client) -> None:
-    """Refuse workers that would compute something else."""
+def _check_workers(client: Client, needs_gpu: bool) -> None:
+    """Refuse workers that would compute something else, or nothing."""
+    declared = [one["resources"] for one in client.scheduler_info()["workers"].values()]
+    if needs_gpu and not any(GPU in resources for resources in declared):
+        raise InputError(
+            "no worker declares a GPU, which the plan's device needs: start workers "
+            "with --resources GPU=1, or allow cpu_without_gpu in the plan"
+        )
     for address, version in client.run(_version, on_error="return").items():
         if version != __version__:
             raise InputError(
