@@ -1,5 +1,7 @@
 """A small movie on disk, prompts for it, and a toy network with random weights."""
 
+import shutil
+
 import pytest
 import tifffile
 
@@ -24,16 +26,24 @@ def movie():
 
 
 @pytest.fixture(scope="session")
-def files(movie, tmp_path_factory):
-    """A folder with ``movie.tif``, ``prompts.tif`` (labels of frame 0) and weights."""
+def toy(tmp_path_factory):
+    """Path of a toy network with random weights."""
     from napari_sam2.model.checkpoints.checkpoint import save_model
 
+    path = tmp_path_factory.mktemp("toy") / "toy.safetensors"
+    save_model(_toy_that_sees(), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def files(movie, toy, tmp_path_factory):
+    """A folder with ``movie.tif``, ``prompts.tif`` (labels of frame 0) and weights."""
     folder = tmp_path_factory.mktemp("job")
     with tifffile.TiffWriter(folder / "movie.tif") as writer:
-        for index in range(FRAMES):
+        for index in range(movie.frame_count):
             writer.write(movie.frame(index), contiguous=True)
     tifffile.imwrite(folder / "prompts.tif", movie.labels(0))
-    save_model(_toy_that_sees(), folder / "toy.safetensors")
+    shutil.copy(toy, folder)
     return folder
 
 

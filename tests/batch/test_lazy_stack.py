@@ -7,17 +7,18 @@ import numpy as np
 import pytest
 from tests.batch.test_job import run
 
-from napari_sam2.batch.job import ModelOptions
+from napari_sam2.batch.job import ModelOptions, TrackJob
 from napari_sam2.batch.lazy_stack import track_stack
 from napari_sam2.errors import InputError
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.io.movies.intensity import IntensityMapping
 from napari_sam2.io.prompts.files import write_prompts
 from napari_sam2.prompts import FramePrompt, PointPrompt, PromptedObject
+from napari_sam2.synthetic import MovieConfig, SimulatedMovie
 from napari_sam2.synthetic.clicks import clicks_inside
 
 CHUNK = 4
-FRAMES = 16
+FRAMES = 12
 LIMITS = IntensityMapping(limits=((100.0, 3000.0),))
 
 
@@ -31,6 +32,20 @@ class Watched:
     def __getitem__(self, index):
         self.read.append(index[0].start // CHUNK)
         return self.array[index]
+
+
+@pytest.fixture(scope="module")
+def movie():
+    return SimulatedMovie(
+        MovieConfig(
+            frame_count=FRAMES,
+            frame_shape=(64, 80),
+            cell_count=3,
+            cell_size=18,
+            division_rate=0,
+            seed=5,
+        )
+    )
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +64,8 @@ def stack(watched):
 
 
 @pytest.fixture
-def options(files):
-    return ModelOptions(model=str(files / "toy.safetensors"), device="cpu")
+def options(toy):
+    return ModelOptions(model=str(toy), device="cpu")
 
 
 def clicked(movie, frame, *ids):
@@ -63,16 +78,21 @@ def clicked(movie, frame, *ids):
     ]
 
 
-def test_it_equals_track_in_every_pixel(stack, pixels, options, movie, job, tmp_path):
+def test_it_equals_track_in_every_pixel(stack, pixels, options, movie, tmp_path):
     """Prompts on two frames: both sweeps write, and objects compete across them."""
     first, second = clicked(movie, 2, 1, 2)
-    (third,) = clicked(movie, 9, 3)
-    correction = clicked(movie, 12, 1)[0].prompts
+    (third,) = clicked(movie, 8, 3)
+    correction = clicked(movie, 10, 1)[0].prompts
     objects = [replace(first, prompts=first.prompts + correction), second, third]
     np.save(tmp_path / "stack.npy", pixels)
     write_prompts(tmp_path / "prompts.json", objects)
-    movies = {"movie": tmp_path / "stack.npy", "prompts": tmp_path / "prompts.json"}
-    run(job.model_copy(update={**movies, "model_options": options}))
+    job = TrackJob(
+        movie=tmp_path / "stack.npy",
+        prompts=tmp_path / "prompts.json",
+        out=tmp_path / "out.zarr",
+        model_options=options,
+    )
+    run(job)
     tracked = OmeZarrLabelStore.open(job.out, mode="r").array[:]
     lazy = track_stack(stack, objects, model=options)
     assert lazy.dtype == tracked.dtype

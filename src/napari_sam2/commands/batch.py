@@ -65,8 +65,8 @@ Like = Annotated[
 PromptsFrom = Annotated[
     Text,
     Option(
-        help="cellpose, stardist, ilastik, a pattern such as '{stem}.csv', a label "
-        "group such as labels/nuclei, or one file for all.",
+        help="automatic, cellpose, stardist, ilastik, a pattern such as "
+        "'{stem}.csv', a label group such as labels/nuclei, or one file for all.",
     ),
 ]
 PromptFrames = Annotated[

@@ -111,7 +111,7 @@ def test_one_file_for_all_movies(movie, labels, tmp_path):
 
 
 def test_words_that_say_nothing_are_refused():
-    with pytest.raises(InputError, match="says nothing about prompts"):
+    with pytest.raises(InputError, match="says nothing of prompts"):
         policy_of("nuclei.tif")
 
 

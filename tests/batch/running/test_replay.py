@@ -23,7 +23,7 @@ FRAMES = 8
 
 
 @pytest.fixture(scope="module")
-def movie():
+def large_cells():
     config = MovieConfig(
         frame_count=FRAMES, frame_shape=(96, 112), cell_count=3, cell_size=26,
         division_rate=0, overlap=0, open_border=False, seed=4,
@@ -32,10 +32,10 @@ def movie():
 
 
 @pytest.fixture(scope="module")
-def session(movie, tmp_path_factory):
+def session(large_cells, tmp_path_factory):
     """A movie on disk, and the masklets that somebody made of it in the window."""
     folder = tmp_path_factory.mktemp("replay")
-    frames = np.stack([movie.frame(index) for index in range(FRAMES)])
+    frames = np.stack([large_cells.frame(index) for index in range(FRAMES)])
     array = zarr.create_array(
         folder / "movie.zarr", data=frames, chunks=(1, *frames.shape[1:])
     )
@@ -47,9 +47,9 @@ def session(movie, tmp_path_factory):
         precision="fp32",
     )
     table = Table(request, FRAMES)
-    places = clicks_inside(movie.labels(0))
+    places = clicks_inside(large_cells.labels(0))
     table.say(*(click(one, 0, place) for one, place in list(places.items())[:2]))
-    later = clicks_inside(movie.labels(5))
+    later = clicks_inside(large_cells.labels(5))
     table.say(click(1, 5, later[1]))  # a correction, seen with the memory of then
     table.track()
     document = SessionDocument(

@@ -89,7 +89,8 @@ def check_movie(planned: PlannedMovie) -> MovieCheck:
 def _checked(planned: PlannedMovie, job: TrackJob) -> MovieCheck:
     weights_path(job.model_options.model)
     with closing(open_unmapped(job)) as source:
-        objects = job.read_prompts(source).objects
+        unknown = planned.is_to_be_prompted
+        objects = [] if unknown else job.read_prompts(source).objects
         frames, shape = source.frame_count, source.frame_shape
         pixels = _bytes_of(source) if job.embed_image else 0
     size, files = _disk(job, frames, shape, len(objects))

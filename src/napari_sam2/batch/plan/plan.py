@@ -17,9 +17,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from napari_sam2.batch.automatic import DiscoveryJob
 from napari_sam2.batch.job import FrameOptions, ModelOptions, TrackJob
 from napari_sam2.batch.plan.movies import FoundMovie, find_movies
-from napari_sam2.batch.prompting.policies import PromptPolicy
+from napari_sam2.batch.prompting.policies import AutomaticPrompts, PromptPolicy
 from napari_sam2.errors import InputError
 from napari_sam2.io.label_store.store import DEFAULT_NAME
 from napari_sam2.paths import user_path
@@ -43,6 +44,8 @@ class PlannedMovie(BaseModel):
         What is to be done.
     exports
         Files or folders to write when that is done, by format.
+    discovery
+        What finds the objects before, unless the job's prompts file is there.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,6 +53,12 @@ class PlannedMovie(BaseModel):
     title: str
     job: TrackJob
     exports: dict[str, Path] = {}
+    discovery: DiscoveryJob | None = None
+
+    @property
+    def is_to_be_prompted(self) -> bool:
+        """Whether its objects are still to be found."""
+        return self.discovery is not None and not self.discovery.prompts.exists()
 
 
 class BatchPlan(BaseModel):
@@ -160,7 +169,8 @@ class BatchPlan(BaseModel):
                 one: _with_suffix(Path(_filled(pattern, movie, number)), suffix)
                 for one, pattern in self.exports.items()
             }
-            yield PlannedMovie(title=f"{title}{suffix}", job=job, exports=exports)
+            planned = PlannedMovie(title=f"{title}{suffix}", job=job, exports=exports)
+            yield _with_discovery(planned, self.prompts)
 
     def from_folder(self, folder: Path) -> Self:
         """Return the plan with paths that are relative counted from a folder."""
@@ -271,6 +281,24 @@ def _refuse_shared_outputs(planned: list[PlannedMovie]) -> None:
                     "{number} or {folder} into the pattern, or plan them apart"
                 )
             owners[key] = one.title
+
+
+def _with_discovery(planned: PlannedMovie, policy: PromptPolicy) -> PlannedMovie:
+    """Return a movie whose objects are found first, where the policy says so."""
+    if not isinstance(policy, AutomaticPrompts):
+        return planned
+    job = planned.job
+    folder = job.out if job.out != job.movie else job.movie / "labels"
+    discovery = DiscoveryJob(
+        movie=job.movie,
+        prompts=folder.parent / f"{folder.stem}-{job.name}-prompts.json",
+        frame_options=job.frame_options,
+        model_options=job.model_options,
+        options=policy.options,
+        frames=job.frames,
+    )
+    given = job.model_copy(update={"prompts": discovery.prompts})
+    return planned.model_copy(update={"job": given, "discovery": discovery})
 
 
 def _titles(movies: list[FoundMovie]) -> list[str]:

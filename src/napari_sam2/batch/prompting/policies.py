@@ -25,6 +25,7 @@ from napari_sam2.io.sessions.document import SESSION
 from napari_sam2.io.sessions.folder import RUN
 from napari_sam2.paths import user_path
 from napari_sam2.prompts import FramePrompt, PromptedObject
+from napari_sam2.tracking.automatic.masklet_options import MaskletOptions
 
 UserPath = Annotated[Path, AfterValidator(user_path)]
 """A path in a request: ``~`` is the home folder."""
@@ -249,8 +250,32 @@ class PromptsInside(_Policy):
         return Prompts(_of_frames(path, self.frames, source))
 
 
+class AutomaticPrompts(_Policy):
+    """Objects that the network finds by itself, kept as a prompts file.
+
+    Who tracks the movie seeks them, unless the file is there; see
+    `napari_sam2.batch.automatic`.
+
+    Attributes
+    ----------
+    options
+        What becomes an object.
+    """
+
+    kind: Literal["automatic"] = "automatic"
+    options: MaskletOptions = MaskletOptions()
+
+    def files(self, movie: Path) -> list[Path]:
+        """Return nothing: a job is given the file that is made."""
+        return []
+
+    def read(self, movie: Path, source: StackFrames) -> Prompts:
+        """Refuse: a plan makes a file of what is found, and a job reads that."""
+        raise InputError(f"{movie}: its objects are sought by a plan; run one")
+
+
 PromptPolicy = Annotated[
-    SamePrompts | SessionPrompts | PromptsBeside | PromptsInside,
+    SamePrompts | SessionPrompts | PromptsBeside | PromptsInside | AutomaticPrompts,
     Field(discriminator="kind"),
 ]
 """One of the policies, told apart by ``kind``."""
@@ -262,9 +287,9 @@ def policy_of(text: str, frames: tuple[int, ...] = (0,)) -> PromptPolicy:
     Parameters
     ----------
     text
-        ``cellpose``, ``stardist`` or ``ilastik``; a label group of the movies such as
-        ``labels/nuclei``; a pattern such as ``{stem}.csv``; a session of the window; or
-        a file whose prompts are taken for all.
+        ``automatic``, ``cellpose``, ``stardist`` or ``ilastik``; a label group of the
+        movies such as ``labels/nuclei``; a pattern such as ``{stem}.csv``; a session of
+        the window; or a file whose prompts are taken for all.
     frames
         Frames that label images are taken of.
 
@@ -273,6 +298,8 @@ def policy_of(text: str, frames: tuple[int, ...] = (0,)) -> PromptPolicy:
     InputError
         If it is none of these.
     """
+    if text == "automatic":
+        return AutomaticPrompts()
     if text in PROGRAMS:
         return PromptsBeside(patterns=PROGRAMS[text], frames=frames)
     if "{" in text:
@@ -285,8 +312,9 @@ def policy_of(text: str, frames: tuple[int, ...] = (0,)) -> PromptPolicy:
     if text.startswith("labels/"):
         return PromptsInside(group=text, frames=frames)
     raise InputError(
-        f"{text}: says nothing about prompts: give {', '.join(PROGRAMS)}, a pattern "
-        "with {stem}, a group such as labels/nuclei, a session, or a file that exists"
+        f"{text}: says nothing of prompts: give automatic, {', '.join(PROGRAMS)}, a "
+        "pattern with {stem}, a group such as labels/nuclei, a session, or a file that "
+        "exists"
     )
 
 

@@ -11,6 +11,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+from napari_sam2.batch.automatic import find_objects
 from napari_sam2.batch.job import Run, TrackJob, holds_run, open_run
 from napari_sam2.batch.plan.plan import PlannedMovie
 from napari_sam2.batch.report.outcome import (
@@ -109,6 +110,11 @@ def is_complete(planned: PlannedMovie, request: str) -> bool:
 def _attempt(
     planned: PlannedMovie, on_frame: OnFrame, is_cancelled: IsCancelled
 ) -> MovieOutcome:
+    if planned.discovery is not None and planned.is_to_be_prompted:
+        with closing(find_objects(planned.discovery)) as looks:
+            for _ in looks:
+                if is_cancelled():
+                    return _not_begun(planned)
     with open_run(_settled(planned.job)) as run:
         was_complete = run.session is None
         if not _followed(run, on_frame, is_cancelled):
@@ -150,6 +156,16 @@ def _outcome(planned: PlannedMovie, run: Run, state: str) -> MovieOutcome:
         frames_per_second=report.frames_per_second,
         peak_memory_bytes=report.peak_memory_bytes,
         remark=run.remark or "",
+    )
+
+
+def _not_begun(planned: PlannedMovie) -> MovieOutcome:
+    job = planned.job
+    return MovieOutcome(
+        title=planned.title,
+        movie=str(job.movie),
+        labels=str(job.out / "labels" / job.name),
+        state="cancelled",
     )
 
 
