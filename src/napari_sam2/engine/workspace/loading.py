@@ -20,7 +20,7 @@ from napari_sam2.model.checkpoints.weights_file import own_path, weights_path
 from napari_sam2.prompts import PromptedObject
 from napari_sam2.session.planning.plan import Direction, MergePolicy
 from napari_sam2.session.scores.trust_model import TrustModel
-from napari_sam2.tracking.memory.budget import ROW_BLOCK
+from napari_sam2.tracking.memory.slots import ROW_BLOCK
 
 if TYPE_CHECKING:
     import numpy as np
