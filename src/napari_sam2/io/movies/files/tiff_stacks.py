@@ -297,8 +297,8 @@ def _decode(page: Page | None) -> np.ndarray:
 def _is_whole(page: Page | None) -> bool:
     if page is None:
         return True
-    pieces = prod(page.keyframe.chunked)
-    if not page.is_final and len(page.dataoffsets) < pieces:
+    pieces = min(len(page.dataoffsets), len(page.databytecounts))
+    if not page.is_final and pieces < prod(page.keyframe.chunked):
         return False  # tifffile would leave them black
     ends = np.add(page.dataoffsets, page.databytecounts)
     return bool(ends.max(initial=0) <= page.parent.filehandle.size)
