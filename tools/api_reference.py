@@ -21,7 +21,7 @@ import napari_sam2 as ns
 
 report = ns.track("movie.tif", "prompts.json", "masklets.zarr")
 masklets = ns.read_masklets("masklets.zarr")
-labels = masklets.read(0)                                   # (Y, X)
+labels = masklets.read(0)  # (Y, X)
 
 beside = {"kind": "beside", "patterns": ("{stem}_cp_masks.tif",)}
 plan = ns.BatchPlan(movies=("data/*.tif",), prompts=beside)
