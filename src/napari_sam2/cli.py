@@ -22,6 +22,7 @@ from napari_sam2.commands.export import export
 from napari_sam2.commands.fine_tune import fine_tune
 from napari_sam2.commands.masks import masks
 from napari_sam2.commands.track import track
+from napari_sam2.commands.verify import verify
 
 app = typer.Typer(
     name="napari-sam2",
@@ -38,6 +39,7 @@ app.command()(run)
 app.command()(movies.simulate)
 app.command()(movies.evaluate)
 app.command()(export)
+app.command()(verify)
 app.command()(movies.demo)
 app.command()(train.train)
 app.command()(train.train_split)

@@ -116,7 +116,7 @@ class Output:
         known = store.provenance
         if known.fingerprint != provenance.fingerprint:
             store.renew_provenance(known.with_movie(provenance.fingerprint))
-        return store, told
+        return store, "; ".join(filter(None, (told, store.remark))) or None
 
     def _check_movie(
         self, store: OmeZarrLabelStore, provenance: Provenance

@@ -26,4 +26,5 @@ def test_reading_many_anchors_opens_each_array_once(new_store, fake_run, monkeyp
     ]
     assert read[5].predicted_iou == anchors[5].predicted_iou
     assert read[5].object_score == anchors[5].object_score
-    assert sorted(opened) == ["logits", "object_score", "pointer", "predicted_iou"]
+    arrays = ["digest", "logits", "object_score", "pointer", "predicted_iou"]
+    assert sorted(opened) == arrays

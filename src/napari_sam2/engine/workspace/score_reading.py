@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 
 from napari_sam2.engine.workspace.loading import trust_at_hand
-from napari_sam2.io.label_store.measurements import MeasurementName
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
+from napari_sam2.io.label_store.tables.measurements import MeasurementName
 from napari_sam2.session.scores.tables import ScoreTables
 from napari_sam2.session.scores.trust_rule import neighbour_trust
 

@@ -14,19 +14,20 @@ is opened again.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, get_args
 
 import zarr
 from pydantic import ValidationError
 
 from napari_sam2.errors import OutputError
-from napari_sam2.io.history.kept_chunks import KeptChunks, Side, parse_chunk_key
+from napari_sam2.io.history.kept_chunks import TOUCHED, ChunkKey, KeptChunks, Side
 from napari_sam2.io.history.ledger import Ledger, Step
 from napari_sam2.io.ome_zarr.zarr_nodes import (
+    DAMAGED,
     PARTIAL,
     attributes_of,
     group_at,
@@ -84,6 +85,9 @@ class Journaled(Protocol):
 
     def adopt(self, book: BookState) -> None:
         """Go on from what is on disk now, with this book."""
+
+    def distrust(self, frames: Collection[int]) -> None:
+        """Say that nobody knows what the chunks of frames, and anchors there, hold."""
 
 
 class History:
@@ -208,9 +212,9 @@ class History:
         if self._open is None and (self._ledger.done or self._ledger.undone):
             self.begin(ELSEWHERE, self.book, self.book)
 
-    def preserve(self, key: str) -> None:
-        """Keep the chunk of a key below the label group that is about to change."""
-        if self._open is not None and (chunk := parse_chunk_key(key)) is not None:
+    def preserve(self, chunk: ChunkKey) -> None:
+        """Keep a chunk that is about to change."""
+        if self._open is not None:
             self._open.preserve(chunk)
 
     def undo(self, current: BookState | None = None) -> Returned | None:
@@ -292,15 +296,37 @@ class History:
                 )
                 self._remove(gone)
 
-    def recover(self) -> None:
-        """End what a killed process began, and sweep what it left."""
+    def faults(self) -> Iterator[str]:
+        """Yield what is wrong with the steps, in words."""
+        for number in (*self._ledger.done, *self._ledger.undone):
+            try:
+                self._step(number)
+                chunks = self._chunks(number)
+                count = sum(chunks.damaged(side) for side in get_args(Side))
+            except OutputError as error:
+                yield str(error)
+                continue
+            if count:
+                yield f"{self._path(number)}: {count} files are not what was kept"
+
+    def recover(self) -> tuple[int, ...]:
+        """End what a killed process began, and sweep what it left.
+
+        Returns
+        -------
+        tuple of int
+            Frames that were put in place without digests.
+        """
         ledger = self._ledger
+        changed: tuple[int, ...] = ()
         if not (self._folder / self._run.basename / HISTORY).is_dir():
-            return
+            return changed
         if ledger.restoring is not None:
             remove_partial_files(self._folder)
             number, side = ledger.restoring
-            self._chunks(number).restore(side)
+            chunks = self._chunks(number)
+            chunks.restore(side)
+            changed = chunks.frames_without_digests()
             self._record(ledger.after_restoring())
         known = {str(number) for number in (*ledger.done, *ledger.undone)}
         for folder in self._path(0).parent.iterdir():
@@ -309,9 +335,12 @@ class History:
         for folder in self._path(0).parent.glob(f"*/*{PARTIAL}"):
             if folder.is_dir():
                 shutil.rmtree(folder)
+        return changed
 
     def _restore(self, number: int, side: Side, current: BookState | None) -> Returned:
         with self._owner.writing("undo" if side == "before" else "redo"):
+            self._step(number)
+            self._refuse_damaged(number, self._chunks(number).damaged(side))
             if current is not None:
                 self.renew_after(current)
             self._after = current or self.book
@@ -350,6 +379,7 @@ class History:
         self._record(self._ledger.after_restoring())
         self._after = book
         self._owner.adopt(book)
+        self._owner.distrust(chunks.frames_without_digests())
         return Returned(self._ledger.texts[number], book, chunks.frames())
 
     def _byte_counts(self) -> dict[int, int]:
@@ -381,34 +411,53 @@ class History:
 
     def _read_ledger(self) -> Ledger:
         node = self._run.get(HISTORY)
-        if not isinstance(node, zarr.Group):
+        attributes = attributes_of(node) if isinstance(node, zarr.Group) else {}
+        if LEDGER not in attributes:
+            # A step is named before it keeps anything: these are not left-overs.
+            if any(self._path(0).parent.glob(f"*/*{TOUCHED}")):
+                raise self._damaged("the list of its steps is missing")
             return Ledger()
         try:
-            return Ledger.model_validate_json(attributes_of(node).get(LEDGER, "{}"))
+            return Ledger.model_validate_json(attributes[LEDGER])
         except ValidationError as error:
-            raise self._damaged(error) from error
+            raise self._damaged("the list of its steps cannot be read") from error
 
     def _record(self, ledger: Ledger) -> None:
         replace_attributes(self._group(), {LEDGER: ledger.model_dump_json()})
         self._ledger = ledger
 
     def _step(self, number: int) -> Step:
-        group = group_at(self._group(), str(number))
         try:
-            return Step.model_validate_json(attributes_of(group)[STEP])
-        except (KeyError, ValidationError) as error:
-            raise self._damaged(error) from error
+            group = self._run[f"{HISTORY}/{number}"]
+            return Step.model_validate_json(str(group.attrs[STEP]))
+        except (ValidationError, *DAMAGED) as error:
+            raise OutputError(
+                f"{self._path(number)}: this step is damaged or missing, so nobody "
+                "knows what it did; restore its folder from a copy, or move the folder "
+                f"{HISTORY!r} elsewhere, and undo begins anew"
+            ) from error
+
+    def _refuse_damaged(self, number: int, count: int) -> None:
+        if count:
+            raise OutputError(
+                f"{self._path(number)}: {count} of the files that this step kept are "
+                "damaged or missing, so it cannot be taken back or done again; what is "
+                "there now stays, and you may go on"
+            )
 
     def _remove(self, numbers: Sequence[int]) -> None:
         for number in numbers:
             self._sizes.pop(number, None)
             folder = self._path(number)
+            if not folder.is_dir():
+                continue
             aside = folder.with_name(f"{number}{PARTIAL}")
             folder.rename(aside)
             shutil.rmtree(aside)
 
-    def _damaged(self, error: Exception) -> OutputError:
+    def _damaged(self, reason: str) -> OutputError:
         return OutputError(
-            f"{self._folder}/{self._run.basename}/{HISTORY}: the history is damaged "
-            f"({type(error).__name__}); remove this folder, and undo begins anew"
+            f"{self._path(0).parent}: the history is damaged: {reason}; restore this "
+            "folder from a copy, or move it elsewhere, and undo begins anew: the "
+            "masklets are not concerned"
         )

@@ -4,6 +4,8 @@ A mirror is an array with the metadata of the live one, in the group of the step
 holds only chunks that were replaced: `<name>` as they were before the step,
 `<name>-after` as the step left them (once it was undone). `<name>-touched` says which
 chunks those are. A chunk that is touched and has no file was, or is, not there.
+`<name>-digests` and `<name>-after-digests` say what the files are to hold, so that a
+damaged step is refused before anything is put in place.
 
 Nothing is copied: zarr replaces a chunk by a rename, so a second hard link keeps the
 old bytes. Everything here may be repeated after a kill and then ends the same.
@@ -18,13 +20,18 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
+from napari_sam2.io.history.place_table import (
+    PlaceTable,
+    flat_key,
+    metadata_file,
+    write_flat_metadata,
+)
+from napari_sam2.io.ome_zarr.digests import UNKNOWN, digest_of_file
 from napari_sam2.io.ome_zarr.zarr_nodes import PARTIAL
 
 Side = Literal["before", "after"]
@@ -35,7 +42,9 @@ NOT_KEPT = {"history", "masks", "session", "snapshot-a", "snapshot-b"}
 """Groups of a run that an undo leaves as they are."""
 
 SUFFIXES: dict[Side, str] = {"before": "", "after": "-after"}
-TOUCHED = "-touched"
+TOUCHED, DIGESTS = "-touched", "-digests"
+PLACES = ("0", f"{RUN}/logits", f"{RUN}/anchors/logits")
+"""Arrays of which a chunk is one frame's; others have many frames in a chunk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,19 +124,15 @@ class KeptChunks:
 
     def frames(self) -> tuple[int, ...]:
         """Return the frames whose labels, logits or anchors are of the step."""
-        # Other arrays have many frames in a chunk.
-        dimensions = {
-            "0": self._frame_dimension,
-            f"{RUN}/logits": 0,
-            f"{RUN}/anchors/logits": 0,
-        }
-        found = {
-            place[dimensions[array]]
-            for array, mirror in self._all()
-            if array in dimensions
-            for place in mirror.touched()
-        }
-        return tuple(sorted(found))
+        return self._frames_in(self._all())
+
+    def frames_without_digests(self) -> tuple[int, ...]:
+        """Return those of `frames` that version 0.2 kept, which knew no digests."""
+        return self._frames_in(one for one in self._all() if not one[1].has_digests)
+
+    def damaged(self, side: Side) -> int:
+        """Return how many chunks of one side are not what was kept."""
+        return sum(mirror.damaged(side) for _, mirror in self._all())
 
     def restore(self, side: Side) -> None:
         """Put the chunks of one side in place."""
@@ -141,6 +146,15 @@ class KeptChunks:
             file.stat().st_size for file in self._step.rglob("*") if file.is_file()
         )
 
+    def _frames_in(self, mirrors: Iterable[tuple[str, _Mirror]]) -> tuple[int, ...]:
+        found = {
+            place[self._frame_dimension if array == "0" else 0]
+            for array, mirror in mirrors
+            if array in PLACES
+            for place in mirror.touched()
+        }
+        return tuple(sorted(found))
+
     def _all(self) -> Iterator[tuple[str, _Mirror]]:
         for folder in sorted(self._step.glob(f"*{TOUCHED}")):
             name = folder.name.removesuffix(TOUCHED)
@@ -153,62 +167,76 @@ class _Mirror:
 
     def __init__(self, live: Path, kept: Path) -> None:
         self._live = live
+        self._is_v3 = (live / "zarr.json").exists()
         self._folders: dict[Side, Path] = {
             side: kept.with_name(kept.name + suffix)
             for side, suffix in SUFFIXES.items()
         }
-        self._flags_folder = kept.with_name(kept.name + TOUCHED)
-        self._is_v3 = (live / "zarr.json").exists()
-        self._document = "zarr.json" if self._is_v3 else ".zarray"
-        self._flags: dict[int, np.ndarray] = {}
-        self._shape: ChunkIndex = ()
-        self._block: ChunkIndex = ()
-        if self._flags_folder.is_dir():
-            self._shape, self._block = self._read_grid(self._flags_folder)
+        touched = kept.with_name(kept.name + TOUCHED)
+        if touched.is_dir():
+            self._shape, self._block = self._read_grid(touched)
         else:
-            self._begin()
+            self._shape = self._block = self._live_grid()
+            self._mirror_metadata("before")
+        self._touched = PlaceTable(touched, self._is_v3, "u1", self._block)
+        if not touched.is_dir():
+            self._touched.write_metadata(self._shape)
+        self._digests: dict[Side, PlaceTable] = {
+            side: PlaceTable(
+                folder.with_name(folder.name + DIGESTS), self._is_v3, "<u8", self._block
+            )
+            for side, folder in self._folders.items()
+        }
+
+    @property
+    def has_digests(self) -> bool:
+        return self._digests["before"].folder.is_dir()
 
     def is_touched(self, place: ChunkIndex) -> bool:
         number, inside = self._flag_of(place)
-        flags = self._flags_at(number)
-        return flags is not None and bool(flags[inside])
+        return bool(self._touched.get(number, inside))
 
     def touch(self, place: ChunkIndex) -> None:
-        """Set one byte of a file: whole at any moment."""
-        number, inside = self._flag_of(place)
-        flags, file = self._flags_at(number), self._flags_file(number)
-        if flags is None:
-            _write_zeros(file, int(np.prod(self._block)))
-            flags = self._flags[number] = np.zeros(self._block, np.uint8)
-        with file.open("r+b") as stream:
-            stream.seek(int(np.ravel_multi_index(inside, self._block)))
-            stream.write(b"\1")
-        flags[inside] = 1
+        self._touched.put(*self._flag_of(place), 1)
 
     def touched(self) -> list[ChunkIndex]:
         """Return all touched chunks."""
         found: list[ChunkIndex] = []
         width = self._block[1] if len(self._block) > 1 else 0
         for number in range(self._block_count()):
-            flags = self._flags_at(number)
-            if flags is not None:
-                for place in np.argwhere(flags).tolist():
-                    if number:
-                        place[1] += number * width
-                    found.append(tuple(place))
+            for place in self._touched.places(number):
+                if number:
+                    place[1] += number * width
+                found.append(tuple(place))
         return found
 
     def keep(self, side: Side, place: ChunkIndex) -> int:
         """Keep the live chunk, or that there is none; return how many bytes it has."""
-        if side == "after" and not self._folders[side].is_dir():
-            self._mirror_metadata(self._folders[side])
+        if not self._folders[side].is_dir():
+            self._mirror_metadata(side)
         target = self._kept_file(side, place)
         try:
             _link(self._live_file(place), target)
-            return os.stat(target).st_size
+            size = os.stat(target).st_size
         except FileNotFoundError:
             _remove(target)
-            return 0
+            size = 0
+        digests = self._digests[side]
+        if not digests.folder.is_dir():
+            digests.write_metadata(self._shape)
+        digests.put(*self._flag_of(place), digest_of_file(Path(target)))
+        return size
+
+    def damaged(self, side: Side) -> int:
+        """Return how many kept chunks are not what they were."""
+        known, count = self._digests[side], 0
+        for place in self.touched():
+            digest, file = (
+                known.get(*self._flag_of(place)),
+                self._kept_file(side, place),
+            )
+            count += digest not in (UNKNOWN, digest_of_file(Path(file)))
+        return count
 
     def put_back(self, side: Side, place: ChunkIndex) -> None:
         """Make a kept chunk the live one, in one rename; or remove the live one."""
@@ -226,15 +254,12 @@ class _Mirror:
         # Renaming one link of a file to another of it does nothing.
         _remove(partial)
 
-    def _begin(self) -> None:
+    def _live_grid(self) -> ChunkIndex:
         shape, chunks = self._read_grid(self._live)
-        grid = tuple(
+        return tuple(
             max(1, -(-length // chunk))
             for length, chunk in zip(shape, chunks, strict=True)
         )
-        self._mirror_metadata(self._folders["before"])
-        self._shape = self._block = grid
-        self._write_flags_metadata()
 
     def _flag_of(self, place: ChunkIndex) -> tuple[int, ChunkIndex]:
         """Return block and position of a flag; objects added later get new blocks."""
@@ -247,89 +272,40 @@ class _Mirror:
                 (number + 1) * self._block[1],
                 *self._shape[2:],
             )
-            self._mirror_metadata(self._folders["before"])
-            self._write_flags_metadata()
+            self._mirror_metadata("before")
+            for table in (self._touched, *self._digests.values()):
+                if table.folder.is_dir():
+                    table.write_metadata(self._shape)
         return number, (place[0], column, *place[2:])
 
     def _block_count(self) -> int:
         return self._shape[1] // self._block[1] if len(self._shape) > 1 else 1
-
-    def _flags_at(self, number: int) -> np.ndarray | None:
-        if number not in self._flags:
-            file = self._flags_file(number)
-            if not file.exists():
-                return None
-            self._flags[number] = np.fromfile(file, np.uint8).reshape(self._block)
-        return self._flags[number]
-
-    def _flags_file(self, number: int) -> Path:
-        place = (0, number, *(0 for _ in self._block[2:]))[: len(self._block)]
-        return self._flags_folder / self._flat_key(place)
 
     def _live_file(self, place: ChunkIndex) -> str:
         key = "/".join(map(str, place))
         return f"{self._live}/c/{key}" if self._is_v3 else f"{self._live}/{key}"
 
     def _kept_file(self, side: Side, place: ChunkIndex) -> str:
-        return f"{self._folders[side]}/{self._flat_key(place)}"
+        return f"{self._folders[side]}/{flat_key(place, self._is_v3)}"
 
-    def _flat_key(self, place: ChunkIndex) -> str:
-        """Return a chunk's name in a mirror: all in one folder."""
-        key = ".".join(map(str, place))
-        return f"c.{key}" if self._is_v3 else key
-
-    def _mirror_metadata(self, folder: Path) -> None:
-        entry = json.loads((self._live / self._document).read_text(encoding="utf-8"))
-        self._write_metadata(folder, entry)
-
-    def _write_flags_metadata(self) -> None:
-        facts: dict[str, Any]
-        if self._is_v3:
-            grid = {"chunk_shape": list(self._block)}
-            facts = {
-                "zarr_format": 3,
-                "node_type": "array",
-                "data_type": "uint8",
-                "chunk_grid": {"name": "regular", "configuration": grid},
-                "codecs": [{"name": "bytes"}],
-                "attributes": {},
-            }
-        else:
-            facts = {
-                "zarr_format": 2,
-                "chunks": list(self._block),
-                "dtype": "|u1",
-                "compressor": None,
-                "filters": None,
-                "order": "C",
-            }
-        facts |= {"shape": list(self._shape), "fill_value": 0}
-        self._write_metadata(self._flags_folder, facts)
-
-    def _write_metadata(self, folder: Path, facts: dict[str, Any]) -> None:
-        if self._is_v3:
-            dots = {"name": "default", "configuration": {"separator": "."}}
-            facts["chunk_key_encoding"] = dots
-        else:
-            facts["dimension_separator"] = "."
-        # Built aside: a folder without metadata would be no zarr.
-        target = folder if folder.is_dir() else folder.with_name(folder.name + PARTIAL)
-        target.mkdir(exist_ok=True)
-        partial = target / f"{self._document}{PARTIAL}"
-        partial.write_text(json.dumps(facts, indent=2), encoding="utf-8")
-        partial.replace(target / self._document)
-        if target != folder:
-            target.rename(folder)
+    def _mirror_metadata(self, side: Side) -> None:
+        facts = self._read_metadata(self._live)
+        write_flat_metadata(self._folders[side], facts, self._is_v3)
 
     def _read_grid(self, folder: Path) -> tuple[ChunkIndex, ChunkIndex]:
         """Return shape and chunk shape of an array."""
-        entry = json.loads((folder / self._document).read_text(encoding="utf-8"))
+        facts = self._read_metadata(folder)
         chunks = (
-            entry["chunk_grid"]["configuration"]["chunk_shape"]
+            facts["chunk_grid"]["configuration"]["chunk_shape"]
             if self._is_v3
-            else entry["chunks"]
+            else facts["chunks"]
         )
-        return tuple(entry["shape"]), tuple(chunks)
+        return tuple(facts["shape"]), tuple(chunks)
+
+    def _read_metadata(self, folder: Path) -> dict[str, Any]:
+        text = (folder / metadata_file(self._is_v3)).read_text(encoding="utf-8")
+        facts: dict[str, Any] = json.loads(text)
+        return facts
 
 
 def _link(source: str, target: str) -> None:
@@ -358,13 +334,6 @@ def _link(source: str, target: str) -> None:
 def _remove(file: str) -> None:
     with contextlib.suppress(FileNotFoundError):
         os.unlink(file)
-
-
-def _write_zeros(file: Path, length: int) -> None:
-    partial = file.with_name(f"{file.name}{PARTIAL}")
-    with partial.open("wb") as stream:
-        stream.truncate(length)
-    partial.replace(file)
 
 
 def _mirror_name(array: str) -> str:

@@ -1,21 +1,25 @@
 """Anchors on disk: what a person saw, bit for bit, so that a session can replay it.
 
 Sparse ``(T, objects, …)`` arrays with one chunk for each anchor. The object score is
-written last and marks the anchor as whole; where it is NaN there is no anchor.
+written last and marks the anchor as whole; where it is NaN there is no anchor. One that
+is not what its digest says is none either: it is predicted again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import zarr
 
 from napari_sam2.interfaces import StoredAnchor
+from napari_sam2.io.ome_zarr.digests import UNKNOWN, digest_of
 from napari_sam2.io.ome_zarr.zarr_nodes import ArraySpec, array_at, create_array
 
 BLOCK = 256
 SCORES = ("predicted_iou", "object_score")
+DIGEST = "digest"
 
 
 class AnchorArrays:
@@ -55,6 +59,7 @@ class AnchorArrays:
         self._array("logits")[where] = anchor.logits
         self._pointers(len(anchor.pointer))[where] = anchor.pointer
         self._array("predicted_iou")[where] = anchor.predicted_iou
+        self._digests()[where] = _digest_of(anchor)
         score[where] = anchor.object_score
 
     def remove(self, columns: Sequence[int], frames: Collection[int]) -> None:
@@ -70,15 +75,40 @@ class AnchorArrays:
                 scores[first : first + BLOCK] = block
 
     def read(self) -> Iterator[StoredAnchor]:
-        """Yield all anchors, by frame and column."""
+        """Yield all anchors that are whole, by frame and column."""
+        for anchor, is_whole in self._read_all():
+            if is_whole:
+                yield anchor
+
+    def damaged(self) -> list[tuple[int, int]]:
+        """Return object and frame of the anchors that are not what was written."""
+        return [
+            (anchor.object_id, anchor.frame_index)
+            for anchor, is_whole in self._read_all()
+            if not is_whole
+        ]
+
+    def distrust(self, frames: Collection[int]) -> None:
+        """Say that nobody knows what the anchors of frames hold."""
+        for frame in frames if DIGEST in self._group else ():
+            self._digests()[frame] = UNKNOWN
+
+    def _read_all(self) -> Iterator[tuple[StoredAnchor, bool]]:
+        """Yield all anchors, and whether they are what was written."""
         scores, predicted = self._array("object_score"), self._array("predicted_iou")
+        digests = self._digests() if DIGEST in self._group else None
         for first in range(0, scores.shape[0], BLOCK):
             block = np.asarray(scores[first : first + BLOCK])
             there = np.argwhere(~np.isnan(block)).tolist()
-            expected = np.asarray(predicted[first : first + BLOCK]) if there else block
+            if not there:
+                continue
+            expected = np.asarray(predicted[first : first + BLOCK])
+            known = (
+                None if digests is None else np.asarray(digests[first : first + BLOCK])
+            )
             for row, column in there:
                 where = (first + row, column)
-                yield StoredAnchor(
+                anchor = StoredAnchor(
                     object_id=self._object_ids[column],
                     frame_index=first + row,
                     logits=np.asarray(self._array("logits")[where]),
@@ -86,6 +116,8 @@ class AnchorArrays:
                     object_score=float(block[row, column]),
                     predicted_iou=float(expected[row, column]),
                 )
+                digest = UNKNOWN if known is None else int(known[row, column])
+                yield anchor, digest in (UNKNOWN, _digest_of(anchor))
 
     def resize(self, object_ids: Sequence[int]) -> None:
         """Make room for more objects."""
@@ -100,11 +132,29 @@ class AnchorArrays:
             self._arrays[name] = array_at(self._group, name)
         return self._arrays[name]
 
+    def _digests(self) -> zarr.Array:
+        if DIGEST not in self._group:
+            spec = _scores_spec(self._array("object_score").shape)
+            create_array(
+                self._group, DIGEST, replace(spec, dtype=np.uint64, fill_value=UNKNOWN)
+            )
+        return self._array(DIGEST)
+
     def _pointers(self, length: int) -> zarr.Array:
         if "pointer" not in self._group:
             shape = (*self._array("object_score").shape, length)
             return create_array(self._group, "pointer", _one_chunk_each(shape))
         return self._array("pointer")
+
+
+def _digest_of(anchor: StoredAnchor) -> int:
+    scores = (anchor.object_score, anchor.predicted_iou)
+    return digest_of(
+        np.asarray((anchor.object_id, anchor.frame_index), "<i8").tobytes()
+        + np.ascontiguousarray(anchor.logits, "<f4").tobytes()
+        + np.ascontiguousarray(anchor.pointer, "<f4").tobytes()
+        + np.asarray(scores, "<f4").tobytes()
+    )
 
 
 def _scores_spec(shape: tuple[int, ...]) -> ArraySpec:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 import zarr
+from zarr.core.buffer import Buffer
 
 from napari_sam2.io.history.history import History
+from napari_sam2.io.history.kept_chunks import parse_chunk_key
 from napari_sam2.io.label_store.anchor_arrays import AnchorArrays
 from napari_sam2.io.label_store.frame_arrays import FrameArrays
 from napari_sam2.io.label_store.group import (
@@ -55,8 +57,8 @@ class LabelFiles:
         The label group, and the group of its run.
     layout
         How frames lie in the label image.
-    frames, anchors, journal, history
-        Arrays of all frames, anchors, progress, undo.
+    frames, anchors, masks, journal, history
+        Arrays of all frames, anchors, drawn masks, progress, undo.
     folder
         Of the label group.
     is_complete
@@ -69,18 +71,21 @@ class LabelFiles:
         self.run = group_at(self.group, RUN)
         self.layout = layout_of(attributes_of(self.group))
         self.folder = parent.labels_folder() / name
-        books = BookWriter(MaskFiles(self.run))
+        self.masks = MaskFiles(self.run)
+        books = BookWriter(self.masks)
         self._session = SessionFile(self.run, books)
         self.history = History(
             self, self.run, self.folder, books, self.layout.frame_dimension
         )
         if mode == "r+":
-            self.history.recover()
-            _watch(self.group, f"labels/{name}/", self.history)
+            distrusted = self.history.recover()
         ids: list[int] = list(attributes_of(self.run)["object_ids"])
         self.frames = FrameArrays(self.group, self.run, ids, self.layout)
         self.anchors = AnchorArrays(group_at(self.run, "anchors"), ids)
         self.journal = ProgressJournal(self.run)
+        if mode == "r+":
+            self.distrust(distrusted)
+            _watch(self.group, f"labels/{name}/", self)
         self.is_complete = self.journal.is_complete
 
     @property
@@ -119,6 +124,12 @@ class LabelFiles:
         self.reopen()
         self.journal.forget()
 
+    def begin_again(self, damaged: Sequence[int]) -> None:
+        """Forget how far the run had come, and what was written of damaged frames."""
+        self.prepare()
+        self.journal.forget()
+        self.frames.clear(damaged)
+
     def reopen(self) -> None:
         """Take back `finish`."""
         if self.is_complete:
@@ -133,7 +144,7 @@ class LabelFiles:
         spans = self.frames.scores.frame_spans()
         by_id = {ids[column]: span for column, span in spans.items()}
         complete(self.group, self._parent, by_id)
-        self.journal.close()
+        self.journal.close(self.frames.whole.count)
         self.is_complete = True
 
     def sweep(self, name: str) -> None:
@@ -194,6 +205,12 @@ class LabelFiles:
         """Return the objects as the store knows them."""
         return self.read_session().book
 
+    def distrust(self, frames: Collection[int]) -> None:
+        """Say that nobody knows what the chunks of frames, and anchors there, hold."""
+        if frames:
+            self.frames.digests.distrust(frames)
+            self.anchors.distrust(frames)
+
     def adopt(self, book: BookState) -> None:
         """Go on from what is on disk now, with this book."""
         self.frames.forget()
@@ -237,12 +254,19 @@ def _labelled(one: PromptedObject) -> LabelledObject:
     return LabelledObject(one.object_id, one.name, one.parent)
 
 
-def _watch(group: zarr.Group, prefix: str, history: History) -> None:
-    """Let the history see each key of a label group before it changes."""
+def _watch(group: zarr.Group, prefix: str, files: LabelFiles) -> None:
+    """Let the history see each chunk of a label group before it changes.
 
-    def before_change(key: str) -> None:
-        if key.startswith(prefix):
-            history.preserve(key.removeprefix(prefix))
+    Of frames, what the chunk will hold is noted.
+    """
+
+    def before_change(key: str, value: Buffer | None) -> None:
+        if not key.startswith(prefix):
+            return
+        chunk = parse_chunk_key(key.removeprefix(prefix))
+        if chunk is not None:
+            files.history.preserve(chunk)
+            files.frames.digests.note(chunk, value)
 
     store = group.store
     if isinstance(store, WatchedStore):

@@ -6,7 +6,7 @@ which frames that is true on disk.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from threading import Lock
 
 import numpy as np
@@ -15,9 +15,10 @@ import zarr
 from napari_sam2.interfaces import FrameResult, ObjectScores
 from napari_sam2.io.label_store.group import check_range
 from napari_sam2.io.label_store.mask_logits import LogitArray
-from napari_sam2.io.label_store.measurements import MeasurementArrays
 from napari_sam2.io.label_store.progress_journal import WholeFrames
-from napari_sam2.io.label_store.score_arrays import ScoreArrays
+from napari_sam2.io.label_store.tables.frame_digests import FrameDigests
+from napari_sam2.io.label_store.tables.measurements import MeasurementArrays
+from napari_sam2.io.label_store.tables.score_arrays import ScoreArrays
 from napari_sam2.io.ome_zarr.planes import PlaneLayout, label_planes
 from napari_sam2.io.ome_zarr.zarr_nodes import array_at
 from napari_sam2.metrics.regions import Measured, measure
@@ -50,13 +51,15 @@ class FrameArrays:
         object_ids: list[int],
         layout: PlaneLayout,
     ) -> None:
-        self.labels = label_planes(array_at(group, "0"), layout)
+        stored = array_at(group, "0")
+        self.labels = label_planes(stored, layout)
         self.labels_lock = Lock()
         self.object_ids = object_ids
         self.whole = WholeFrames.open(run)
         self.scores = ScoreArrays.open(run)
         self.logits = LogitArray.open(run)
         self.measurements = MeasurementArrays(run, self.scores.shape)
+        self.digests = FrameDigests(run, stored, self.logits.array, layout)
         self._columns = {
             object_id: column for column, object_id in enumerate(object_ids)
         }
@@ -88,6 +91,7 @@ class FrameArrays:
         count = len(self.object_ids)
         for arrays in (self.scores, self.logits, self.measurements):
             arrays.resize(count)
+        self.digests.resize()
 
     def write(self, result: FrameResult, image: np.ndarray | None = None) -> None:
         """Store one frame, replacing what was there; see `OmeZarrLabelStore.write`."""
@@ -100,6 +104,17 @@ class FrameArrays:
         self.logits.write(frame, columns, result.logits)
         self.scores.write(frame, columns, result.scores)
         self._measure(frame, columns, result.labels, image)
+
+    def clear(self, frames: Collection[int]) -> None:
+        """Forget all that is known of frames, also where it cannot be read."""
+        for frame in sorted(frames):
+            self.whole.remove(frame)
+            with self.labels_lock:
+                self.labels[frame] = 0
+            self.logits.clear(frame)
+            for arrays in (self.scores, self.measurements, self.digests):
+                arrays.clear(frame)
+        self.settle()
 
     def measure_intensity(self, frame_index: int, image: np.ndarray) -> None:
         """Set mean intensities of all objects of a frame."""
@@ -134,12 +149,14 @@ class FrameArrays:
         """Write out what waits in memory; all written frames are whole then."""
         self.scores.flush()
         self.measurements.flush()
+        self.digests.flush(self.whole.pending, self.scores, self.object_ids)
         self.whole.mark()
 
     def forget(self) -> None:
         """Drop what is in memory, because the disk was changed below."""
         self.scores.forget()
         self.measurements.forget()
+        self.digests.forget()
         self.whole.forget()
 
     def _measure(

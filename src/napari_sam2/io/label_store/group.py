@@ -19,9 +19,9 @@ from napari_sam2.errors import OutputError
 from napari_sam2.interfaces import Calibration
 from napari_sam2.io.label_store.anchor_arrays import AnchorArrays
 from napari_sam2.io.label_store.mask_logits import LogitArray
-from napari_sam2.io.label_store.measurements import MeasurementArrays
 from napari_sam2.io.label_store.progress_journal import WholeFrames
-from napari_sam2.io.label_store.score_arrays import ScoreArrays
+from napari_sam2.io.label_store.tables.measurements import MeasurementArrays
+from napari_sam2.io.label_store.tables.score_arrays import ScoreArrays
 from napari_sam2.io.ome_zarr.metadata import (
     ZARR_FORMATS,
     LabelledObject,

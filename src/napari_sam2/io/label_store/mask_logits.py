@@ -47,10 +47,16 @@ def keep_around_positive(logits: np.ndarray) -> np.ndarray:
 
 
 class LogitArray:
-    """Logits of all objects on all frames: ``(T, objects, h, w)`` float32."""
+    """Logits of all objects on all frames.
+
+    Parameters
+    ----------
+    array
+        ``(T, objects, h, w)`` float32, on disk.
+    """
 
     def __init__(self, array: zarr.Array) -> None:
-        self._array = array
+        self.array = array
 
     @classmethod
     def create(cls, group: zarr.Group, shape: tuple[int, int, int, int]) -> LogitArray:
@@ -72,7 +78,7 @@ class LogitArray:
     @property
     def mask_shape(self) -> tuple[int, int]:
         """``(h, w)`` of one logit map."""
-        height, width = self._array.shape[2:]
+        height, width = self.array.shape[2:]
         return height, width
 
     def write(
@@ -85,21 +91,25 @@ class LogitArray:
             if len(rows) == count:
                 block = np.empty((count, *self.mask_shape), np.float32)
             else:
-                block = np.asarray(self._array[frame_index, chunks])
+                block = np.asarray(self.array[frame_index, chunks])
             block[inside] = kept[rows]
-            self._array[frame_index, chunks] = block
+            self.array[frame_index, chunks] = block
 
     def read(self, frame_index: int, columns: Sequence[int]) -> np.ndarray:
         """Return ``(objects, h, w)`` float32; touches no file without columns."""
         found = np.empty((len(columns), *self.mask_shape), np.float32)
         for chunks, rows, inside in self._runs(columns):
-            found[rows] = np.asarray(self._array[frame_index, chunks])[inside]
+            found[rows] = np.asarray(self.array[frame_index, chunks])[inside]
         return found
+
+    def clear(self, frame_index: int) -> None:
+        """Forget the logits of a frame, without reading them."""
+        self.array[frame_index] = ABSENT_LOGIT
 
     def resize(self, object_count: int) -> None:
         """Make room for more objects."""
-        frames, _, height, width = self._array.shape
-        self._array.resize((frames, object_count, height, width))
+        frames, _, height, width = self.array.shape
+        self.array.resize((frames, object_count, height, width))
 
     def _runs(
         self, columns: Sequence[int]
@@ -119,5 +129,5 @@ class LogitArray:
                 first = int(run[0]) * OBJECTS_PER_CHUNK
                 stop = (int(run[-1]) + 1) * OBJECTS_PER_CHUNK
                 rows = np.flatnonzero(np.isin(chunk_of, run))
-                run_of = slice(first, min(stop, self._array.shape[1]))
+                run_of = slice(first, min(stop, self.array.shape[1]))
                 yield run_of, rows, asked[rows] - first

@@ -7,13 +7,19 @@ slot. So the attribute names a whole snapshot at every moment.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import zarr
 
+from napari_sam2.errors import OutputError
 from napari_sam2.interfaces import Arrays, Progress
+from napari_sam2.io.ome_zarr.digests import digest_of_arrays
 from napari_sam2.io.ome_zarr.zarr_nodes import (
+    DAMAGED,
     ArraySpec,
     array_at,
     attributes_of,
@@ -24,6 +30,7 @@ from napari_sam2.io.ome_zarr.zarr_nodes import (
 
 SLOTS = ("snapshot-a", "snapshot-b")
 WHOLE = "whole_frames"
+IS_WHOLE, WAS_WHOLE = 1, 2
 
 
 class ProgressJournal:
@@ -37,8 +44,18 @@ class ProgressJournal:
         """Whether the run was finished."""
         return bool(attributes_of(self._group).get("complete", False))
 
-    def record(self, progress: Progress, snapshot: Arrays | None) -> None:
-        """Make progress and snapshot the ones that `read` returns."""
+    def record(
+        self, progress: Progress, snapshot: Arrays | None, whole_count: int
+    ) -> None:
+        """Make progress and snapshot the ones that `read` returns.
+
+        Parameters
+        ----------
+        progress, snapshot
+            How far the run has come, and what its memory bank holds.
+        whole_count
+            How many frames are whole: never fewer from now on.
+        """
         old = self._slot_in_use()
         slot = SLOTS[1] if old == SLOTS[0] else SLOTS[0]
         if snapshot is not None:
@@ -48,22 +65,56 @@ class ProgressJournal:
             "next_frame": progress.next_frame,
             "plan_key": progress.plan_key,
             "snapshot": slot if snapshot is not None else None,
+            "snapshot_sha256": None if snapshot is None else digest_of_arrays(snapshot),
+            "whole_frames": whole_count,
+            "objects": len(attributes_of(self._group)["object_ids"]),
         }
+        entry["sha256"] = self._seal(entry)
         self._put(complete=False, progress=entry)
         self._remove(old)
 
     def read(self) -> tuple[Progress, Arrays] | None:
-        """Return what was last recorded; None before that and after `close`."""
-        entry = attributes_of(self._group).get("progress")
+        """Return what was last recorded; None before that and after `close`.
+
+        None, too, where what is on disk is not what was recorded.
+        """
+        entry = self._entry()
         if entry is None:
             return None
         progress = Progress(entry["stage"], entry["next_frame"], entry["plan_key"])
         slot = entry["snapshot"]
-        return progress, _read_snapshot(self._group, slot) if slot else {}
+        snapshot = _read_snapshot(self._group, slot) if slot else {}
+        if self._is_edited(entry) or not _is_recorded(snapshot, entry):
+            return None
+        return progress, snapshot
 
-    def close(self) -> None:
-        """Mark the run complete and forget how it got there."""
-        self._put(complete=True)
+    def fault(self, whole_count: int) -> str | None:
+        """Return what is not as it was recorded, in words; None if all is.
+
+        Parameters
+        ----------
+        whole_count
+            How many frames are, or were, whole.
+        """
+        try:
+            if whole_count < attributes_of(self._group).get("whole_frames", 0):
+                return "which frames are whole"
+            entry = self._entry()
+            if entry is None or not entry["plan_key"]:
+                return None
+            if self._is_edited(entry):
+                return "how far the run had come"
+            if whole_count < entry.get("whole_frames", 0):
+                return "which frames are whole"
+            if self.read() is None:
+                return "the memory of the run"
+        except (OutputError, *DAMAGED):
+            return "how far the run had come, or its memory,"
+        return None
+
+    def close(self, whole_count: int) -> None:
+        """Mark the run complete, with so many frames, and forget how it got there."""
+        self._put(complete=True, whole_frames=whole_count)
         self.sweep()
 
     def reopen(self) -> None:
@@ -83,17 +134,31 @@ class ProgressJournal:
             if slot != used:
                 self._remove(slot)
 
-    def _slot_in_use(self) -> str | None:
-        entry = attributes_of(self._group).get("progress")
-        return None if entry is None else entry["snapshot"]
+    def _entry(self) -> dict[str, Any] | None:
+        return attributes_of(self._group).get("progress")
 
-    def _put(self, *, complete: bool, **progress: object) -> None:
+    def _slot_in_use(self) -> str | None:
+        entry = self._entry()
+        return entry.get("snapshot") if isinstance(entry, dict) else None
+
+    def _seal(self, entry: dict[str, Any]) -> str:
+        """Return the SHA-256 of what was recorded, and of the ids of that time."""
+        ids = attributes_of(self._group)["object_ids"][: entry["objects"]]
+        facts = {key: value for key, value in entry.items() if key != "sha256"}
+        text = json.dumps([facts, ids], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def _is_edited(self, entry: dict[str, Any]) -> bool:
+        """Whether an entry is not what was recorded; version 0.2 sealed none."""
+        return "sha256" in entry and entry["sha256"] != self._seal(entry)
+
+    def _put(self, *, complete: bool, **facts: object) -> None:
         kept = {
             key: value
             for key, value in attributes_of(self._group).items()
-            if key not in ("complete", "progress")
+            if key not in ("complete", "progress", "whole_frames")
         }
-        replace_attributes(self._group, {**kept, "complete": complete, **progress})
+        replace_attributes(self._group, {**kept, "complete": complete, **facts})
 
     def _remove(self, slot: str | None) -> None:
         if slot is not None:
@@ -105,7 +170,8 @@ class WholeFrames:
     """Which frames are whole on disk: labels, logits and scores fit together.
 
     A frame that is written again is taken out before the first byte changes, and
-    comes back with `mark`.
+    comes back with `mark`: 0 was never whole, 1 is, 2 was and will be again, so that
+    what was whole once stays to be seen.
     """
 
     def __init__(self, array: zarr.Array) -> None:
@@ -131,28 +197,56 @@ class WholeFrames:
 
     def read(self) -> np.ndarray:
         """Return ``(T,)`` bool."""
-        return self._is_whole.copy()
+        whole: np.ndarray = self._marks == IS_WHOLE
+        return whole
+
+    @property
+    def pending(self) -> frozenset[int]:
+        """Frames that have changed since `mark`."""
+        return frozenset(self._pending)
+
+    @property
+    def count(self) -> int:
+        """How many frames are, or were, whole."""
+        return int(np.count_nonzero(self._marks))
 
     def forget(self) -> None:
         """Drop what is in memory: the disk says what holds."""
-        self._is_whole = np.asarray(self._array[:]).astype(bool)  # (T,)
+        self._is_readable = True
+        try:
+            self._marks = np.array(self._array[:])  # (T,)
+        except DAMAGED:
+            # Then nobody knows of any: fewer are whole than the last commit says.
+            self._is_readable = False
+            self._marks = np.zeros(self._array.shape, np.uint8)
         self._pending: set[int] = set()
 
     def begin(self, frame_index: int) -> None:
         """Say that a frame is about to change."""
-        if self._is_whole[frame_index]:
-            self._is_whole[frame_index] = False
-            self._array[frame_index] = 0
+        if self._marks[frame_index] == IS_WHOLE:
+            self._marks[frame_index] = WAS_WHOLE
+            self._put(slice(frame_index, frame_index + 1))
         self._pending.add(frame_index)
+
+    def remove(self, frame_index: int) -> None:
+        """Say that a frame is not whole, and that it is not being changed."""
+        self._marks[frame_index] = 0
+        self._put(slice(frame_index, frame_index + 1))
 
     def mark(self) -> None:
         """Say that all changed frames are whole again."""
         if self._pending:
             changed = sorted(self._pending)
-            self._is_whole[changed] = True
+            self._marks[changed] = IS_WHOLE
             span = slice(changed[0], changed[-1] + 1)
-            self._array[span] = self._is_whole[span].astype(np.uint8)
+            self._put(span)
             self._pending.clear()
+
+    def _put(self, span: slice) -> None:
+        """Write some marks; all of them over what cannot be read."""
+        chosen = span if self._is_readable else slice(None)
+        self._array[chosen] = self._marks[chosen]
+        self._is_readable = True
 
 
 def _write_snapshot(group: zarr.Group, slot: str, snapshot: Arrays) -> None:
@@ -180,6 +274,11 @@ def _read_snapshot(group: zarr.Group, slot: str) -> Arrays:
         name: np.asarray(array_at(stored, str(number))[...])
         for number, name in enumerate(names)
     }
+
+
+def _is_recorded(snapshot: Arrays, entry: dict[str, Any]) -> bool:
+    known = entry.get("snapshot_sha256")
+    return known is None or known == digest_of_arrays(snapshot)
 
 
 def _whole_shape(shape: Sequence[int]) -> tuple[int, ...]:

@@ -33,7 +33,8 @@ from napari_sam2.io.label_store.group import (
     plane_of,
     write_provenance,
 )
-from napari_sam2.io.label_store.measurements import MeasurementName
+from napari_sam2.io.label_store.mending import mend
+from napari_sam2.io.label_store.tables.measurements import MeasurementName
 from napari_sam2.io.label_store.writing_lock import creating, hold_writing_lock
 from napari_sam2.io.ome_zarr.metadata import LabelledObject, read_calibration
 from napari_sam2.io.ome_zarr.parent import Parent, open_parent
@@ -69,7 +70,11 @@ class OmeZarrLabelStore:
         Scale, units and kind of the frame axis.
     history
         Undo and redo, on disk.
+    remark
+        What people should be told: what `open_for_resume` found damaged; or None.
     """
+
+    remark: str | None = None
 
     def __init__(self, parent: Parent, name: str, mode: Literal["r", "r+"]) -> None:
         self.path = parent.path
@@ -176,8 +181,15 @@ class OmeZarrLabelStore:
                 f"{store.path}/labels/{name}: {' and '.join(different)} changed since "
                 "this run was started; run with the same, or overwrite it"
             )
-        with storage_errors(store.path, "open the labels"):
-            store._files.sweep(name)
+        try:
+            with storage_errors(store.path, "open the labels"):
+                store._files.sweep(name)
+                store.remark = mend(
+                    store._files, is_merge=bool(expected.settings.get("merge"))
+                )
+        except OutputError:
+            store.close()
+            raise
         return store
 
     def close(self) -> None:
@@ -257,6 +269,7 @@ class OmeZarrLabelStore:
         OutputError
             If a label value does not fit, or the disk refuses.
         """
+        self._frames.columns_of(result.object_ids)
         with self._files.writing(f"write frame {result.frame_index}"):
             self._files.prepare()
             self._frames.write(result, result.image if image is None else image)
@@ -356,7 +369,16 @@ class OmeZarrLabelStore:
         remarks say what could not be restored.
         """
         with self._files.reading("the session"):
-            return self._files.read_session()
+            document = self._files.read_session()
+            lost = [
+                f"object {one} on frame {at}" for one, at in self._anchors.damaged()
+            ]
+        if not lost:
+            return document
+        remark = (
+            f"What was seen there is damaged and is predicted anew: {', '.join(lost)}"
+        )
+        return document.model_copy(update={"remarks": (*document.remarks, remark)})
 
     def commit(self, progress: Progress, snapshot: Arrays | None) -> None:
         """Make all writes so far durable, then record that they are whole.
@@ -368,7 +390,7 @@ class OmeZarrLabelStore:
         """
         with self._files.writing("record the progress"):
             self._files.settle()
-            self._files.journal.record(progress, snapshot)
+            self._files.journal.record(progress, snapshot, self._frames.whole.count)
             self._files.is_complete = False
             self.history.bound()
 

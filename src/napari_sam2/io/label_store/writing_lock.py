@@ -10,7 +10,7 @@ import errno
 import hashlib
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from weakref import WeakValueDictionary
@@ -75,6 +75,26 @@ def hold_writing_lock(run: Path) -> BaseFileLock | None:
             return None
         _held[_identity(path)] = lock
         return lock
+
+
+@contextmanager
+def keeping_writers_out(run: Path) -> Iterator[None]:
+    """Read without anybody who writes meanwhile, where that can be had.
+
+    Raises
+    ------
+    OutputError
+        If somebody is writing there.
+    """
+    held = None
+    # A reader makes no files: where there is no lock yet, nobody has written.
+    if (run / WHOLE / LOCK_FILE).exists():
+        with suppress(PermissionError):
+            held = hold_writing_lock(run)
+    try:
+        yield
+    finally:
+        del held
 
 
 @contextmanager

@@ -20,12 +20,13 @@ class WatchedStore(LocalStore):
     Attributes
     ----------
     before_change
-        Called with the key, a path below the root, from the thread that writes.
+        Called with the key, a path below the root, and what it will hold, None if it is
+        removed; from the thread that writes.
     """
 
     def __init__(self, root: Path | str, *, read_only: bool = False) -> None:
         super().__init__(root, read_only=read_only)
-        self.before_change: Callable[[str], None] | None = None
+        self.before_change: Callable[[str, Buffer | None], None] | None = None
 
     def __getstate__(self) -> dict[str, object]:
         """Leave the watcher out: it belongs to this process."""
@@ -42,12 +43,12 @@ class WatchedStore(LocalStore):
 
     async def set(self, key: str, value: Buffer) -> None:
         """Store a key."""
-        self._tell(key)
+        self._tell(key, value)
         await super().set(key, value)
 
     def set_sync(self, key: str, value: Buffer) -> None:
         """Store a key, from code that is not asynchronous."""
-        self._tell(key)
+        self._tell(key, value)
         super().set_sync(key, value)
 
     async def set_if_not_exists(self, key: str, value: Buffer) -> None:
@@ -61,14 +62,14 @@ class WatchedStore(LocalStore):
 
     async def delete(self, key: str) -> None:
         """Remove a key."""
-        self._tell(key)
+        self._tell(key, None)
         await super().delete(key)
 
     def delete_sync(self, key: str) -> None:
         """Remove a key, from code that is not asynchronous."""
-        self._tell(key)
+        self._tell(key, None)
         super().delete_sync(key)
 
-    def _tell(self, key: str) -> None:
+    def _tell(self, key: str, value: Buffer | None) -> None:
         if self.before_change is not None:
-            self.before_change(key)
+            self.before_change(key, value)

@@ -30,6 +30,7 @@ DAMAGED = (
     EOFError,
 )
 """What chunks and documents raise that are not what was written."""
+RESTORE = "restore the folder from a copy, or track anew into another one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +89,7 @@ def array_at(group: zarr.Group, name: str) -> zarr.Array:
     node = group.get(name)
     if not isinstance(node, zarr.Array):
         raise OutputError(
-            f"{group.store_path}/{name}: the array is missing; "
-            "the store is damaged: overwrite it"
+            f"{group.store_path}/{name}: the array is missing or damaged; {RESTORE}"
         )
     return node
 
@@ -105,8 +105,7 @@ def group_at(group: zarr.Group, name: str) -> zarr.Group:
     node = group.get(name)
     if not isinstance(node, zarr.Group):
         raise OutputError(
-            f"{group.store_path}/{name}: the group is missing; "
-            "the store is damaged: overwrite it"
+            f"{group.store_path}/{name}: the group is missing or damaged; {RESTORE}"
         )
     return node
 
@@ -135,12 +134,12 @@ def remove_partial_files(folder: Path) -> None:
 
 @contextmanager
 def storage_errors(path: Path, action: str) -> Iterator[None]:
-    """Turn errors of the file system into one line that names path and remedy.
+    """Turn what goes wrong while something is written into one line with a remedy.
 
     Raises
     ------
     OutputError
-        Instead of any OSError inside.
+        Instead of an error of the file system, or of a file that is damaged.
     """
     try:
         yield
@@ -149,6 +148,8 @@ def storage_errors(path: Path, action: str) -> Iterator[None]:
         raise OutputError(
             f"{path}: cannot {action}: {reason}; {_remedy(error.errno)}"
         ) from error
+    except DAMAGED as error:
+        raise _damaged(path, action, error) from error
 
 
 @contextmanager
@@ -168,11 +169,14 @@ def reading_errors(path: Path, what: str) -> Iterator[None]:
             "disk is there and that you may read it, and open this again"
         ) from error
     except DAMAGED as error:
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise OutputError(
-            f"{path}: cannot read {what}: {lines[0][:200]}; it is damaged: restore the "
-            "folder from a copy, or track anew into another one"
-        ) from error
+        raise _damaged(path, f"read {what}", error) from error
+
+
+def _damaged(path: Path, action: str, error: Exception) -> OutputError:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return OutputError(
+        f"{path}: cannot {action}: {lines[0][:200]}; it is damaged: {RESTORE}"
+    )
 
 
 def _remedy(number: int | None) -> str:

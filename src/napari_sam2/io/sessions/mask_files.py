@@ -12,7 +12,7 @@ import numpy as np
 import zarr
 
 from napari_sam2.errors import OutputError
-from napari_sam2.io.ome_zarr.zarr_nodes import ArraySpec, create_array
+from napari_sam2.io.ome_zarr.zarr_nodes import DAMAGED, ArraySpec, create_array
 from napari_sam2.prompts import MaskPrompt
 
 MASKS = "masks"
@@ -35,11 +35,10 @@ class MaskFiles:
         """Store a mask unless it is there; return its name."""
         packed = np.packbits(prompt.mask)
         shape = list(prompt.mask.shape)
-        name = hashlib.sha256(f"{shape}".encode() + packed.tobytes()).hexdigest()
+        name = _name(shape, packed)
         if name not in self._known:
             group = self._run.require_group(MASKS)
-            stored = group.get(name)
-            if stored is None or "shape" not in stored.attrs:
+            if not self._is_whole(name):
                 spec = ArraySpec(packed.shape, packed.shape, np.uint8, 0, ("byte",))
                 array = create_array(group, name, spec)
                 array[:] = packed
@@ -54,15 +53,38 @@ class MaskFiles:
         Raises
         ------
         OutputError
-            If it is not there.
+            If it is not there, or is not what was stored.
         """
-        stored = self._run.get(f"{MASKS}/{name}")
-        if not isinstance(stored, zarr.Array) or "shape" not in stored.attrs:
-            raise OutputError(
-                f"{self._run.store_path}/{MASKS}/{name}: a drawn mask is missing; the "
-                "session is damaged: open the masklets without it"
-            )
-        shape: Any = stored.attrs["shape"]
-        height, width = shape
-        bits = np.unpackbits(np.asarray(stored[:]), count=height * width)
-        return MaskPrompt(bits.reshape(height, width).astype(bool))
+        try:
+            stored: Any = self._run[f"{MASKS}/{name}"]
+            shape: Any = stored.attrs["shape"]
+            packed = np.asarray(stored[:])
+            if _name(shape, packed) == name:
+                height, width = shape
+                bits = np.unpackbits(packed, count=height * width)
+                return MaskPrompt(bits.reshape(height, width).astype(bool))
+            reason = "is not what was drawn"
+        except DAMAGED:
+            reason = "is missing or cannot be read"
+        raise OutputError(
+            f"{self._run.store_path}/{MASKS}/{name}: a drawn mask {reason}; restore it "
+            "from a copy, or move the folder 'session' beside 'masks' elsewhere: then "
+            "the masklets open without what the session knew"
+        )
+
+    def damaged(self) -> list[str]:
+        """Return the names of masks that are not what was stored, or cannot be read."""
+        group = self._run.get(MASKS)
+        names = list(group) if isinstance(group, zarr.Group) else []
+        return sorted(name for name in names if not self._is_whole(name))
+
+    def _is_whole(self, name: str) -> bool:
+        try:
+            self.get(name)
+        except OutputError:
+            return False
+        return True
+
+
+def _name(shape: list[int], packed: np.ndarray) -> str:
+    return hashlib.sha256(f"{shape}".encode() + packed.tobytes()).hexdigest()

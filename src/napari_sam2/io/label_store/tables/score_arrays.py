@@ -12,7 +12,7 @@ import numpy as np
 import zarr
 
 from napari_sam2.interfaces import ObjectScores
-from napari_sam2.io.label_store.row_block import BLOCK, RowBlock
+from napari_sam2.io.label_store.tables.row_block import BLOCK, RowBlock
 from napari_sam2.io.ome_zarr.zarr_nodes import ArraySpec, array_at, create_array
 
 OBJECTS_PER_CHUNK = 256
@@ -108,6 +108,10 @@ class ScoreArrays:
     def flush(self) -> None:
         """Write changed rows to disk."""
         self._block.flush()
+
+    def clear(self, frame_index: int) -> None:
+        """Forget what is known of a frame, also where it cannot be read."""
+        self._block.clear(frame_index)
 
     def forget(self) -> None:
         """Drop what is in memory: the disk says what holds."""

@@ -13,8 +13,8 @@ from typing import Literal, get_args
 import numpy as np
 import zarr
 
-from napari_sam2.io.label_store.row_block import RowBlock
-from napari_sam2.io.label_store.score_arrays import create_table
+from napari_sam2.io.label_store.tables.row_block import RowBlock
+from napari_sam2.io.label_store.tables.score_arrays import create_table
 from napari_sam2.metrics.regions import Measured
 
 MeasurementName = Literal["centroid_y", "centroid_x", "mean_intensity"]
@@ -69,6 +69,10 @@ class MeasurementArrays:
     def flush(self) -> None:
         """Write changed rows to disk."""
         self._block.flush()
+
+    def clear(self, frame_index: int) -> None:
+        """Forget what is known of a frame, also where it cannot be read."""
+        self._block.clear(frame_index)
 
     def forget(self) -> None:
         """Drop what is in memory: the disk says what holds."""

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 import zarr
 
+from napari_sam2.io.ome_zarr.zarr_nodes import DAMAGED
+
 BLOCK = 64
 
 
@@ -50,6 +52,18 @@ class RowBlock:
         row = self.load(frame_index)
         self._is_changed = True
         return row
+
+    def clear(self, frame_index: int) -> None:
+        """Give the row of a frame the fill values; all of a block that is damaged."""
+        try:
+            row = self.change(frame_index)
+        except DAMAGED:
+            first = frame_index // BLOCK * BLOCK
+            for array in self._arrays.values():
+                array[first : first + BLOCK] = array.fill_value
+            row = self.change(frame_index)
+        for name, rows in self.rows.items():
+            rows[row] = self._arrays[name].fill_value
 
     def read_all(self, name: str) -> np.ndarray:
         """Return one array as a whole, ``(T, objects)``."""

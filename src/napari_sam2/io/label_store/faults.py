@@ -1,0 +1,97 @@
+"""What of a label group is not what was written: found by digests, area by area.
+
+Frames that version 0.2 wrote have no digests. Of these, the label image must show as
+many pixels of each object as its area says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from napari_sam2.errors import OutputError
+from napari_sam2.io.label_store.frame_arrays import FrameArrays
+from napari_sam2.io.label_store.tables.frame_digests import digest_of_scores
+from napari_sam2.io.ome_zarr.digests import UNKNOWN, digest_of_file
+from napari_sam2.io.ome_zarr.zarr_nodes import DAMAGED
+
+Part = Literal[
+    "metadata",
+    "progress",
+    "labels",
+    "scores",
+    "measurements",
+    "anchor",
+    "session",
+    "history",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that is not what was written.
+
+    Attributes
+    ----------
+    part
+        What of the label group.
+    text
+        What is wrong, in words.
+    frame_index
+        Of which frame; None where it is about more.
+    """
+
+    part: Part
+    text: str
+    frame_index: int | None = None
+
+    def __str__(self) -> str:
+        if self.frame_index is None:
+            return self.text
+        return f"frame {self.frame_index}: {self.text}"
+
+
+def frame_faults(frames: FrameArrays) -> Iterator[Fault]:
+    """Yield what is wrong with frames that are said to be whole, once for each."""
+    for frame_index in np.flatnonzero(frames.whole.read()).tolist():
+        fault = _fault_of(frames, frame_index)
+        if fault is not None:
+            yield fault
+
+
+def _fault_of(frames: FrameArrays, frame_index: int) -> Fault | None:
+    try:
+        known = frames.digests.of_scores(frame_index)
+        if known == UNKNOWN:
+            if not _areas_fit(frames, frame_index):
+                text = "the labels do not have the areas that were measured"
+                return Fault("labels", text, frame_index)
+        elif known != digest_of_scores(frames.scores, frames.object_ids, frame_index):
+            text = "the scores are not what was written"
+            return Fault("scores", text, frame_index)
+        for file, digest in frames.digests.of_chunks(frame_index):
+            if digest not in (UNKNOWN, digest_of_file(file)):
+                what = "is not what was written" if file.exists() else "is missing"
+                return Fault("labels", f"{file} {what}", frame_index)
+    except (OutputError, OSError, *DAMAGED) as error:
+        frames.forget()
+        return Fault("scores", f"cannot be read ({first_line(error)})", frame_index)
+    return None
+
+
+def _areas_fit(frames: FrameArrays, frame_index: int) -> bool:
+    columns = frames.scores.computed(frame_index)
+    area = frames.scores.read(frame_index, columns).area
+    labels = np.asarray(frames.labels[frame_index])
+    counts = np.bincount(labels.ravel())
+    ids = [frames.object_ids[column] for column in columns]
+    shown = [int(counts[one]) if one < len(counts) else 0 for one in ids]
+    return bool(np.array_equal(area, shown))
+
+
+def first_line(error: Exception) -> str:
+    """Return what a library says of a file, in short."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -1,0 +1,63 @@
+"""What a resume does about a run that is not what was written: begin it again.
+
+A memory bank, or a frame on the way to it, cannot be computed alone: all that follows
+from it would be wrong. The last state that is known to be right is then the beginning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from napari_sam2.errors import OutputError
+from napari_sam2.io.label_store.faults import Fault, frame_faults
+from napari_sam2.io.label_store.files import LabelFiles
+
+SHOWN = 5
+
+
+def mend(files: LabelFiles, *, is_merge: bool) -> str | None:
+    """Let an unfinished run begin again if anything of it is damaged.
+
+    Parameters
+    ----------
+    files
+        Those of the run.
+    is_merge
+        Whether the label group holds masklets that the run did not make.
+
+    Returns
+    -------
+    str or None
+        What people should be told; None if all is as it was written.
+
+    Raises
+    ------
+    OutputError
+        If masklets are damaged that the run cannot make again.
+    """
+    if files.is_complete:
+        return None
+    lost = files.journal.fault(files.frames.whole.count)
+    faults = list(frame_faults(files.frames))
+    if faults and is_merge:
+        raise OutputError(
+            f"{files.folder}: {_named(faults)} damaged; the objects that were there "
+            "before this run cannot be computed again by it: restore the folder from a "
+            "copy, or track all of them anew into another one"
+        )
+    if lost is None and not faults:
+        return None
+    files.begin_again(
+        [fault.frame_index for fault in faults if fault.frame_index is not None]
+    )
+    what = f"{lost} is" if lost else _named(faults)
+    return f"{files.folder}: {what} damaged; all frames are computed again"
+
+
+def _named(faults: Sequence[Fault]) -> str:
+    numbers = [str(fault.frame_index) for fault in faults]
+    more = "" if len(numbers) <= SHOWN else f" and {len(numbers) - SHOWN} more"
+    listed = ", ".join(numbers[:SHOWN])
+    if len(numbers) == 1:
+        return f"frame {listed} is"
+    return f"frames {listed}{more} are"

@@ -1,0 +1,1 @@
+"""Tables of the frames: scores, measurements, digests; a row of each for a frame."""

@@ -1,0 +1,138 @@
+"""Whether masklets on disk are what was written, all of them, without changing any.
+
+Files are read and hashed; of the label image nothing is decoded, unless version 0.2
+wrote it. The answer is a report for each label group, with all that is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import get_args
+
+from napari_sam2.errors import InputError, OutputError
+from napari_sam2.io.label_store.faults import Fault, Part, first_line, frame_faults
+from napari_sam2.io.label_store.files import LabelFiles
+from napari_sam2.io.label_store.group import RUN
+from napari_sam2.io.label_store.tables.measurements import MeasurementName
+from napari_sam2.io.label_store.writing_lock import keeping_writers_out
+from napari_sam2.io.ome_zarr.parent import open_parent
+from napari_sam2.io.ome_zarr.zarr_nodes import DAMAGED, reading_errors
+from napari_sam2.io.sessions.folder import session_names
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What is known of one label group.
+
+    Attributes
+    ----------
+    labels
+        Its folder.
+    is_complete
+        Whether its run was finished, and nothing was changed since.
+    frame_count, whole_frames
+        How many frames the movie has, and how many were computed.
+    faults
+        What is not as it was written; none if all is.
+    """
+
+    labels: str
+    is_complete: bool
+    frame_count: int
+    whole_frames: int
+    faults: tuple[Fault, ...]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.faults
+
+    def as_json(self) -> dict[str, object]:
+        """Return the report as a JSON-able mapping."""
+        return {**asdict(self), "is_whole": self.is_whole}
+
+
+def verify(path: Path, name: str | None = None) -> list[Verified]:
+    """Check the masklets of an OME-Zarr.
+
+    Parameters
+    ----------
+    path
+        Folder of the OME-Zarr.
+    name
+        One label group of it; all that this program made unless given.
+
+    Returns
+    -------
+    list of Verified
+        One for each label group, by name.
+
+    Raises
+    ------
+    InputError
+        If there are no masklets of this program.
+    OutputError
+        If somebody is writing there.
+    """
+    found = session_names(path)
+    names = found if name is None else [name]
+    if not names or not set(names) <= set(found):
+        what = "masklets of napari-sam2" if name is None else f"masklets {name!r}"
+        raise InputError(f"{path}: holds no {what}; give the folder of the OME-Zarr")
+    with ExitStack() as kept_out:
+        for one in names:
+            kept_out.enter_context(keeping_writers_out(path / "labels" / one / RUN))
+        return [_verify_group(path, one) for one in names]
+
+
+def _verify_group(path: Path, name: str) -> Verified:
+    folder = str(path / "labels" / name)
+    try:
+        with reading_errors(path, name):
+            files = LabelFiles(open_parent(path, "r"), name, "r")
+    except OutputError as error:
+        return Verified(folder, False, 0, 0, (Fault("metadata", str(error)),))
+    return Verified(
+        labels=folder,
+        is_complete=files.is_complete,
+        frame_count=len(files.frames.whole.read()),
+        whole_frames=int(files.frames.whole.read().sum()),
+        faults=tuple(_faults_of(files)),
+    )
+
+
+def _faults_of(files: LabelFiles) -> Iterator[Fault]:
+    lost = files.journal.fault(files.frames.whole.count)
+    if lost is not None:
+        yield Fault("progress", f"{lost} is not what was recorded")
+    yield from frame_faults(files.frames)
+    found: list[Fault] = []
+    with _noting(found, "anchor", "the anchors"):
+        for object_id, frame_index in files.anchors.damaged():
+            text = f"what was seen of object {object_id} is not what was written"
+            yield Fault("anchor", text, frame_index)
+    with _noting(found, "session", "the session"):
+        for mask in files.masks.damaged():
+            yield Fault("session", f"the drawn mask {mask} is not what was drawn")
+        files.read_session()
+    for measurement in get_args(MeasurementName):
+        with _noting(found, "measurements", measurement):
+            files.frames.measurements.read_all(measurement)
+    with _noting(found, "history", "the history"):
+        for text in files.history.faults():
+            yield Fault("history", text)
+    yield from found
+
+
+@contextmanager
+def _noting(found: list[Fault], part: Part, what: str) -> Iterator[None]:
+    """Turn what cannot be read into a fault."""
+    try:
+        yield
+    except OutputError as error:
+        found.append(Fault(part, str(error)))
+    except (OSError, *DAMAGED) as error:
+        found.append(Fault(part, f"{what} cannot be read ({first_line(error)})"))

@@ -1,0 +1,177 @@
+"""What is whole is called whole, what is damaged by its name; nothing is changed."""
+
+import json
+import shutil
+import tarfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from napari_sam2.cli import app
+from napari_sam2.errors import InputError, OutputError
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
+from napari_sam2.io.label_store.verification import verify
+from napari_sam2.io.sessions.document import SessionDocument
+from napari_sam2.prompts import FramePrompt, MaskPrompt
+from napari_sam2.session.book.state import BookState, ObjectState
+
+RUN = "labels/masklets/napari-sam2"
+ARCHIVE = Path(__file__).parents[2] / "data" / "version-0.2.tar.xz"
+
+
+@pytest.fixture
+def written(new_store, fake_run):
+    """Path of a store with all that there can be, and progress."""
+    store = new_store()
+    for frame in range(6):
+        store.write(fake_run.result(frame))
+    store.write_anchor(fake_run.anchor(3))
+    mask = np.zeros((48, 64), bool)
+    mask[4:9, 5:30] = True
+    drawn = ObjectState(3, prompts=(FramePrompt(3, 0, mask=MaskPrompt(mask)),))
+    store.history.begin("draw", BookState(), BookState((drawn,)))
+    store.write(fake_run.result(2, [7], [7]))
+    store.save_session(SessionDocument(book=BookState((drawn,))))
+    store.commit(fake_run.progress(6), fake_run.snapshot(5))
+    store.close()
+    return store.path
+
+
+def contents(path):
+    return {one: one.read_bytes() for one in path.rglob("*") if one.is_file()}
+
+
+def only_file(folder):
+    (file,) = [one for one in folder.rglob("*") if one.is_file()]
+    return file
+
+
+DAMAGE = {
+    "labels": lambda path: (path / "labels/masklets/0/c/3/0/0").unlink(),
+    "scores": lambda path: shutil.rmtree(path / RUN / "stability/c"),
+    "progress": lambda path: shutil.rmtree(path / RUN / "snapshot-a"),
+    "measurements": lambda path: (path / RUN / "centroid_y/c/0/0").write_bytes(b"no"),
+    "anchor": lambda path: only_file(path / RUN / "anchors/pointer/c").unlink(),
+    "session": lambda path: next((path / RUN / "masks").rglob("c/0")).unlink(),
+    "history": lambda path: (path / RUN / "history/1/0/c.2.0.0").unlink(),
+    "metadata": lambda path: (path / RUN / "area/zarr.json").write_text("{"),
+}
+
+
+def test_what_is_whole_is_called_whole(written, fake_run):
+    (report,) = verify(written)
+    assert report.is_whole, report.faults
+    assert (report.frame_count, report.whole_frames) == (30, 6)
+    assert not report.is_complete
+    store = OmeZarrLabelStore.open(written)
+    store.finish()
+    store.close()
+    (report,) = verify(written)
+    assert report.is_whole, report.faults
+    assert report.is_complete
+
+
+@pytest.mark.parametrize("part", DAMAGE)
+def test_what_is_damaged_is_named_and_nothing_is_changed(written, part):
+    DAMAGE[part](written)
+    before = contents(written)
+    (report,) = verify(written)
+    assert part in {fault.part for fault in report.faults}
+    assert all("\n" not in str(fault) for fault in report.faults)
+    assert contents(written) == before
+    shown = CliRunner().invoke(app, ["verify", str(written)])
+    assert shown.exit_code == 3
+    assert f"  {part}: " in shown.output
+    shown = CliRunner().invoke(app, ["verify", str(written), "--json"])
+    assert shown.exit_code == 3
+    document = json.loads(shown.stdout)
+    assert document["is_whole"] is False
+    (group,) = document["groups"]
+    assert part in [fault["part"] for fault in group["faults"]]
+
+
+def test_the_command_says_that_all_is_whole(written):
+    shown = CliRunner().invoke(app, ["verify", str(written)])
+    assert shown.exit_code == 0
+    assert "6 of 30 frames computed, whole" in shown.output
+
+
+def test_undoing_and_doing_again_leaves_all_whole(written):
+    store = OmeZarrLabelStore.open(written)
+    store.history.undo()
+    store.history.redo()
+    store.history.undo()
+    store.close()
+    (report,) = verify(written)
+    assert report.is_whole, report.faults
+
+
+def test_objects_that_are_added_and_frames_written_again_leave_all_whole(
+    written, fake_run
+):
+    from napari_sam2.prompts import PromptedObject
+
+    store = OmeZarrLabelStore.open(written)
+    store.add_objects([PromptedObject(one) for one in range(100, 140)])
+    result = fake_run.result(4)
+    ids = (3, 7, *range(100, 118))
+    rows = [0, 1, *[0] * 18]
+    scores = replace(
+        result.scores,
+        **{
+            name: getattr(result.scores, name)[rows]
+            for name in ("object_score", "predicted_iou", "stability", "area")
+        },
+    )
+    store.write(
+        replace(result, object_ids=ids, logits=result.logits[rows], scores=scores)
+    )
+    store.commit(fake_run.progress(6), None)
+    store.close()
+    (report,) = verify(written)
+    assert report.is_whole, report.faults
+
+
+def test_frames_that_a_finished_run_has_lost_are_missed(written):
+    store = OmeZarrLabelStore.open(written)
+    store.finish()
+    store.close()
+    shutil.rmtree(written / RUN / "whole_frames/c")
+    (report,) = verify(written)
+    assert "which frames are whole" in str(report.faults[0])
+
+
+def test_nobody_verifies_what_is_being_written(written):
+    store = OmeZarrLabelStore.open(written)
+    with pytest.raises(OutputError, match="writing there"):
+        _in_another_thread(lambda: verify(written))
+    store.close()
+
+
+def _in_another_thread(function):
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(function).result()
+
+
+def test_other_folders_are_no_masklets(tmp_path, written):
+    with pytest.raises(InputError, match="no masklets of napari-sam2"):
+        verify(tmp_path)
+    with pytest.raises(InputError, match="no masklets 'cells'"):
+        verify(written, "cells")
+
+
+def test_what_version_0_2_wrote_is_whole(tmp_path):
+    with tarfile.open(ARCHIVE) as archive:
+        archive.extractall(tmp_path, filter="data")
+    stores = sorted(tmp_path.rglob("*.zarr"))
+    assert stores
+    for path in stores:
+        before = contents(path)
+        (report,) = verify(path)
+        assert report.is_whole, report.faults
+        assert contents(path) == before
