@@ -87,10 +87,10 @@ class Output:
             If it cannot be written, or was made by another plan or another model, or
             of another movie.
         """
-        if self.exists and self.resume:
-            return self.open_known(provenance)
         if self.exists and self.merge:
             return self._add_to(source, objects, provenance, logits_shape)
+        if self.exists and self.resume:
+            return self.open_known(provenance)
         # A run that was killed may have got as far as its movie.
         if self.embed_image and not (self.resume and holds_image(self.path)):
             self._embed(source)
@@ -139,6 +139,31 @@ class Output:
         logits_shape: tuple[int, int],
     ) -> tuple[OmeZarrLabelStore, str | None]:
         store = OmeZarrLabelStore.open(self.path, self.name)
+        if self._is_this_run(store, provenance):
+            store.close()
+            return self.open_known(provenance)
+        try:
+            told = self._check_addition(store, source, provenance, logits_shape)
+            store.begin_merge(objects, provenance)
+        except OutputError:
+            store.close()
+            raise
+        return store, told
+
+    def _is_this_run(self, store: OmeZarrLabelStore, provenance: Provenance) -> bool:
+        """Whether these objects are being added already, or were."""
+        if store.is_merging or store.provenance.differences(provenance):
+            return False
+        return self.resume or not store.is_complete
+
+    def _check_addition(
+        self,
+        store: OmeZarrLabelStore,
+        source: StackFrames,
+        provenance: Provenance,
+        logits_shape: tuple[int, int],
+    ) -> str | None:
+        """Refuse what cannot be added to; return what people should be told."""
         where = f"{self.path}/labels/{self.name}"
         if store.array.shape != (source.frame_count, *source.frame_shape):
             raise OutputError(
@@ -150,11 +175,7 @@ class Output:
                 f"{where}: was tracked with another input size; use the same model "
                 "and --image-size, or choose another --name"
             )
-        told = self._check_movie(store, provenance)
-        store.add_objects(objects)
-        store.reopen()
-        store.renew_provenance(provenance)
-        return store, told
+        return self._check_movie(store, provenance)
 
     def _embed(self, source: StackFrames) -> None:
         """Copy the movie: one channel as it is stored, several as the RGB shown."""

@@ -22,6 +22,7 @@ from napari_sam2.io.label_store.group import (
     drop_pyramid,
     layout_of,
     open_label_group,
+    write_provenance,
 )
 from napari_sam2.io.label_store.progress_journal import ProgressJournal
 from napari_sam2.io.ome_zarr.metadata import LabelledObject, read_objects
@@ -94,6 +95,12 @@ class LabelFiles:
         return read_objects(attributes_of(self.group))
 
     @property
+    def merging(self) -> Provenance | None:
+        """What was about to add objects when it was killed; None if nothing was."""
+        begun = self.journal.merge
+        return None if begun is None else Provenance.model_validate(begun)
+
+    @property
     def provenance(self) -> Provenance:
         """What made the masklets."""
         return Provenance.model_validate(attributes_of(self.group)[RUN]["provenance"])
@@ -123,6 +130,18 @@ class LabelFiles:
         """Prepare for frames that change: nothing is finished, nothing resumes."""
         self.reopen()
         self.journal.forget()
+
+    def begin_merge(
+        self, objects: Sequence[PromptedObject], provenance: Provenance
+    ) -> None:
+        """Get ready for a run that adds objects; may be repeated after a kill."""
+        self.history.cover()
+        self.journal.begin_merge(provenance.model_dump(mode="json"))
+        self.is_complete = False
+        drop_pyramid(self.group, self._parent)
+        self.add_objects(objects)
+        write_provenance(self.group, provenance)
+        self.journal.end_merge()
 
     def begin_again(self, damaged: Sequence[int]) -> None:
         """Forget how far the run had come, and what was written of damaged frames."""
@@ -178,6 +197,11 @@ class LabelFiles:
             attributes["object_ids"] = self.frames.object_ids
             replace_attributes(self.run, attributes)
         self._describe([*listed.values(), *map(_labelled, unlisted)])
+
+    @property
+    def has_session(self) -> bool:
+        """Whether somebody saved one."""
+        return self._session.exists
 
     def save_session(self, document: SessionDocument) -> None:
         """Save the session; names and mothers go to the label image."""

@@ -31,6 +31,8 @@ from napari_sam2.io.ome_zarr.zarr_nodes import (
 SLOTS = ("snapshot-a", "snapshot-b")
 WHOLE = "whole_frames"
 IS_WHOLE, WAS_WHOLE = 1, 2
+MERGE = "merge"
+"""Provenance of the run that is about to add to masklets that were finished."""
 
 
 class ProgressJournal:
@@ -121,6 +123,26 @@ class ProgressJournal:
         """Mark a complete run as being changed again."""
         self._put(complete=False)
 
+    @property
+    def merge(self) -> dict[str, Any] | None:
+        """Provenance of a run that has begun to add objects; None if none has."""
+        return attributes_of(self._group).get(MERGE)
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether a run with a plan did not come to its end."""
+        entry = self._entry()
+        return not self.is_complete and bool(entry and entry["plan_key"])
+
+    def begin_merge(self, provenance: dict[str, Any]) -> None:
+        """Take back `close` and say who adds objects, by one atomic write."""
+        self._put(complete=False, **{MERGE: provenance})
+        self.sweep()
+
+    def end_merge(self) -> None:
+        """Say that the masklets are ready for what `begin_merge` named."""
+        self._put(complete=False)
+
     def forget(self) -> None:
         """Say that nothing may be resumed: the masklets were changed otherwise."""
         if "progress" in attributes_of(self._group):
@@ -156,7 +178,7 @@ class ProgressJournal:
         kept = {
             key: value
             for key, value in attributes_of(self._group).items()
-            if key not in ("complete", "progress", "whole_frames")
+            if key not in ("complete", "progress", "whole_frames", MERGE)
         }
         replace_attributes(self._group, {**kept, "complete": complete, **facts})
 

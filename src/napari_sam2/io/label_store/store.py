@@ -174,12 +174,15 @@ class OmeZarrLabelStore:
             it.
         """
         store = cls.open(path, name)
-        different = store.provenance.differences(expected)
+        known = store._files.merging or store.provenance
+        different = known.differences(expected)
         if different:
             store.close()
+            # What was there before objects were added would be lost, too.
+            other = "" if known.settings.get("merge") else ", or overwrite it"
             raise OutputError(
                 f"{store.path}/labels/{name}: {' and '.join(different)} changed since "
-                "this run was started; run with the same, or overwrite it"
+                f"this run was started; run with the same{other}"
             )
         try:
             with storage_errors(store.path, "open the labels"):
@@ -207,9 +210,58 @@ class OmeZarrLabelStore:
         return name in session_names(Path(path))
 
     @property
+    def is_merging(self) -> bool:
+        """Whether `begin_merge` was interrupted."""
+        return self._files.merging is not None
+
+    @property
     def is_complete(self) -> bool:
         """Whether `finish` was called and nothing was written since."""
         return self._files.is_complete
+
+    def begin_merge(
+        self, objects: Sequence[PromptedObject], provenance: Provenance
+    ) -> None:
+        """Get ready for a run that adds objects to the masklets that are here.
+
+        Killed at any moment, it is begun again by calling this with the same.
+
+        Parameters
+        ----------
+        objects
+            All objects of the run.
+        provenance
+            Of the run: its plan, which may be resumed from now on.
+
+        Raises
+        ------
+        OutputError
+            If another run was interrupted here, whose frames would never be computed;
+            if an id does not fit into the label image, or the disk refuses.
+        """
+        where = f"{self.path}/labels/{self.name}"
+        begun = self._files.merging
+        if begun is not None and begun.differences(provenance):
+            raise OutputError(
+                f"{where}: other objects were being added when that was interrupted; "
+                "go on with those first, by their command and --resume"
+            )
+        if begun is None and self._is_interrupted:
+            raise OutputError(
+                f"{where}: the run there was interrupted, and some of its frames were "
+                "never computed; go on with it first, by its command and --resume"
+            )
+        with self._files.writing("add objects"):
+            self._files.begin_merge(list(objects), provenance)
+
+    @property
+    def _is_interrupted(self) -> bool:
+        if self.is_complete:
+            return False
+        with self._files.reading("the progress"):
+            # One of the command line that was killed before its first commit.
+            is_unbegun = not self._files.has_session and not self.whole_frames.any()
+            return self._files.journal.is_interrupted or is_unbegun
 
     @property
     def frame_count(self) -> int:

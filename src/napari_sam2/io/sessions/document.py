@@ -22,7 +22,11 @@ from pydantic_core.core_schema import CoreSchema, is_instance_schema
 from napari_sam2.errors import OutputError
 from napari_sam2.interfaces import Calibration
 from napari_sam2.io.movies.intensity import IntensityMapping
-from napari_sam2.io.ome_zarr.zarr_nodes import attributes_of, replace_attributes
+from napari_sam2.io.ome_zarr.zarr_nodes import (
+    attributes_of,
+    group_at,
+    replace_attributes,
+)
 from napari_sam2.io.sessions.book_json import BookWriter, SessionObject
 from napari_sam2.session.book.state import BookState
 
@@ -188,6 +192,12 @@ class SessionFile:
         self._books = books
         self._group: zarr.Group | None = None
 
+    @property
+    def exists(self) -> bool:
+        """Whether a session was saved."""
+        node = self._run.get(SESSION)
+        return isinstance(node, zarr.Group) and DOCUMENT in node.attrs
+
     def write(self, document: SessionDocument, step: int) -> None:
         """Replace the saved session, by one atomic write."""
         stored = _Stored.model_construct(
@@ -210,9 +220,9 @@ class SessionFile:
         OutputError
             If it is damaged, or a later version wrote it.
         """
-        node = self._run.get(SESSION)
-        if not isinstance(node, zarr.Group) or DOCUMENT not in node.attrs:
+        if not self.exists:
             return None
+        node = group_at(self._run, SESSION)
         where = f"{self._run.store_path}/{SESSION}"
         attributes = attributes_of(node)
         if attributes.get("version") != VERSION:
