@@ -114,7 +114,7 @@ def test_nothing_is_added_to_a_run_that_was_interrupted(finished, adding):
     interrupted(again)
     before = tree(adding.out)
     for changes in ({}, {"resume": True}):
-        with pytest.raises(OutputError, match="was interrupted.*go on with it first"):
+        with pytest.raises(OutputError, match=r"was interrupted.*go on with it first"):
             run(adding.model_copy(update=changes))
     assert tree(adding.out) == before
     run(finished.model_copy(update={"resume": True}))
@@ -136,5 +136,5 @@ def test_while_it_is_interrupted_the_run_before_is_not_gone_on_with(
     with pytest.raises(OutputError):
         run(adding)
     disk.left = None
-    with pytest.raises(OutputError, match="run with the same$"):
+    with pytest.raises(OutputError, match=r"run with the same$"):
         run(finished.model_copy(update={"resume": True}))

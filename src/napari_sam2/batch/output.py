@@ -105,7 +105,7 @@ class Output:
             name=self.name,
             overwrite=self.overwrite,
         )
-        return created, None
+        return created, created.remark
 
     def open_known(
         self, provenance: Provenance
@@ -145,6 +145,7 @@ class Output:
         try:
             told = self._check_addition(store, source, provenance, logits_shape)
             store.begin_merge(objects, provenance)
+            told = "; ".join(filter(None, (told, store.remark))) or None
         except OutputError:
             store.close()
             raise

@@ -5,14 +5,15 @@ import shutil
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import zarr
 
 from napari_sam2.errors import OutputError
-from napari_sam2.io.label_store import writing_lock
-from napari_sam2.io.label_store.store import OmeZarrLabelStore
+from napari_sam2.io.label_store.store import CREATING, OmeZarrLabelStore
+from napari_sam2.io.ome_zarr import machine_lock
 from napari_sam2.session.book.state import BookState, ObjectState
 
 WRITER = """
@@ -88,6 +89,86 @@ def test_the_second_writer_is_refused_and_nothing_is_lost(
     assert OmeZarrLabelStore.open(path).history.undo() is not None
 
 
+def in_another_thread(function):
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(function).result()
+
+
+def test_another_thread_is_another_writer(begun, provenance, new_store):
+    store = OmeZarrLabelStore.open(begun.path)
+    assert store.remark is None
+    for ask in (
+        lambda: OmeZarrLabelStore.open(begun.path),
+        lambda: OmeZarrLabelStore.open_for_resume(begun.path, provenance),
+        lambda: new_store(overwrite=True),
+    ):
+        with pytest.raises(OutputError, match=REFUSED):
+            in_another_thread(ask)
+    assert (
+        in_another_thread(lambda: OmeZarrLabelStore.open(begun.path, mode="r"))
+        .read_labels(1)
+        .any()
+    )
+    store.close()
+    in_another_thread(lambda: OmeZarrLabelStore.open(begun.path).close())
+
+
+def test_a_thread_that_has_ended_locks_nobody_out(begun):
+    kept = in_another_thread(lambda: OmeZarrLabelStore.open(begun.path))
+    OmeZarrLabelStore.open(begun.path).close()
+    kept.close()
+
+
+def test_a_window_whose_threads_change_is_one_writer(begun):
+    first = in_another_thread(lambda: OmeZarrLabelStore.open(begun.path, writer=5))
+    second = in_another_thread(lambda: OmeZarrLabelStore.open(begun.path, writer=5))
+    with pytest.raises(OutputError, match=REFUSED):
+        OmeZarrLabelStore.open(begun.path)
+    first.close()
+    second.close()
+    OmeZarrLabelStore.open(begun.path).close()
+
+
+def test_of_many_that_overwrite_at_once_one_does(begun, new_store, fake_run):
+    made, refused = [], []
+    gate = threading.Barrier(4)
+
+    def overwrite(number):
+        gate.wait()
+        try:
+            store = new_store(overwrite=True)
+        except OutputError as error:
+            refused.append(error)
+            return
+        for frame in range(4):
+            store.write(fake_run.result((number + frame) % 12))
+        store.commit(fake_run.progress(4), None)
+        made.append((number, store))
+
+    threads = [threading.Thread(target=overwrite, args=[n]) for n in range(0, 12, 3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(made), len(refused)) == (1, 3)
+    assert all("writing there" in str(one) for one in refused)
+    ((number, store),) = made
+    written = {(number + frame) % 12 for frame in range(4)}
+    assert set(np.flatnonzero(store.whole_frames).tolist()) == written
+    labels = begun.path / "labels"
+    assert sorted(one.name for one in labels.iterdir()) == ["masklets", "zarr.json"]
+
+
+def test_what_killed_writers_left_is_swept_by_name(begun, new_store):
+    others = begun.path / "labels/.masklets.0123abcd.new.partial"
+    others.mkdir()
+    cells = begun.path / "labels/.masklets.b.new.partial"
+    cells.mkdir()
+    new_store(overwrite=True)
+    assert not others.exists()
+    assert cells.exists(), "it is of another name"
+
+
 def test_a_killed_writer_locks_nobody_out(begun, other):
     process = other(begun.path)
     process.kill()
@@ -145,15 +226,19 @@ def test_a_file_system_without_locks_is_written_all_the_same(begun, monkeypatch)
         "napari_sam2.io.label_store.writing_lock.FileLock.acquire", refuse
     )
     store = OmeZarrLabelStore.open(begun.path)
+    assert "nobody is kept out" in store.remark
     store.history.undo()
     assert not np.any(store.read_labels(1))
+    # Within one process it needs no locks of the system.
+    with pytest.raises(OutputError, match=REFUSED):
+        in_another_thread(lambda: OmeZarrLabelStore.open(begun.path))
 
 
 def test_who_comes_second_waits_and_is_told(tmp_path, new_store, monkeypatch):
-    monkeypatch.setattr(writing_lock, "PATIENCE", 0.1)
+    monkeypatch.setattr(machine_lock, "PATIENCE", 0.1)
     path = tmp_path / "x.zarr"
     with (
-        writing_lock.creating(path),
+        machine_lock.alone(path, CREATING),
         pytest.raises(OutputError, match="is creating labels there"),
     ):
         new_store(path)

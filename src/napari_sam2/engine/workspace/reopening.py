@@ -42,7 +42,7 @@ class Reopening:
         OutputError
             If there is none, or it is damaged.
         """
-        store = OmeZarrLabelStore.open(folder)
+        store = OmeZarrLabelStore.open(folder, writer=id(self._workspace))
         self._opened[folder] = store
         document = store.read_session()
         shape, image = tuple(store.array.shape), _image_of(store)
@@ -63,8 +63,8 @@ class Reopening:
             request, store, accepts=accepts_movie
         )
         del self._opened[request.folder]
-        if told is not None:
-            yield Said(told)
+        for text in filter(None, (told, store.remark)):
+            yield Said(text)
         store.history.compact()
         masklets = self._workspace.adopt(request, store)
         masklets.adopt(book)

@@ -119,7 +119,10 @@ class Workspace:
         """
         key = request.masklets_key
         if key not in self._masklets:
-            self._masklets[key] = Masklets(self._create_store(request))
+            store = self._create_store(request)
+            self._masklets[key] = Masklets(store)
+            if store.remark is not None:
+                yield Said(store.remark)
         yield from self.show(request)
         if key != self._answered:
             self._answered = key
@@ -237,6 +240,7 @@ class Workspace:
             objects=(),
             provenance=provenance(loaded, predictor, source, ()),
             calibration=source.calibration,
+            writer=id(self),
         )
 
     def _on_download(self, done: int, total: int | None) -> None:

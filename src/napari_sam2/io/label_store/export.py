@@ -13,7 +13,7 @@ import zarr
 
 from napari_sam2.errors import InputError, OutputError
 from napari_sam2.interfaces import Calibration
-from napari_sam2.io.label_store.group import BUILDING
+from napari_sam2.io.label_store.group import aside
 from napari_sam2.io.ome_zarr.metadata import (
     ZARR_FORMATS,
     LabelledObject,
@@ -79,8 +79,7 @@ def write_labels(path: Path, name: str, labels: PlainLabels) -> None:
                 f"{target}: exists already, and labels are not overwritten; choose "
                 "another file, or give the layer another name"
             )
-        building = parent.labels_folder() / BUILDING.format(name)
-        shutil.rmtree(building, ignore_errors=True)
+        building = aside(target, "new")
         try:
             _fill(parent, building, name, labels)
             building.rename(target)

@@ -6,10 +6,12 @@ whatever exists can be opened and resumed.
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, Literal
 
 import numpy as np
@@ -43,6 +45,7 @@ from napari_sam2.io.ome_zarr.planes import PlaneLayout, label_planes
 from napari_sam2.io.ome_zarr.pyramid import build_level, label_spec
 from napari_sam2.io.ome_zarr.watched_store import WatchedStore
 from napari_sam2.io.ome_zarr.zarr_nodes import (
+    PARTIAL,
     array_at,
     attributes_of,
     create_array,
@@ -55,7 +58,10 @@ RUN = "napari-sam2"
 """Group of a run inside its label group, and key of its provenance."""
 FORMAT_VERSION = 2
 """2: masklets may have the axes of their image. Those without are written as 1."""
-BUILDING, REPLACED = ".{}.new.partial", ".{}.old.partial"
+
+
+LEFT = r"\.{}\.([0-9a-f]{{8}}\.)?(new|old)\.partial"
+"""Names of what killed writers leave beside a group."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,8 +110,19 @@ def plane_of(provenance: Provenance) -> dict[str, int]:
     }
 
 
-def create_label_group(path: Path, spec: LabelGroupSpec, *, overwrite: bool) -> Parent:
+def create_label_group(
+    path: Path, spec: LabelGroupSpec, *, overwrite: bool, sweep: bool
+) -> Parent:
     """Create the group, and the folder around it where there is none.
+
+    Parameters
+    ----------
+    path, spec
+        Folder of the OME-Zarr, and what to make.
+    overwrite
+        Whether a group of that name is replaced.
+    sweep
+        Whether nobody else can be making one, so that what others left is removed.
 
     Raises
     ------
@@ -119,9 +136,8 @@ def create_label_group(path: Path, spec: LabelGroupSpec, *, overwrite: bool) -> 
     parent = open_or_create_parent(path)
     check_fits(parent, spec.shape, spec.calibration.frame_axis)
     folder = parent.labels_folder()
-    target, building, replaced = (
-        folder / one.format(spec.name) for one in ("{}", BUILDING, REPLACED)
-    )
+    target = folder / spec.name
+    building, replaced = (aside(target, what) for what in ("new", "old"))
     if target.exists() and not overwrite:
         raise OutputError(
             f"{target}: exists already; resume its run, overwrite it, or "
@@ -130,9 +146,11 @@ def create_label_group(path: Path, spec: LabelGroupSpec, *, overwrite: bool) -> 
     if target.exists():
         # Refuses what somebody else made.
         open_label_group(parent, spec.name, "r")
-    parent.sweep(spec.name)
-    for stray in (building, replaced):
-        shutil.rmtree(stray, ignore_errors=True)
+    if sweep:
+        parent.sweep(spec.name)
+        for stray in folder.glob(f".{spec.name}.*{PARTIAL}"):
+            if re.fullmatch(LEFT.format(re.escape(spec.name)), stray.name):
+                shutil.rmtree(stray, ignore_errors=True)
     _fill(parent, building, spec)
     if target.exists():
         target.rename(replaced)
@@ -140,6 +158,11 @@ def create_label_group(path: Path, spec: LabelGroupSpec, *, overwrite: bool) -> 
     shutil.rmtree(replaced, ignore_errors=True)
     parent.list_label(spec.name)
     return parent
+
+
+def aside(target: Path, what: Literal["new", "old"]) -> Path:
+    """Return the folder beside a group where its writer alone builds or puts away."""
+    return target.with_name(f".{target.name}.{token_hex(4)}.{what}{PARTIAL}")
 
 
 def open_label_group(parent: Parent, name: str, mode: Literal["r", "r+"]) -> zarr.Group:

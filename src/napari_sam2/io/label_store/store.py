@@ -4,12 +4,13 @@
 written. Everything else of the run (scores, logits, anchors, progress, snapshot of the
 memory bank) lies in the group `labels/<name>/napari-sam2`. See ``docs/formats.md``.
 
-One thread at a time may use a store, but for `read_labels`, and one process at a time
-may write a label group: the second is refused. Readers in other processes need no care.
+One thread at a time may use a store, but for `read_labels`, and one writer at a time (a
+window, a thread) may write a label group: the second is refused. Readers need no care.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Literal, Self
@@ -35,7 +36,8 @@ from napari_sam2.io.label_store.group import (
 )
 from napari_sam2.io.label_store.mending import mend
 from napari_sam2.io.label_store.tables.measurements import MeasurementName
-from napari_sam2.io.label_store.writing_lock import creating, hold_writing_lock
+from napari_sam2.io.label_store.writing_lock import NO_LOCK, hold_writing_lock
+from napari_sam2.io.ome_zarr.machine_lock import alone
 from napari_sam2.io.ome_zarr.metadata import LabelledObject, read_calibration
 from napari_sam2.io.ome_zarr.parent import Parent, open_parent
 from napari_sam2.io.ome_zarr.zarr_nodes import (
@@ -50,14 +52,14 @@ from napari_sam2.prompts import PromptedObject
 
 DEFAULT_NAME = "masklets"
 UNCALIBRATED = Calibration()
+CREATING = "creating labels"
 
 
 class OmeZarrLabelStore:
     """A `LabelStore` in an OME-Zarr folder.
 
-    Made by `create`, `open` or `open_for_resume`. Unless opened with ``"r"``, other
-    processes cannot write the label group until `close`, or until nothing refers to the
-    store.
+    Made by `create`, `open` or `open_for_resume`. Unless opened with ``"r"``, others
+    cannot write the label group until `close`, or until nothing refers to the store.
 
     Attributes
     ----------
@@ -71,17 +73,26 @@ class OmeZarrLabelStore:
     history
         Undo and redo, on disk.
     remark
-        What people should be told: what `open_for_resume` found damaged; or None.
+        What people should be told: what `open_for_resume` found damaged, or that nobody
+        is kept from writing; or None.
     """
 
     remark: str | None = None
 
-    def __init__(self, parent: Parent, name: str, mode: Literal["r", "r+"]) -> None:
+    def __init__(
+        self,
+        parent: Parent,
+        name: str,
+        mode: Literal["r", "r+"],
+        writer: int | None = None,
+    ) -> None:
         self.path = parent.path
         self.name = name
         run = parent.labels_folder() / name / RUN
         # Comes first: opening ends what a killed process began, and only that.
-        self._lock = hold_writing_lock(run) if mode == "r+" else None
+        self._lock = hold_writing_lock(run, writer) if mode == "r+" else None
+        if self._lock is not None and not self._lock.keeps_others_out:
+            self.remark = f"{run.parent}: {NO_LOCK}"
         self._files = LabelFiles(parent, name, mode)
         self._frames = self._files.frames
         self._anchors = self._files.anchors
@@ -105,6 +116,7 @@ class OmeZarrLabelStore:
         name: str = DEFAULT_NAME,
         dtype: np.typing.DTypeLike = np.uint16,
         overwrite: bool = False,
+        writer: int | None = None,
     ) -> Self:
         """Create an empty label group in a new or an existing OME-Zarr.
 
@@ -122,6 +134,8 @@ class OmeZarrLabelStore:
             uint16, or uint32 for ids above 65535.
         overwrite
             Whether an existing label group of that name is replaced.
+        writer
+            Whose stores may write it together, by a number; by default the thread's.
 
         Raises
         ------
@@ -139,27 +153,42 @@ class OmeZarrLabelStore:
             calibration=calibration,
             dtype=np.dtype(dtype),
         )
-        with storage_errors(Path(path), "create the labels"), creating(Path(path)):
+        path = Path(path)
+        with (
+            storage_errors(path, "create the labels"),
+            alone(path, CREATING) as is_alone,
+        ):
+            replaced = None
             if overwrite:
-                hold_writing_lock(Path(path) / "labels" / name / RUN)
-            parent = create_label_group(Path(path), spec, overwrite=overwrite)
-            return cls(parent, name, "r+")
+                replaced = hold_writing_lock(path / "labels" / name / RUN, writer)
+            if sys.platform == "win32":
+                replaced = None  # a folder with an open file cannot be renamed
+            parent = create_label_group(path, spec, overwrite=overwrite, sweep=is_alone)
+            del replaced
+            return cls(parent, name, "r+", writer)
 
     @classmethod
     def open(
-        cls, path: Path, name: str = DEFAULT_NAME, mode: Literal["r", "r+"] = "r+"
+        cls,
+        path: Path,
+        name: str = DEFAULT_NAME,
+        mode: Literal["r", "r+"] = "r+",
+        writer: int | None = None,
     ) -> Self:
         """Open an existing label group that this plugin made.
+
+        Stores of the same ``writer`` (a number; by default the thread's) may write it
+        together.
 
         Raises
         ------
         OutputError
             If there is none, a newer version wrote it, or it is to be written and
-            another process writes it.
+            somebody else writes it.
         """
         path = Path(path)
         with storage_errors(path, "open the labels"), reading_errors(path, name):
-            return cls(open_parent(path, mode), name, mode)
+            return cls(open_parent(path, mode), name, mode, writer)
 
     @classmethod
     def open_for_resume(
@@ -187,16 +216,18 @@ class OmeZarrLabelStore:
         try:
             with storage_errors(store.path, "open the labels"):
                 store._files.sweep(name)
-                store.remark = mend(
-                    store._files, is_merge=bool(expected.settings.get("merge"))
-                )
+                is_merge = bool(expected.settings.get("merge"))
+                store._say(mend(store._files, is_merge=is_merge))
         except OutputError:
             store.close()
             raise
         return store
 
+    def _say(self, remark: str | None) -> None:
+        self.remark = "; ".join(filter(None, (self.remark, remark))) or None
+
     def close(self) -> None:
-        """Let other processes write; nothing may be written by this store any more."""
+        """Let others write; nothing may be written by this store any more."""
         self._lock = None
 
     @staticmethod

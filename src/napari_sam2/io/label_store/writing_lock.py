@@ -1,38 +1,70 @@
-"""One writer at a time: two processes that write one label group destroy its data.
+"""One writer at a time: two that write one label group destroy its data.
 
 The lock is on an empty file that stays where it is. The operating system lets go of it
-when the process ends, however it ends. Stores of one process share it.
+when the process ends, however it ends. Stores of one writer share it: those of a
+window, or of a thread.
 """
 
 from __future__ import annotations
 
-import errno
-import hashlib
-import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Lock
 from weakref import WeakValueDictionary
 
-from filelock import BaseFileLock, FileLock, Timeout
+from filelock import FileLock, Timeout
 
 from napari_sam2.errors import OutputError
 from napari_sam2.io.label_store.progress_journal import WHOLE
+from napari_sam2.io.ome_zarr.machine_lock import ANYBODY, NO_LOCKS
 
 LOCK_FILE = "writing.lock"
-ANYBODY = 0o666
-"""Whoever may write into the folder may hold the lock, whoever made its file."""
-PATIENCE = 20.0
-"""Seconds; a label group is made in less."""
-NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
-
-_held: WeakValueDictionary[tuple[int, int], BaseFileLock] = WeakValueDictionary()
-_registering = Lock()
+NO_LOCK = (
+    "this file system has no locks, so nobody is kept out: let one window or run at a "
+    "time write there"
+)
 
 
-def hold_writing_lock(run: Path) -> BaseFileLock | None:
-    """Become the one process that writes a label group, without waiting.
+class WritingLock:
+    """Held as long as anything refers to it.
+
+    Parameters
+    ----------
+    file_lock
+        What keeps other processes out; None where the file system has no locks.
+    writer
+        Whose stores share it: a number that is nobody else's.
+    thread
+        Which thread took it.
+
+    Attributes
+    ----------
+    keeps_others_out
+        Whether other processes are refused.
+    """
+
+    def __init__(
+        self, file_lock: FileLock | None, writer: int, thread: threading.Thread
+    ) -> None:
+        self._file_lock = file_lock
+        self._writer = writer
+        self._thread = thread
+        self.keeps_others_out = file_lock is not None
+
+    def belongs_to(self, writer: int, thread: threading.Thread) -> bool:
+        """Whether a writer or a thread holds it, or a thread that has ended."""
+        if writer == self._writer or thread is self._thread:
+            return True
+        return self._writer == self._thread.ident and not self._thread.is_alive()
+
+
+_held: WeakValueDictionary[tuple[int, int], WritingLock] = WeakValueDictionary()
+_registering = threading.Lock()
+
+
+def hold_writing_lock(run: Path, writer: int | None = None) -> WritingLock | None:
+    """Become the one that writes a label group, without waiting.
 
     It stays so as long as anything refers to the lock that is returned.
 
@@ -40,40 +72,36 @@ def hold_writing_lock(run: Path) -> BaseFileLock | None:
     ----------
     run
         Folder of the group of its run.
+    writer
+        Who: stores of the same one share the lock. The calling thread unless given.
 
     Returns
     -------
-    BaseFileLock | None
-        None where the file system knows no locks, or there is nothing to write.
+    WritingLock | None
+        None where there is nothing to write.
 
     Raises
     ------
     OutputError
-        If another process writes there.
+        If somebody else writes there.
     """
     # Readers list groups, and warn of files that are no part of the hierarchy; they do
     # not list what is in an array.
     folder = run / WHOLE
     if not folder.is_dir():
         return None
-    path = folder / LOCK_FILE
+    thread = threading.current_thread()
+    if writer is None:
+        writer = threading.get_ident()
     with _registering:
-        known = _held.get(_identity(path)) if path.exists() else None
-        if known is not None:
+        place = _identity(folder)
+        known = _held.get(place)
+        if known is not None and known.belongs_to(writer, thread):
             return known
-        lock = FileLock(path, mode=ANYBODY, thread_local=False)
-        try:
-            lock.acquire(blocking=False)
-        except Timeout as error:
-            raise OutputError(
-                f"{run.parent}: another window or run is writing there; close it, or "
-                "wait until it has ended, and open this again"
-            ) from error
-        except OSError as error:
-            if error.errno not in NO_LOCKS:
-                raise
-            return None
-        _held[_identity(path)] = lock
+        if known is not None:
+            raise _refusal(run)
+        lock = WritingLock(_file_lock(run, folder / LOCK_FILE), writer, thread)
+        _held[place] = lock
         return lock
 
 
@@ -97,45 +125,29 @@ def keeping_writers_out(run: Path) -> Iterator[None]:
         del held
 
 
-@contextmanager
-def creating(path: Path) -> Iterator[None]:
-    """Be the only one of this machine, threads included, that makes label groups there.
-
-    The lock lies in the folder for temporary files: the group does not exist yet, or is
-    being replaced, and beside it readers would find a file that is no part of it. It
-    covers the list of label groups, which all of them share.
-
-    Parameters
-    ----------
-    path
-        Folder of the OME-Zarr to be.
-
-    Raises
-    ------
-    OutputError
-        If somebody else is still making one after `PATIENCE`.
-    """
-    digest = hashlib.sha256(str(path.absolute()).encode("utf-8", "replace"))
-    file = Path(tempfile.gettempdir()) / f"napari-sam2-{digest.hexdigest()[:24]}.lock"
-    lock = FileLock(file, mode=ANYBODY, thread_local=False)
+def _file_lock(run: Path, path: Path) -> FileLock | None:
+    lock = FileLock(path, mode=ANYBODY, thread_local=False)
     try:
-        lock.acquire(timeout=PATIENCE)
+        lock.acquire(blocking=False)
     except Timeout as error:
-        raise OutputError(
-            f"{path}: another window or run is creating labels there; wait until it "
-            "has ended"
-        ) from error
-    except OSError:
-        # No folder for temporary files, or one without locks: nobody is kept out.
-        yield
-        return
-    try:
-        yield
-    finally:
-        lock.release()
+        raise _refusal(run) from error
+    except NotImplementedError:
+        return None
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+        return None
+    return lock
+
+
+def _refusal(run: Path) -> OutputError:
+    return OutputError(
+        f"{run.parent}: another window or run is writing there; close it, or wait "
+        "until it has ended, and open this again"
+    )
 
 
 def _identity(path: Path) -> tuple[int, int]:
-    """Return what tells a file from one that replaced it, or lies elsewhere."""
+    """Return what tells a folder from one that replaced it, or lies elsewhere."""
     status = path.stat()
     return status.st_dev, status.st_ino

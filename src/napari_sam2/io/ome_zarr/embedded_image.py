@@ -12,6 +12,7 @@ import zarr
 
 from napari_sam2.errors import OutputError
 from napari_sam2.interfaces import Calibration
+from napari_sam2.io.ome_zarr.machine_lock import alone
 from napari_sam2.io.ome_zarr.metadata import (
     LevelGeometry,
     calibrated_axes,
@@ -73,7 +74,7 @@ def embed_image(
         If the folder holds an image already, or anything that this program did not
         write, or the disk refuses.
     """
-    with storage_errors(path, "embed the movie"):
+    with storage_errors(path, "embed the movie"), alone(path, "embedding a movie"):
         parent = open_or_create_parent(path)
         if parent.image is not None:
             raise OutputError(

@@ -15,6 +15,7 @@ import zarr.errors
 
 from napari_sam2.errors import OutputError
 from napari_sam2.interfaces import Calibration
+from napari_sam2.io.ome_zarr.machine_lock import alone
 from napari_sam2.io.ome_zarr.metadata import (
     ZARR_FORMATS,
     LevelGeometry,
@@ -184,7 +185,17 @@ class Parent:
         return list(ome_metadata(attributes).get("labels", ()))
 
     def list_label(self, name: str) -> None:
-        """Add a name to the list of labels, which viewers go by."""
+        """Add a name to the list of labels, which viewers go by.
+
+        Raises
+        ------
+        OutputError
+            If others are at it for too long.
+        """
+        with alone(self.path, "listing labels"):
+            self._list(name)
+
+    def _list(self, name: str) -> None:
         names = self.listed_labels()
         if name in names:
             return
@@ -234,6 +245,10 @@ class Parent:
 
         Readers that find them look nowhere else, and would not see new labels.
         """
+        with alone(self.path, "listing labels"):
+            self._consolidate()
+
+    def _consolidate(self) -> None:
         root = zarr.open_group(WatchedStore(self.path), mode="r+")
         if root.metadata.consolidated_metadata is None:
             return
