@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from reprlib import Repr
 from typing import Annotated, Any, Literal
@@ -151,13 +152,12 @@ def _read_object(
         (_read_prompt(prompt, entry.id, path, bounds) for prompt in entry.prompts),
         key=lambda prompt: prompt.frame_index,
     )
-    frames = [prompt.frame_index for prompt in prompts]
-    twice = [frame for frame in frames if frames.count(frame) > 1]
-    if twice:
-        raise InputError(
-            f"{path}: object {entry.id} has two prompts on frame {twice[0]}; put its "
-            "points and box into one"
-        )
+    for prompt, following in pairwise(prompts):
+        if prompt.frame_index == following.frame_index:
+            raise InputError(
+                f"{path}: object {entry.id} has two prompts on frame "
+                f"{prompt.frame_index}; put its points and box into one"
+            )
     return PromptedObject(entry.id, tuple(prompts), entry.name, entry.parent)
 
 

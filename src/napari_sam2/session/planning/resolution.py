@@ -9,6 +9,7 @@ walk, in which each anchor knows the earlier ones alone.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -49,7 +50,7 @@ class Resolution:
         return tuple(
             object_id
             for object_id, legs in sorted(self.followed.items())
-            if any(first <= frame_index <= last for first, last in legs)
+            if _is_between(legs, frame_index)
         )
 
     def prompts_at(self, frame_index: int) -> tuple[FramePrompt, ...]:
@@ -120,12 +121,18 @@ def _chosen(
         frame_index = prompt.frame_index
         if not (is_needed or wanted is None or frame_index in wanted):
             continue
-        chosen.insert(0, prompt)
+        chosen.append(prompt)
         is_known = (state.object_id, frame_index) in stored
         is_needed = not is_known and prompt.mask is None and number > 0
         if is_needed:
-            legs.insert(0, (state.prompts[number - 1].frame_index + 1, frame_index))
-    return chosen, legs
+            legs.append((state.prompts[number - 1].frame_index + 1, frame_index))
+    return chosen[::-1], legs[::-1]
+
+
+def _is_between(legs: Sequence[tuple[int, int]], frame_index: int) -> bool:
+    """Whether a frame lies in one of some legs, which are ascending."""
+    number = bisect_right(legs, frame_index, key=lambda leg: leg[0])
+    return number > 0 and frame_index <= legs[number - 1][1]
 
 
 def make_anchors(

@@ -7,6 +7,7 @@ take their legs in step; a `WalkStep` of the session is one frame of it.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -42,16 +43,16 @@ class Walk:
         """Return the objects that the walk tracks or replays on a frame, by id."""
         return tuple(
             object_id
-            for object_id, legs in sorted(self.legs.items())
-            if any(min(leg) <= frame_index <= max(leg) for leg in legs)
+            for object_id in sorted(self.legs)
+            if self._begin(object_id, frame_index) is not None
         )
 
     def beginning_at(self, frame_index: int) -> tuple[int, ...]:
         """Return the objects of which a leg begins on a frame, by id."""
         return tuple(
             object_id
-            for object_id, legs in sorted(self.legs.items())
-            if any(begin == frame_index for begin, _ in legs)
+            for object_id in sorted(self.legs)
+            if self._begin(object_id, frame_index) == frame_index
         )
 
     def written_at(self, frame_index: int) -> tuple[int, ...]:
@@ -61,6 +62,13 @@ class Walk:
             for object_id in self.objects_at(frame_index)
             if frame_index in self.written[object_id]
         )
+
+    def _begin(self, object_id: int, frame_index: int) -> int | None:
+        """Return where the leg of an object begins that passes a frame."""
+        way, legs = -1 if self.reverse else 1, self.legs[object_id]
+        number = bisect_right(legs, way * frame_index, key=lambda leg: way * leg[0])
+        begin, end = legs[number - 1] if number else (0, 0)
+        return begin if number and way * frame_index <= way * end else None
 
 
 def walks(objects: Sequence[ObjectLife], plan: Plan) -> list[Walk]:
@@ -133,7 +141,7 @@ def _walked_legs(
 
     Of an anchor that is not asked for nothing is computed: its mask is known.
     """
-    walked = []
+    walked, anchors = [], frozenset(life.anchors)
     for begin, end in legs:
         first = max(min(begin, end), frames.first)
         last = min(max(begin, end), frames.stop - 1)
@@ -143,7 +151,7 @@ def _walked_legs(
         start, stop = first, wanted.runs[-1][1] - 1
         if begin > end:
             start, stop = last, wanted.runs[0][0]
-        if start in life.anchors and start not in wanted:
+        if start in anchors and start not in wanted:
             start += 1 if stop > start else -1
         walked.append((start, stop))
     return tuple(walked)
