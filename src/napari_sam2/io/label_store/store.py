@@ -10,8 +10,8 @@ window, a thread) may write a label group: the second is refused. Readers need n
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Literal, Self
 
@@ -36,7 +36,11 @@ from napari_sam2.io.label_store.group import (
 )
 from napari_sam2.io.label_store.mending import mend
 from napari_sam2.io.label_store.tables.measurements import MeasurementName
-from napari_sam2.io.label_store.writing_lock import NO_LOCK, hold_writing_lock
+from napari_sam2.io.label_store.writing_lock import (
+    NO_LOCK,
+    hold_writing_lock,
+    replacing,
+)
 from napari_sam2.io.ome_zarr.machine_lock import alone
 from napari_sam2.io.ome_zarr.metadata import LabelledObject, read_calibration
 from napari_sam2.io.ome_zarr.parent import Parent, open_parent
@@ -154,17 +158,13 @@ class OmeZarrLabelStore:
             dtype=np.dtype(dtype),
         )
         path = Path(path)
+        run = path / "labels" / name / RUN
         with (
             storage_errors(path, "create the labels"),
             alone(path, CREATING) as is_alone,
+            replacing(run, writer) if overwrite else nullcontext(),
         ):
-            replaced = None
-            if overwrite:
-                replaced = hold_writing_lock(path / "labels" / name / RUN, writer)
-            if sys.platform == "win32":
-                replaced = None  # a folder with an open file cannot be renamed
             parent = create_label_group(path, spec, overwrite=overwrite, sweep=is_alone)
-            del replaced
             return cls(parent, name, "r+", writer)
 
     @classmethod

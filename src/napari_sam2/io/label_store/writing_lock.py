@@ -7,6 +7,7 @@ window, or of a thread.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -119,6 +120,24 @@ def keeping_writers_out(run: Path) -> Iterator[None]:
     if (run / WHOLE / LOCK_FILE).exists():
         with suppress(PermissionError):
             held = hold_writing_lock(run)
+    try:
+        yield
+    finally:
+        del held
+
+
+@contextmanager
+def replacing(run: Path, writer: int | None) -> Iterator[None]:
+    """Keep others from writing a label group that is about to be replaced.
+
+    Raises
+    ------
+    OutputError
+        If somebody is writing there.
+    """
+    held = hold_writing_lock(run, writer)
+    if sys.platform == "win32":
+        held = None  # a folder with an open file cannot be renamed
     try:
         yield
     finally:
