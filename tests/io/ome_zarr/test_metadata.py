@@ -192,7 +192,7 @@ def test_a_run_that_stopped_while_finishing_has_no_stale_levels(
 ):
     store = new_store(pyramid_image, frame_shape=(49, 64))
 
-    def refuse(_journal):
+    def refuse(*_):
         raise OSError("pulled out")
 
     with monkeypatch.context() as patched:
