@@ -20,7 +20,7 @@ from napari_sam2.engine.jobs import (
     run_jobs,
 )
 
-SEEN_S = 0.05
+SEEN_S = 0.5
 """The worker goes on after so long, whether or not its answer has been seen."""
 
 
@@ -77,6 +77,7 @@ class Worker(QObject):
         quits.
         """
         self._queue.close(last)
+        self._is_seen.set()
         self.wake()
 
     def _reports(self) -> Generator[Report, None, None]:
