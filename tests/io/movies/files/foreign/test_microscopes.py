@@ -95,6 +95,22 @@ def test_a_reader_that_fails_is_named_in_one_line(write):
         open_frames(path)
 
 
+def test_what_bioio_raises_of_its_own_is_one_line(write, monkeypatch):
+    """A CZI that ended too early was a traceback: bioio's error is of no known kind."""
+    failure = type("UnsupportedFileFormatError", (Exception,), {})
+    exceptions = ModuleType("bioio_base.exceptions")
+    exceptions.UnsupportedFileFormatError = failure
+    monkeypatch.setitem(sys.modules, "bioio_base", ModuleType("bioio_base"))
+    monkeypatch.setitem(sys.modules, "bioio_base.exceptions", exceptions)
+
+    def refuse(*_):
+        raise failure("not enough data\nat offset 0")
+
+    path = write(".czi", set_scene=refuse)
+    with pytest.raises(InputError, match=r"a\.czi cannot be read: not enough data;"):
+        open_frames(path)
+
+
 @pytest.mark.parametrize("suffix", MODULES)
 def test_without_the_plugin_the_file_says_what_to_install(
     tmp_path, monkeypatch, suffix

@@ -9,7 +9,7 @@ from typing import Any
 from napari_sam2.errors import InputError
 from napari_sam2.io.movies.axis_names import axis_letters
 from napari_sam2.io.movies.calibration import AxisScale, axis_scale
-from napari_sam2.io.movies.files.image_stacks import ArrayStack, reading
+from napari_sam2.io.movies.files.image_stacks import ArrayStack, one_line, reading
 
 PLUGINS = {
     ".czi": ("bioio-czi", "bioio_czi"),
@@ -40,9 +40,27 @@ def open_microscope_file(path: Path) -> ArrayStack:
             f"{path} needs a package that is not installed: pip install {package}, or "
             'pip install "napari-sam2[bio]" for all microscopes'
         ) from error
-    with reading(path, f"it may be damaged; {package} read it"):
-        image = reader(str(path))
-        return _as_stack(image, str(path))
+    remedy = f"it may be damaged; {package} read it"
+    try:
+        with reading(path, remedy):
+            image = reader(str(path))
+            return _as_stack(image, str(path))
+    except _failures_of_bioio() as error:
+        raise InputError(
+            f"{path} cannot be read: {one_line(error)}; {remedy}"
+        ) from error
+
+
+def _failures_of_bioio() -> tuple[type[Exception], ...]:
+    """Return the errors of bioio that are of no kind that Python has."""
+    try:
+        exceptions = importlib.import_module("bioio_base.exceptions")
+    except ImportError:
+        return ()
+    found = vars(exceptions).values()
+    return tuple(
+        one for one in found if isinstance(one, type) and issubclass(one, Exception)
+    )
 
 
 def _as_stack(image: Any, name: str) -> ArrayStack:
