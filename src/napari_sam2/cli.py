@@ -20,6 +20,7 @@ from napari_sam2.commands.batch import plan, run
 from napari_sam2.commands.border import ending_in_one_line, show_anything_on
 from napari_sam2.commands.export import export
 from napari_sam2.commands.fine_tune import fine_tune
+from napari_sam2.commands.importing import import_results
 from napari_sam2.commands.masks import masks
 from napari_sam2.commands.track import track
 from napari_sam2.commands.verify import verify
@@ -40,6 +41,7 @@ app.command()(movies.simulate)
 app.command()(movies.evaluate)
 app.command()(export)
 app.command()(verify)
+app.command("import")(import_results)
 app.command()(movies.demo)
 app.command()(train.train)
 app.command()(train.train_split)

@@ -19,6 +19,7 @@ from napari_sam2.tracking.automatic.masklet_options import Divisions, MaskletOpt
 
 if TYPE_CHECKING:
     from napari_sam2.batch.job import TrackJob
+    from napari_sam2.tracking.automatic.census import Division
 
 Option = typer.Option
 FINDING = MaskletOptions()
@@ -192,12 +193,16 @@ def find_first(job: TrackJob, prompts: Path, options: MaskletOptions) -> None:
     found = follow(find_objects(search), "looking", on_cancel="nothing was kept")
     typer.echo(f"{len(found.objects)} objects found, kept in {prompts}", err=True)
     for one in found.divisions:
-        first, second = one.daughters
-        typer.echo(
-            f"frame {one.frame_index}: object {one.mother} divides into {first} and "
-            f"{second}{'' if options.divisions is Divisions.ACCEPT else '?'}",
-            err=True,
-        )
+        typer.echo(f"frame {one.frame_index}: {_in_words(one)}", err=True)
+
+
+def _in_words(division: Division) -> str:
+    """Say who divides; a proposal is a question."""
+    mother, (first, second) = division.mother, division.daughters
+    if first != mother:
+        return f"object {mother} divides into {first} and {second}"
+    partner = f" from object {second}" if second else ""
+    return f"does object {mother} divide{partner}?"
 
 
 def run_and_report(job: TrackJob, *, as_json: bool) -> None:

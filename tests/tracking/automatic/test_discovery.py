@@ -87,7 +87,7 @@ class World:
         """Nothing is remembered."""
 
     def find(
-        self, frame_index: int, frame: np.ndarray, occupied: np.ndarray
+        self, frame_index: int, frame: np.ndarray, occupied: np.ndarray | None = None
     ) -> list[AutomaticMask]:
         masks = [
             disc(*places[frame_index])
@@ -156,6 +156,37 @@ def test_a_division_is_accepted_as_mother_and_daughters() -> None:
     assert sorted(parents.values(), key=str) == [1, 1, None]
     firsts = [one.prompts[0].frame_index for one in found.objects]
     assert firsts == [0, 12, 12]
+
+
+class FollowsBoth(World):
+    """A world whose tracker follows both daughters as one."""
+
+    def mask(self, name: str, frame_index: int) -> np.ndarray:
+        whole = super().mask(name, frame_index)
+        if name == "mother" and frame_index >= 12:
+            whole |= super().mask("left", frame_index)
+            whole |= super().mask("right", frame_index)
+        return whole
+
+
+def both_followed() -> World:
+    world = dividing()
+    return FollowsBoth(world.cells, world.frame_count, world.follows)
+
+
+def test_daughters_that_are_followed_as_one_are_told_apart() -> None:
+    found = discover(both_followed(), divisions=Divisions.ACCEPT)
+    assert [one.frame_index for one in found.divisions] == [12]
+    parents = [one.parent for one in found.objects]
+    assert parents == [None, 1, 1]
+    assert prompted(found) == [{0: True}, {12: True, 16: True}, {12: True, 16: True}]
+
+
+def test_daughters_that_are_followed_as_one_are_only_proposed() -> None:
+    found = discover(both_followed(), divisions=Divisions.PROPOSE)
+    assert {one.frame_index for one in found.divisions} == {12}
+    assert found.divisions[0].daughters == (1, 0)
+    assert [one.parent for one in found.objects] == [None]
 
 
 def test_a_division_is_only_proposed() -> None:

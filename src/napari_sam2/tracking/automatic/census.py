@@ -17,7 +17,8 @@ class Division:
     Attributes
     ----------
     mother, daughters
-        Ids. Where the division was only proposed, the mother goes on as the first.
+        Ids. Where the division was only proposed, the mother goes on as the first; the
+        second is unknown (0) where she is followed as both.
     frame_index
         First frame of the daughters.
     """
@@ -87,6 +88,17 @@ class Census:
         later.masks[birth] = mask
         return sister
 
+    def end(self, mother: int, birth: int) -> None:
+        """End an object that was followed as both of its daughters before a frame."""
+        masks = self.objects[mother].masks
+        for frame_index in [one for one in masks if one >= birth]:
+            del masks[frame_index]
+
+    def lived_before(self, object_id: int, frame_index: int) -> bool:
+        """Tell whether an object was seen by itself, and prompted, before a frame."""
+        masks = self.objects[object_id].masks
+        return any(one < frame_index and mask.any() for one, mask in masks.items())
+
     def drop_short(self, shortest: int, at_the_ends: Iterable[int]) -> None:
         """Drop objects that were seen on too few frames, unless the movie cuts them.
 
@@ -108,7 +120,7 @@ class Census:
         self.divisions = [
             one
             for one in self.divisions
-            if {one.mother, *one.daughters} <= self.objects.keys()
+            if {one.mother, *one.daughters} - {0} <= self.objects.keys()
         ]
 
     def _undo(self, division: Division, sister: int) -> None:
@@ -142,7 +154,7 @@ class Census:
         divisions = [
             Division(
                 numbers[one.mother],
-                (numbers[one.daughters[0]], numbers[one.daughters[1]]),
+                (numbers[one.daughters[0]], numbers.get(one.daughters[1], 0)),
                 one.frame_index,
             )
             for one in self.divisions

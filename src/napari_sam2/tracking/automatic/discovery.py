@@ -20,12 +20,15 @@ from napari_sam2.tracking.automatic.census import Census, Division
 from napari_sam2.tracking.automatic.generator import MaskGenerator
 from napari_sam2.tracking.automatic.masklet_options import Divisions, MaskletOptions
 from napari_sam2.tracking.automatic.masks import AutomaticMask, label_masks
+from napari_sam2.tracking.automatic.sisters import (
+    are_daughters,
+    are_of_like_size,
+    have_met,
+    pairs_inside,
+)
 from napari_sam2.tracking.embedding_cache import EmbeddingCache
 from napari_sam2.tracking.postprocess import label_image
 from napari_sam2.tracking.predictor import StreamingPredictor
-
-SUM_OF_DAUGHTERS = (0.5, 1.6)
-"""Both daughters together, as a share of the mother's area on the frame before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,29 +177,32 @@ class Discovery:
             self._census.objects[object_id].frames_seen += 1
 
     def _look(self, frame_index: int, frame: np.ndarray) -> None:
-        """Ask the network for what nobody covers, and find out what it is."""
+        """Ask the network what there is, and find out who is new."""
         known = self._labels.get(frame_index)
-        new = self._new_masks(frame_index, frame, known > 0)
-        if not new:
-            return
-        shape = self.source.frame_shape
-        ids = [self._census.add(frame_index, mask.on(shape)) for mask in new]
-        self._show(frame_index, frame, ids)
-        ways = self._ways_back(frame_index, ids)
-        self._settle(frame_index, frame, ways)
-
-    def _new_masks(
-        self, frame_index: int, frame: np.ndarray, occupied: np.ndarray
-    ) -> list[AutomaticMask]:
+        masks = self._masks(frame_index, frame, known)
+        if self.options.divisions is not Divisions.IGNORE:
+            self._divide_covered(frame_index, frame, masks, known)
+            known = self._labels.get(frame_index)
         options = self.options
+        shape = self.source.frame_shape
         _, new = label_masks(
-            self._generator.find(frame_index, frame, occupied),
-            self.source.frame_shape,
+            masks,
+            shape,
             minimum_area=options.masks.minimum_area,
             minimum_visible=max(options.new_share, options.masks.minimum_visible),
-            occupied=occupied,
+            occupied=known > 0,
         )
-        return new
+        if new:
+            ids = [self._census.add(frame_index, mask.on(shape)) for mask in new]
+            self._show(frame_index, frame, ids)
+            self._settle(frame_index, frame, self._ways_back(frame_index, ids))
+
+    def _masks(
+        self, frame_index: int, frame: np.ndarray, known: np.ndarray
+    ) -> list[AutomaticMask]:
+        """Return masks of what nobody covers; of everything, where cells divide."""
+        is_free = self.options.divisions is Divisions.IGNORE
+        return self._generator.find(frame_index, frame, known > 0 if is_free else None)
 
     def _show(self, frame_index: int, frame: np.ndarray, ids: list[int]) -> None:
         """Give the tracker the masks that objects have on a frame."""
@@ -338,19 +344,102 @@ class Discovery:
 
     def _are_sisters(self, mother: int, pair: list[int], birth: int) -> bool:
         """Tell whether sizes on both sides of a birth are those of a division."""
-        prompted = self._census.objects[mother].masks
-        if birth <= self.frames[0] or not any(
-            frame < birth and mask.any() for frame, mask in prompted.items()
-        ):
+        if birth <= self.frames[0] or not self._census.lived_before(mother, birth):
             return False
         after, before = self._labels.get(birth), self._labels.get(birth - 1)
-        small, large = sorted(int((after == one).sum()) for one in pair)
+        areas = [int((after == one).sum()) for one in pair]
         whole = int((before == mother).sum())
-        if not small or not whole:
-            return False
-        share = (small + large) / whole
-        low, high = SUM_OF_DAUGHTERS
-        return small >= self.options.sister_ratio * large and low <= share <= high
+        return are_daughters(areas, whole, self.options.sister_ratio)
+
+    # --- Daughters that are followed as one
+
+    def _divide_covered(
+        self,
+        frame_index: int,
+        frame: np.ndarray,
+        masks: list[AutomaticMask],
+        known: np.ndarray,
+    ) -> None:
+        """Divide objects in whose place the network sees two of like size."""
+        options = self.options
+        _, best = label_masks(
+            masks,
+            self.source.frame_shape,
+            minimum_area=options.masks.minimum_area,
+            minimum_visible=options.masks.minimum_visible,
+        )
+        pairs = pairs_inside(best, known, options.inside_share, options.sister_ratio)
+        told = {one.mother for one in self._census.divisions}
+        for mother, pair in pairs.items():
+            if mother not in told:
+                self._divide_pair(frame_index, frame, mother, pair)
+
+    def _divide_pair(
+        self,
+        frame_index: int,
+        frame: np.ndarray,
+        mother: int,
+        pair: tuple[AutomaticMask, AutomaticMask],
+    ) -> None:
+        """Follow two masks back to where they are one, and divide the object there."""
+        shape = self.source.frame_shape
+        ids = [self._census.add(frame_index, mask.on(shape), mother) for mask in pair]
+        before = self._labels.get(frame_index)
+        self._show(frame_index, frame, ids)
+        apart = self._apart(frame_index, ids)
+        birth = min(apart, default=frame_index)
+        is_known = birth > self.frames[0] and self._census.lived_before(mother, birth)
+        is_fact = is_known and self.options.divisions is Divisions.ACCEPT
+        if is_known:
+            daughters = (ids[0], ids[1]) if is_fact else (mother, 0)
+            self._census.divisions.append(Division(mother, daughters, birth))
+        if not is_fact:
+            self._labels.put(frame_index, before)
+            for daughter in ids:
+                self.predictor.remove(daughter)
+                del self._census.objects[daughter]
+            return
+        self._census.end(mother, birth)
+        self.predictor.remove(mother)
+        self._relabel(mother, 0, birth, frame_index)
+        for earlier, both in apart.items():
+            labels = self._labels.get(earlier)
+            for daughter, mask in zip(ids, both, strict=True):
+                labels[mask] = daughter
+                self._census.objects[daughter].frames_seen += 1
+                if earlier == birth:
+                    self._census.objects[daughter].masks[birth] = mask
+            self._labels.put(earlier, labels)
+
+    def _apart(
+        self, frame_index: int, ids: list[int]
+    ) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+        """Follow two objects back for as long as they are two of like size.
+
+        Returns
+        -------
+        dict
+            ``(Y, X)`` bool masks of both by frame, without the frame given.
+        """
+        apart: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self.predictor.forget_recent(ids)
+        first = max(self.frames[0], frame_index - self.options.every) + 1
+        for earlier in range(frame_index - 1, first - 1, -1):
+            step = self.predictor.step(
+                earlier, self.source.read(earlier), objects=ids, reverse=True
+            )
+            shape = self.source.frame_shape
+            one, other = (
+                label_image((1,), step.logits[row : row + 1], shape) > 0
+                for row in (0, 1)
+            )
+            areas = [int(one.sum()), int(other.sum())]
+            is_two = are_of_like_size(areas, self.options.sister_ratio)
+            if not is_two or have_met(one, other):
+                break
+            apart[earlier] = one, other & ~one
+        self.predictor.forget_recent(ids)
+        return apart
 
     def _relabel(self, old: int, new: int, first: int, last: int) -> None:
         """Give what an object was on some frames to another."""

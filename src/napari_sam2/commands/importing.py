@@ -1,0 +1,42 @@
+"""`napari-sam2 import`: masklets of other trackers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_sam2.commands.options import path_argument, path_option
+
+
+def import_results(  # noqa: PLR0913 - one parameter an option
+    source: Annotated[
+        Path, path_argument("Folder 01_RES of a tracker, or label images.")
+    ],
+    movie: Annotated[Path, path_option("The movie that was tracked.")],
+    out: Annotated[Path, path_option("OME-Zarr to create, or to add labels to.")],
+    format_name: Annotated[
+        str | None,
+        typer.Option("--format", help="ctc or tiff; seen by what lies there."),
+    ] = None,
+    name: Annotated[str, typer.Option(help="Name of the label group.")] = "masklets",
+    model: Annotated[str, typer.Option(help="Model that will correct them.")] = "nano",
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the label group.")
+    ] = False,
+) -> None:
+    """Take over what another tracker made, with lineage, to correct it here."""
+    from napari_sam2.batch.importing import ImportJob, import_masklets
+
+    job = ImportJob(
+        source=source,
+        movie=movie,
+        out=out,
+        format_name=format_name,
+        name=name,
+        model=model,
+        overwrite=overwrite,
+    )
+    found = import_masklets(job)
+    typer.echo(f"{found.labels}: {found.objects} objects, {found.daughters} daughters")

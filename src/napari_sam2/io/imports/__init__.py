@@ -1,0 +1,1 @@
+"""What other trackers made, read as masklets with their lineage."""

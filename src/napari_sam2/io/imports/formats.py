@@ -1,0 +1,57 @@
+"""All formats by name that masklets are read from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from napari_sam2.errors import InputError
+from napari_sam2.io.imports.ctc import TABLES, read_ctc
+from napari_sam2.io.imports.tracked_labels import TrackedLabels
+from napari_sam2.io.movies.label_frames import EVERYTHING, cut_label_frames
+
+
+def read_label_images(path: Path) -> TrackedLabels:
+    """Open label images of any kind whose numbers are objects; there is no lineage."""
+    labels = cut_label_frames(path, EVERYTHING)
+    return TrackedLabels(
+        labels.name,
+        labels.frame_count,
+        labels.frame_shape,
+        labels.read,
+        close=labels.close,
+    )
+
+
+READERS: dict[str, Callable[[Path], TrackedLabels]] = {
+    "tiff": read_label_images,
+    "ctc": read_ctc,
+}
+
+
+def open_tracked(path: Path, format_name: str | None = None) -> TrackedLabels:
+    """Open what another tracker made.
+
+    Parameters
+    ----------
+    path
+        File or folder.
+    format_name
+        A key of `READERS`; None to see it by what lies there.
+
+    Raises
+    ------
+    InputError
+        If there is no such format, or it cannot be read.
+    """
+    if not path.exists():
+        raise InputError(f"{path}: is not there")
+    if format_name is None:
+        is_ctc = any((path / name).exists() for name in TABLES)
+        format_name = "ctc" if is_ctc else "tiff"
+    if format_name not in READERS:
+        raise InputError(
+            f"there is no format {format_name!r} to import; choose one of "
+            f"{', '.join(READERS)}"
+        )
+    return READERS[format_name](path)
