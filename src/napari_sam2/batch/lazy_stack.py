@@ -305,7 +305,8 @@ def _labels(
             images.append(da.from_delayed(image, shape, LABELS))
         else:
             images.append(da.zeros(shape, LABELS, chunks=shape))
-    return da.concatenate(images)
+    masklets: da.Array = da.concatenate(images)
+    return masklets
 
 
 def _pieces(

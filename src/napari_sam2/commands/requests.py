@@ -32,13 +32,12 @@ def frame_options(given: Mapping[str, Any]) -> FrameOptions:
     """
     from napari_sam2.batch.job import FrameOptions
 
-    return FrameOptions(
-        **{
-            name: PARSERS[name](given[name]) if name in PARSERS else given[name]
-            for name in FrameOptions.model_fields
-            if name in given
-        }
-    )
+    options: dict[str, Any] = {
+        name: PARSERS[name](given[name]) if name in PARSERS else given[name]
+        for name in FrameOptions.model_fields
+        if name in given
+    }
+    return FrameOptions(**options)
 
 
 def model_options(given: Mapping[str, Any]) -> ModelOptions:

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from typing import Any
+from typing import Any, cast
 
 import dask
 from distributed import (
@@ -202,7 +202,7 @@ class _Owned(AbstractContextManager[Client]):
 def run_movie(text: str, patience: Patience) -> str:
     """Make it so, in a worker; text goes in and out, which any version can read."""
     worker = get_worker()
-    ending: Ending = worker.plugins[PLUGIN]
+    ending = cast(Ending, worker.plugins[PLUGIN])
     movie = PlannedMovie.model_validate_json(text)
     told = 0.0
 

@@ -45,7 +45,7 @@ def _image(folder: Path, image: FolderImage) -> LayerData:
     shown: dict[str, Any] = {"name": _movie_name(folder)}
     if len(kept) < len(image.axes):
         axis = image.axes.index("c")
-        lazy: list[da.Array] = [da.from_zarr(level) for level in levels]  # type: ignore[no-untyped-call]
+        lazy: list[da.Array] = [da.from_zarr(level) for level in levels]
         if levels[0].shape[axis] == 3 and levels[0].dtype == np.uint8:
             levels, shown["rgb"] = [da.moveaxis(one, axis, -1) for one in lazy], True
         else:

@@ -70,8 +70,8 @@ def _lazy(
     """Return ``(T, Y, X)`` of which each frame is drawn when it is looked at."""
     lazy = dask.delayed(draw)
     frames = [
-        da.from_delayed(lazy(index), movie.frame_shape, dtype)  # type: ignore[no-untyped-call]
+        da.from_delayed(lazy(index), movie.frame_shape, dtype)
         for index in range(movie.frame_count)
     ]
-    stacked: da.Array = da.stack(frames)  # type: ignore[no-untyped-call]
+    stacked: da.Array = da.stack(frames)
     return stacked

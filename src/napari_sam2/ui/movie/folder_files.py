@@ -50,7 +50,7 @@ class FolderFiles(QWidget):
     def show_layer(self, layer: Image | None) -> None:
         """Look at the folder that a layer was opened from, if it was."""
         folder = _folder_of(layer)
-        problem, found = "", {}
+        problem, found = "", dict[str, list[str]]()
         if folder is not None:
             try:
                 problem, found = movies_among(image_names(folder), folder.name)

@@ -99,7 +99,7 @@ def _go_to_plane(panel: InputPanel, saved: InputMapping) -> None:
     Its file may have other axes than the layer: channels, say, are layers of their own.
     """
     letters = panel.axes().letters
-    if saved.frame_axis in letters[:-2]:
+    if saved.frame_axis is not None and saved.frame_axis in letters[:-2]:
         panel.frame_axis_combo.choose(letters.index(saved.frame_axis))
     for letter, index in saved.fixed.items():
         if letter in letters[:-2]:

@@ -138,7 +138,9 @@ def kinds_of_numbers(names: Sequence[FileName]) -> list[str]:
     pairs = list(zip(names[0].texts, names[0].numbers, strict=False))
     kinds = [_kind_of(text, number) for text, number in pairs]
     elapsed = _ELAPSED.search(stem)
-    known = [(pattern.search(stem), meant) for pattern, meant in _PROGRAMS]
+    known: list[tuple[re.Match[str] | None, Sequence[str]]] = [
+        (pattern.search(stem), meant) for pattern, meant in _PROGRAMS
+    ]
     known.append((elapsed, "T" * sum(map(bool, elapsed.groups())) if elapsed else ""))
     for found, meant in known:
         if found is not None:

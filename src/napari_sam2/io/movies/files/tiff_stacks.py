@@ -298,7 +298,8 @@ def _is_whole(page: Page | None) -> bool:
     if page is None:
         return True
     pieces = min(len(page.dataoffsets), len(page.databytecounts))
-    if not page.is_final and pieces < prod(page.keyframe.chunked):
+    keyframe = page.keyframe
+    if not page.is_final and keyframe and pieces < prod(keyframe.chunked):
         return False  # tifffile would leave them black
     ends = np.add(page.dataoffsets, page.databytecounts)
     return bool(ends.max(initial=0) <= page.parent.filehandle.size)

@@ -84,7 +84,7 @@ def _as_stack(image: Any, name: str) -> ArrayStack:
     import dask.array
 
     return ArrayStack(
-        dask.array.stack(arrays),  # type: ignore[no-untyped-call]
+        dask.array.stack(arrays),
         name=name,
         axes=("P", *axes),
         axes_from="its metadata",
