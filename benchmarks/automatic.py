@@ -6,7 +6,7 @@ Prints a Markdown table with a row for each simulated movie: DET, TRA and SEG of
 Cell Tracking Challenge (py-ctcmetrics), and precision, recall and F1 of divisions (a
 division is found if the same mother divides within two frames of the true one), for
 nano and for the baseline "Otsu's threshold, linked by overlap". Without ``--seeds`` the
-three presets are scored; defaults of options were chosen on other seeds.
+three presets are scored; the thresholds of masks were chosen on other seeds.
 """
 
 from __future__ import annotations

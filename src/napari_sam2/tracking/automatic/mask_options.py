@@ -14,7 +14,7 @@ MOST_TIERS = 4
 class MaskOptions:
     """How automatic masks are sought and which of them are kept.
 
-    The defaults are nano's, measured on simulated movies (`benchmarks/automatic.py`).
+    The defaults of IoU and stability are nano's, chosen on simulated movies.
     The official ones, for large models, are a predicted IoU of 0.8 and a stability of
     0.95.
 
