@@ -5,14 +5,17 @@ import random
 import shutil
 import signal
 import sys
+import threading
 
 import pytest
 from tests.batch.trees import tree
 
 from napari_sam2.batch.plan.plan import BatchPlan
 from napari_sam2.batch.prompting.policies import PromptsBeside
+from napari_sam2.batch.running import cluster
 from napari_sam2.batch.running.batch import Listener, run_plan
 from napari_sam2.batch.running.cluster import OnWorkers
+from napari_sam2.errors import InputError
 
 pytestmark = [
     # Clients and nannies close while messages are under way; they log it and go on.
@@ -79,3 +82,40 @@ def test_killed_workers_end_with_the_bytes_of_one_process(plan, tmp_path):
     for name in "ac":
         theirs = tree(tmp_path / "sequential" / f"{name}.zarr")
         assert tree(tmp_path / "soaked" / f"{name}.zarr") == theirs
+
+
+def test_cancelling_lets_workers_commit_the_frame_in_hand(plan, tmp_path):
+    seen = threading.Event()
+
+    class Seen(Listener):
+        def progress(self, progress):
+            seen.set()
+
+    report = run_plan(
+        plan.model_copy(update={"movies": (str(tmp_path / "[ac].tif"),)}),
+        tmp_path / "report",
+        scheduler=OnWorkers("local", 1),
+        listener=Seen(),
+        is_cancelled=seen.is_set,
+    )
+    assert [one.state for one in report.movies] == ["cancelled", "cancelled"]
+    begun, other = report.movies
+    assert begun.frames_computed > 0
+    assert other.frames_computed == 0
+    assert not (tmp_path / "sequential" / "c.zarr").exists()
+
+
+def test_a_worker_of_another_version_is_refused(plan, tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster, "__version__", "99")
+    with pytest.raises(InputError, match="this is napari-sam2 99"):
+        run_plan(plan, tmp_path / "report", scheduler=OnWorkers("local", 1))
+    assert not (tmp_path / "sequential").exists()
+
+
+@pytest.mark.parametrize("where", ["tcp://127.0.0.1:9", "moon"])
+def test_a_scheduler_that_does_not_answer_is_refused(
+    plan, tmp_path, where, monkeypatch
+):
+    monkeypatch.setattr(cluster, "FIRST_ANSWER", 1)
+    with pytest.raises(InputError, match="no scheduler answers there"):
+        run_plan(plan, tmp_path / "report", scheduler=OnWorkers(where))

@@ -26,7 +26,7 @@ from distributed.scheduler import KilledWorker
 from napari_sam2 import __version__
 from napari_sam2.batch.plan.plan import PlannedMovie
 from napari_sam2.batch.report.outcome import IsCancelled, MovieOutcome
-from napari_sam2.batch.running.movie_run import make_it_so
+from napari_sam2.batch.running.movie_run import make_it_so, not_begun
 from napari_sam2.batch.running.schedulers import MovieProgress, OnProgress, Patience
 from napari_sam2.errors import InputError
 
@@ -204,6 +204,8 @@ def run_movie(text: str, patience: Patience) -> str:
     worker = get_worker()
     ending = cast(Ending, worker.plugins[PLUGIN])
     movie = PlannedMovie.model_validate_json(text)
+    if ending.is_asked:
+        return not_begun(movie).model_dump_json()
     told = 0.0
 
     def on_frame(position: int, total: int) -> None:
@@ -259,30 +261,18 @@ def _check_workers(client: Client, needs_gpu: bool) -> None:
 def _outcomes(
     client: Client, futures: dict[Future, PlannedMovie], is_cancelled: IsCancelled
 ) -> Iterator[MovieOutcome]:
-    """Yield outcomes; when somebody cancels, those in hand end and others stay."""
+    """Yield outcomes; when somebody cancels, movies end, and others never begin."""
     ended = as_completed(list(futures))
     asked = False
     while ended.count():
         if is_cancelled() and not asked:
             asked = True
-            waiting = [one for one in futures if one.status == "pending"]
             client.run(_ask_to_end)
-            running = _in_hand(client)
-            dropped = [one for one in waiting if one.key not in running]
-            client.cancel(dropped)
-        try:
-            (future,) = ended.next_batch(block=False)[:1] or (None,)
-        except StopIteration:
-            return
-        if future is None:
+        ready = ended.next_batch(block=False)
+        if not ready:
             time.sleep(LOOK)
-            continue
-        yield from _outcome(future, futures[future])
-
-
-def _in_hand(client: Client) -> set[str]:
-    """Return the keys of what workers are doing."""
-    return {key for keys in client.processing().values() for key in keys}
+        for future in ready:
+            yield from _outcome(future, futures[future])
 
 
 def _outcome(future: Future, movie: PlannedMovie) -> Iterator[MovieOutcome]:

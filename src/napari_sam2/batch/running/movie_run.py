@@ -114,7 +114,7 @@ def _attempt(
         with closing(find_objects(planned.discovery)) as looks:
             for _ in looks:
                 if is_cancelled():
-                    return _not_begun(planned)
+                    return not_begun(planned)
     with open_run(_settled(planned.job)) as run:
         was_complete = run.session is None
         if not _followed(run, on_frame, is_cancelled):
@@ -159,7 +159,8 @@ def _outcome(planned: PlannedMovie, run: Run, state: str) -> MovieOutcome:
     )
 
 
-def _not_begun(planned: PlannedMovie) -> MovieOutcome:
+def not_begun(planned: PlannedMovie) -> MovieOutcome:
+    """Return the outcome of a movie that was cancelled before its first frame."""
     job = planned.job
     return MovieOutcome(
         title=planned.title,
