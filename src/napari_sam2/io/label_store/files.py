@@ -98,12 +98,15 @@ class LabelFiles:
     def merging(self) -> Provenance | None:
         """What was about to add objects when it was killed; None if nothing was."""
         begun = self.journal.merge
-        return None if begun is None else Provenance.model_validate(begun)
+        with self.reading("what was to be added"):
+            return None if begun is None else Provenance.model_validate(begun)
 
     @property
     def provenance(self) -> Provenance:
         """What made the masklets."""
-        return Provenance.model_validate(attributes_of(self.group)[RUN]["provenance"])
+        with self.reading("what made the masklets"):
+            made_by = attributes_of(self.group)[RUN]["provenance"]
+            return Provenance.model_validate(made_by)
 
     def writing(self, action: str) -> AbstractContextManager[None]:
         """Turn errors of the disk into words."""

@@ -27,7 +27,7 @@ NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 DAMAGED = (
     *(ValueError, RuntimeError, KeyError, TypeError, AttributeError, IndexError),
-    EOFError,
+    *(EOFError, ArithmeticError),
 )
 """What chunks and documents raise that are not what was written."""
 RESTORE = "restore the folder from a copy, or track anew into another one"
