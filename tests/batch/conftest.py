@@ -38,7 +38,10 @@ def toy(tmp_path_factory):
 @pytest.fixture(scope="session")
 def files(movie, toy, tmp_path_factory):
     """A folder with ``movie.tif``, ``prompts.tif`` (labels of frame 0) and weights."""
-    folder = tmp_path_factory.mktemp("job")
+    return write_files(movie, toy, tmp_path_factory.mktemp("job"))
+
+
+def write_files(movie, toy, folder):
     with tifffile.TiffWriter(folder / "movie.tif") as writer:
         for index in range(movie.frame_count):
             writer.write(movie.frame(index), contiguous=True)

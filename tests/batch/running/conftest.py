@@ -1,6 +1,7 @@
 """Shorter movies than those of single runs: there are several of them."""
 
 import pytest
+from tests.batch.conftest import write_files
 
 from napari_sam2.synthetic import MovieConfig, SimulatedMovie
 
@@ -17,3 +18,9 @@ def movie():
             seed=5,
         )
     )
+
+
+@pytest.fixture(scope="session")
+def files(movie, toy, tmp_path_factory):
+    """As for single runs; a fixture of theirs would keep this movie for them."""
+    return write_files(movie, toy, tmp_path_factory.mktemp("short"))

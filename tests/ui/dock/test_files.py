@@ -55,7 +55,7 @@ def test_a_session_that_was_dropped_on_the_viewer_goes_on(
 ):
     _, before = tracked
     folder, labels = before.output_panel.folder, np.array(before.masklets.layer.data[2])
-    before.conductor.worker.close()
+    before.conductor.close()
 
     def drop(viewer):
         for data, shown, kind in get_reader(str(folder))(str(folder)):
@@ -182,7 +182,7 @@ def test_labels_keep_ids_and_colours_everywhere_and_when_reopened(
     dock.conductor.save()
     answered(dock)
     folder = dock.output_panel.folder
-    dock.conductor.worker.close()
+    dock.conductor.close()
     _, again = open_dock()
     again.conductor.open_session(folder)
     answered(again)

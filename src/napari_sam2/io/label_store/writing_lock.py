@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,6 +22,9 @@ from napari_sam2.io.label_store.progress_journal import WHOLE
 from napari_sam2.io.ome_zarr.machine_lock import ANYBODY, NO_LOCKS
 
 LOCK_FILE = "writing.lock"
+PATIENCE, LOOK = 3.0, 0.05
+"""Seconds that a window waits for one that is closing, and between two looks."""
+
 NO_LOCK = (
     "this file system has no locks, so nobody is kept out: let one window or run at a "
     "time write there"
@@ -65,9 +69,10 @@ _registering = threading.Lock()
 
 
 def hold_writing_lock(run: Path, writer: int | None = None) -> WritingLock | None:
-    """Become the one that writes a label group, without waiting.
+    """Become the one that writes a label group.
 
-    It stays so as long as anything refers to the lock that is returned.
+    It stays so as long as anything refers to the lock that is returned. A window waits
+    a moment: the one before it may be closing.
 
     Parameters
     ----------
@@ -91,9 +96,20 @@ def hold_writing_lock(run: Path, writer: int | None = None) -> WritingLock | Non
     folder = run / WHOLE
     if not folder.is_dir():
         return None
-    thread = threading.current_thread()
     if writer is None:
-        writer = threading.get_ident()
+        return _take(run, folder, threading.get_ident())
+    last = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return _take(run, folder, writer)
+        except OutputError:
+            if time.monotonic() > last:
+                raise
+        time.sleep(LOOK)
+
+
+def _take(run: Path, folder: Path, writer: int) -> WritingLock:
+    thread = threading.current_thread()
     with _registering:
         place = _identity(folder)
         known = _held.get(place)
