@@ -52,7 +52,7 @@ def test_another_movie_goes_on_when_one_is_freed(without, stack):
     assert [one.anchors for one in dock.conductor.book.objects] == [(0,)]
 
 
-def test_masklets_of_a_freed_movie_are_left_to_whoever_wants_them(without):
+def test_masklets_of_a_freed_movie_are_left_to_whoever_wants_them(without, qtbot):
     viewer, dock, _ = without()
     (lock,) = dock.output_panel.folder.rglob("writing.lock")
     with FileLock(lock, timeout=10):
@@ -63,5 +63,6 @@ def test_masklets_of_a_freed_movie_are_left_to_whoever_wants_them(without):
     frees = weakref.ref(labels.__wrapped__)
     del labels
     viewer.layers.remove("movie masklets")
+    qtbot.wait(10)  # the event loop deletes what napari's controls were
     gc.collect()
     assert frees() is None
