@@ -109,7 +109,7 @@ def track(
     **options
         Other fields of `napari_sam2.batch.job.TrackJob`: ``name``, ``prompt_frame``,
         ``frame_options``, ``model_options``, ``frames``, ``direction``, ``merge``,
-        ``resume``, ``overwrite``, ``embed_image``, ``accept_movie``.
+        ``resume``, ``overwrite``, ``embed_image``, ``accept_movie``, ``sync``.
 
     Returns
     -------

@@ -139,6 +139,8 @@ class TrackJob(BaseModel):
         Copy the movie into the new OME-Zarr.
     accept_movie
         Resume or merge though the movie has other pixels than it had.
+    sync
+        Wait at each commit until all is on the disk, so that power may be lost.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -157,6 +159,7 @@ class TrackJob(BaseModel):
     overwrite: bool = False
     embed_image: bool = False
     accept_movie: bool = False
+    sync: bool = False
 
     @property
     def policy(self) -> ReadsPrompts:
@@ -338,6 +341,8 @@ def _compose(job: TrackJob, source: StackFrames) -> Run:
     store, remark = job.output.open(
         source, objects, provenance, _logits_shape(predictor)
     )
+    if job.sync:
+        store.sync_commits()
     plan = replace(plan, key=store.provenance.plan_key)
     prefetching = PrefetchingFrameSource(source)
     session = Session(

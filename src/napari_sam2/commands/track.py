@@ -25,7 +25,7 @@ Option = typer.Option
 FINDING = MaskletOptions()
 AS_GIVEN = (
     *("movie", "out", "name", "direction", "merge"),
-    *("resume", "overwrite", "embed_image", "accept_movie"),
+    *("resume", "overwrite", "embed_image", "accept_movie", "sync"),
 )
 """Options that are fields of a job as they are."""
 Text = str | None
@@ -100,6 +100,10 @@ LeastIou = Annotated[float, Option(help="With --auto: least predicted IoU of a m
 OnDivisions = Annotated[
     Divisions, Option(help="With --auto: what a division is, a proposal or a fact.")
 ]
+Sync = Annotated[
+    bool,
+    Option("--sync", help="Wait for the disk at each commit: power may be lost."),
+]
 AsJson = Annotated[bool, Option("--json", help="Report on stdout as JSON.")]
 
 
@@ -137,6 +141,7 @@ def track(  # noqa: PLR0913 - one parameter an option
     shortest: Shortest = FINDING.shortest,
     minimum_iou: LeastIou = FINDING.masks.minimum_iou,
     divisions: OnDivisions = FINDING.divisions,
+    sync: Sync = False,
     as_json: AsJson = False,
 ) -> None:
     """Track prompted objects through a movie into OME-Zarr labels."""

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -54,7 +55,7 @@ def books(draw):
             ObjectState(
                 one,
                 names,
-                draw(st.none() | st.integers(1, 9)),
+                draw(st.none() | st.integers(1, min(9, one - 1))) if one > 1 else None,
                 prompts,
                 flags,
                 *(draw(sets) for _ in range(4)),
@@ -120,7 +121,9 @@ DOCUMENT = SessionDocument(
 )
 @given(first=books(), second=books())
 def test_what_is_saved_is_what_is_read(first, second, tmp_path_factory, new_store):
-    store = new_store(tmp_path_factory.mktemp("any") / "x.zarr", objects=[])
+    store = new_store(
+        tmp_path_factory.mktemp("any") / "x.zarr", objects=[], frame_count=100
+    )
     for book in (first, second):
         document = DOCUMENT.model_copy(update={"book": book})
         store.save_session(document)
@@ -253,3 +256,23 @@ def test_what_the_model_saw_is_found_where_version_0_2_saved_it():
     del old["image"]["seen"]
     old["settings"] = {"input": {"layer": "movie", "channels": [channel]}}
     assert SessionDocument.model_validate(old) == DOCUMENT
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"parent": 3}, "object 3 is its own mother"),
+        ({"prompts": [{"frame": 10**9, "points": [[1.0, 2.0]]}]}, "frame 1000000000"),
+        ({"locked": [[0, 10**9]]}, "frame 999999999"),
+    ],
+)
+def test_what_no_session_can_say_is_refused(new_store, change, words):
+    store = new_store()
+    book = BookState((ObjectState(3, "cell"),))
+    store.save_session(SessionDocument(book=book))
+    group = zarr.open_group(store.path / "labels/masklets/napari-sam2/session")
+    document = json.loads(group.attrs["document"])
+    document["objects"][0].update(change)
+    group.attrs["document"] = json.dumps(document)
+    with pytest.raises(OutputError, match=rf"damaged \(.*{words}.*move it elsewhere"):
+        store.read_session()

@@ -24,11 +24,12 @@ from napari_sam2.io.label_store.group import (
     open_label_group,
     write_provenance,
 )
-from napari_sam2.io.label_store.progress_journal import ProgressJournal
+from napari_sam2.io.label_store.progress_journal import WHOLE, ProgressJournal
 from napari_sam2.io.ome_zarr.metadata import LabelledObject, read_objects
 from napari_sam2.io.ome_zarr.parent import Parent
 from napari_sam2.io.ome_zarr.watched_store import WatchedStore
 from napari_sam2.io.ome_zarr.zarr_nodes import (
+    array_at,
     attributes_of,
     group_at,
     reading_errors,
@@ -74,7 +75,8 @@ class LabelFiles:
         self.folder = parent.labels_folder() / name
         self.masks = MaskFiles(self.run)
         books = BookWriter(self.masks)
-        self._session = SessionFile(self.run, books)
+        frame_count = array_at(self.run, WHOLE).shape[0]
+        self._session = SessionFile(self.run, books, frame_count)
         self.history = History(
             self, self.run, self.folder, books, self.layout.frame_dimension
         )
@@ -166,8 +168,22 @@ class LabelFiles:
         spans = self.frames.scores.frame_spans()
         by_id = {ids[column]: span for column, span in spans.items()}
         complete(self.group, self._parent, by_id)
+        self.sync()
         self.journal.close(self.frames.whole.count)
+        self.sync()
         self.is_complete = True
+
+    def sync_commits(self) -> None:
+        """Let `sync` wait for the disk from now on."""
+        store = self.group.store
+        if isinstance(store, WatchedStore):
+            store.sync_from_now_on(self.group.path)
+
+    def sync(self) -> None:
+        """Wait for the disk, if `sync_commits` was called."""
+        store = self.group.store
+        if isinstance(store, WatchedStore):
+            store.sync()
 
     def sweep(self, name: str) -> None:
         """Clear up after a killed process."""

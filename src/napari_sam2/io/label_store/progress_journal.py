@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,7 +47,11 @@ class ProgressJournal:
         return bool(attributes_of(self._group).get("complete", False))
 
     def record(
-        self, progress: Progress, snapshot: Arrays | None, whole_count: int
+        self,
+        progress: Progress,
+        snapshot: Arrays | None,
+        whole_count: int,
+        sync: Callable[[], None],
     ) -> None:
         """Make progress and snapshot the ones that `read` returns.
 
@@ -57,6 +61,8 @@ class ProgressJournal:
             How far the run has come, and what its memory bank holds.
         whole_count
             How many frames are whole: never fewer from now on.
+        sync
+            Called before what was written is said to be whole, and after.
         """
         old = self._slot_in_use()
         slot = SLOTS[1] if old == SLOTS[0] else SLOTS[0]
@@ -72,7 +78,9 @@ class ProgressJournal:
             "objects": len(attributes_of(self._group)["object_ids"]),
         }
         entry["sha256"] = self._seal(entry)
+        sync()
         self._put(complete=False, progress=entry)
+        sync()
         self._remove(old)
 
     def read(self) -> tuple[Progress, Arrays] | None:

@@ -473,9 +473,16 @@ class OmeZarrLabelStore:
         """
         with self._files.writing("record the progress"):
             self._files.settle()
-            self._files.journal.record(progress, snapshot, self._frames.whole.count)
+            whole_count = self._frames.whole.count
+            self._files.journal.record(
+                progress, snapshot, whole_count, self._files.sync
+            )
             self._files.is_complete = False
             self.history.bound()
+
+    def sync_commits(self) -> None:
+        """Let `commit` and `finish` wait for the disk, so that power may be lost."""
+        self._files.sync_commits()
 
     def read_progress(self) -> tuple[Progress, Arrays] | None:
         """Return what the last `commit` recorded, or None."""

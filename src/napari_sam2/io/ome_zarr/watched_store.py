@@ -6,6 +6,7 @@ the label array included, so nothing can be replaced unseen.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Self
@@ -27,10 +28,32 @@ class WatchedStore(LocalStore):
     def __init__(self, root: Path | str, *, read_only: bool = False) -> None:
         super().__init__(root, read_only=read_only)
         self.before_change: Callable[[str, Buffer | None], None] | None = None
+        self._unsynced: set[str] | None = None
+
+    def sync_from_now_on(self, prefix: str) -> None:
+        """Note what is written, for `sync`, and all that lies below a prefix."""
+        files = (self.root / prefix).rglob("*")
+        found = {str(one.relative_to(self.root)) for one in files if one.is_file()}
+        self._unsynced = found | {"zarr.json", ".zattrs", "labels/zarr.json"}
+
+    def sync(self) -> None:
+        """Wait until what was written is on the disk, as far as that is noted."""
+        if not self._unsynced:
+            return
+        written, self._unsynced = self._unsynced, set()
+        folders = set()
+        for key in written:
+            path = self.root / key
+            folders |= {one for one in path.parents if one.is_relative_to(self.root)}
+            if path.is_file():
+                _sync(path, os.O_RDWR)
+        if os.name != "nt":  # where folders cannot be opened
+            for folder in filter(Path.is_dir, folders):
+                _sync(folder, os.O_RDONLY)
 
     def __getstate__(self) -> dict[str, object]:
         """Leave the watcher out: it belongs to this process."""
-        return {**self.__dict__, "before_change": None}
+        return {**self.__dict__, "before_change": None, "_unsynced": None}
 
     def __setstate__(self, state: dict[str, object]) -> None:
         self.__dict__.update(state)
@@ -71,5 +94,15 @@ class WatchedStore(LocalStore):
         super().delete_sync(key)
 
     def _tell(self, key: str, value: Buffer | None) -> None:
+        if self._unsynced is not None:
+            self._unsynced.add(key)
         if self.before_change is not None:
             self.before_change(key, value)
+
+
+def _sync(path: Path, flags: int) -> None:
+    number = os.open(path, flags)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)

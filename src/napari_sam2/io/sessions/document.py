@@ -173,7 +173,33 @@ class _Stored(BaseModel):
         ids = [entry.id for entry in self.objects]
         if ids != sorted(set(ids)):
             raise ValueError("object ids are not ascending and unique")
+        mothers = {entry.id: entry.parent for entry in self.objects}
+        for born, mother in mothers.items():
+            seen = {born}
+            while mother is not None:
+                if mother in seen:
+                    raise ValueError(f"object {born} is its own mother or ancestor")
+                seen.add(mother)
+                mother = mothers.get(mother)
         return self
+
+    def check_frames(self, frame_count: int) -> None:
+        """Refuse frames that the movie does not have.
+
+        Raises
+        ------
+        ValueError
+            Naming the object.
+        """
+        for entry in self.objects:
+            spans = (*entry.locked, *entry.reviewed, *entry.stale, *entry.waiting)
+            ends = [stop for _, stop in spans]
+            last = max(ends + [prompt.frame + 1 for prompt in entry.prompts], default=0)
+            if last > frame_count:
+                raise ValueError(
+                    f"object {entry.id} has frame {last - 1}, and the movie has "
+                    f"{frame_count}"
+                )
 
 
 class SessionFile:
@@ -185,10 +211,13 @@ class SessionFile:
         Group of the run.
     books
         Turns objects into JSON, and back.
+    frame_count
+        Of the movie.
     """
 
-    def __init__(self, run: zarr.Group, books: BookWriter) -> None:
+    def __init__(self, run: zarr.Group, books: BookWriter, frame_count: int) -> None:
         self._run = run
+        self._frame_count = frame_count
         self._books = books
         self._group: zarr.Group | None = None
 
@@ -232,11 +261,22 @@ class SessionFile:
             )
         try:
             stored = _Stored.model_validate_json(str(attributes[DOCUMENT]))
+            stored.check_frames(self._frame_count)
             document = SessionDocument.model_validate(stored.session)
             states = tuple(self._books.state(entry) for entry in stored.objects)
         except (ValidationError, ValueError) as error:
             raise OutputError(
-                f"{where}: the saved session is damaged; remove this folder, and the "
-                "masklets open without it"
+                f"{where}: the saved session is damaged{_reason(error)}; restore this "
+                "folder from a copy, or move it elsewhere, and the masklets open "
+                "without it"
             ) from error
         return document.model_copy(update={"book": BookState(states)}), stored.step
+
+
+def _reason(error: ValueError) -> str:
+    """Return what our own checks say of a document, for people."""
+    if isinstance(error, ValidationError):
+        fault = error.errors()[0]
+        raised = fault.get("ctx", {}).get("error")
+        return f" ({raised})" if isinstance(raised, ValueError) else ""
+    return f" ({error})"
