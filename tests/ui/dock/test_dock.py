@@ -379,7 +379,7 @@ def test_a_session_is_opened_in_another_window(open_dock, answered):
     dock.conductor.save()
     answered(dock)
     labels, folder = np.array(dock.masklets.layer.data[2]), dock.output_panel.folder
-    dock.conductor.worker.close()
+    dock.conductor.close()
     viewer, other = open_dock()
     other.conductor.open_session(folder)
     answered(other)
@@ -404,7 +404,7 @@ def test_a_session_whose_movie_changed_asks(
     dock.conductor.save()
     answered(dock)
     folder = dock.output_panel.folder
-    dock.conductor.worker.close()
+    dock.conductor.close()
     asked = MagicMock(return_value=QMessageBox.StandardButton[button])
     monkeypatch.setattr(QMessageBox, "question", asked)
     _, other = open_dock(np.ascontiguousarray(stack[::-1]))

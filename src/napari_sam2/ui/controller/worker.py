@@ -60,7 +60,9 @@ class Worker(QObject):
         if self._running is not None or not self._queue.has_work:
             return
         self._running = create_worker(
-            self._reports,
+            _reports,
+            self._queue,
+            self._is_seen,
             _start_thread=False,
             _connect={
                 "yielded": self._on_report,
@@ -79,18 +81,6 @@ class Worker(QObject):
         self._queue.close(last)
         self._is_seen.set()
         self.wake()
-
-    def _reports(self) -> Generator[Report, None, None]:
-        """Run jobs; let an answer be seen before what follows from it, like writing.
-
-        Python runs one thread at a time: both at once would be seen later.
-        """
-        with closing(run_jobs(self._queue)) as reports:
-            for report in reports:
-                self._is_seen.clear()
-                yield report
-                if report.job.priority is Priority.CLICK:
-                    self._is_seen.wait(SEEN_S)
 
     def _on_report(self, report: object) -> None:
         if self._queue.is_closed:
@@ -121,3 +111,17 @@ class Worker(QObject):
         self.wake()
         if self._running is None:
             self.became_idle.emit()
+
+
+# No method: napari tells of it when the window, and this worker, may be gone.
+def _reports(queue: JobQueue, is_seen: Event) -> Generator[Report, None, None]:
+    """Run jobs; let an answer be seen before what follows from it, like writing.
+
+    Python runs one thread at a time: both at once would be seen later.
+    """
+    with closing(run_jobs(queue)) as reports:
+        for report in reports:
+            is_seen.clear()
+            yield report
+            if report.job.priority is Priority.CLICK:
+                is_seen.wait(SEEN_S)
