@@ -143,9 +143,9 @@ def build(where: str, title: str, kind: type[Table], entry: Any) -> Table:
     """
     values = as_table(where, title, entry)
     known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
-    for name in values.keys() - known.keys():
+    if unknown := [name for name in values if name not in known]:
         raise InputError(
-            f"{where}: unknown field {name!r} of {title}; "
+            f"{where}: unknown field {unknown[0]!r} of {title}; "
             f"known: {', '.join(sorted(known))}"
         )
     for name, field in known.items():
