@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from napari_sam2.errors import InputError
 
 LARGEST_GRID = 256
 MOST_TIERS = 4
+
+Ranges = Mapping[str, tuple[float, float]]
+"""Least and largest value of options, by the name of the field."""
+
+
+def check_ranges(options: object, ranges: Ranges) -> None:
+    """Refuse options whose number is out of its range.
+
+    Raises
+    ------
+    InputError
+        Naming the first one as the command line does.
+    """
+    for name, (low, high) in ranges.items():
+        value = getattr(options, name)
+        if not low <= value <= high:
+            option = name.replace("_", "-")
+            raise InputError(f"--{option} {value}: give {low:g} to {high:g}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +86,7 @@ class MaskOptions:
     minimum_visible: float = 0.5
 
     def __post_init__(self) -> None:
-        for name, (low, high) in _RANGES.items():
-            value = getattr(self, name)
-            if not low <= value <= high:
-                option = name.replace("_", "-")
-                raise InputError(f"--{option} {value}: give {low:g} to {high:g}")
+        check_ranges(self, _RANGES)
 
 
 _SHARES = (
@@ -82,7 +97,7 @@ _SHARES = (
     "maximum_share",
     "minimum_visible",
 )
-_RANGES: dict[str, tuple[float, float]] = {
+_RANGES: Ranges = {
     **dict.fromkeys(_SHARES, (0.0, 1.0)),
     "points_per_side": (1, LARGEST_GRID),
     "stability_offset": (0.0, 100.0),

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 
-from napari_sam2.errors import InputError
-from napari_sam2.tracking.automatic.mask_options import MaskOptions
+from napari_sam2.tracking.automatic.mask_options import (
+    MaskOptions,
+    Ranges,
+    check_ranges,
+)
 
 
 class Divisions(StrEnum):
@@ -26,7 +29,7 @@ class MaskletOptions:
     Attributes
     ----------
     every
-        Masks are sought on the first frame and on each so-and-so-manieth.
+        Masks are sought on the first frame, and again after each this many frames.
     new_share
         A mask is a new object if at least this share of it belongs to no tracked one.
     same_overlap
@@ -60,14 +63,10 @@ class MaskletOptions:
     masks: MaskOptions = field(default_factory=MaskOptions)
 
     def __post_init__(self) -> None:
-        for name, (low, high) in _RANGES.items():
-            value = getattr(self, name)
-            if not low <= value <= high:
-                option = name.replace("_", "-")
-                raise InputError(f"--{option} {value}: give {low:g} to {high:g}")
+        check_ranges(self, _RANGES)
 
 
-_RANGES: dict[str, tuple[float, float]] = {
+_RANGES: Ranges = {
     **dict.fromkeys(
         ("new_share", "same_overlap", "inside_share", "sister_ratio"), (0.0, 1.0)
     ),
