@@ -2,7 +2,8 @@
 
 ``tests/data/version-0.2.tar.xz`` was made by that version: a movie of 12 frames, a
 session with five steps, a run that was stopped in its second walk, and what the labels
-of both were, or were to become. The network is the toy of these tests.
+of both were, or were to become. The weights of its network are whole steps, the same on
+every processor.
 """
 
 import tarfile
@@ -20,6 +21,29 @@ from napari_sam2.engine import BookReturned
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 
 ARCHIVE = Path(__file__).parents[1] / "data" / "version-0.2.tar.xz"
+
+
+@pytest.fixture
+def toy(tmp_path):
+    """Path of the network that the archive was made with, byte for byte."""
+    import torch
+
+    from napari_sam2.model.checkpoints.checkpoint import build_model, save_model
+
+    rng = np.random.default_rng(2)
+    model = build_model("toy", seed=3)
+    with torch.no_grad():
+        for tensor in model.state_dict().values():
+            if tensor.is_floating_point() and tensor.numel() > 1 and tensor.std() > 0:
+                scale = 2.0 ** round(float(torch.log2(tensor.std())))
+                steps = rng.integers(-128, 129, tuple(tensor.shape)) / 64
+                tensor.copy_(torch.from_numpy(steps * scale))
+        model.mask_decoder.pred_obj_score_head.layers[-1].bias.fill_(2.0)
+        for mlp in model.mask_decoder.output_hypernetworks_mlps:
+            mlp.layers[-1].weight.mul_(16.0)
+    path = tmp_path / "toy.safetensors"
+    save_model(model, path)
+    return str(path)
 
 
 @pytest.fixture

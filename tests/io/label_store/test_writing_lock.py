@@ -140,6 +140,9 @@ def test_of_many_that_overwrite_at_once_one_does(begun, new_store, fake_run):
         except OutputError as error:
             refused.append(error)
             return
+        finally:
+            # A thread that has ended locks nobody out: each lives until all have asked.
+            gate.wait()
         for frame in range(4):
             store.write(fake_run.result((number + frame) % 12))
         store.commit(fake_run.progress(4), None)

@@ -20,6 +20,7 @@ from napari_sam2.model.checkpoints.checkpoint import (
     load_model,
     save_model,
 )
+from napari_sam2.model.checkpoints.notes import read_notes
 from napari_sam2.model.checkpoints.official_keys import rename_key
 from napari_sam2.model.checkpoints.weights_file import weights_path, weights_sha256
 from napari_sam2.model.config import CONFIGS
@@ -144,6 +145,15 @@ def test_the_bundled_model_loads_offline():
 
 
 # --- Saving
+
+
+def test_equal_models_are_equal_files(toy, tmp_path):
+    written = set()
+    for number in range(12):
+        save_model(toy, tmp_path / f"{number}.safetensors", notes={"\x1f\x7fé": '"'})
+        written.add((tmp_path / f"{number}.safetensors").read_bytes())
+    assert len(written) == 1
+    assert read_notes(tmp_path / "0.safetensors")["\x1f\x7fé"] == '"'
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,7 +11,7 @@ from qtpy.QtCore import Qt, QThreadPool
 from qtpy.QtGui import QTextDocument
 
 from napari_sam2.engine.movie.axes import lay_out_layer
-from napari_sam2.interfaces import FrameResult, ObjectScores
+from napari_sam2.interfaces import FrameResult, ObjectScores, Progress
 from napari_sam2.io.label_store.store import DEFAULT_NAME, OmeZarrLabelStore
 from napari_sam2.io.sessions.document import (
     InputMapping,
@@ -49,10 +48,8 @@ def labels_of(frame):
     return labels
 
 
-@pytest.fixture
-def session(home):
-    """Folder of masklets of which two are verified, the second on half the frames."""
-    folder = home / "discs.zarr"
+def begin_session(folder):
+    """Store a session in which two masklets are verified; return its open store."""
     store = OmeZarrLabelStore.create(
         folder,
         frame_count=FRAMES,
@@ -68,12 +65,6 @@ def session(home):
             plugin_version="0",
         ),
     )
-    ones = np.ones(len(IDS), np.float32)
-    for frame in range(FRAMES):
-        logits = np.zeros((len(IDS), 16, 16), np.float32)
-        scores = ObjectScores(ones, ones, ones, ones)
-        store.write(FrameResult(frame, labels_of(frame), IDS, logits, scores))
-    store.finish()
     book = BookState(
         (
             ObjectState(1, "mother", locked=EVERYWHERE),
@@ -84,7 +75,24 @@ def session(home):
     image = InputMapping(layer="movie", axes="TYX", frame_axis="T")
     model = ModelChoice(name="nano")
     store.save_session(SessionDocument(book=book, image=image, model=model))
-    return folder
+    return store
+
+
+def track(store, frame_count):
+    ones = np.ones(len(IDS), np.float32)
+    for frame in range(frame_count):
+        logits = np.zeros((len(IDS), 16, 16), np.float32)
+        scores = ObjectScores(ones, ones, ones, ones)
+        store.write(FrameResult(frame, labels_of(frame), IDS, logits, scores))
+
+
+@pytest.fixture
+def session(home):
+    """Folder of masklets of which two are verified, the second on half the frames."""
+    store = begin_session(home / "discs.zarr")
+    track(store, FRAMES)
+    store.finish()
+    return store.path
 
 
 @pytest.fixture
@@ -157,16 +165,17 @@ def test_verified_masklets_are_chosen(open_train):
     assert "mistakes included" in dock.taught.note.text()
 
 
-def test_frames_that_were_never_tracked_are_not_counted(session):
-    store = OmeZarrLabelStore.open(session, mode="a")
-    document = store.read_session()
-    beyond = FrameSet.between(0, 2 * FRAMES)
-    objects = tuple(replace(one, locked=beyond) for one in document.book.objects)
-    store.save_session(document.model_copy(update={"book": BookState(objects)}))
-    (listed,) = list_session(session, DEFAULT_NAME)
-    assert {(row.tracked, row.locked, row.reviewed) for row in listed.rows} == {
-        (FRAMES, FRAMES, FRAMES)
-    }
+def test_frames_that_were_never_tracked_are_not_counted(home):
+    store = begin_session(home / "half.zarr")
+    track(store, 8)
+    store.commit(Progress(0, 8, "key"), None)
+    store.close()
+    (listed,) = list_session(store.path, DEFAULT_NAME)
+    assert [(row.tracked, row.locked, row.reviewed) for row in listed.rows] == [
+        (8, 8, 0),
+        (8, 0, 2),
+        (8, 0, 0),
+    ]
 
 
 def test_training_puts_a_model_into_the_list(

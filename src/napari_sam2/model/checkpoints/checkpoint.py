@@ -7,6 +7,7 @@ is read from its keys and shapes. Nothing but tensors is ever unpickled.
 
 from __future__ import annotations
 
+import json
 import pickle
 import struct
 import warnings
@@ -172,9 +173,25 @@ def _replace_file(
     unfinished = path.with_name(path.name + ".part")
     try:
         save_file(tensors, unfinished, metadata)
+        _sort_notes(unfinished)
         unfinished.replace(path)
     except (OSError, SafetensorError) as error:
         raise OutputError(f"cannot write {path}: {error}") from error
+
+
+def _sort_notes(path: Path) -> None:
+    """Put the metadata in alphabetical order, so that equal models are equal files.
+
+    The library writes it in an order that changes from call to call, and a run is only
+    resumed with a file of the same hash.
+    """
+    with path.open("r+b") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False)
+        file.seek(8)
+        file.write(text.encode().ljust(length))
 
 
 def _read_file(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
