@@ -172,7 +172,7 @@ def test_frames_that_were_never_tracked_are_not_counted(home):
     store.close()
     (listed,) = list_session(store.path, DEFAULT_NAME)
     assert [(row.tracked, row.locked, row.reviewed) for row in listed.rows] == [
-        (8, 8, 0),
+        (8, 8, 8),
         (8, 0, 2),
         (8, 0, 0),
     ]
