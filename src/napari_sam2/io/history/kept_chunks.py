@@ -224,7 +224,7 @@ class _Mirror:
         digests = self._digests[side]
         if not digests.folder.is_dir():
             digests.write_metadata(self._shape)
-        digests.put(*self._flag_of(place), digest_of_file(Path(target)))
+        digests.put(*self._flag_of(place), digest_of_file(target))
         return size
 
     def damaged(self, side: Side) -> int:
@@ -235,7 +235,7 @@ class _Mirror:
                 known.get(*self._flag_of(place)),
                 self._kept_file(side, place),
             )
-            count += digest not in (UNKNOWN, digest_of_file(Path(file)))
+            count += digest not in (UNKNOWN, digest_of_file(file))
         return count
 
     def put_back(self, side: Side, place: ChunkIndex) -> None:

@@ -7,6 +7,7 @@ Objects that are added later get chunks of their own.
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -48,13 +49,12 @@ class PlaceTable:
 
     def put(self, number: int, inside: Place, value: int) -> None:
         """Set a number by writing its bytes: whole at any moment."""
-        values, file = self._values(number), self._file(number)
-        size = self._dtype.itemsize
+        values, size = self._values(number), self._dtype.itemsize
         if values is None:
-            _write_zeros(file, int(np.prod(self._block)) * size)
+            _write_zeros(Path(self._file(number)), int(np.prod(self._block)) * size)
             values = self._known[number] = np.zeros(self._block, self._dtype)
         values[inside] = value
-        with file.open("r+b") as stream:
+        with open(self._file(number), "r+b") as stream:
             stream.seek(int(np.ravel_multi_index(inside, self._block)) * size)
             stream.write(values[inside].tobytes())
 
@@ -94,15 +94,16 @@ class PlaceTable:
     def _values(self, number: int) -> np.ndarray | None:
         if number not in self._known:
             file = self._file(number)
-            if not file.exists():
+            if not os.path.exists(file):
                 return None
             values = np.fromfile(file, self._dtype).reshape(self._block)
             self._known[number] = values
         return self._known[number]
 
-    def _file(self, number: int) -> Path:
+    def _file(self, number: int) -> str:
+        # Names as text: thousands of them are made while a step is taken back.
         place = (0, number, *(0 for _ in self._block[2:]))[: len(self._block)]
-        return self.folder / flat_key(place, self._is_v3)
+        return f"{self.folder}/{flat_key(place, self._is_v3)}"
 
 
 def metadata_file(is_v3: bool) -> str:

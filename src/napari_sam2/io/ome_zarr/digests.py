@@ -31,9 +31,10 @@ def digest_of_arrays(arrays: Arrays) -> str:
     return total.hexdigest()
 
 
-def digest_of_file(file: Path) -> int:
+def digest_of_file(file: str | Path) -> int:
     """Return the digest of what a file holds; `ABSENT` where there is none."""
     try:
-        return digest_of(file.read_bytes())
+        with open(file, "rb", buffering=0) as stream:
+            return digest_of(stream.readall())
     except (FileNotFoundError, NotADirectoryError):
         return ABSENT
