@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import tifffile
 import typer
+import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -182,3 +183,107 @@ def test_an_ascii_terminal_is_no_matter():
     )
     assert done.returncode == 0
     assert done.stderr == ""
+
+
+def no_terminal(code, **streams):
+    """Run code of the command line in a process that has no terminal."""
+    begin = "import sys; from napari_sam2.cli import main\n"
+    return subprocess.run(
+        [sys.executable, "-c", begin + code], text=True, check=False, **streams
+    )
+
+
+LONG = """
+from napari_sam2.commands import progress
+from dataclasses import dataclass
+@dataclass
+class Step:
+    position: int
+    total: int = 4
+progress.LOG_SECONDS = 0
+progress.follow((Step(one) for one in range(1, 5)), "tracking", on_cancel="")
+"""
+
+
+def test_without_a_terminal_progress_is_lines_of_a_log():
+    done = no_terminal(LONG, capture_output=True)
+    assert done.stderr.splitlines() == [
+        f"tracking: {percent} %" for percent in (25, 50, 75, 100)
+    ]
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_a_log_has_few_lines():
+    code = LONG.replace("LOG_SECONDS = 0", "LOG_SECONDS = 999")
+    done = no_terminal(code, capture_output=True)
+    assert done.stderr.splitlines() == ["tracking: 25 %", "tracking: 100 %"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="descriptors of POSIX")
+@pytest.mark.parametrize("closed", [(1,), (2,), (1, 2)])
+def test_closed_outputs_are_no_matter(closed):
+    code = "sys.argv[1:] = ['models', 'list']; main()"
+    done = no_terminal(
+        code,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: [os.close(one) for one in closed],
+    )
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert ("nano" in done.stdout) is (1 not in closed)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="descriptors of POSIX")
+@pytest.mark.parametrize("closed", [(1,), (2,), (1, 2)])
+def test_closed_outputs_change_no_exit_code(closed, tmp_path):
+    code = f"sys.argv[1:] = ['verify', {str(tmp_path)!r}]; main()"
+    done = no_terminal(
+        code,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: [os.close(one) for one in closed],
+    )
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == (2 not in closed)
+
+
+def test_who_reads_no_more_is_told_in_one_line():
+    reader, writer = os.pipe()
+    os.close(reader)
+    code = "sys.argv[1:] = ['models', 'list']; main()"
+    done = no_terminal(code, stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    assert done.returncode == 3
+    assert done.stderr.count("\n") == 1
+    assert "nobody reads them" in done.stderr
+
+
+def test_warnings_and_logs_of_libraries_add_no_lines():
+    code = """
+import logging, warnings
+from napari_sam2.commands.border import keep_libraries_quiet
+keep_libraries_quiet()
+warnings.warn("Object at 0 is not recognized", UserWarning)
+logging.getLogger("tifffile").error("corrupted")
+logging.getLogger("napari_sam2.tracking").warning("out of memory")
+"""
+    done = no_terminal(code, capture_output=True)
+    assert done.stderr == "out of memory\n"
+    debug = os.environ | {"NAPARI_SAM2_DEBUG": "1"}
+    done = no_terminal(code, capture_output=True, env=debug)
+    assert "not recognized" in done.stderr
+    assert "corrupted" in done.stderr
+
+
+def test_zarr_s_warnings_add_no_lines(tmp_path):
+    """A folder that zarr does not know lies beside what it does."""
+    group = zarr.open_group(tmp_path / "x.zarr", mode="w")
+    group.create_array("0", data=np.ones((2, 8, 8), np.uint8))
+    (tmp_path / "x.zarr/notes").mkdir()
+    (tmp_path / "x.zarr/notes/a.txt").write_text("x")
+    out = str(tmp_path / "x.zarr")
+    code = f"sys.argv[1:] = ['verify', {out!r}]; main()"
+    done = no_terminal(code, capture_output=True)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1, done.stderr

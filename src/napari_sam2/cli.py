@@ -17,7 +17,11 @@ import typer
 from napari_sam2 import __version__
 from napari_sam2.commands import models, movies, train
 from napari_sam2.commands.batch import plan, run
-from napari_sam2.commands.border import ending_in_one_line, show_anything_on
+from napari_sam2.commands.border import (
+    ending_in_one_line,
+    keep_libraries_quiet,
+    show_anything_on,
+)
 from napari_sam2.commands.export import export
 from napari_sam2.commands.fine_tune import fine_tune
 from napari_sam2.commands.importing import import_results
@@ -72,5 +76,6 @@ def _common(
 def main() -> None:
     """Run the command line; whatever goes wrong becomes one line and an exit code."""
     show_anything_on(sys.stdout)
+    keep_libraries_quiet()
     with ending_in_one_line("--json" in sys.argv):
         app()

@@ -54,3 +54,18 @@ def test_damage_is_computed_again_and_told(job, what):
         assert "computed again" in opened.remark
         assert len(list(opened.frames())) >= 14
     assert tree(job.out) == tree(whole.out)
+
+
+def test_the_commit_before_the_damage_is_gone_on_from(job):
+    job = job.model_copy(update={"frames": (0, 14)})
+    whole = elsewhere(job, "whole.zarr")
+    run(whole)
+    interrupted(job, 8)
+    job = job.model_copy(update={"resume": True})
+    interrupted(job, 12)
+    shutil.rmtree(job.out / RUN.replace("napari-sam2", "0/c/9"))
+    with open_run(job) as opened:
+        assert "frame 9 is damaged; frames since the commit before" in opened.remark
+        positions = [done.position for done in opened.frames()]
+    assert positions[0] == 9
+    assert tree(job.out) == tree(whole.out)

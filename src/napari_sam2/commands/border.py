@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any
@@ -26,11 +28,27 @@ from napari_sam2.errors import (
     in_our_words,
 )
 
+CLOSED_PIPE = 1
+"""With this, and no word, typer ends where the output is a pipe that nobody reads."""
+
 
 def show_anything_on(stream: IO[str] | None) -> None:
     """Let a stream write what its terminal cannot show as escapes, and not fail."""
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="backslashreplace")
+
+
+def keep_libraries_quiet() -> None:
+    """Let warnings and logs of libraries add no lines to ours.
+
+    What matters of a file, our readers say. Who looks for a fault (`DEBUG`, ``-W``)
+    sees them all.
+    """
+    if sys.warnoptions or os.environ.get(DEBUG):
+        return
+    warnings.simplefilter("ignore")
+    if logging.lastResort is not None:
+        logging.lastResort.addFilter(logging.Filter("napari_sam2"))
 
 
 @contextmanager
@@ -54,6 +72,10 @@ def ending_in_one_line(as_json: bool) -> Iterator[None]:
             _flush()
     except NapariSam2Error as error:
         _end(error, as_json)
+    except SystemExit as end:
+        if end.code == CLOSED_PIPE:
+            _end(OutputError("the results cannot be written: nobody reads them"), False)
+        raise
     except UNFORESEEN as error:
         if os.environ.get(DEBUG):
             raise

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 
 from napari_sam2.commands.options import path_argument, path_option
-from napari_sam2.commands.progress import listening_to_signals
+from napari_sam2.commands.progress import ShownProgress, listening_to_signals
 from napari_sam2.commands.train import time_left
 from napari_sam2.model.checkpoints.registry import DEFAULT_MODEL
 
@@ -74,7 +73,7 @@ def _follow(
         TextColumn("{task.fields[score]}"),
         TextColumn("{task.fields[left]}"),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    with ShownProgress(*columns) as bar:
         task = bar.add_task("Fine-tuning", total=1.0, score="", left="")
         while True:
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -17,6 +18,7 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     Task,
+    TaskID,
     TextColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
@@ -26,7 +28,36 @@ from rich.text import Text
 ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGXCPU", "SIGBREAK")
 """Signals after which what was done is kept; not every system has all."""
 
+LOG_SECONDS = 30.0
+"""Between two lines of a log, where no terminal shows a bar."""
+
 Result = TypeVar("Result")
+
+
+class ShownProgress(Progress):
+    """A bar on stderr; lines of a log where that is no terminal."""
+
+    def __init__(self, *columns: ProgressColumn) -> None:
+        console = Console(stderr=True)
+        super().__init__(*columns, console=console, disable=not console.is_terminal)
+        self._logged = -LOG_SECONDS
+
+    def update(self, task_id: TaskID, **changes: Any) -> None:  # type: ignore[override]
+        """Say how far a task is, as `Progress.update` does, now and then in a line."""
+        super().update(task_id, **changes)
+        if self.disable:
+            (task,) = (one for one in self.tasks if one.id == task_id)
+            self._log(task)
+
+    def _log(self, task: Task) -> None:
+        now = time.monotonic()
+        is_due = now - self._logged >= LOG_SECONDS or task.completed == task.total
+        if task.total and is_due:
+            self._logged = now
+            said = [f"{task.description}: {task.percentage:.0f} %"]
+            typer.echo(
+                ", ".join([*said, *filter(None, task.fields.values())]), err=True
+            )
 
 
 class RateColumn(ProgressColumn):
@@ -97,7 +128,7 @@ def download_progress(title: str) -> Iterator[Callable[[int, int | None], None]]
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    with ShownProgress(*columns) as progress:
         task = progress.add_task(title, total=None)
 
         def on_bytes(received: int, total: int | None) -> None:
@@ -107,13 +138,12 @@ def download_progress(title: str) -> Iterator[Callable[[int, int | None], None]]
 
 
 def _step_progress() -> Progress:
-    return Progress(
+    return ShownProgress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         RateColumn(),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
     )
 
 

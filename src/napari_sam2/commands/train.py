@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 
 from napari_sam2.commands.options import path_argument, path_option
-from napari_sam2.commands.progress import listening_to_signals
+from napari_sam2.commands.progress import ShownProgress, listening_to_signals
 from napari_sam2.errors import OutputError
 
 if TYPE_CHECKING:
@@ -99,7 +98,7 @@ def training_progress(
         TextColumn("{task.fields[loss]}"),
         TextColumn("{task.fields[left]}"),
     )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    with ShownProgress(*columns) as progress:
         task = progress.add_task("reading", total=None, loss="", left="")
 
         def on_progress(done: TrainingProgress) -> bool:

@@ -24,6 +24,18 @@ def begun(new_store, fake_run):
     return store.path
 
 
+@pytest.fixture
+def begun_twice(begun, provenance, fake_run):
+    """Path of a store whose run was gone on with, from frame 6 to 9."""
+    store = OmeZarrLabelStore.open_for_resume(begun, provenance)
+    for frame in range(6, 9):
+        store.write(fake_run.result(frame))
+    store.write(fake_run.result(4, [7]))
+    store.commit(fake_run.progress(9), fake_run.snapshot(8))
+    store.close()
+    return begun
+
+
 def resumed(path, provenance):
     store = OmeZarrLabelStore.open_for_resume(path, provenance)
     store.close()
@@ -100,6 +112,76 @@ def test_what_is_damaged_is_computed_again(begun, provenance, fake_run, what):
         expected = fake_run.result(frame)
         np.testing.assert_array_equal(again.read_labels(frame), expected.labels)
     assert resumed(begun, provenance).remark is None
+
+
+LAST = f"{RUN}/snapshot-b"
+SINCE = {
+    "a bit of the memory": lambda path: flip(path / LAST / "2/c/0/0/0"),
+    "all of the memory": lambda path: shutil.rmtree(path / LAST),
+    "the next frame": lambda path: edit_progress(path, next_frame=12),
+    "a new label chunk": lambda path: (path / "labels/masklets/0/c/7/0/0").unlink(),
+    "new logits": lambda path: (path / RUN / "logits/c/8/0/0/0").unlink(),
+    "memory and a new frame": lambda path: (
+        flip(path / LAST / "2/c/0/0/0"),
+        (path / "labels/masklets/0/c/6/0/0").unlink(),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", SINCE)
+def test_a_run_goes_on_from_the_commit_before_the_damage(
+    begun_twice, provenance, fake_run, what
+):
+    SINCE[what](begun_twice)
+    store = OmeZarrLabelStore.open_for_resume(begun_twice, provenance)
+    assert store.remark.endswith(
+        "damaged; frames since the commit before are computed again"
+    )
+    progress, snapshot = store.read_progress()
+    assert progress == fake_run.progress(6)
+    expected = fake_run.snapshot(5)
+    assert snapshot.keys() == expected.keys()
+    assert all((snapshot[name] == expected[name]).all() for name in expected)
+    for frame in range(6):
+        assert store.read_labels(frame).any()
+    for frame in range(6, 9):
+        store.write(fake_run.result(frame))
+    store.commit(fake_run.progress(9), fake_run.snapshot(8))
+    store.close()
+    assert resumed(begun_twice, provenance).remark is None
+
+
+BEFORE = {
+    "a frame of that time": lambda path: (path / "labels/masklets/0/c/3/0/0").unlink(),
+    "a frame that was written again": lambda path: (
+        path / "labels/masklets/0/c/4/0/0"
+    ).unlink(),
+    "both memories": lambda path: (
+        flip(path / SNAPSHOT / "2/c/0/0/0"),
+        flip(path / LAST / "2/c/0/0/0"),
+    ),
+    "which frames are whole": DAMAGE["which frames are whole"],
+    "progress and a new frame": lambda path: (
+        edit_progress(path, next_frame=12, new_frames=[3]),
+        (path / "labels/masklets/0/c/3/0/0").unlink(),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BEFORE)
+def test_what_the_commit_before_has_seen_damaged_begins_again(
+    begun_twice, provenance, what
+):
+    BEFORE[what](begun_twice)
+    store = resumed(begun_twice, provenance)
+    assert store.remark.endswith("damaged; all frames are computed again")
+    assert store.read_progress() is None
+
+
+def test_a_damaged_memory_that_nobody_needs_is_no_fault(begun_twice, provenance):
+    """It is the one of the commit before, and the last is whole."""
+    shutil.rmtree(begun_twice / SNAPSHOT)
+    assert resumed(begun_twice, provenance).remark is None
 
 
 def test_frames_of_others_that_are_damaged_are_not_computed_away(

@@ -20,7 +20,8 @@ from napari_sam2.interfaces import (
     ObjectScores,
 )
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
-from napari_sam2.prompts import PromptedObject
+from napari_sam2.io.sessions.provenance import Provenance
+from napari_sam2.prompts import FramePrompt, PointPrompt, PromptedObject
 
 SCORES = ("object_score", "predicted_iou", "stability", "area")
 
@@ -221,6 +222,30 @@ def test_provenance_follows_the_prompts(new_store, provenance):
     reopened = OmeZarrLabelStore.open(store.path)
     assert reopened.provenance == changed
     assert [one.object_id for one in reopened.objects] == [3, 7]
+
+
+def test_what_made_masklets_stays_known_when_others_are_added(new_store, provenance):
+    store = new_store()
+    store.finish()
+    runs = [provenance]
+    for number in (20, 21, 21):  # the last is begun again, as after a kill
+        click = FramePrompt(number, 0, points=(PointPrompt(5, 6),))
+        added = PromptedObject(number, (click,))
+        settings = {"merge": "keep", "number": number}
+        runs.append(
+            Provenance(
+                **provenance.model_dump(exclude={"plan_key"}) | {"settings": settings}
+            )
+        )
+        store.begin_merge([added], runs[-1])
+        store.finish()
+    made_by = zarr.open_group(store.path / "labels/masklets").attrs["napari-sam2"]
+    earlier = [Provenance(**one) for one in made_by["earlier_provenance"]]
+    assert earlier == runs[:2]
+    store.renew_provenance(runs[2].with_movie(None))
+    made_by = zarr.open_group(store.path / "labels/masklets").attrs["napari-sam2"]
+    assert len(made_by["earlier_provenance"]) == 2
+    assert Provenance(**made_by["provenance"]) == runs[2]
 
 
 def test_several_label_groups_share_a_folder(new_store, fake_run):

@@ -21,7 +21,7 @@ def test_progress_and_snapshot_are_read_back(new_store, fake_run, provenance):
             assert snapshot[name].shape == values.shape
             assert snapshot[name].tobytes() == values.tobytes()
         run = path / "labels/masklets/napari-sam2"
-        assert len(list(run.glob("snapshot-*"))) == 1
+        assert len(list(run.glob("snapshot-*"))) == min(2, frame_index + 1)
     assert store.whole_frames.tolist() == [True] * 3 + [False] * 27
 
 

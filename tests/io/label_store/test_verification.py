@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import zarr
 from typer.testing import CliRunner
 
 from napari_sam2.cli import app
 from napari_sam2.errors import InputError, OutputError
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.io.label_store.verification import verify
+from napari_sam2.io.ome_zarr.embedded_image import embed_image
 from napari_sam2.io.sessions.document import SessionDocument
 from napari_sam2.prompts import FramePrompt, MaskPrompt
 from napari_sam2.session.book.state import BookState, ObjectState
@@ -91,6 +93,82 @@ def test_what_is_damaged_is_named_and_nothing_is_changed(written, part):
     assert document["is_whole"] is False
     (group,) = document["groups"]
     assert part in [fault["part"] for fault in group["faults"]]
+
+
+def flip(file):
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+
+
+@pytest.fixture
+def embedded(tmp_path, new_store, fake_run, calibration):
+    """Path of finished masklets beside the movie, the first frame of which is black."""
+    path = tmp_path / "movie.zarr"
+    frames = np.random.default_rng(5).integers(0, 999, (30, 48, 64), np.uint16)
+    frames[0] = 0
+    embed_image(path, frames, frame_count=30, calibration=calibration)
+    store = new_store(path)
+    store.write(fake_run.result(0))
+    store.finish()
+    store.close()
+    return path
+
+
+@pytest.mark.parametrize("frame", [0, 7, 29])
+@pytest.mark.parametrize("damage", [flip, Path.unlink])
+def test_a_damaged_movie_beside_the_labels_is_found(embedded, frame, damage):
+    (whole,) = verify(embedded)
+    assert whole.is_whole, whole.faults
+    damage(embedded / f"0/c/{frame}/0/0")
+    (report,) = verify(embedded)
+    (fault,) = report.faults
+    assert (fault.part, fault.frame_index) == ("image", frame)
+
+
+def test_of_a_movie_of_other_makers_nobody_knows_which_chunks_it_had(embedded):
+    document = json.loads((embedded / "zarr.json").read_text())
+    document["attributes"].pop("napari-sam2")
+    (embedded / "zarr.json").write_text(json.dumps(document))
+    (embedded / "0/c/7/0/0").unlink()
+    assert verify(embedded)[0].is_whole
+
+
+@pytest.fixture
+def coarser(tmp_path, new_store, fake_run):
+    """Path of finished masklets in an image of three levels."""
+    path = tmp_path / "levels.zarr"
+    group = zarr.open_group(path, mode="w")
+    datasets = []
+    for level in range(3):
+        step = 2**level
+        shape = (30, 48 // step, 64 // step)
+        group.create_array(str(level), shape=shape, chunks=(1, *shape[1:]), dtype="u1")
+        scale = {"type": "scale", "scale": [1.0, step, step]}
+        datasets.append({"path": str(level), "coordinateTransformations": [scale]})
+    axes = [{"name": "t", "type": "time"}] + [
+        {"name": name, "type": "space"} for name in "yx"
+    ]
+    multiscales = [{"axes": axes, "datasets": datasets}]
+    group.attrs["ome"] = {"version": "0.5", "multiscales": multiscales}
+    store = new_store(path)
+    for frame in range(6):
+        store.write(fake_run.result(frame))
+    store.finish()
+    store.close()
+    return path
+
+
+@pytest.mark.parametrize("level", [1, 2])
+@pytest.mark.parametrize("damage", [flip, Path.unlink, shutil.rmtree])
+def test_a_damaged_coarser_level_is_found(coarser, level, damage):
+    (whole,) = verify(coarser)
+    assert whole.is_whole, whole.faults
+    chunk = coarser / f"labels/masklets/{level}/c/4/0/0"
+    damage(coarser / f"labels/masklets/{level}" if damage is shutil.rmtree else chunk)
+    (report,) = verify(coarser)
+    assert {fault.part for fault in report.faults} == {"levels"}
+    assert not report.is_whole
 
 
 def test_the_command_says_that_all_is_whole(written):

@@ -12,8 +12,10 @@ import pytest
 import zarr
 
 from napari_sam2.errors import OutputError
+from napari_sam2.interfaces import Calibration
 from napari_sam2.io.label_store.store import CREATING, OmeZarrLabelStore
 from napari_sam2.io.ome_zarr import machine_lock
+from napari_sam2.io.ome_zarr.embedded_image import embed_image
 from napari_sam2.session.book.state import BookState, ObjectState
 
 WRITER = """
@@ -246,6 +248,46 @@ def test_who_comes_second_waits_and_is_told(tmp_path, new_store, monkeypatch):
     ):
         new_store(path)
     new_store(path).close()
+
+
+def test_who_embeds_second_waits_and_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(machine_lock, "PATIENCE", 0.1)
+    path, frames = tmp_path / "x.zarr", np.ones((2, 3, 4), np.uint8)
+
+    def embed(frames=frames):
+        embed_image(path, frames, frame_count=2, calibration=Calibration())
+
+    def others_try_meanwhile():
+        yield frames[0]
+        with pytest.raises(OutputError, match="is embedding a movie there; wait"):
+            in_another_thread(embed)
+        yield frames[1]
+
+    embed(others_try_meanwhile())
+    with pytest.raises(OutputError, match="holds an image already"):
+        embed()
+    assert (zarr.open_array(path / "0", mode="r")[:] == 1).all()
+
+
+def test_of_many_that_embed_at_once_one_does(tmp_path):
+    path, gate, made, refused = tmp_path / "x.zarr", threading.Barrier(4), [], []
+
+    def embed(value):
+        gate.wait()
+        frames = np.full((5, 8, 9), value, np.uint8)
+        try:
+            embed_image(path, frames, frame_count=5, calibration=Calibration())
+            made.append(value)
+        except OutputError as error:
+            refused.append(error)
+
+    threads = [threading.Thread(target=embed, args=[one]) for one in range(1, 5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(made), len(refused)) == (1, 3)
+    assert (zarr.open_array(path / "0", mode="r")[:] == made[0]).all()
 
 
 def test_of_many_that_create_at_once_one_does(tmp_path, new_store):

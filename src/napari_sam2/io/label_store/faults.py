@@ -22,6 +22,8 @@ Part = Literal[
     "metadata",
     "progress",
     "labels",
+    "levels",
+    "image",
     "scores",
     "measurements",
     "anchor",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Literal
@@ -11,6 +11,7 @@ import numpy as np
 import zarr
 from zarr.core.buffer import Buffer
 
+from napari_sam2.interfaces import Arrays, Progress
 from napari_sam2.io.history.history import History
 from napari_sam2.io.history.kept_chunks import parse_chunk_key
 from napari_sam2.io.label_store.anchor_arrays import AnchorArrays
@@ -25,8 +26,9 @@ from napari_sam2.io.label_store.group import (
     write_provenance,
 )
 from napari_sam2.io.label_store.progress_journal import WHOLE, ProgressJournal
-from napari_sam2.io.ome_zarr.metadata import LabelledObject, read_objects
+from napari_sam2.io.ome_zarr.metadata import LabelledObject, ome_metadata, read_objects
 from napari_sam2.io.ome_zarr.parent import Parent
+from napari_sam2.io.ome_zarr.pyramid import differing_frames
 from napari_sam2.io.ome_zarr.watched_store import WatchedStore
 from napari_sam2.io.ome_zarr.zarr_nodes import (
     array_at,
@@ -131,10 +133,27 @@ class LabelFiles:
         """Write out what waits in memory."""
         self.frames.settle()
 
+    def record(self, progress: Progress, snapshot: Arrays | None) -> None:
+        """Make all writes so far durable, then record that they are whole."""
+        whole = self.frames.whole
+        new = whole.new
+        self.settle()
+        self.journal.record(progress, snapshot, whole.count, new, self.sync)
+        self.is_complete = False
+
     def unfinish(self) -> None:
         """Prepare for frames that change: nothing is finished, nothing resumes."""
         self.reopen()
         self.journal.forget()
+
+    def differing_levels(self) -> Iterator[tuple[int, int]]:
+        """Yield coarser levels, and frames on which they are not what was built."""
+        level_count = len(
+            ome_metadata(attributes_of(self.group))["multiscales"][0]["datasets"]
+        )
+        for number in range(1, level_count):
+            for frame_index in differing_frames(self.group, number, self.layout):
+                yield number, frame_index
 
     def begin_merge(
         self, objects: Sequence[PromptedObject], provenance: Provenance
@@ -145,14 +164,23 @@ class LabelFiles:
         self.is_complete = False
         drop_pyramid(self.group, self._parent)
         self.add_objects(objects)
-        write_provenance(self.group, provenance)
+        write_provenance(self.group, provenance, is_addition=True)
         self.journal.end_merge()
 
-    def begin_again(self, damaged: Sequence[int]) -> None:
-        """Forget how far the run had come, and what was written of damaged frames."""
+    def go_back(self, damaged: Sequence[int]) -> bool:
+        """Forget damaged frames, and how far the run had come with them.
+
+        Returns
+        -------
+        bool
+            Whether it goes on from the commit before; else it begins again.
+        """
         self.prepare()
-        self.journal.forget()
+        goes_on = self.journal.step_back(damaged, self.frames.whole.count)
+        if not goes_on:
+            self.journal.forget()
         self.frames.clear(damaged)
+        return goes_on
 
     def reopen(self) -> None:
         """Take back `finish`."""

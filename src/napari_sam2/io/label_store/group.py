@@ -56,6 +56,8 @@ from napari_sam2.prompts import PromptedObject
 
 RUN = "napari-sam2"
 """Group of a run inside its label group, and key of its provenance."""
+EARLIER = "earlier_provenance"
+"""What made masklets before others were added to them, in order."""
 FORMAT_VERSION = 2
 """2: masklets may have the axes of their image. Those without are written as 1."""
 
@@ -250,10 +252,22 @@ def layout_of(attributes: dict[str, Any]) -> PlaneLayout:
     return PlaneLayout.read(axis_names(attributes), attributes[RUN].get("plane", {}))
 
 
-def write_provenance(group: zarr.Group, provenance: Provenance) -> None:
-    """Replace the provenance by one atomic write, keeping other attributes."""
+def write_provenance(
+    group: zarr.Group, provenance: Provenance, *, is_addition: bool = False
+) -> None:
+    """Replace the provenance by one atomic write, keeping other attributes.
+
+    What made the masklets that are there stays among the earlier ones where others are
+    added to them (``is_addition``).
+    """
     attributes = attributes_of(group)
+    known = attributes[RUN]
     entry = _run_entry(provenance, layout_of(attributes))
+    earlier = list(known.get(EARLIER, ()))
+    if is_addition and known["provenance"] != entry[RUN]["provenance"]:
+        earlier.append(known["provenance"])
+    if earlier:
+        entry[RUN][EARLIER] = earlier
     replace_attributes(group, attributes | entry)
 
 

@@ -1,7 +1,8 @@
-"""What a resume does about a run that is not what was written: begin it again.
+"""What a resume does about a run that is not what was written: go back.
 
 A memory bank, or a frame on the way to it, cannot be computed alone: all that follows
-from it would be wrong. The last state that is known to be right is then the beginning.
+from it would be wrong. The run goes on from the last state that is known to be right:
+that of the commit before the last one, or else the beginning.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ SHOWN = 5
 
 
 def mend(files: LabelFiles, *, is_merge: bool) -> str | None:
-    """Let an unfinished run begin again if anything of it is damaged.
+    """Let an unfinished run go back if anything of it is damaged.
 
     Parameters
     ----------
@@ -47,11 +48,12 @@ def mend(files: LabelFiles, *, is_merge: bool) -> str | None:
         )
     if lost is None and not faults:
         return None
-    files.begin_again(
+    goes_on = files.go_back(
         [fault.frame_index for fault in faults if fault.frame_index is not None]
     )
     what = f"{lost} is" if lost else _named(faults)
-    return f"{files.folder}: {what} damaged; all frames are computed again"
+    again = "frames since the commit before are" if goes_on else "all frames are"
+    return f"{files.folder}: {what} damaged; {again} computed again"
 
 
 def _named(faults: Sequence[Fault]) -> str:

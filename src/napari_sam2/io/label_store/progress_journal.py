@@ -1,15 +1,16 @@
 """How far a run has come, on disk: always true, whenever the process is killed.
 
-`ProgressJournal.record` writes the memory bank's snapshot into the slot that is not
-in use, then replaces the progress attribute (one atomic rename), then removes the old
-slot. So the attribute names a whole snapshot at every moment.
+`ProgressJournal.record` writes the memory bank's snapshot into the slot that the last
+commit does not use, then replaces the progress attribute (one atomic rename). So the
+attribute names a whole snapshot at every moment. What the commit before had recorded
+stays, with its slot: there a run goes on whose last state is damaged.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from napari_sam2.io.ome_zarr.zarr_nodes import (
 )
 
 SLOTS = ("snapshot-a", "snapshot-b")
+PROGRESS, EARLIER = "progress", "earlier_progress"
 WHOLE = "whole_frames"
 IS_WHOLE, WAS_WHOLE = 1, 2
 MERGE = "merge"
@@ -51,6 +53,7 @@ class ProgressJournal:
         progress: Progress,
         snapshot: Arrays | None,
         whole_count: int,
+        new_frames: Collection[int],
         sync: Callable[[], None],
     ) -> None:
         """Make progress and snapshot the ones that `read` returns.
@@ -61,11 +64,13 @@ class ProgressJournal:
             How far the run has come, and what its memory bank holds.
         whole_count
             How many frames are whole: never fewer from now on.
+        new_frames
+            Which of these were not whole at the commit before.
         sync
             Called before what was written is said to be whole, and after.
         """
-        old = self._slot_in_use()
-        slot = SLOTS[1] if old == SLOTS[0] else SLOTS[0]
+        before = self._entry()
+        slot = SLOTS[1] if self._slots_in_use()[0] == SLOTS[0] else SLOTS[0]
         if snapshot is not None:
             _write_snapshot(self._group, slot, snapshot)
         entry = {
@@ -75,13 +80,16 @@ class ProgressJournal:
             "snapshot": slot if snapshot is not None else None,
             "snapshot_sha256": None if snapshot is None else digest_of_arrays(snapshot),
             "whole_frames": whole_count,
+            "new_frames": sorted(new_frames),
             "objects": len(attributes_of(self._group)["object_ids"]),
         }
         entry["sha256"] = self._seal(entry)
+        is_of_this_run = before is not None and before["plan_key"] == entry["plan_key"]
+        kept = {EARLIER: before} if snapshot is not None and is_of_this_run else {}
         sync()
-        self._put(complete=False, progress=entry)
+        self._put(complete=False, **{PROGRESS: entry}, **kept)
         sync()
-        self._remove(old)
+        self.sweep()
 
     def read(self) -> tuple[Progress, Arrays] | None:
         """Return what was last recorded; None before that and after `close`.
@@ -89,8 +97,51 @@ class ProgressJournal:
         None, too, where what is on disk is not what was recorded.
         """
         entry = self._entry()
-        if entry is None:
-            return None
+        return None if entry is None else self._state_of(entry)
+
+    def step_back(self, damaged: Collection[int], whole_count: int) -> bool:
+        """Say that the run came as far as the commit before the last one says.
+
+        Parameters
+        ----------
+        damaged
+            Frames that are not what was written.
+        whole_count
+            How many frames are, or were, whole.
+
+        Returns
+        -------
+        bool
+            False, and nothing is changed, where that commit is damaged, too, or where
+            its memory has seen frames that are.
+        """
+        earlier = attributes_of(self._group).get(EARLIER)
+        try:
+            if (
+                earlier is None
+                or not self._has_seen_none_of(damaged, earlier, whole_count)
+                or self._state_of(earlier) is None
+            ):
+                return False
+        except (OutputError, *DAMAGED):
+            return False
+        self._put(complete=False, **{PROGRESS: earlier})
+        self.sweep()
+        return True
+
+    def _has_seen_none_of(
+        self, damaged: Collection[int], earlier: dict[str, Any], whole_count: int
+    ) -> bool:
+        """Whether damaged frames, and those that nobody knows of, came after it."""
+        last = self._entry()
+        if last is None or self._is_edited(last):
+            return not damaged and whole_count >= earlier["whole_frames"]
+        return whole_count >= last["whole_frames"] and set(damaged) <= set(
+            last["new_frames"]
+        )
+
+    def _state_of(self, entry: dict[str, Any]) -> tuple[Progress, Arrays] | None:
+        """Return what an entry records; None where the disk has something else."""
         progress = Progress(entry["stage"], entry["next_frame"], entry["plan_key"])
         slot = entry["snapshot"]
         snapshot = _read_snapshot(self._group, slot) if slot else {}
@@ -153,23 +204,26 @@ class ProgressJournal:
 
     def forget(self) -> None:
         """Say that nothing may be resumed: the masklets were changed otherwise."""
-        if "progress" in attributes_of(self._group):
+        if PROGRESS in attributes_of(self._group):
             self._put(complete=False)
             self.sweep()
 
     def sweep(self) -> None:
         """Remove snapshots that nothing refers to."""
-        used = self._slot_in_use()
-        for slot in SLOTS:
-            if slot != used:
-                self._remove(slot)
+        for slot in set(SLOTS).difference(self._slots_in_use()):
+            # Also what a killed process removed half of, which is no group any more.
+            del self._group[slot]
 
     def _entry(self) -> dict[str, Any] | None:
-        return attributes_of(self._group).get("progress")
+        return attributes_of(self._group).get(PROGRESS)
 
-    def _slot_in_use(self) -> str | None:
-        entry = self._entry()
-        return entry.get("snapshot") if isinstance(entry, dict) else None
+    def _slots_in_use(self) -> list[str | None]:
+        """Return the slots of the last commit and of the one before."""
+        known = attributes_of(self._group)
+        entries = [known.get(PROGRESS), known.get(EARLIER)]
+        return [
+            one.get("snapshot") if isinstance(one, dict) else None for one in entries
+        ]
 
     def _seal(self, entry: dict[str, Any]) -> str:
         """Return the SHA-256 of what was recorded, and of the ids of that time."""
@@ -186,14 +240,9 @@ class ProgressJournal:
         kept = {
             key: value
             for key, value in attributes_of(self._group).items()
-            if key not in ("complete", "progress", "whole_frames", MERGE)
+            if key not in ("complete", PROGRESS, EARLIER, "whole_frames", MERGE)
         }
         replace_attributes(self._group, {**kept, "complete": complete, **facts})
-
-    def _remove(self, slot: str | None) -> None:
-        if slot is not None:
-            # Also what a killed process removed half of, which is no group any more.
-            del self._group[slot]
 
 
 class WholeFrames:
@@ -234,6 +283,11 @@ class WholeFrames:
     def pending(self) -> frozenset[int]:
         """Frames that have changed since `mark`."""
         return frozenset(self._pending)
+
+    @property
+    def new(self) -> frozenset[int]:
+        """Those of `pending` that were never whole."""
+        return frozenset(one for one in self._pending if not self._marks[one])
 
     @property
     def count(self) -> int:

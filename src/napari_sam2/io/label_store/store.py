@@ -472,12 +472,7 @@ class OmeZarrLabelStore:
             If the disk refuses; what the last commit recorded is still true.
         """
         with self._files.writing("record the progress"):
-            self._files.settle()
-            whole_count = self._frames.whole.count
-            self._files.journal.record(
-                progress, snapshot, whole_count, self._files.sync
-            )
-            self._files.is_complete = False
+            self._files.record(progress, snapshot)
             self.history.bound()
 
     def sync_commits(self) -> None:

@@ -1,7 +1,8 @@
 """Whether masklets on disk are what was written, all of them, without changing any.
 
-Files are read and hashed; of the label image nothing is decoded, unless version 0.2
-wrote it. The answer is a report for each label group, with all that is wrong.
+Files are read and hashed. Decoded are labels that version 0.2 wrote or that have
+coarser levels, which must be what the finest one makes them, and a movie that was
+embedded. The answer is a report for each label group, with all that is wrong.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from napari_sam2.io.label_store.files import LabelFiles
 from napari_sam2.io.label_store.group import RUN
 from napari_sam2.io.label_store.tables.measurements import MeasurementName
 from napari_sam2.io.label_store.writing_lock import keeping_writers_out
+from napari_sam2.io.ome_zarr.embedded_image import image_faults
 from napari_sam2.io.ome_zarr.parent import open_parent
 from napari_sam2.io.ome_zarr.zarr_nodes import DAMAGED, reading_errors
 from napari_sam2.io.sessions.folder import session_names
@@ -85,10 +87,19 @@ def verify(path: Path, name: str | None = None) -> list[Verified]:
     with ExitStack() as kept_out:
         for one in names:
             kept_out.enter_context(keeping_writers_out(path / "labels" / one / RUN))
-        return [_verify_group(path, one) for one in names]
+        image = tuple(_faults_of_image(path))
+        return [_verify_group(path, one, image) for one in names]
 
 
-def _verify_group(path: Path, name: str) -> Verified:
+def _faults_of_image(path: Path) -> Iterator[Fault]:
+    found: list[Fault] = []
+    with _noting(found, "image", "the movie beside the labels"):
+        for frame_index, text in image_faults(path):
+            yield Fault("image", text, frame_index)
+    yield from found
+
+
+def _verify_group(path: Path, name: str, image: tuple[Fault, ...]) -> Verified:
     folder = str(path / "labels" / name)
     try:
         with reading_errors(path, name):
@@ -100,7 +111,7 @@ def _verify_group(path: Path, name: str) -> Verified:
         is_complete=files.is_complete,
         frame_count=len(files.frames.whole.read()),
         whole_frames=int(files.frames.whole.read().sum()),
-        faults=tuple(_faults_of(files)),
+        faults=(*image, *_faults_of(files)),
     )
 
 
@@ -110,6 +121,10 @@ def _faults_of(files: LabelFiles) -> Iterator[Fault]:
         yield Fault("progress", f"{lost} is not what was recorded")
     yield from frame_faults(files.frames)
     found: list[Fault] = []
+    with _noting(found, "levels", "a coarser level"):
+        for number, frame_index in files.differing_levels():
+            text = f"level {number} is not what the labels make it"
+            yield Fault("levels", text, frame_index)
     with _noting(found, "anchor", "the anchors"):
         for object_id, frame_index in files.anchors.damaged():
             text = f"what was seen of object {object_id} is not what was written"

@@ -42,6 +42,9 @@ KILLED_WRITE = re.compile(r"(zarr|\.zgroup|\.zattrs|\.zmetadata)\.[0-9a-f]+\.par
 """What zarr leaves of metadata when it is killed; other files here are not ours."""
 MARK = "napari-sam2"
 """Attribute of groups that this program made; into others no image is embedded."""
+HAS_EVERY_CHUNK = "has_every_chunk"
+"""In that attribute: the image was embedded by this program, and so that a lost chunk
+is missed."""
 IMAGE_ARRAY = "0"
 NAME = re.compile(r"(?!__)[A-Za-z0-9_-][A-Za-z0-9_. -]*")
 
@@ -238,7 +241,8 @@ class Parent:
         """Say that the image's array is whole, with its OME metadata."""
         attributes = attributes_of(self.group)
         image = ome_attributes(self.version, metadata)
-        replace_attributes(self.group, {**attributes, **image, MARK: {}})
+        mark = {MARK: {HAS_EVERY_CHUNK: True}}
+        replace_attributes(self.group, {**attributes, **image, **mark})
 
     def refresh_consolidated(self) -> None:
         """Renew consolidated metadata where the image has them.

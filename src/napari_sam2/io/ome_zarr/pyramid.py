@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import zarr
 
-from napari_sam2.io.ome_zarr.planes import PlaneLayout, label_planes
+from napari_sam2.io.ome_zarr.planes import LabelPlanes, PlaneLayout, label_planes
 from napari_sam2.io.ome_zarr.zarr_nodes import ArraySpec, array_at, create_array
 
 MAX_CHUNK = 1024
@@ -36,20 +37,37 @@ def build_level(
     One frame is in memory at a time. A level half as large takes every second pixel,
     as strided reading does.
     """
+    dtype = array_at(group, "0").dtype
+    level = create_array(group, str(number), label_spec(shape, dtype, layout.axes))
+    planes, coarse = _level_and_source(group, level, layout)
+    for frame_index, labels in enumerate(coarse):
+        if labels.any():
+            planes[frame_index] = labels
+
+
+def differing_frames(
+    group: zarr.Group, number: int, layout: PlaneLayout
+) -> Iterator[int]:
+    """Yield the frames on which array ``<number>`` is not what array ``0`` makes it."""
+    planes, coarse = _level_and_source(group, array_at(group, str(number)), layout)
+    for frame_index, labels in enumerate(coarse):
+        if not np.array_equal(np.asarray(planes[frame_index]), labels):
+            yield frame_index
+
+
+def _level_and_source(
+    group: zarr.Group, level: zarr.Array, layout: PlaneLayout
+) -> tuple[zarr.Array | LabelPlanes, Iterator[np.ndarray]]:
+    """Return the planes of a level, and what they are to hold, frame by frame."""
     stored = array_at(group, "0")
-    spec = label_spec(shape, stored.dtype, layout.axes)
     finest = label_planes(stored, layout)
-    level = label_planes(
-        create_array(group, str(number), spec), _coarser(layout, stored.shape, shape)
-    )
+    planes = label_planes(level, _coarser(layout, stored.shape, level.shape))
     frames, rows, columns = (
         np.arange(length) * full // length
-        for length, full in zip(level.shape, finest.shape, strict=True)
+        for length, full in zip(planes.shape, finest.shape, strict=True)
     )
-    for frame_index, source_index in enumerate(frames.tolist()):
-        labels = np.asarray(finest[source_index])
-        if labels.any():
-            level[frame_index] = labels[np.ix_(rows, columns)]
+    corners = np.ix_(rows, columns)
+    return planes, (np.asarray(finest[one])[corners] for one in frames.tolist())
 
 
 def _coarser(

@@ -1,9 +1,9 @@
 """Zarr groups and arrays as this package makes them, and storage errors in one line.
 
 Everything is written with zstd level 3 and a checksum; chunks that hold nothing but
-the fill value stay absent. A key (a chunk, a metadata document) is replaced by an
-atomic rename, so a killed process leaves whole old or whole new ones, and perhaps a
-``*.partial`` file, which `remove_partial_files` sweeps.
+the fill value stay absent, unless asked otherwise. A key (a chunk, a metadata document)
+is replaced by an atomic rename, so a killed process leaves whole old or whole new ones,
+and perhaps a ``*.partial`` file, which `remove_partial_files` sweeps.
 """
 
 from __future__ import annotations
@@ -47,6 +47,8 @@ class ArraySpec:
         What is read where nothing was written.
     dimension_names
         One for each axis, or empty.
+    has_every_chunk
+        Whether chunks of the fill value are written, too: a lost one is missed then.
     """
 
     shape: tuple[int, ...]
@@ -54,6 +56,7 @@ class ArraySpec:
     dtype: np.typing.DTypeLike
     fill_value: float
     dimension_names: tuple[str, ...] = ()
+    has_every_chunk: bool = False
 
 
 def create_array(group: zarr.Group, name: str, spec: ArraySpec) -> zarr.Array:
@@ -75,7 +78,14 @@ def create_array(group: zarr.Group, name: str, spec: ArraySpec) -> zarr.Array:
         chunk_key_encoding={"name": "v2", "separator": "/"} if is_v2 else None,
         dimension_names=None if is_v2 else spec.dimension_names or None,
         overwrite=True,
+        config={"write_empty_chunks": spec.has_every_chunk},
     )
+
+
+def chunk_file(array: zarr.Array, place: tuple[int, ...]) -> Path:
+    """Return the file of one chunk of an array in a folder."""
+    root: Path = array.store.root  # type: ignore[attr-defined]
+    return root / array.path / array.metadata.encode_chunk_key(place)
 
 
 def array_at(group: zarr.Group, name: str) -> zarr.Array:

@@ -20,7 +20,7 @@ from napari_sam2.io.label_store.tables.row_block import BLOCK, RowBlock
 from napari_sam2.io.label_store.tables.score_arrays import ScoreArrays
 from napari_sam2.io.ome_zarr.digests import UNKNOWN, digest_of
 from napari_sam2.io.ome_zarr.planes import PlaneLayout
-from napari_sam2.io.ome_zarr.zarr_nodes import ArraySpec, create_array
+from napari_sam2.io.ome_zarr.zarr_nodes import ArraySpec, chunk_file, create_array
 
 DIGESTS = "digests"
 COLUMNS_PER_CHUNK = 256
@@ -135,9 +135,9 @@ class FrameDigests:
         """Yield the files of the chunks of a frame, in the order of the columns."""
         for corner in np.ndindex(*self._grid):
             place = self._layout.spread((frame_index, *corner), self._layout.fixed)
-            yield _chunk_file(self._labels, tuple(place))
+            yield chunk_file(self._labels, tuple(place))
         for group in range(_chunk_counts(self._logits)[1]):
-            yield _chunk_file(self._logits, (frame_index, group, 0, 0))
+            yield chunk_file(self._logits, (frame_index, group, 0, 0))
 
     def _column_count(self) -> int:
         return FIRST_CHUNK + math.prod(self._grid) + _chunk_counts(self._logits)[1]
@@ -158,8 +158,3 @@ def digest_of_scores(
 def _chunk_counts(array: zarr.Array) -> tuple[int, ...]:
     pairs = zip(array.shape, array.chunks, strict=True)
     return tuple(-(-length // chunk) for length, chunk in pairs)
-
-
-def _chunk_file(array: zarr.Array, place: tuple[int, ...]) -> Path:
-    root: Path = array.store.root  # type: ignore[attr-defined]
-    return root / array.path / array.metadata.encode_chunk_key(place)
