@@ -1,4 +1,5 @@
 import warnings
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -302,6 +303,45 @@ def test_consolidated_metadata_that_are_out_of_date_do_not_count(
     group.create_array("new", data=movie)
     del group["old"]
     np.testing.assert_array_equal(raw_frames(path), movie)
+
+
+def write_two_images(path, version):
+    """Write a group of a raw and a deconvolved movie, as two images of one name."""
+    group = zarr.open_group(path, mode="w", zarr_format=3 if version == "0.5" else 2)
+    axes = [{"name": "t", "type": "time"}] + [
+        {"name": name, "type": "space", "unit": "micrometer"} for name in "yx"
+    ]
+    images = []
+    for number, (name, step) in enumerate((("raw", 1.0), ("deconvolved", 0.5))):
+        group.create_array(str(number), data=np.full((3, 4, 5), number, np.uint8))
+        scale = {"type": "scale", "scale": [1.0, step, step]}
+        datasets = [{"path": str(number), "coordinateTransformations": [scale]}]
+        images.append({"name": name, "axes": axes, "datasets": datasets})
+    if version == "0.5":
+        group.attrs["ome"] = {"version": version, "multiscales": images}
+    else:
+        group.attrs["multiscales"] = [{"version": version, **one} for one in images]
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_of_two_images_in_one_group_one_is_asked_for(tmp_path, version):
+    write_two_images(tmp_path, version)
+    with pytest.raises(InputError, match=r"2 images.*/0 \(raw\).*/1 \(deconvolved\)"):
+        open_frames(tmp_path)
+    for number, step in enumerate((1.0, 0.5)):
+        with closing(open_frames(tmp_path / str(number))) as frames:
+            assert (frames.read_raw(0) == number).all()
+            assert frames.calibration.scale == (1.0, step, step)
+
+
+def test_two_descriptions_of_one_image_are_no_two_images(tmp_path):
+    write_two_images(tmp_path, "0.5")
+    group = zarr.open_group(tmp_path)
+    ome = dict(group.attrs["ome"])
+    ome["multiscales"] = [ome["multiscales"][0]] * 2
+    group.attrs["ome"] = ome
+    with closing(open_frames(tmp_path)) as frames:
+        assert frames.frame_count == 3
 
 
 @pytest.mark.parametrize("zarr_format", [2, 3])

@@ -73,6 +73,7 @@ class Multiscale(BaseModel):
     """An image and its levels, the finest first."""
 
     version: str | None = None
+    name: object = None
     axes: list[Axis | str] | None = None
     systems: list[CoordinateSystem] = Field(default=[], alias="coordinateSystems")
     datasets: list[Dataset] = Field(min_length=1)

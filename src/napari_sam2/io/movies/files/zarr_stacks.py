@@ -77,8 +77,9 @@ def _open_version_3(path: Path) -> zarr.Group | zarr.Array:
 
 
 def _open_group(group: zarr.Group, path: Path) -> ArrayStack:
-    image = _read_multiscale(group, path)
-    if image is not None:
+    images = _read_multiscales(group, path)
+    if images:
+        image = _only_image(images, path)
         level = image.datasets[0].path
         array = _open_node(path / level)
         if isinstance(array, zarr.Group):
@@ -97,6 +98,21 @@ def _open_group(group: zarr.Group, path: Path) -> ArrayStack:
         f"{path} is a zarr group without an image of its own; name one of what it "
         f"holds: {_listed(members)}"
     )
+
+
+def _only_image(images: Sequence[Multiscale], path: Path) -> Multiscale:
+    """Return the one image that a group has, or ask which of several is meant."""
+    finest = {image.datasets[0].path: image for image in images}
+    if len(finest) > 1:
+        named = [
+            f"{path}/{level}" + (f" ({image.name})" if image.name else "")
+            for level, image in finest.items()
+        ]
+        raise InputError(
+            f"{path} holds {len(finest)} images; name the finest level of one: "
+            f"{_listed(named)}"
+        )
+    return images[0]
 
 
 def _refuse_plate(group: zarr.Group, path: Path) -> None:
@@ -140,10 +156,10 @@ def _image_of_level(path: Path) -> tuple[Multiscale | None, Dataset | None]:
         if not is_zarr(folder):
             continue
         group = _open_node(folder)
-        image = _read_multiscale(group, folder)
-        for dataset in image.datasets if image else ():
-            if (folder / dataset.path) == path.absolute():
-                return image, dataset
+        for image in _read_multiscales(group, folder):
+            for dataset in image.datasets:
+                if (folder / dataset.path) == path.absolute():
+                    return image, dataset
     return None, None
 
 
@@ -153,15 +169,15 @@ def _ome_metadata(node: zarr.Group | zarr.Array) -> Mapping[str, Any]:
     return ome if isinstance(ome, Mapping) else {}
 
 
-def _read_multiscale(node: zarr.Group | zarr.Array, path: Path) -> Multiscale | None:
+def _read_multiscales(node: zarr.Group | zarr.Array, path: Path) -> list[Multiscale]:
     ome = _ome_metadata(node)
-    multiscales = ome.get("multiscales")
-    if not multiscales:
-        return None
     try:
-        first = multiscales[0]
-        version = ome.get("version") or first.get("version")
-        return Multiscale.model_validate({**first, "version": version})
+        return [
+            Multiscale.model_validate(
+                {**entry, "version": ome.get("version") or entry.get("version")}
+            )
+            for entry in ome.get("multiscales") or ()
+        ]
     except ValidationError as error:
         problem = error.errors()[0]
         where = ".".join(str(part) for part in problem["loc"])
