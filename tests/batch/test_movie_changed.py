@@ -3,6 +3,7 @@
 import json
 from contextlib import closing
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
@@ -163,6 +164,74 @@ def test_of_other_channels_nothing_is_known():
     )
     assert first.frames != second.frames
     assert first.different_frame(second) is None
+
+
+def write_png_folder(folder, pixels):
+    folder.mkdir()
+    for number, frame in enumerate(pixels):
+        content = imagecodecs.png_encode(frame)
+        (folder / f"cells_t{number:02d}.png").write_bytes(content)
+    return {}
+
+
+def write_hyperstack(path, pixels):
+    """Write as ImageJ does: two planes and two channels, of which one is tracked."""
+    planes = np.zeros((len(pixels), 2, 2, *pixels.shape[1:]), np.uint16)
+    planes[:, 1, 0] = pixels
+    tifffile.imwrite(path, planes, imagej=True, metadata={"axes": "TZCYX"})
+    return {"z": 1, "channels": (0,)}
+
+
+def write_positions(path, pixels):
+    """Write as OME-TIFF does: two stage positions in one file."""
+    with tifffile.TiffWriter(path, ome=True) as file:
+        for position in (np.zeros_like(pixels), pixels):
+            file.write(position, photometric="minisblack", metadata={"axes": "TYX"})
+    return {"position": 1}
+
+
+def write_stack(path, pixels):
+    """Write as OME-Zarr 0.4 does: a z-stack at the second of two time points."""
+    group = zarr.open_group(path, mode="w", zarr_format=2)
+    stack = np.stack([np.zeros_like(pixels), pixels])
+    group.create_array("0", data=stack, chunks=(1, 2, *pixels.shape[1:]))
+    axes = [{"name": "t", "type": "time"}]
+    axes += [{"name": name, "type": "space"} for name in "zyx"]
+    scale = [{"type": "scale", "scale": [1.0] * 4}]
+    datasets = [{"path": "0", "coordinateTransformations": scale}]
+    entry = {"version": "0.4", "axes": axes, "datasets": datasets}
+    group.attrs["multiscales"] = [entry]
+    return {"t": 1}
+
+
+def write_colors(path, pixels):
+    np.save(path, np.stack([pixels, pixels, pixels], axis=-1))
+    return {}
+
+
+MOVIES = {
+    "cells": write_png_folder,
+    "hyper.tif": write_hyperstack,
+    "positions.ome.tif": write_positions,
+    "stack.zarr": write_stack,
+    "colors.npy": write_colors,
+}
+
+
+@pytest.mark.parametrize("name", MOVIES)
+def test_movies_of_every_structure_are_known_by_their_pixels(tmp_path, name):
+    pixels = movie(0, 3, frames=6)
+    changed = pixels.copy()
+    changed[3, 5, 7] ^= 1
+    known = {}
+    for folder, written in (("a", pixels), ("b", pixels), ("c", changed)):
+        (tmp_path / folder).mkdir()
+        options = MOVIES[name](tmp_path / folder / name, written)
+        chosen = FrameOptions(**options).model_dump()
+        with closing(open_frames(tmp_path / folder / name, **chosen)) as frames:
+            known[folder] = fingerprint_of(frames)
+    assert known["a"].different_frame(known["b"]) is None
+    assert known["a"].different_frame(known["c"]) == 3
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 8, 9, 1000, 10_000_000])

@@ -6,6 +6,7 @@ import zarr
 from tests.io.fake_run import FRAME_SHAPE, PROVENANCE
 
 from napari_sam2.batch.evaluation import open_labels
+from napari_sam2.errors import OutputError
 from napari_sam2.interfaces import Calibration
 from napari_sam2.io.label_store.export import PlainLabels, write_labels
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
@@ -120,6 +121,26 @@ def test_metadata_and_pyramid_are_those_of_the_image(store, image, case, fake_ru
     reopened.reopen()
     reopened.finish()
     assert group["1"].shape == zarr.open_group(image / "labels/masklets")["1"].shape
+
+
+@pytest.mark.parametrize("axes", ["ctyx", "ztyx", "tzcyx"])
+def test_images_whose_axes_are_in_another_order_say_so(write_ome_zarr, new_store, axes):
+    lengths = tuple({"t": FRAMES, "z": 3, "c": 2}[name] for name in axes[:-2])
+    path = write_ome_zarr(np.zeros((*lengths, HEIGHT, WIDTH), np.uint8), axes=axes)
+    before = {one: one.read_bytes() for one in path.rglob("*") if one.is_file()}
+    with pytest.raises(OutputError, match=r"axes in the order .*time, channel, space"):
+        new_store(path)
+    assert before == {one: one.read_bytes() for one in path.rglob("*") if one.is_file()}
+
+
+def test_labels_of_an_image_whose_frames_come_last_have_axes_of_their_own(
+    write_ome_zarr, new_store, fake_run
+):
+    path = write_ome_zarr(np.zeros((HEIGHT, WIDTH, FRAMES), np.uint8), axes="yxt")
+    store = new_store(path)
+    store.write(fake_run.result(5))
+    stored = zarr.open_array(path / "labels/masklets/0", mode="r")
+    np.testing.assert_array_equal(stored[5], fake_run.result(5).labels)
 
 
 def test_undo_finds_the_frames_that_were_changed(store, fake_run):

@@ -46,6 +46,8 @@ HAS_EVERY_CHUNK = "has_every_chunk"
 """In that attribute: the image was embedded by this program, and so that a lost chunk
 is missed."""
 IMAGE_ARRAY = "0"
+AXIS_ORDER = {"t": 0, "z": 2, "y": 2, "x": 2}
+"""Time, then channels and all else, then space."""
 NAME = re.compile(r"(?!__)[A-Za-z0-9_-][A-Za-z0-9_. -]*")
 
 
@@ -358,6 +360,16 @@ def check_fits(parent: Parent, shape: tuple[int, int, int], frame_axis: str) -> 
     """
     if parent.image is None:
         return
+    order = [AXIS_ORDER.get(name, 1) for name in parent.image.axes]
+    if (
+        order != sorted(order)
+        and not parent.image.label_layout(frame_axis, {}).is_plain
+    ):
+        raise OutputError(
+            f"{parent.path}: has its axes in the order {', '.join(parent.image.axes)}, "
+            "but OME-Zarr wants time, channel, space, and so do labels; choose another "
+            "folder"
+        )
     finest = parent.image.levels[0].shape
     expected = tuple(
         finest.get(axis, length)

@@ -5,6 +5,7 @@ import struct
 
 import numpy as np
 import pytest
+import tifffile
 
 from napari_sam2.errors import InputError
 from napari_sam2.io.movies.frame_sources import open_frames
@@ -125,3 +126,172 @@ def test_positions_and_channels_of_ndtiff_are_chosen(tmp_path, numbered):
             open_frames(path, position=1)
         stored, _ = frames_of(path, position=1, channels=1)
         np.testing.assert_array_equal(stored, pixels[1, :, 1])
+
+
+OME_XML = """<?xml version="1.0" encoding="UTF-8"?><OME \
+xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0"><Pixels \
+ID="Pixels:0" DimensionOrder="XYCZT" Type="uint16" SizeX="9" SizeY="8" SizeC="2" \
+SizeZ="3" SizeT="4"><Channel ID="Channel:0:0"/><Channel ID="Channel:0:1"/>\
+<TiffData/></Pixels></Image></OME>"""
+
+
+def write_mmstack(path, pixels, *, planned=None, first_time=0, xml=b""):
+    """Write a stack of Micro-Manager: ``(T, Z, C, Y, X)``, an index before its pages.
+
+    Parameters
+    ----------
+    planned
+        How many time points the settings announce; those that are there by default.
+    first_time
+        Of the file, where an acquisition goes on in a second one.
+    xml
+        What its first page has as description.
+    """
+    summary = {"MicroManagerVersion": "2.0", "Prefix": "run", "Positions": 1}
+    summary |= {"Frames": planned or pixels.shape[0], "Slices": pixels.shape[1]}
+    summary |= {"Channels": pixels.shape[2], "SlicesFirst": False, "TimeFirst": False}
+    text = json.dumps(summary).encode()
+    places = list(np.ndindex(pixels.shape[:3]))
+    index_at = 40 + len(text)
+    start = index_at + 8 + 20 * len(places)
+    said = b'{"a": 1}\0'
+    plane = pixels[0, 0, 0].nbytes
+    # A page: 13 tags, its pixels right behind them, then what two tags point to.
+    size = 162 + plane + 8 + len(said)
+    index, pages = b"", b""
+    more = 12 if xml else 0
+    for number, (time, depth, channel) in enumerate(places):
+        at = start + number * size + (more if number else 0)
+        index += struct.pack("<5I", channel, depth, first_time + time, 0, at)
+        wider = 0 if number else more
+        behind = at + 162 + wider + plane
+        tags = [(256, LONG, 1, SHAPE[1]), (257, LONG, 1, SHAPE[0]), (258, LONG, 1, 16)]
+        tags += [
+            (259, LONG, 1, 1),
+            (262, LONG, 1, 1),
+            (273, LONG, 1, at + 162 + wider),
+            (277, LONG, 1, 1),
+            (278, LONG, 1, SHAPE[0]),
+            (279, LONG, 1, plane),
+        ]
+        tags += [(282, RATIONAL, 1, behind), (283, RATIONAL, 1, behind)]
+        tags += [(296, LONG, 1, 3), (51123, 2, len(said), behind + 8)]
+        if wider:
+            end = start + more + len(places) * size
+            tags.append((270, 2, len(xml), end))
+        pages += struct.pack("<H", len(tags))
+        pages += b"".join(struct.pack("<HHII", *tag) for tag in sorted(tags))
+        is_last = number == len(places) - 1
+        pages += struct.pack("<I", 0 if is_last else at + size + wider)
+        pages += pixels[time, depth, channel].tobytes()
+        pages += struct.pack("<2I", 1, 1) + said
+    head = b"II*\0" + struct.pack("<3I", start, 54773648, index_at) + bytes(16)
+    head += struct.pack("<2I", 2355492, len(text)) + text
+    head += struct.pack("<2I", 3453623, len(places)) + index
+    path.write_bytes(head + pages + xml)
+    return path
+
+
+@pytest.mark.parametrize("xml", ["", OME_XML])
+def test_planes_and_channels_of_micro_manager_are_chosen(tmp_path, numbered, xml):
+    pixels = numbered((4, 3, 2, *SHAPE))
+    path = tmp_path / "run_MMStack.ome.tif"
+    write_mmstack(path, pixels, xml=xml.encode())
+    with pytest.raises(InputError, match="2 channels: choose one"):
+        open_frames(path, z=0)
+    with pytest.raises(InputError, match="3 z planes in each frame"):
+        open_frames(path, channels=0)
+    stored, _ = frames_of(path, z=2, channels=1)
+    np.testing.assert_array_equal(stored, pixels[:, 2, 1])
+
+
+def test_an_acquisition_of_micro_manager_that_was_stopped_is_read(tmp_path, numbered):
+    pixels = numbered((4, 1, 1, *SHAPE))
+    path = write_mmstack(tmp_path / "run_MMStack.ome.tif", pixels, planned=100)
+    stored, _ = frames_of(path)
+    np.testing.assert_array_equal(stored, pixels[:, 0, 0])
+
+
+def test_files_of_micro_manager_are_one_movie(tmp_path, numbered):
+    pixels = numbered((6, 1, 2, *SHAPE))
+    for number, name in enumerate(("run_MMStack.ome.tif", "run_MMStack_1.ome.tif")):
+        part = pixels[3 * number : 3 * number + 3]
+        write_mmstack(tmp_path / name, part, planned=6, first_time=3 * number)
+    for name in ("run_MMStack.ome.tif", "run_MMStack_1.ome.tif"):
+        stored, _ = frames_of(tmp_path / name, channels=1)
+        np.testing.assert_array_equal(stored, pixels[:, 0, 1])
+    (tmp_path / "run_MMStack.ome.tif").unlink()
+    with pytest.raises(InputError, match="begins with time 3"):
+        open_frames(tmp_path / "run_MMStack_1.ome.tif", channels=1)
+
+
+@pytest.mark.parametrize("missing", [(2, 0, 1), (3, 1, 0)])
+def test_pages_that_micro_manager_lost_are_no_black_frames(tmp_path, numbered, missing):
+    pixels = numbered((4, 2, 2, *SHAPE))
+    path = write_mmstack(tmp_path / "run_MMStack.ome.tif", pixels)
+    content = bytearray(path.read_bytes())
+    number = int(np.ravel_multi_index(missing, pixels.shape[:3]))
+    (text,) = struct.unpack_from("<I", content, 36)
+    entry = 40 + text + 8 + 20 * number
+    struct.pack_into("<I", content, entry + 16, 2**31)  # beyond the end
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="1 of its 16 pages"):
+        frames_of(path, z=missing[1], channels=missing[2])
+
+
+# What scans of a confocal microscope are called in its files.
+STACK, TIMES, TIMES_OF_STACKS = 0, 3, 6
+
+
+def write_lsm(path, pixels, *, scan, positions=0):
+    """Write a file of Zeiss' LSM: ``(T, Z, C, Y, X)``, a thumbnail behind each page."""
+    times, depth, channels, height, width = pixels.shape
+    info = np.zeros(1, tifffile.TIFF.CZ_LSMINFO)
+    facts = {"MagicNumber": 0x0400494C, "StructureSize": info.dtype.itemsize}
+    facts |= {"DimensionX": width, "DimensionY": height, "DimensionZ": depth}
+    facts |= {"DimensionChannels": channels, "DimensionTime": times, "ScanType": scan}
+    facts |= {"VoxelSizeX": 5e-7, "VoxelSizeY": 5e-7, "VoxelSizeZ": 2e-6}
+    for name, value in facts.items():
+        info[name] = value
+    tag = (34412, 1, info.nbytes, info.tobytes(), True)
+    with tifffile.TiffWriter(path) as file:
+        for number, (time, z) in enumerate(np.ndindex(times, depth)):
+            page = pixels[time, z]
+            file.write(
+                page if channels > 1 else page[0],
+                photometric="minisblack",
+                planarconfig="separate" if channels > 1 else None,
+                metadata=None,
+                contiguous=False,
+                extratags=[] if number else [tag],
+            )
+            small = np.zeros((2, 2, 3), np.uint8)
+            file.write(
+                small, photometric="rgb", subfiletype=1, metadata=None, contiguous=False
+            )
+    return path
+
+
+def test_times_of_lsm_are_frames_and_its_thumbnails_are_none(tmp_path, numbered):
+    pixels = numbered((5, 1, 1, *SHAPE))
+    stored, axes = frames_of(write_lsm(tmp_path / "a.lsm", pixels, scan=TIMES))
+    assert axes == "TYX"
+    np.testing.assert_array_equal(stored, pixels[:, 0, 0])
+
+
+def test_a_stack_of_lsm_is_planes(tmp_path, numbered):
+    pixels = numbered((1, 4, 1, *SHAPE))
+    stored, axes = frames_of(write_lsm(tmp_path / "a.lsm", pixels, scan=STACK))
+    assert axes == "ZYX"
+    np.testing.assert_array_equal(stored, pixels[0, :, 0])
+
+
+def test_planes_and_channels_of_lsm_are_chosen(tmp_path, numbered):
+    pixels = numbered((3, 4, 3, *SHAPE))
+    path = write_lsm(tmp_path / "a.lsm", pixels, scan=TIMES_OF_STACKS)
+    with pytest.raises(InputError, match="3 channels: choose one"):
+        open_frames(path, z=1)
+    with pytest.raises(InputError, match="4 z planes in each frame"):
+        open_frames(path, channels=0)
+    stored, _ = frames_of(path, z=3, channels=1)
+    np.testing.assert_array_equal(stored, pixels[:, 3, 1])

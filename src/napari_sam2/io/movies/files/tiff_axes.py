@@ -49,6 +49,10 @@ _OME_TYPES = {
 }
 
 
+MICRO_MANAGER = "mmstack"
+"""What tifffile calls series of its multi-page files, which may hold OME-XML, too."""
+
+
 @dataclass(frozen=True, slots=True)
 class TiffAxes:
     """Shape of a TIFF's image, what its axes are, and by what that is known."""
@@ -221,7 +225,7 @@ def check_ome(
         Saying how the two disagree.
     """
     xml = _ome_root(file.ome_metadata)
-    if not file.is_ome or xml is None:
+    if not file.is_ome or xml is None or series[0].kind == MICRO_MANAGER:
         return
     if series[0].kind != "ome":
         raise _disagree(name, "they cannot be matched")
@@ -236,6 +240,37 @@ def check_ome(
     if not is_set and (missing or is_longer):
         raise _disagree(
             name, f"it describes {declared} images, and the file holds {held}"
+        )
+
+
+def check_micro_manager(
+    file: tifffile.TiffFile, series: tifffile.TiffPageSeries, name: str
+) -> None:
+    """Refuse a stack of Micro-Manager that lacks its beginning, or pages.
+
+    Its settings say what was planned: one that was stopped has fewer time points.
+
+    Raises
+    ------
+    InputError
+        Saying what is missing.
+    """
+    if series.kind != MICRO_MANAGER:
+        return
+    index = (file.micromanager_metadata or {})["IndexMap"]
+    channel, plane, time, _ = (int(column.min()) for column in index[:, :4].T)
+    if not series.is_multifile and max(channel, plane, time):
+        raise InputError(
+            f"{name} is one part of a recording: it begins with time {time}, plane "
+            f"{plane}, channel {channel}; put all its files into its folder"
+        )
+    missing = [page is None or page.dataoffsets[0] == 0 for page in series]
+    if any(missing):
+        raise InputError(
+            f"{name} lacks {sum(missing)} of its {len(missing)} pages, the first being "
+            f"number {missing.index(True)}: it was stopped between two time points, or "
+            "is damaged; save its whole time points as another file, in Micro-Manager "
+            "or in Fiji"
         )
 
 

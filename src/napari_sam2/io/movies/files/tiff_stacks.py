@@ -28,6 +28,7 @@ from napari_sam2.io.movies.calibration import (
 from napari_sam2.io.movies.files.image_stacks import Index, read_pages, reading
 from napari_sam2.io.movies.files.tiff_axes import (
     axes_of_series,
+    check_micro_manager,
     check_ome,
     first_file,
     metadata_file,
@@ -131,6 +132,7 @@ class TiffStack:
         self._keyframe = first.keyframe
         self._raw_start = None if first.is_multifile else first.dataoffset
         check_ome(self._file, series, self.name)
+        check_micro_manager(self._file, first, self.name)
         said = axes_of_series(self._file, first)
         self.shape, self.axes, self.axes_from = said.shape, said.axes, said.known_from
         if len(series) > 1:
