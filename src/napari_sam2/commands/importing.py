@@ -12,13 +12,15 @@ from napari_sam2.commands.options import path_argument, path_option
 
 def import_results(  # noqa: PLR0913 - one parameter an option
     source: Annotated[
-        Path, path_argument("Folder 01_RES of a tracker, or label images.")
+        Path, path_argument("Folder 01_RES, GEFF, TrackMate's XML, or label images.")
     ],
     movie: Annotated[Path, path_option("The movie that was tracked.")],
     out: Annotated[Path, path_option("OME-Zarr to create, or to add labels to.")],
     format_name: Annotated[
         str | None,
-        typer.Option("--format", help="ctc or tiff; seen by what lies there."),
+        typer.Option(
+            "--format", help="tiff, ctc, geff or trackmate; seen by what lies there."
+        ),
     ] = None,
     name: Annotated[str, typer.Option(help="Name of the label group.")] = "masklets",
     model: Annotated[str, typer.Option(help="Model that will correct them.")] = "nano",

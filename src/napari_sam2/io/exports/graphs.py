@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 
 from napari_sam2.io.exports.masklets import MaskletMovie
 from napari_sam2.io.exports.regions import regions
+from napari_sam2.io.exports.rois import outlines
 from napari_sam2.io.optional_packages import optional_package
 
 FRAME_UNIT, PIXEL_UNIT = "frame", "pixel"
@@ -105,7 +107,7 @@ def write_geff(masklets: MaskletMovie, path: Path) -> None:
         "area": graph.area,
     }
     related = [
-        {"type": "labels", "path": str(place), "node_prop": "label"}
+        {"type": "labels", "path": _beside(place, path), "node_prop": "label"}
         for place in masklets.labels_path
     ]
     metadata = geff.GeffMetadata(
@@ -126,6 +128,14 @@ def write_geff(masklets: MaskletMovie, path: Path) -> None:
         metadata,
         zarr_format=3,
     )
+
+
+def _beside(place: Path, path: Path) -> str:
+    """Return a path as seen from another one, or whole if that is on another drive."""
+    try:
+        return Path(os.path.relpath(place, path)).as_posix()
+    except ValueError:
+        return str(place)
 
 
 def _axes(masklets: MaskletMovie) -> list[dict[str, object]]:
@@ -164,8 +174,8 @@ TRACKMATE_VERSION = "7.12.1"
 def write_trackmate(masklets: MaskletMovie, path: Path) -> None:
     """Write TrackMate's XML: a spot an object-frame, a track a family.
 
-    A spot is a circle of the mask's area; open the masks themselves beside it, as
-    labels.
+    A spot has the outline of the largest piece of the mask, without its holes, and the
+    radius of a circle of the mask's area.
     """
     graph = lineages_of(masklets)
     with path.open("w", encoding="utf-8", newline="\n") as file:
@@ -234,10 +244,18 @@ def _write_spots(xml: _Xml, masklets: MaskletMovie, graph: Lineages) -> None:
     starts = np.searchsorted(graph.frames, np.arange(masklets.frame_count + 1))
     for frame_index in range(masklets.frame_count):
         xml.open("SpotsInFrame", frame=frame_index)
+        lines = {
+            object_id: line
+            for object_id, piece, line in outlines(masklets.read(frame_index))
+            if piece == 0
+        }
         for node in range(starts[frame_index], starts[frame_index + 1]):
             object_id = int(graph.object_ids[node])
             area = float(graph.area[node]) * row * column
-            xml.add(
+            centre = np.array([graph.y[node], graph.x[node]])
+            # Outlines count from the corner of the first pixel, spots from its centre.
+            line = (lines[object_id] - 0.5 - centre) * (row, column)
+            xml.open(
                 "Spot",
                 ID=node,
                 name=names.get(object_id) or f"object {object_id}",
@@ -250,9 +268,16 @@ def _write_spots(xml: _Xml, masklets: MaskletMovie, graph: Lineages) -> None:
                 RADIUS=(area / np.pi) ** 0.5,
                 VISIBILITY=1,
                 AREA=area,
+                ROI_N_POINTS=len(line),
             )
+            xml.generator.characters(" ".join(map(_short, line[:, ::-1].ravel())))
+            xml.close("Spot")
         xml.close("SpotsInFrame")
     xml.close("AllSpots")
+
+
+def _short(value: float) -> str:
+    return f"{value:.6g}"
 
 
 def _write_edges(xml: _Xml, masklets: MaskletMovie, graph: Lineages) -> None:

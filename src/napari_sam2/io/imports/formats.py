@@ -7,7 +7,9 @@ from pathlib import Path
 
 from napari_sam2.errors import InputError
 from napari_sam2.io.imports.ctc import TABLES, read_ctc
+from napari_sam2.io.imports.geff import read_geff
 from napari_sam2.io.imports.tracked_labels import TrackedLabels
+from napari_sam2.io.imports.trackmate import read_trackmate
 from napari_sam2.io.movies.label_frames import EVERYTHING, cut_label_frames
 
 
@@ -26,6 +28,8 @@ def read_label_images(path: Path) -> TrackedLabels:
 READERS: dict[str, Callable[[Path], TrackedLabels]] = {
     "tiff": read_label_images,
     "ctc": read_ctc,
+    "geff": read_geff,
+    "trackmate": read_trackmate,
 }
 
 
@@ -47,11 +51,19 @@ def open_tracked(path: Path, format_name: str | None = None) -> TrackedLabels:
     if not path.exists():
         raise InputError(f"{path}: is not there")
     if format_name is None:
-        is_ctc = any((path / name).exists() for name in TABLES)
-        format_name = "ctc" if is_ctc else "tiff"
+        format_name = _seen(path)
     if format_name not in READERS:
         raise InputError(
             f"there is no format {format_name!r} to import; choose one of "
             f"{', '.join(READERS)}"
         )
     return READERS[format_name](path)
+
+
+def _seen(path: Path) -> str:
+    """Tell the format by what lies there."""
+    if any((path / name).exists() for name in TABLES):
+        return "ctc"
+    if path.suffix.lower() == ".xml":
+        return "trackmate"
+    return "geff" if path.suffix.lower() == ".geff" else "tiff"
