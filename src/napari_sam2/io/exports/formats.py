@@ -29,11 +29,14 @@ class Format:
         Of its file; empty for a folder.
     write
         Writes masklets to a path that does not exist yet.
+    measures
+        Whether it takes mean intensities, where the movie is at hand.
     """
 
     title: str
     suffix: str
     write: Callable[[MaskletMovie, Path], None]
+    measures: bool = False
 
 
 FORMATS = {
@@ -45,8 +48,10 @@ FORMATS = {
     "sav": Format("SA-V", ".json", write_sav),
     "tracks": Format("napari tracks", ".csv", write_tracks),
     "rois": Format("ImageJ ROI set", ".zip", write_rois),
-    "csv": Format("Measurements (CSV)", ".csv", write_csv),
-    "parquet": Format("Measurements (Parquet)", ".parquet", write_parquet),
+    "csv": Format("Measurements (CSV)", ".csv", write_csv, measures=True),
+    "parquet": Format(
+        "Measurements (Parquet)", ".parquet", write_parquet, measures=True
+    ),
 }
 
 

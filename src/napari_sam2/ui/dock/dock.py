@@ -69,10 +69,10 @@ class TrackerDock(QWidget):
         self.movie = CurrentMovie(parts, self)
         self.comparison = comparison = ComparisonView(parts, self)
         self.sessions = Sessions(parts, self.movie, self)
-        self.exchange = Exchange(parts, self)
+        self.exchange = exchange = Exchange(parts, self)
 
         def close(_gone: object = None) -> None:
-            close_all((comparison, parts))
+            close_all((comparison, exchange, parts))
 
         self.destroyed.connect(close)
         self.movie.follow()

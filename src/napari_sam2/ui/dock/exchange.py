@@ -14,9 +14,11 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 from napari_sam2.engine import TracksMade
 from napari_sam2.engine.jobs import Job, Priority, once
 from napari_sam2.engine.movie.axes import LayerAxes
+from napari_sam2.engine.runs.exporting import ExportOrder
 from napari_sam2.errors import InputError, NapariSam2Error
 from napari_sam2.session.book.intake import Intake
 from napari_sam2.ui.dock.parts import TrackerParts
+from napari_sam2.ui.export.exporter import Exporter
 from napari_sam2.ui.masklets.tracks_layer import show_tracks
 from napari_sam2.ui.plots.curves import CurveTable
 from napari_sam2.ui.prompts.from_files import (
@@ -63,6 +65,16 @@ class Exchange(QObject):
         sources.save_requested.connect(self._on_save_requested)
         parts.plots_panel.export_requested.connect(self._on_export_requested)
         parts.output_panel.tracks_requested.connect(self._on_tracks_requested)
+        self.exporter = Exporter(
+            lambda: parts.output_panel.folder, self._export_order, dock
+        )
+        parts.output_panel.export_requested.connect(self.exporter.open)
+        self.exporter.told.connect(parts.status.say)
+        self.exporter.failed.connect(parts.status.complain)
+
+    def close(self) -> None:
+        """End an export that is under way."""
+        self.exporter.close()
 
     # --- In
 
@@ -143,6 +155,17 @@ class Exchange(QObject):
             self._parts.status.say(f"Saved to {short_path(path)}.")
 
         self._ask(once(table.write, path), on_written)
+
+    def _export_order(
+        self, format_name: str, path: Path, measures: bool
+    ) -> ExportOrder:
+        conductor, request = self._parts.conductor, self._parts.request()
+        store = conductor.engine.store_of(request)
+        if store is None:
+            raise InputError("There are no masks to export: click on a cell")
+        image = request.image if measures else None
+        book = conductor.book
+        return ExportOrder(store.path, store.name, book, format_name, path, image)
 
     def _on_tracks_requested(self) -> None:
         conductor = self._parts.conductor

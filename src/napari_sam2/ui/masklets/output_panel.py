@@ -103,6 +103,8 @@ class OutputPanel(Panel):
     """Go on with the session in this folder, a `Path`."""
     tracks_requested = Signal()
     """Show the masklets as a Tracks layer."""
+    export_requested = Signal()
+    """Write the masklets in another format."""
 
     def __init__(self) -> None:
         super().__init__("Masklets (OME-Zarr)")
@@ -119,9 +121,14 @@ class OutputPanel(Panel):
         self.tracks_button = QPushButton(icon("tracks"), "Tracks layer")
         self.tracks_button.setToolTip("Show where all objects went as napari tracks")
         self.tracks_button.clicked.connect(self.tracks_requested)
+        self.export_button = QPushButton("Export…")
+        self.export_button.setToolTip(
+            "Write the masklets as label images, tracks, outlines or tables"
+        )
+        self.export_button.clicked.connect(self.export_requested)
         below = QHBoxLayout()
-        below.addWidget(self.recent)
-        below.addWidget(self.tracks_button)
+        for button in (self.recent, self.tracks_button, self.export_button):
+            below.addWidget(button)
         self.add_row("", below)
         self.edit.editingFinished.connect(self._on_edited)
         self.browse_button.clicked.connect(self._browse)

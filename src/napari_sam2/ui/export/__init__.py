@@ -1,0 +1,1 @@
+"""Masklets leave the window in the formats of other programs."""
