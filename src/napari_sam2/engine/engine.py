@@ -24,6 +24,7 @@ from napari_sam2.engine.movie.image_input import small_picture
 from napari_sam2.engine.orders import Order
 from napari_sam2.engine.runs.comparison import Comparisons
 from napari_sam2.engine.runs.runs import Runs
+from napari_sam2.engine.runs.search import Search
 from napari_sam2.engine.workspace.loading import embed
 from napari_sam2.engine.workspace.reopening import Reopening
 from napari_sam2.engine.workspace.workspace import Workspace
@@ -35,6 +36,8 @@ from napari_sam2.prompts import FramePrompt
 from napari_sam2.session.book.prompt_book import Edit
 from napari_sam2.session.book.state import BookState
 from napari_sam2.session.planning.plan import Direction
+from napari_sam2.tracking.automatic.mask_options import MaskOptions
+from napari_sam2.tracking.automatic.masklet_options import MaskletOptions
 from napari_sam2.tracking.postprocess import label_image
 
 WARM_REACH = 16
@@ -61,6 +64,7 @@ class TrackingEngine:
         self._edits = Edits(self._workspace, self._steps)
         self._runs = Runs(self._workspace, self._steps)
         self._comparisons = Comparisons(self._workspace, self._steps)
+        self._search = Search(self._workspace)
         self._reopening = Reopening(self._workspace)
 
     def store_of(self, request: Request) -> OmeZarrLabelStore | None:
@@ -258,6 +262,29 @@ class TrackingEngine:
                 yield Said(f"Measuring tracks: {share} …")
         parents = {state.object_id: state.parent for state in book.objects}
         yield TracksMade(table_of(store, rows, parents))
+
+    # --- Without a prompt
+
+    def find_masks(
+        self, request: Request, frame_index: int, options: MaskOptions
+    ) -> Iterator[Event]:
+        """Find masks of all that nobody follows on a frame; `MasksFound` has them.
+
+        Other thresholds on the same frame do not ask the network again.
+        """
+        yield from self._search.masks(request, frame_index, options)
+
+    def find_objects(
+        self, request: Request, options: MaskletOptions
+    ) -> Iterator[Event]:
+        """Find the objects of the movie; `ObjectsFound` has them.
+
+        Raises
+        ------
+        InputError
+            If there are none.
+        """
+        yield from self._search.objects(request, options)
 
     # --- The session
 

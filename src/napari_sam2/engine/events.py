@@ -13,6 +13,7 @@ from napari_sam2.engine.movie.image_input import ImageInput
 from napari_sam2.interfaces import Calibration
 from napari_sam2.io.label_store.tracks import TrackTable
 from napari_sam2.io.sessions.document import SessionDocument
+from napari_sam2.prompts import PromptedObject
 from napari_sam2.session.book.state import BookState
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.scores.tables import ScoreRow, ScoreTables
@@ -253,6 +254,32 @@ class TracksMade:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class MasksFound:
+    """Masks of everything on a frame that nobody follows yet.
+
+    Attributes
+    ----------
+    frame_index
+        The frame.
+    labels
+        ``(Y, X)``, 1 for the best mask.
+    count
+        How many masks there are.
+    """
+
+    frame_index: int
+    labels: np.ndarray
+    count: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ObjectsFound:
+    """The objects of a movie that nobody prompted, with masks as prompts."""
+
+    objects: tuple[PromptedObject, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Followed:
     """A run was planned, or planned anew: what it writes now follows from this book."""
 
@@ -285,5 +312,7 @@ Event = (
     | Compared
     | DirectionsCompared
     | TracksMade
+    | MasksFound
+    | ObjectsFound
     | Together
 )

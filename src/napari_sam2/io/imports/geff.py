@@ -25,34 +25,8 @@ def read_geff(path: Path) -> TrackedLabels:
         message names row and frame.
     """
     graph = _graph(path)
-    metadata = graph["metadata"]
-    frame_axis = _frame_axis(path, metadata)
-    place, label_column = _related_labels(path, metadata)
-    frames = _whole_numbers(path, graph, frame_axis)
-    labels = _whole_numbers(path, graph, label_column)
-    column = (metadata.track_node_props or {}).get("tracklet")
-    tracklets = _whole_numbers(path, graph, column) if column else np.zeros_like(labels)
-    nodes: dict[int, Node] = {}
-    keys: dict[tuple[int, int], int] = {}
-    table = zip(graph["node_ids"], frames, labels, tracklets, strict=True)
-    for row, (key, frame, label, tracklet) in enumerate(
-        (tuple(map(int, line)) for line in table), 1
-    ):
-        where = f"{path}, node row {row}"
-        if key in nodes:
-            raise InputError(
-                f"{where}: node {key} is there already: {nodes[key].where}"
-            )
-        if label < 1:
-            raise InputError(f"{where}: label {label} is none; labels count from 1")
-        if (frame, label) in keys:
-            other = nodes[keys[frame, label]].where
-            raise InputError(
-                f"{where}: label {label} on frame {frame} is that of {other}; give "
-                "each node a label of its own"
-            )
-        nodes[key] = Node(f"{where}, id {key}", frame, label, tracklet)
-        keys[frame, label] = key
+    place, label_column = _related_labels(path, graph["metadata"])
+    nodes = _nodes(path, graph, label_column)
     links = (
         Link(f"{path}, edge row {row}", int(source), int(target))
         for row, (source, target) in enumerate(graph["edge_ids"], 1)
@@ -60,14 +34,14 @@ def read_geff(path: Path) -> TrackedLabels:
     family = follow(nodes, links)
     images = cut_label_frames(place, EVERYTHING)
     objects: dict[int, dict[int, int]] = {}
-    for (frame, label), key in keys.items():
-        if not 0 <= frame < images.frame_count:
+    for key, node in nodes.items():
+        if not 0 <= node.frame_index < images.frame_count:
             images.close()
             raise InputError(
-                f"{nodes[key].where}: is on frame {frame}, but {place} has "
+                f"{node.where}: is on frame {node.frame_index}, but {place} has "
                 f"{images.frame_count} frames"
             )
-        objects.setdefault(frame, {})[label] = family.objects[key]
+        objects.setdefault(node.frame_index, {})[node.label] = family.objects[key]
     return TrackedLabels(
         str(path),
         images.frame_count,
@@ -76,6 +50,34 @@ def read_geff(path: Path) -> TrackedLabels:
         family.mothers,
         images.close,
     )
+
+
+def _nodes(path: Path, graph: Any, label_column: str) -> dict[int, Node]:
+    """Return the nodes by id; each has a label of its own on its frame."""
+    metadata = graph["metadata"]
+    frames = _whole_numbers(path, graph, _frame_axis(path, metadata))
+    labels = _whole_numbers(path, graph, label_column)
+    column = (metadata.track_node_props or {}).get("tracklet")
+    tracklets = _whole_numbers(path, graph, column) if column else np.zeros_like(labels)
+    nodes: dict[int, Node] = {}
+    known: dict[tuple[int, int], str] = {}
+    table = np.stack([graph["node_ids"].astype(np.int64), frames, labels, tracklets], 1)
+    for row, (key, frame, label, tracklet) in enumerate(table.tolist(), 1):
+        where = f"{path}, node row {row}"
+        if key in nodes:
+            raise InputError(
+                f"{where}: node {key} is there already: {nodes[key].where}"
+            )
+        if label < 1:
+            raise InputError(f"{where}: label {label} is none; labels count from 1")
+        if (frame, label) in known:
+            raise InputError(
+                f"{where}: label {label} on frame {frame} is that of "
+                f"{known[frame, label]}; give each node a label of its own"
+            )
+        nodes[key] = Node(f"{where}, id {key}", frame, label, tracklet)
+        known[frame, label] = where
+    return nodes
 
 
 def _graph(path: Path) -> Any:

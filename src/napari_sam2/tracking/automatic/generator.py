@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -17,7 +18,7 @@ from napari_sam2.tracking.automatic.candidates import (
     without_doubles,
 )
 from napari_sam2.tracking.automatic.grid import Crop, crops_of, point_grid
-from napari_sam2.tracking.automatic.mask_options import MaskOptions
+from napari_sam2.tracking.automatic.mask_options import LOOSEST, MaskOptions
 from napari_sam2.tracking.automatic.masks import AutomaticMask, cleaned
 from napari_sam2.tracking.batching import BatchRunner
 from napari_sam2.tracking.memory.budget import bytes_per_point
@@ -169,6 +170,37 @@ class MaskGenerator:
         largest = self.options.maximum_share * frame_shape[0] * frame_shape[1]
         is_large = found.masks.flatten(1).sum(1) > largest
         return found.select(~(is_cut | is_large))
+
+
+def loosest(options: MaskOptions) -> MaskOptions:
+    """Return options that find all that `chosen` may choose from, on the same grid."""
+    return replace(options, **LOOSEST, minimum_area=1, box_overlap=1.0, crop_tiers=0)
+
+
+def chosen(masks: Sequence[AutomaticMask], options: MaskOptions) -> list[AutomaticMask]:
+    """Return what `MaskGenerator.find` finds with options, asking nobody.
+
+    Parameters
+    ----------
+    masks
+        Of the same frame, found with `loosest` options.
+    options
+        Thresholds at or above the loosest, without crops.
+    """
+    good = [
+        mask
+        for mask in masks
+        if mask.predicted_iou > options.minimum_iou
+        and mask.stability >= options.minimum_stability
+        and mask.area >= options.minimum_area
+    ]
+    if not good:
+        return []
+    boxes = torch.tensor([_box(mask) for mask in good])
+    scores = torch.tensor([mask.predicted_iou for mask in good])
+    rows = without_doubles(boxes, scores, options.box_overlap)
+    clean = (cleaned(good[row], options.minimum_area) for row in rows.tolist())
+    return [mask for mask in clean if mask is not None]
 
 
 def _pieces(found: Candidates, crop: Crop) -> list[AutomaticMask]:

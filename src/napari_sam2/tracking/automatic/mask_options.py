@@ -8,6 +8,8 @@ from dataclasses import dataclass, fields
 from napari_sam2.errors import InputError
 
 LARGEST_GRID = 256
+LOOSEST = {"minimum_iou": 0.3, "minimum_stability": 0.5}
+"""Thresholds below which nobody looks while others are tried out."""
 MOST_TIERS = 4
 
 Ranges = Mapping[str, tuple[float, float]]

@@ -25,6 +25,7 @@ from napari_sam2.errors import InputError
 from napari_sam2.session.book.prompt_book import Edit
 from napari_sam2.session.planning.plan import Direction
 from napari_sam2.session.session import FrameDone
+from napari_sam2.ui.automatic.finder import Finder, Shown
 from napari_sam2.ui.dock.comparison import ComparisonView
 from napari_sam2.ui.dock.current_movie import CurrentMovie
 from napari_sam2.ui.dock.exchange import Exchange
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from napari.layers import Labels
 
 FIRST_STEPS = "Choose the movie, switch on the SAM 2 tool (W), and click on a cell."
+NO_MOVIE = "There is no movie: open one first"
 STRIP_NAME = "SAM 2 timeline"
 
 
@@ -70,9 +72,15 @@ class TrackerDock(QWidget):
         self.comparison = comparison = ComparisonView(parts, self)
         self.sessions = Sessions(parts, self.movie, self)
         self.exchange = exchange = Exchange(parts, self)
+        self.finder = finder = Finder(
+            viewer, parts.automatic_panel, parts.conductor, self._shown, self
+        )
+        finder.told.connect(parts.status.say)
+        finder.failed.connect(self._on_failed)
+        finder.found.connect(partial(self._on_track_requested, str(Direction.BOTH)))
 
         def close(_gone: object = None) -> None:
-            close_all((comparison, exchange, parts))
+            close_all((comparison, exchange, finder, parts))
 
         self.destroyed.connect(close)
         self.movie.follow()
@@ -92,6 +100,19 @@ class TrackerDock(QWidget):
         conductor.runs.started.connect(partial(self._set_tracking, True))
         conductor.tracked.connect(self._on_tracked)
         conductor.returned.connect(self._on_returned)
+
+    def find_everything(self) -> None:
+        """Open the section *Everything*, and show the masks of this frame."""
+        self.sections.sections["everything"].set_open(True)
+        self.finder.look()
+
+    def _shown(self) -> Shown:
+        """Return what is looked at."""
+        layer = self.parts.input_panel.layer
+        if layer is None:
+            raise InputError(NO_MOVIE)
+        frame_index = self.parts.frame_cursor.frame_index
+        return Shown(layer, self.parts.request(), frame_index)
 
     # --- A run is asked for: the worker takes its steps
 

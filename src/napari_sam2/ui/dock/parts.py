@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari_sam2.engine import Order, Request
 from napari_sam2.session.planning.plan import Direction
+from napari_sam2.ui.automatic.panel import AutomaticPanel
 from napari_sam2.ui.controller.conductor import Conductor
 from napari_sam2.ui.controller.cursor import Cursor
 from napari_sam2.ui.controller.key_verbs import KeyVerbs
@@ -81,6 +82,7 @@ class TrackerParts:
         self.output_panel = OutputPanel()
         self.timeline_panel = TimelinePanel()
         self.plots_panel = PlotsPanel()
+        self.automatic_panel = AutomaticPanel()
         self.status = StatusLine(viewer)
 
     def close(self) -> None:

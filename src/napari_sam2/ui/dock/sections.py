@@ -36,6 +36,7 @@ class DockSections(QObject):
             "model": self.model,
             "clicks": Section(parts.prompt_panel, is_open=True),
             "sources": Section(parts.prompt_sources, is_open=False),
+            "everything": Section(parts.automatic_panel, is_open=False),
             "objects": Section(parts.object_panel, is_open=True),
             "track": Section(parts.track_panel, is_open=True),
             "masklets": Section(parts.output_panel, is_open=True),

@@ -1,0 +1,1 @@
+"""Everything without a click: masks of a frame, tried out, and objects of a movie."""

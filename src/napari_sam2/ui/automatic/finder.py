@@ -1,0 +1,181 @@
+"""Lets the worker look for everything, shows what it found, and takes it in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+from qtpy.QtCore import QObject, Signal
+
+from napari_sam2.engine import Request
+from napari_sam2.engine.events import MasksFound, ObjectsFound
+from napari_sam2.engine.jobs import Job, Priority
+from napari_sam2.errors import InputError, NapariSam2Error
+from napari_sam2.prompts import FramePrompt, MaskPrompt
+from napari_sam2.session.book.intake import Intake, gathered, intake_of
+from napari_sam2.ui.automatic.panel import AutomaticPanel
+from napari_sam2.ui.controller.conductor import Conductor
+from napari_sam2.ui.tool.preview import ToolPreview
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+    from napari.viewer import Viewer
+
+LOOK = "look for everything"
+"""Key of the job: a newer look takes the place of a waiting one."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """What is looked at: the movie's layer, what the panels say, the frame."""
+
+    layer: Image
+    request: Request
+    frame_index: int
+
+
+class Finder(QObject):
+    """Does what the panel *Everything* asks for.
+
+    Parameters
+    ----------
+    viewer
+        Where masks are shown that are no objects yet.
+    panel
+        Who asks.
+    conductor
+        Whose worker looks, and whose book takes objects in.
+    shown
+        Returns what is looked at; raises `InputError` if there is no movie.
+    parent
+        The dock.
+    """
+
+    told = Signal(str)
+    failed = Signal(object)
+    found = Signal()
+    """The objects of the movie were taken in: they are to be tracked."""
+
+    def __init__(
+        self,
+        viewer: Viewer,
+        panel: AutomaticPanel,
+        conductor: Conductor,
+        shown: Callable[[], Shown],
+        parent: QObject,
+    ) -> None:
+        super().__init__(parent)
+        self._panel, self._conductor, self._shown = panel, conductor, shown
+        self._preview = ToolPreview(viewer)
+        self._found: MasksFound | None = None
+        self._job: Job | None = None
+        panel.look_requested.connect(self.look)
+        panel.take_requested.connect(self.take)
+        panel.clear_requested.connect(self.clear)
+        panel.movie_requested.connect(self.search)
+        panel.stop_requested.connect(self.stop)
+
+    def look(self) -> None:
+        """Show masks of all on this frame that nobody follows."""
+        try:
+            shown, options = self._shown(), self._panel.mask_options
+        except NapariSam2Error as error:
+            self.failed.emit(error)
+            return
+        find = partial(
+            self._conductor.engine.find_masks,
+            shown.request,
+            shown.frame_index,
+            options,
+        )
+        hear = self._conductor.editor.hearing()
+
+        def deliver(event: object) -> None:
+            if isinstance(event, MasksFound):
+                self._show(shown, event)
+            else:
+                hear(event)
+
+        self._conductor.editor.submit(find, deliver, key=LOOK)
+
+    def take(self) -> None:
+        """Make objects of the masks that are shown."""
+        found = self._found
+        if found is None:
+            return
+        prompts = [
+            FramePrompt(
+                label, found.frame_index, mask=MaskPrompt(found.labels == label)
+            )
+            for label in range(1, found.count + 1)
+        ]
+        self.clear()
+        self._take(intake_of(gathered(prompts), "everything on a frame", self._taken()))
+
+    def clear(self) -> None:
+        """Show no masks any more."""
+        self._found = None
+        self._preview.close()
+        self._panel.show_count(None)
+
+    def search(self) -> None:
+        """Find the objects of the movie, and take them in."""
+        try:
+            shown, options = self._shown(), self._panel.masklet_options
+        except NapariSam2Error as error:
+            self.failed.emit(error)
+            return
+        find = partial(self._conductor.engine.find_objects, shown.request, options)
+        hear = self._conductor.editor.hearing()
+
+        def deliver(event: object) -> None:
+            if isinstance(event, ObjectsFound):
+                source = "everything in the movie"
+                self._take(intake_of(event.objects, source, self._taken()))
+                self.found.emit()
+            else:
+                hear(event)
+
+        self.clear()
+        self._panel.set_searching(searching=True)
+        self._job = Job(
+            find, deliver, self.failed.emit, self._on_over, priority=Priority.TRACK
+        )
+        self._conductor.worker.submit(self._job)
+
+    def stop(self) -> None:
+        """End the search; nothing is taken in."""
+        if self._job is not None:
+            self._job.cancel()
+
+    def close(self) -> None:
+        """Let go of what is shown."""
+        self.stop()
+        self._preview.close()
+
+    def _show(self, shown: Shown, found: MasksFound) -> None:
+        self._found = found
+        axes = shown.request.image.axes
+        labels = found.labels.astype(np.uint16)
+        self._preview.show_mask(shown.layer, axes, found.frame_index, labels)
+        self._panel.show_count(found.count)
+        self.told.emit(f"{found.count} masks on frame {found.frame_index}.")
+
+    def _take(self, intake: Intake) -> None:
+        if not intake.objects:
+            self.failed.emit(InputError("There is nothing to take"))
+            return
+        self._conductor.take_in(intake)
+        self.told.emit(intake.sentence)
+
+    def _taken(self) -> list[int]:
+        return [state.object_id for state in self._conductor.book.objects]
+
+    def _on_over(self, is_done: bool) -> None:
+        self._job = None
+        self._panel.set_searching(searching=False)
+        if not is_done:
+            self.told.emit("The search was stopped; nothing was taken in.")

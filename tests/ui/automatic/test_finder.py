@@ -1,0 +1,64 @@
+"""Everything on a frame and in the movie, by real clicks."""
+
+import pytest
+from qtpy.QtCore import Qt
+from tests.ui.conftest import PATIENCE
+
+from napari_sam2.ui.tool.preview import NAME
+
+
+@pytest.fixture
+def opened(open_dock, trained, qtbot):
+    viewer, dock = open_dock(model=trained)
+    window = open_dock.docks[-1]
+    window.sections.sections["everything"].set_open(True)
+    panel = dock.automatic_panel
+    panel.grid_spin.setValue(10)
+    return viewer, dock, panel
+
+
+def push(qtbot, button):
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def test_masks_are_tried_out_and_taken(opened, answered, qtbot):
+    viewer, dock, panel = opened
+    viewer.dims.set_current_step(0, 4)
+    push(qtbot, panel.look_button)
+    qtbot.waitUntil(panel.take_button.isEnabled, timeout=PATIENCE)
+    assert panel.note.text() == "3 masks that nobody follows yet"
+    assert viewer.layers[NAME].visible
+    assert len(dock.conductor.book.objects) == 0
+    panel.area_spin.setValue(9000)
+    qtbot.waitUntil(lambda: "0 masks" in panel.note.text(), timeout=PATIENCE)
+    assert not panel.take_button.isEnabled()
+    panel.area_spin.setValue(20)
+    qtbot.waitUntil(panel.take_button.isEnabled, timeout=PATIENCE)
+    push(qtbot, panel.take_button)
+    answered(dock)
+    book = dock.conductor.book
+    assert [state.object_id for state in book.objects] == [1, 2, 3]
+    assert all(4 in {one.frame_index for one in s.prompts} for s in book.objects)
+    assert NAME not in viewer.layers
+    push(qtbot, panel.look_button)
+    qtbot.waitUntil(lambda: "0 masks" in panel.note.text(), timeout=PATIENCE)
+
+
+def test_the_movie_is_searched_and_tracked(opened, answered, qtbot):
+    _, dock, panel = opened
+    push(qtbot, panel.movie_button)
+    assert panel.stop_button.isEnabled()
+    qtbot.waitUntil(panel.movie_button.isEnabled, timeout=PATIENCE)
+    assert len(dock.conductor.book.objects) == 3
+    qtbot.waitUntil(lambda: not dock.conductor.is_tracking, timeout=PATIENCE)
+    answered(dock)
+    assert (dock.masklets.layer.data[11] > 0).any()
+
+
+def test_a_search_is_stopped_and_takes_nothing_in(opened, qtbot):
+    _, dock, panel = opened
+    push(qtbot, panel.movie_button)
+    push(qtbot, panel.stop_button)
+    qtbot.waitUntil(panel.movie_button.isEnabled, timeout=PATIENCE)
+    assert len(dock.conductor.book.objects) == 0
+    assert "stopped" in dock.status.text()
