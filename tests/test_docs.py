@@ -40,6 +40,15 @@ def test_tests_that_are_named_exist(page):
     assert not missing
 
 
+def test_each_row_about_inputs_names_its_test():
+    text = (ROOT / "docs/inputs.md").read_text("utf-8")
+    tables = re.findall(r"\| test \|\n\|[-|]+\|\n((?:\|.*\|\n)+)", text)
+    assert len(tables) == 2
+    rows = [row for table in tables for row in table.splitlines()]
+    assert len(rows) > 25
+    assert [row for row in rows if "`tests/" not in row] == []
+
+
 def test_every_complaint_is_answered():
     text = (ROOT / "docs/what-users-ask-for.md").read_text("utf-8")
     rows = re.findall(r"^\| (\d+) \|.*\| \*\*(.+?)\*\* \|", text, re.MULTILINE)

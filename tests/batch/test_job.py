@@ -1,13 +1,16 @@
 """A whole run without a window: files in, masklets out, whatever happens between."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+import zarr
 from tests.batch.trees import tree
 
 from napari_sam2.batch.job import TrackJob, open_run
@@ -63,6 +66,28 @@ def test_masks_in_one_piece_are_another_result_which_provenance_tells(job):
     run(whole.model_copy(update={"out": job.out}))
     kept = OmeZarrLabelStore.open(job.out, mode="r").provenance.settings
     assert kept["one_component"] is True
+
+
+def test_movies_without_end_are_refused_at_once(job, movie, tmp_path):
+    """A header may claim any number of frames; nothing is made in proportion to it."""
+    shape = (10**9, *movie.frame_shape)
+    path = tmp_path / "endless.zarr"
+    zarr.create_array(path, shape=shape, chunks=(1, *movie.frame_shape), dtype="u2")
+    endless = job.model_copy(update={"movie": path, "frames": (0, 3)})
+    with pytest.raises(OutputError, match=r"1,000,000,000 frames.*at most 4,000,000"):
+        open_run(endless)
+    assert not job.out.exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are text elsewhere")
+def test_a_name_that_is_no_text_is_a_name(job, movie, tmp_path):
+    frames = np.stack([movie.frame(index) for index in range(3)])
+    np.save(tmp_path / "a.npy", frames)
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.npy"))
+    (tmp_path / "a.npy").rename(path)
+    run(job.model_copy(update={"movie": path, "frames": (0, 3)}))
+    job = job.model_copy(update={"movie": path, "frames": (0, 3), "resume": True})
+    assert run(job).frames_computed == 0
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")

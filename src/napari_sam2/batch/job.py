@@ -30,6 +30,7 @@ from napari_sam2.batch.prompting.policies import (
 from napari_sam2.batch.resources import current_memory, peak_memory
 from napari_sam2.errors import InputError
 from napari_sam2.interfaces import FrameSource
+from napari_sam2.io.label_store.group import check_length
 from napari_sam2.io.label_store.store import DEFAULT_NAME, OmeZarrLabelStore
 from napari_sam2.io.movies.fingerprint import fingerprint_of
 from napari_sam2.io.movies.frame_sources import StackFrames, open_frames
@@ -323,6 +324,7 @@ def open_run(job: TrackJob) -> Run:
 
 def _compose(job: TrackJob, source: StackFrames) -> Run:
     """Put the parts of a run together around an open movie."""
+    check_length(source.frame_count)
     prompts = job.read_prompts(source)
     objects = prompts.objects
     frames = frame_range(job.frames, source.frame_count)

@@ -1,6 +1,7 @@
 """A session is read as it was saved, and is brought up to date after a crash."""
 
 import json
+import shutil
 from dataclasses import replace
 from itertools import pairwise
 
@@ -215,6 +216,48 @@ def test_a_run_of_the_command_line_opens_as_a_session(new_store, fake_run, prove
     assert session.model == ModelChoice(name="nano")
     assert (session.image.source, session.image.axes) == ("/here/movie.tif", "TYX")
     assert session.image.intensity.limits == ((0.0, 5.0),)
+
+
+@pytest.fixture
+def drawn(new_store, fake_run):
+    """A closed store whose session has a mask that the labels show as it was drawn."""
+    store = new_store()
+    result = fake_run.result(2)
+    store.write(result)
+    mask = MaskPrompt(result.labels == 7)
+    state = ObjectState(7, prompts=(FramePrompt(7, 2, mask=mask),))
+    store.save_session(SessionDocument(book=BookState((state,))))
+    store.commit(fake_run.progress(3), None)
+    store.close()
+    return store.path, mask
+
+
+MASK_DAMAGE = {
+    "a lost chunk": lambda folder: (folder / "c/0").unlink(),
+    "another chunk": lambda folder: (folder / "c/0").write_bytes(b"no"),
+    "no metadata": lambda folder: (folder / "zarr.json").unlink(),
+    "all of it": shutil.rmtree,
+}
+
+
+@pytest.mark.parametrize("damage", MASK_DAMAGE)
+def test_a_damaged_mask_is_taken_from_the_labels_that_show_it(drawn, damage):
+    path, mask = drawn
+    (folder,) = (path / "labels/masklets/napari-sam2/masks").glob("?" * 64)
+    MASK_DAMAGE[damage](folder)
+    document = OmeZarrLabelStore.open(path, mode="r").read_session()
+    np.testing.assert_array_equal(document.book[7].prompts[0].mask.mask, mask.mask)
+
+
+def test_a_damaged_mask_that_the_labels_do_not_show_is_refused(drawn, fake_run):
+    path, _ = drawn
+    store = OmeZarrLabelStore.open(path)
+    store.array[2] = 0
+    store.close()
+    (folder,) = (path / "labels/masklets/napari-sam2/masks").glob("?" * 64)
+    (folder / "c/0").unlink()
+    with pytest.raises(OutputError, match=r"a drawn mask .*; restore it"):
+        OmeZarrLabelStore.open(path, mode="r").read_session()
 
 
 def near_corner():

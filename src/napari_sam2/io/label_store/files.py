@@ -75,7 +75,7 @@ class LabelFiles:
         self.run = group_at(self.group, RUN)
         self.layout = layout_of(attributes_of(self.group))
         self.folder = parent.labels_folder() / name
-        self.masks = MaskFiles(self.run)
+        self.masks = MaskFiles(self.run, self._labels_of)
         books = BookWriter(self.masks)
         frame_count = array_at(self.run, WHOLE).shape[0]
         self._session = SessionFile(self.run, books, frame_count)
@@ -292,13 +292,16 @@ class LabelFiles:
         )
         self._list(book)
 
+    def _labels_of(self, frame_index: int) -> np.ndarray:
+        return np.asarray(self.frames.labels[frame_index])
+
     def _of_run(self) -> SessionDocument:
         return session_of_run(
             RunFacts(
                 self.provenance,
                 self.objects,
                 list(self.anchors.read()),
-                lambda frame_index: np.asarray(self.frames.labels[frame_index]),
+                self._labels_of,
             )
         )
 

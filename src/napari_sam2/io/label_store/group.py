@@ -56,6 +56,8 @@ from napari_sam2.prompts import PromptedObject
 
 RUN = "napari-sam2"
 """Group of a run inside its label group, and key of its provenance."""
+MOST_FRAMES = 4_000_000
+"""Two days at 24 frames a second. What is known of each lies in memory."""
 EARLIER = "earlier_provenance"
 """What made masklets before others were added to them, in order."""
 FORMAT_VERSION = 2
@@ -133,6 +135,7 @@ def create_label_group(
         cannot be there.
     """
     check_label_name(spec.name)
+    check_length(spec.shape[0])
     for prompted in spec.objects:
         check_range(prompted.object_id, spec.dtype)
     parent = open_or_create_parent(path)
@@ -269,6 +272,21 @@ def write_provenance(
     if earlier:
         entry[RUN][EARLIER] = earlier
     replace_attributes(group, attributes | entry)
+
+
+def check_length(frame_count: int) -> None:
+    """Refuse movies that no plan can go through frame by frame.
+
+    Raises
+    ------
+    OutputError
+        If there are more frames than `MOST_FRAMES`.
+    """
+    if frame_count > MOST_FRAMES:
+        raise OutputError(
+            f"the movie has {frame_count:,} frames, and masklets have at most "
+            f"{MOST_FRAMES:,}; cut it into several"
+        )
 
 
 def check_range(value: int, dtype: np.dtype) -> None:

@@ -78,7 +78,8 @@ class StackFrames:
     def provenance(self) -> Mapping[str, object]:
         """JSON-able description: path, axes, selection, intensity mapping."""
         return {
-            "source": self._stack.name,
+            # Names of files may hold bytes that are no characters; JSON may not.
+            "source": self._stack.name.encode("utf-8", "backslashreplace").decode(),
             "dtype": str(self.dtype),
             "shape": list(self.layout.shape),
             "axes": self.layout.axes,

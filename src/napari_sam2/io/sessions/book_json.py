@@ -165,7 +165,9 @@ class BookWriter:
                 for (y, x), flag in zip(points, positive, strict=True)
             ),
             box=None if entry.box is None else BoxPrompt(*entry.box),
-            mask=None if entry.mask is None else self._masks.get(entry.mask),
+            mask=None
+            if entry.mask is None
+            else self._masks.restore(entry.mask, object_id, entry.frame),
         )
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,10 +26,16 @@ class MaskFiles:
     ----------
     run
         Group of the run.
+    shown
+        Returns the label image of a frame: where it shows a mask as it was drawn, one
+        whose file is damaged is taken from there.
     """
 
-    def __init__(self, run: zarr.Group) -> None:
+    def __init__(
+        self, run: zarr.Group, shown: Callable[[int], np.ndarray] | None = None
+    ) -> None:
         self._run = run
+        self._shown = shown
         self._known: set[str] = set()
 
     def put(self, prompt: MaskPrompt) -> str:
@@ -71,6 +78,31 @@ class MaskFiles:
             "from a copy, or move the folder 'session' beside 'masks' elsewhere: then "
             "the masklets open without what the session knew"
         )
+
+    def restore(self, name: str, object_id: int, frame_index: int) -> MaskPrompt:
+        """Return a mask that an object was given on a frame, also if it is damaged.
+
+        Raises
+        ------
+        OutputError
+            If it is damaged, and the labels do not show it as it was drawn.
+        """
+        try:
+            return self.get(name)
+        except OutputError:
+            mask = self._mask_shown(object_id, frame_index)
+            if mask is None or _name(list(mask.shape), np.packbits(mask)) != name:
+                raise
+            return MaskPrompt(mask)
+
+    def _mask_shown(self, object_id: int, frame_index: int) -> np.ndarray | None:
+        if self._shown is None:
+            return None
+        try:
+            mask: np.ndarray = self._shown(frame_index) == object_id
+        except (OSError, *DAMAGED):
+            return None
+        return mask
 
     def damaged(self) -> list[str]:
         """Return the names of masks that are not what was stored, or cannot be read."""
