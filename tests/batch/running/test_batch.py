@@ -58,6 +58,9 @@ def test_a_broken_movie_stops_nobody_and_is_in_the_report(plan, tmp_path):
     assert page.count("data:image/png") == 6, "first, middle, last of two movies"
     assert page.count("<svg") == 4, "area and trust of two movies"
     assert "b.tif" in page
+    whole = "whole, 3 of 12 frames computed"
+    assert page.count(whole) == 2, "what verify says of two movies"
+    assert [one["verified"] for one in written["movies"]] == [whole, "", whole]
 
     heard = Heard()
     again = run_plan(plan, tmp_path / "report", listener=heard)

@@ -147,3 +147,14 @@ def test_a_movie_that_changed_is_another_request(planned, tmp_path):
     with movie.open("ab") as file:
         file.write(b"\0")
     assert request_key(copied) != key
+
+
+def test_what_verify_says_is_in_the_outcome(planned):
+    assert make_it_so(planned).verified == "whole, 6 of 12 frames computed"
+    labels = planned.job.out / "labels" / planned.job.name
+    (labels / "0" / "c" / "3" / "0" / "0").write_bytes(b"flipped")
+    damaged = make_it_so(planned, retries=3)
+    assert (damaged.state, damaged.exit_code, damaged.attempts) == ("refused", 3, 1)
+    assert "frame 3" in damaged.error
+    assert "is not what was written" in damaged.error
+    assert "remove this folder" in damaged.error

@@ -33,6 +33,8 @@ class MovieOutcome(BaseModel):
         What people should be told.
     exports
         Files that were written besides.
+    verified
+        What ``napari-sam2 verify`` says of its masklets, once they are whole.
     request
         Hash of all that was asked, with the size and time of the files.
     summary
@@ -56,6 +58,7 @@ class MovieOutcome(BaseModel):
     peak_memory_bytes: int = 0
     remark: str = ""
     exports: tuple[str, ...] = ()
+    verified: str = ""
     request: str = ""
     summary: dict[str, Any] = {}
 

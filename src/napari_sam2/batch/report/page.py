@@ -95,7 +95,7 @@ def _facts(movie: MovieOutcome) -> str:
         "threads": summary.get("threads", ""),
         "attempts": movie.attempts if movie.attempts > 1 else "",
         "remark": movie.remark,
-        "findings": "; ".join(summary.get("findings", ())),
+        "verified": movie.verified,
     }
     rows = "".join(
         f"<tr><th>{key}</th><td><code>{escape(str(value))}</code></td></tr>"

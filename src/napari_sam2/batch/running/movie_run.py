@@ -31,10 +31,13 @@ from napari_sam2.errors import (
 from napari_sam2.io.exports.formats import FORMATS, export
 from napari_sam2.io.exports.masklets import masklets_of
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
+from napari_sam2.io.label_store.verification import verify
 from napari_sam2.model.checkpoints.weights_file import weights_sha256
 
 MOMENT = 0.1
 """Seconds between two looks at whether somebody cancelled, while waiting."""
+SHOWN = 3
+"""Most faults that an error names."""
 
 
 def make_it_so(
@@ -122,7 +125,8 @@ def _attempt(
         exports = _write_exports(planned, run.store)
         outcome = _outcome(planned, run, "complete" if was_complete else "done")
     seen = {"exports": exports, "summary": summary_of(planned.job)}
-    return outcome.model_copy(update={**seen, "request": request_key(planned)})
+    seen |= {"verified": _verified(planned.job), "request": request_key(planned)}
+    return outcome.model_copy(update=seen)
 
 
 def _settled(job: TrackJob) -> TrackJob:
@@ -140,6 +144,25 @@ def _followed(run: Run, on_frame: OnFrame, is_cancelled: IsCancelled) -> bool:
             if is_cancelled() and done.position < done.total:
                 return False
     return True
+
+
+def _verified(job: TrackJob) -> str:
+    """Return what `verify` says of masklets that are whole.
+
+    Raises
+    ------
+    OutputError
+        Naming what is damaged; the same request cannot mend it.
+    """
+    (found,) = verify(job.out, job.name)
+    if not found.is_whole:
+        faults = "; ".join(str(fault) for fault in found.faults[:SHOWN])
+        more = len(found.faults) - SHOWN
+        raise OutputError(
+            f"{found.labels} is damaged: {faults}{f' and {more} more' * (more > 0)}; "
+            "check the disk, remove this folder, and run the plan again"
+        )
+    return f"whole, {found.whole_frames} of {found.frame_count} frames computed"
 
 
 def _outcome(planned: PlannedMovie, run: Run, state: str) -> MovieOutcome:
