@@ -14,9 +14,8 @@ from rich.text import Text
 from napari_sam2.batch.plan.checks import MovieCheck, check_movie, refuse_without_space
 from napari_sam2.batch.plan.plan import BatchPlan, PlannedMovie
 from napari_sam2.batch.plan.speed import Speed, measure_speed
-from napari_sam2.batch.report.outcome import MovieOutcome
+from napari_sam2.batch.report.outcome import MovieOutcome, MovieProgress
 from napari_sam2.batch.running.batch import Listener, Shard
-from napari_sam2.batch.running.schedulers import MovieProgress
 from napari_sam2.errors import NapariSam2Error, OutputError
 
 ROWS = 20

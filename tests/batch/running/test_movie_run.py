@@ -9,7 +9,9 @@ import pytest
 from tests.batch.trees import tree
 
 from napari_sam2.batch.plan.plan import PlannedMovie
+from napari_sam2.batch.report.outcome import MovieProgress
 from napari_sam2.batch.running.movie_run import (
+    Patience,
     is_complete,
     make_it_so,
     may_pass,
@@ -32,9 +34,9 @@ def changed(planned, **fields):
 
 def test_what_is_not_there_begins_and_what_is_complete_stays(planned):
     seen = []
-    first = make_it_so(planned, on_frame=lambda *at: seen.append(at))
+    first = make_it_so(planned, on_progress=seen.append)
     assert (first.state, first.frames_computed, first.objects) == ("done", 6, 3)
-    assert seen[-1][0] == seen[-1][1]
+    assert seen[-1] == MovieProgress("cells", seen[-1].total, seen[-1].total)
     before = tree(planned.job.out)
     again = make_it_so(planned)
     assert (again.state, again.frames_computed) == ("complete", 0)
@@ -72,7 +74,7 @@ def test_objects_are_merged_once(planned, tmp_path):
 def test_what_was_given_wrongly_is_refused_and_never_tried_again(planned, tmp_path):
     broken = tmp_path / "broken.tif"
     broken.write_bytes(b"II*\0 no more")
-    outcome = make_it_so(changed(planned, movie=broken), retries=3)
+    outcome = make_it_so(changed(planned, movie=broken), Patience(3, 0))
     assert (outcome.state, outcome.exit_code, outcome.attempts) == ("refused", 2, 1)
     assert "broken.tif" in outcome.error
 
@@ -84,7 +86,7 @@ def test_other_prompts_than_those_of_the_masklets_are_refused(planned, tmp_path)
     prompts.write_text(
         json.dumps({"version": 1, "objects": [{"id": 1, "prompts": [points]}]})
     )
-    outcome = make_it_so(changed(planned, prompts=prompts), retries=1)
+    outcome = make_it_so(changed(planned, prompts=prompts), Patience(1, 0))
     assert (outcome.state, outcome.attempts) == ("refused", 1)
     assert "the prompts changed" in outcome.error
 
@@ -104,7 +106,7 @@ def test_a_lock_is_waited_for(planned, monkeypatch):
         stdout=subprocess.PIPE,
     )
     assert holder.stdout.readline().strip() == b"held"
-    blocked = make_it_so(planned, retries=1, retry_delay=0.01)
+    blocked = make_it_so(planned, Patience(1, 0.01))
     assert (blocked.state, blocked.attempts) == ("failed", 2)
     assert "another window or run is writing" in blocked.error
     holder.communicate(timeout=60)
@@ -153,7 +155,7 @@ def test_what_verify_says_is_in_the_outcome(planned):
     assert make_it_so(planned).verified == "whole, 6 of 12 frames computed"
     labels = planned.job.out / "labels" / planned.job.name
     (labels / "0" / "c" / "3" / "0" / "0").write_bytes(b"flipped")
-    damaged = make_it_so(planned, retries=3)
+    damaged = make_it_so(planned, Patience(3, 0))
     assert (damaged.state, damaged.exit_code, damaged.attempts) == ("refused", 3, 1)
     assert "frame 3" in damaged.error
     assert "is not what was written" in damaged.error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -68,8 +69,25 @@ class MovieOutcome(BaseModel):
         return self.state in ("done", "complete")
 
 
-OnFrame = Callable[[int, int], None]
-"""Told how many steps of how many are done."""
+@dataclass(frozen=True, slots=True)
+class MovieProgress:
+    """How far a movie is.
+
+    Attributes
+    ----------
+    title
+        Which.
+    position, total
+        Steps that are done, of how many.
+    """
+
+    title: str
+    position: int
+    total: int
+
+
+OnProgress = Callable[[MovieProgress], None]
+"""Told after each frame."""
 IsCancelled = Callable[[], bool]
 """Asked after each frame."""
 
@@ -79,5 +97,5 @@ def never() -> bool:
     return False
 
 
-def nobody(_position: int, _total: int) -> None:
+def nobody(_progress: MovieProgress) -> None:
     """Listen to no progress."""

@@ -8,15 +8,15 @@ from pathlib import Path
 
 from napari_sam2.batch.plan.checks import check_movie, refuse_without_space
 from napari_sam2.batch.plan.plan import BatchPlan, PlannedMovie
-from napari_sam2.batch.report.outcome import IsCancelled, MovieOutcome, never
-from napari_sam2.batch.report.report import BatchReport, ReportFolder
-from napari_sam2.batch.running.movie_run import is_complete
-from napari_sam2.batch.running.schedulers import (
-    InThisProcess,
+from napari_sam2.batch.report.outcome import (
+    IsCancelled,
+    MovieOutcome,
     MovieProgress,
-    Patience,
-    Scheduler,
+    never,
 )
+from napari_sam2.batch.report.report import BatchReport, ReportFolder
+from napari_sam2.batch.running.movie_run import Patience, is_complete
+from napari_sam2.batch.running.schedulers import InThisProcess, Scheduler
 from napari_sam2.errors import InputError, NapariSam2Error
 
 

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import asdict
 from typing import Any, cast
 
 import dask
@@ -25,9 +26,13 @@ from distributed.scheduler import KilledWorker
 
 from napari_sam2 import __version__
 from napari_sam2.batch.plan.plan import PlannedMovie
-from napari_sam2.batch.report.outcome import IsCancelled, MovieOutcome
-from napari_sam2.batch.running.movie_run import make_it_so, not_begun
-from napari_sam2.batch.running.schedulers import MovieProgress, OnProgress, Patience
+from napari_sam2.batch.report.outcome import (
+    IsCancelled,
+    MovieOutcome,
+    MovieProgress,
+    OnProgress,
+)
+from napari_sam2.batch.running.movie_run import Patience, make_it_so, not_begun
 from napari_sam2.errors import InputError
 
 TOPIC = "napari-sam2"
@@ -123,10 +128,7 @@ class OnWorkers:
             client.register_plugin(Ending())
 
             def heard(event: tuple[float, dict[str, Any]]) -> None:
-                news = event[1]  # dask adds which worker says so
-                on_progress(
-                    MovieProgress(news["title"], news["position"], news["total"])
-                )
+                on_progress(MovieProgress(**event[1]["progress"]))
 
             client.subscribe_topic(TOPIC, heard)
             resources = {GPU: 1} if needs_gpu else None
@@ -208,23 +210,16 @@ def run_movie(text: str, patience: Patience) -> str:
         return not_begun(movie).model_dump_json()
     told = 0.0
 
-    def on_frame(position: int, total: int) -> None:
+    def on_progress(progress: MovieProgress) -> None:
         nonlocal told
         now = time.monotonic()
-        if now - told > BETWEEN_NEWS or position == total:
+        if now - told > BETWEEN_NEWS or progress.position == progress.total:
             told = now
-            news = {"title": movie.title, "position": position, "total": total}
-            worker.log_event(TOPIC, news)
+            worker.log_event(TOPIC, {"progress": asdict(progress)})
 
     ending.begin()
     try:
-        outcome = make_it_so(
-            movie,
-            retries=patience.retries,
-            retry_delay=patience.delay,
-            on_frame=on_frame,
-            is_cancelled=lambda: ending.is_asked,
-        )
+        outcome = make_it_so(movie, patience, on_progress, lambda: ending.is_asked)
     finally:
         ending.end()
     return outcome.model_dump_json()

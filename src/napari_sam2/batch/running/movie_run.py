@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Callable
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 from napari_sam2.batch.automatic import find_objects
@@ -17,7 +19,8 @@ from napari_sam2.batch.plan.plan import PlannedMovie
 from napari_sam2.batch.report.outcome import (
     IsCancelled,
     MovieOutcome,
-    OnFrame,
+    MovieProgress,
+    OnProgress,
     never,
     nobody,
 )
@@ -33,6 +36,7 @@ from napari_sam2.io.exports.masklets import masklets_of
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.io.label_store.verification import verify
 from napari_sam2.model.checkpoints.weights_file import weights_sha256
+from napari_sam2.session.session import FrameDone
 
 MOMENT = 0.1
 """Seconds between two looks at whether somebody cancelled, while waiting."""
@@ -40,12 +44,21 @@ SHOWN = 3
 """Most faults that an error names."""
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How often a movie is tried again, and after how many seconds."""
+
+    retries: int = 3
+    delay: float = 30.0
+
+
+ONCE = Patience(0, 0.0)
+
+
 def make_it_so(
     planned: PlannedMovie,
-    *,
-    retries: int = 0,
-    retry_delay: float = 0.0,
-    on_frame: OnFrame = nobody,
+    patience: Patience = ONCE,
+    on_progress: OnProgress = nobody,
     is_cancelled: IsCancelled = never,
 ) -> MovieOutcome:
     """Track a movie unless that was done; try again what may pass.
@@ -54,11 +67,11 @@ def make_it_so(
     ----------
     planned
         The movie.
-    retries, retry_delay
-        How often, and after how many seconds, it is tried again where a lock or a disk
-        is in the way. What was given and models are never tried again.
-    on_frame
-        Told how far it is.
+    patience
+        How often it is tried again where a lock or a disk is in the way. What was given
+        and models are never tried again.
+    on_progress
+        Told after each frame how far it is.
     is_cancelled
         Asked after each frame; what was written is committed then.
     """
@@ -66,15 +79,15 @@ def make_it_so(
     while True:
         attempt += 1
         try:
-            outcome = _attempt(planned, on_frame, is_cancelled)
+            outcome = _attempt(planned, on_progress, is_cancelled)
         except UNFORESEEN as error:
             outcome = _failure(planned, in_our_words(error), may_pass(error))
         except NapariSam2Error as error:
             outcome = _failure(planned, error, may_pass(error))
         outcome = outcome.model_copy(update={"attempts": attempt})
-        if outcome.state != "failed" or attempt > retries:
+        if outcome.state != "failed" or attempt > patience.retries:
             return outcome
-        if not _waited(retry_delay, is_cancelled):
+        if not _waited(patience.delay, is_cancelled):
             return outcome.model_copy(update={"state": "cancelled"})
 
 
@@ -111,16 +124,20 @@ def is_complete(planned: PlannedMovie, request: str) -> bool:
 
 
 def _attempt(
-    planned: PlannedMovie, on_frame: OnFrame, is_cancelled: IsCancelled
+    planned: PlannedMovie, on_progress: OnProgress, is_cancelled: IsCancelled
 ) -> MovieOutcome:
     if planned.discovery is not None and planned.is_to_be_prompted:
         with closing(find_objects(planned.discovery)) as looks:
             for _ in looks:
                 if is_cancelled():
                     return not_begun(planned)
+
+    def tell(done: FrameDone) -> None:
+        on_progress(MovieProgress(planned.title, done.position, done.total))
+
     with open_run(_settled(planned.job)) as run:
         was_complete = run.session is None
-        if not _followed(run, on_frame, is_cancelled):
+        if not _followed(run, tell, is_cancelled):
             return _outcome(planned, run, "cancelled")
         exports = _write_exports(planned, run.store)
         outcome = _outcome(planned, run, "complete" if was_complete else "done")
@@ -136,11 +153,13 @@ def _settled(job: TrackJob) -> TrackJob:
     return job.model_copy(update={"resume": True})
 
 
-def _followed(run: Run, on_frame: OnFrame, is_cancelled: IsCancelled) -> bool:
+def _followed(
+    run: Run, tell: Callable[[FrameDone], None], is_cancelled: IsCancelled
+) -> bool:
     """Track to the end; return whether it was reached."""
     with closing(run.frames()) as steps:
         for done in steps:
-            on_frame(done.position, done.total)
+            tell(done)
             if is_cancelled() and done.position < done.total:
                 return False
     return True

@@ -2,41 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from napari_sam2.batch.plan.plan import PlannedMovie
-from napari_sam2.batch.report.outcome import IsCancelled, MovieOutcome
-from napari_sam2.batch.running.movie_run import make_it_so
-
-
-@dataclass(frozen=True, slots=True)
-class MovieProgress:
-    """How far a movie is.
-
-    Attributes
-    ----------
-    title
-        Which.
-    position, total
-        Steps that are done, of how many.
-    """
-
-    title: str
-    position: int
-    total: int
-
-
-OnProgress = Callable[[MovieProgress], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How often a movie is tried again, and after how many seconds."""
-
-    retries: int = 3
-    delay: float = 30.0
+from napari_sam2.batch.report.outcome import IsCancelled, MovieOutcome, OnProgress
+from napari_sam2.batch.running.movie_run import Patience, make_it_so
 
 
 class Scheduler(Protocol):
@@ -66,14 +37,4 @@ class InThisProcess:
         for movie in movies:
             if is_cancelled():
                 return
-
-            def on_frame(position: int, total: int, title: str = movie.title) -> None:
-                on_progress(MovieProgress(title, position, total))
-
-            yield make_it_so(
-                movie,
-                retries=patience.retries,
-                retry_delay=patience.delay,
-                on_frame=on_frame,
-                is_cancelled=is_cancelled,
-            )
+            yield make_it_so(movie, patience, on_progress, is_cancelled)
