@@ -10,6 +10,7 @@ import time
 import pytest
 
 from napari_sam2.batch.plan.plan import read_plan
+from napari_sam2.batch.report.lines import Begun, Progressed, read_line
 from napari_sam2.cli import main
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 
@@ -51,6 +52,11 @@ def test_a_plan_is_made_tried_and_run(plan_file, folder, monkeypatch, capsys):
     assert said.count(" new ") == 2
     assert not (folder / "a-masklets.zarr").exists()
 
+    assert run_main(monkeypatch, "run", plan_file, "--dry-run", "--watched") == 0
+    checked = [read_line(line) for line in capsys.readouterr().out.splitlines()]
+    assert [one.check.state for one in checked] == ["new", "new"]
+    assert all(one.seconds > 0 for one in checked)
+
     assert run_main(monkeypatch, "run", plan_file, "--json") == 0
     report = json.loads(capsys.readouterr().out)
     assert [one["state"] for one in report["movies"]] == ["done", "done"]
@@ -81,22 +87,49 @@ def test_the_dry_run_says_what_would_be_refused(plan_file, folder, monkeypatch, 
     assert "looked for a_cp_masks.tif" in capsys.readouterr().out
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="has no SIGTERM for one process")
-def test_sigterm_commits_and_the_next_run_goes_on(plan_file, folder):
+def close_stdin(process):
+    process.stdin.close()
+    process.stdin = None  # nobody flushes it
+
+
+def terminate(process):
+    process.send_signal(signal.SIGTERM)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        close_stdin,
+        pytest.param(
+            terminate,
+            marks=pytest.mark.skipif(
+                sys.platform == "win32", reason="has no SIGTERM for one process"
+            ),
+        ),
+    ],
+)
+def test_who_is_asked_to_end_commits_and_the_next_run_goes_on(plan_file, folder, end):
     text = json.loads(plan_file.read_text())
     del text["frames"]
     plan_file.write_text(json.dumps(text))
     process = subprocess.Popen(
-        [sys.executable, "-c", MAIN, "run", plan_file],
+        [sys.executable, "-c", MAIN, "run", plan_file, "--watched"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
     fifth = folder / "a-masklets.zarr/labels/masklets/0/c/5"
     while not fifth.exists() and process.poll() is None:
         time.sleep(0.01)
-    process.send_signal(signal.SIGTERM)
-    _, said = process.communicate(timeout=120)
+    end(process)
+    told, said = process.communicate(timeout=300)
     assert process.returncode == 143, said
+    events = [read_line(line) for line in told.splitlines()]
+    assert events[0] == Begun(titles=("a", "b"))
+    assert events[-1].outcome.state == "cancelled"
+    assert all(isinstance(one, Progressed) for one in events[1:-1])
+    assert len(events) > 5
     assert "cancelled; run it again to go on" in said
     store = OmeZarrLabelStore.open(folder / "a-masklets.zarr", mode="r")
     progress, _ = store.read_progress()

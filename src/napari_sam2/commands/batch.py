@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +18,7 @@ from napari_sam2.commands.options import (
     path_argument,
     path_option,
 )
-from napari_sam2.commands.progress import Stopping, listening_to_signals
+from napari_sam2.commands.progress import listening_to_signals
 from napari_sam2.commands.track import (
     Axes,
     Channels,
@@ -39,16 +40,16 @@ from napari_sam2.commands.track import (
     TimePoint,
     Towards,
 )
-from napari_sam2.errors import InputError
+from napari_sam2.errors import InputError, NapariSam2Error
 from napari_sam2.session.planning.plan import Direction
 
 if TYPE_CHECKING:
     from napari_sam2.batch.plan.plan import BatchPlan
+    from napari_sam2.batch.running.batch import Listener, Shard
     from napari_sam2.batch.running.schedulers import Scheduler
 
 Option = typer.Option
 Text = str | None
-CLUSTERS = ("slurm", "lsf", "sge")
 
 
 Movies = Annotated[
@@ -242,46 +243,67 @@ def run(  # noqa: PLR0913 - one parameter an option
     as_json: Annotated[
         bool, Option("--json", help="Report on stdout as JSON.")
     ] = False,
+    watched: Annotated[
+        bool,
+        Option(
+            "--watched",
+            help="For programs: what happens on stdout, a line of JSON each; it ends "
+            "when stdin is closed.",
+        ),
+    ] = False,
 ) -> None:
     """Run a plan: whatever is complete already is passed over, the rest is tracked."""
     from napari_sam2.batch.plan.plan import read_plan
-    from napari_sam2.batch.running.batch import Shard
-    from napari_sam2.commands.batch_table import dry_run_table
+    from napari_sam2.batch.running.batch import Shard, run_plan
+    from napari_sam2.commands.batch_lines import end_with_stdin
 
     made = read_plan(plan_file)
     part = None if shard is None else Shard.parse(shard)
     if dry_run:
-        raise typer.Exit(dry_run_table(made, part))
+        raise typer.Exit(_dry_run(made, part, watched))
     folder = report or plan_file.with_name(f"{plan_file.stem}-report")
-    with listening_to_signals() as stopping:
-        code = _run(made, folder, _scheduler(scheduler, workers), part, stopping)
-    _tell(folder, as_json)
-    if stopping():
-        typer.echo("napari-sam2: cancelled; run it again to go on", err=True)
-        raise typer.Exit(stopping.exit_code)
-    raise typer.Exit(code)
-
-
-def _run(
-    made: BatchPlan,
-    folder: Path,
-    chosen: Scheduler | None,
-    part: Any,
-    stopping: Stopping,
-) -> int:
-    from napari_sam2.batch.running.batch import run_plan
-    from napari_sam2.commands.batch_table import LiveTable
-
-    with LiveTable() as table:
+    with listening_to_signals() as stopping, _shown(watched) as listener:
+        if watched:
+            end_with_stdin(stopping)
         done = run_plan(
             made,
             folder,
-            scheduler=chosen,
+            scheduler=_scheduler(scheduler, workers),
             shard=part,
-            listener=table,
+            listener=listener,
             is_cancelled=stopping,
         )
-    return done.exit_code
+    if not watched:
+        _tell(folder, as_json)
+    if stopping():
+        typer.echo("napari-sam2: cancelled; run it again to go on", err=True)
+        raise typer.Exit(stopping.exit_code)
+    raise typer.Exit(done.exit_code)
+
+
+def _dry_run(made: BatchPlan, part: Shard | None, watched: bool) -> int:
+    from napari_sam2.batch.plan.speed import measure_speed
+    from napari_sam2.commands.batch_lines import dry_run_lines
+    from napari_sam2.commands.batch_table import dry_run_table
+
+    movies = made.planned() if part is None else part.part(made.planned())
+    try:
+        speed = measure_speed(made.model_options)
+    except NapariSam2Error as error:
+        typer.echo(f"napari-sam2: {error}", err=True)
+        speed = None
+    if watched:
+        dry_run_lines(movies, speed)
+        return 0
+    return dry_run_table(movies, speed)
+
+
+def _shown(watched: bool) -> AbstractContextManager[Listener]:
+    """Return who shows how it goes: to a person, or to a program."""
+    from napari_sam2.commands.batch_lines import LineTeller
+    from napari_sam2.commands.batch_table import LiveTable
+
+    return nullcontext(LineTeller()) if watched else LiveTable()
 
 
 def _scheduler(text: str | None, workers: int) -> Scheduler | None:

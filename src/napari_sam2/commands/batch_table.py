@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import Any, Self
 
 import typer
@@ -12,11 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from napari_sam2.batch.plan.checks import MovieCheck, check_movie, refuse_without_space
-from napari_sam2.batch.plan.plan import BatchPlan, PlannedMovie
-from napari_sam2.batch.plan.speed import Speed, measure_speed
+from napari_sam2.batch.plan.plan import PlannedMovie
+from napari_sam2.batch.plan.speed import Speed
 from napari_sam2.batch.report.outcome import MovieOutcome, MovieProgress
-from napari_sam2.batch.running.batch import Listener, Shard
-from napari_sam2.errors import NapariSam2Error, OutputError
+from napari_sam2.batch.running.batch import Listener
+from napari_sam2.errors import OutputError
 
 ROWS = 20
 """Movies that are shown while they run, and the last that ended."""
@@ -29,15 +30,9 @@ STYLES = {
 }
 
 
-def dry_run_table(plan: BatchPlan, shard: Shard | None) -> int:
+def dry_run_table(movies: Iterable[PlannedMovie], speed: Speed | None) -> int:
     """Print what would be done with each movie; return the exit code of it."""
-    movies = plan.planned() if shard is None else shard.part(plan.planned())
     checks = [check_movie(movie) for movie in movies]
-    try:
-        speed: Speed | None = measure_speed(plan.model_options)
-    except NapariSam2Error as error:
-        typer.echo(f"napari-sam2: {error}", err=True)
-        speed = None
     console = Console()
     table = _checks_table(checks, speed)
     if not console.is_terminal:  # paths and reasons are not cut off in files
@@ -62,10 +57,7 @@ def _checks_table(checks: list[MovieCheck], speed: Speed | None) -> Table:
         table.add_column(title, justify="right")
     table.add_column("Why", overflow="fold")
     for check in checks:
-        memory, left = check.memory_bytes, check.state != "complete"
-        seconds = None
-        if speed is not None and check.frames and left:
-            seconds = speed.seconds(check.frames, check.objects)
+        memory, seconds = check.memory_bytes, check.seconds_at(speed)
         table.add_row(
             Text(check.title),
             check.state,

@@ -15,6 +15,7 @@ from typing import Literal
 
 from napari_sam2.batch.job import TrackJob
 from napari_sam2.batch.plan.plan import PlannedMovie
+from napari_sam2.batch.plan.speed import Speed
 from napari_sam2.errors import (
     UNFORESEEN,
     NapariSam2Error,
@@ -72,6 +73,12 @@ class MovieCheck:
     memory_bytes: int | None = None
     reason: str = ""
     folder: Path = Path()
+
+    def seconds_at(self, speed: Speed | None) -> float | None:
+        """Return about how long it takes, where that is known."""
+        if speed is None or not self.frames or self.state == "complete":
+            return None
+        return speed.seconds(self.frames, self.objects)
 
 
 def check_movie(planned: PlannedMovie) -> MovieCheck:
