@@ -74,5 +74,5 @@ def end_with_stdin(stopping: Stopping) -> None:
 
 
 def _tell(line: Line) -> None:
-    with suppress(OSError):  # who listened is gone; the movies are not theirs alone
+    with suppress(OSError):  # who listened is gone: stdin tells of it
         typer.echo(write_line(line))

@@ -1,0 +1,1 @@
+"""The dock *SAM 2 Batch*."""
