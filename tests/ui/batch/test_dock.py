@@ -1,4 +1,4 @@
-"""The dock *SAM 2 Batch*, driven by clicks; the programs beside it are the real ones."""
+"""The dock *SAM 2 Batch*, driven by clicks; the programs beside it are real."""
 
 import pytest
 import tifffile

@@ -44,7 +44,7 @@ def test_what_is_missing_is_said():
 
 
 def test_a_program_that_refuses_is_an_error_with_its_sentence():
-    with pytest.raises(InputError, match="^there is no movie to plan for"):
+    with pytest.raises(InputError, match=r"^there is no movie to plan for"):
         list(Program(["plan"]).lines())
 
 
