@@ -5,6 +5,7 @@ import threading
 
 import numpy as np
 import pytest
+import tifffile
 from filelock import FileLock
 from napari.layers import Tracks
 from napari.utils.colormaps import DirectLabelColormap
@@ -13,8 +14,12 @@ from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QFileDialog
 from tests.engine.engine_steps import click
 
+from napari_sam2.batch.plan.plan import read_plan
+from napari_sam2.batch.running.batch import run_plan
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.io.sessions.recent import RecentSessions
 from napari_sam2.prompts import FramePrompt, MaskPrompt
+from napari_sam2.session.planning.plan import Direction
 from napari_sam2.ui.contributions.reader import get_reader
 from napari_sam2.ui.prompts.from_files import SavedPrompts
 from napari_sam2.ui.timeline.model import lane_of
@@ -142,6 +147,54 @@ def test_prompts_are_saved_and_replayed_on_another_movie(
     one, two = other.conductor.book.objects
     assert (one.name, one.anchors, two.anchors) == ("mother", (2, 5), (3,))
     np.testing.assert_array_equal(two.prompts[0].mask.mask, mask)
+
+
+def test_a_saved_plan_gives_the_bytes_of_the_session(
+    open_dock, stack, answered, tmp_path, monkeypatch
+):
+    tifffile.imwrite(tmp_path / "cells.tif", stack[:6])
+    monkeypatch.setattr(
+        QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "plan.json"), "")
+    )
+
+    def opened(viewer):
+        viewer.open(
+            tmp_path / "cells.tif",
+            plugin="napari",
+            axis_labels=("t", "y", "x"),
+            contrast_limits=(100, 3000),
+        )
+
+    _, dock = open_dock(image=None, before_dock=opened)
+    dock.prompt_sources.plan_button.click()
+    answered(dock)
+    assert "holds no session" in dock.status.text()
+    dock.conductor.set_prompts([click(1, 0, (30, 40)), click(2, 0, (60, 80))], "two")
+    dock.conductor.track(dock.order(Direction.BOTH))
+    answered(dock)
+    dock.prompt_sources.plan_button.click()
+    answered(dock)
+    assert "plan.json" in dock.status.text()
+
+    plan = read_plan(tmp_path / "plan.json")
+    assert plan.movies == (str(tmp_path / "cells.tif"),)
+    report = run_plan(plan, tmp_path / "report")
+    assert [one.error for one in report.movies] == [""]
+    ours = OmeZarrLabelStore.open(tmp_path / "cells-masklets.zarr", mode="r")
+    theirs = OmeZarrLabelStore.open(dock.output_panel.folder, mode="r")
+    np.testing.assert_array_equal(ours.array[:], theirs.array[:])
+    assert theirs.array[5].any()
+    for frame in range(6):
+        for one, other in zip(
+            ours.read_logits(frame), theirs.read_logits(frame), strict=True
+        ):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_a_movie_without_a_file_cannot_be_planned(tracked):
+    _, dock = tracked
+    dock.prompt_sources.plan_button.click()
+    assert "'movie' comes from no file" in dock.status.text()
 
 
 def test_another_contrast_prepares_the_frames_anew(open_dock, answered, qtbot):

@@ -16,6 +16,7 @@ from napari_sam2.engine.jobs import Job, Priority, once
 from napari_sam2.engine.movie.axes import LayerAxes
 from napari_sam2.engine.runs.exporting import ExportOrder
 from napari_sam2.errors import InputError, NapariSam2Error
+from napari_sam2.io.ome_zarr.zarr_nodes import storage_errors
 from napari_sam2.session.book.intake import Intake
 from napari_sam2.ui.dock.parts import TrackerParts
 from napari_sam2.ui.export.exporter import Exporter
@@ -39,6 +40,11 @@ from napari_sam2.ui.widgets.panel import short_path
 if TYPE_CHECKING:
     from napari.layers import Image
 
+PLANS = "Plans (*.json)"
+NO_FILE = (
+    "The movie {!r} comes from no file, which a plan must name: save it as TIFF or "
+    "OME-Zarr and open that"
+)
 NO_MOVIE = "There is no movie: open one before its prompts"
 
 
@@ -63,6 +69,7 @@ class Exchange(QObject):
         sources.labels_requested.connect(self._on_labels_requested)
         sources.file_requested.connect(self._on_file_requested)
         sources.save_requested.connect(self._on_save_requested)
+        sources.plan_requested.connect(self._on_plan_requested)
         parts.plots_panel.export_requested.connect(self._on_export_requested)
         parts.output_panel.tracks_requested.connect(self._on_tracks_requested)
         self.exporter = Exporter(
@@ -150,6 +157,30 @@ class Exchange(QObject):
 
         self._ask(once(saved.write), on_written, Priority.EDIT)
 
+    def _on_plan_requested(self) -> None:
+        parts = self._parts
+        try:
+            movie, _ = self._movie()
+            if movie.source.path is None:
+                raise InputError(NO_FILE.format(movie.name))
+            answer, _ = QFileDialog.getSaveFileName(
+                self._dock, "Save plan", "plan.json", PLANS
+            )
+            if not answer:
+                return
+            path = json_path(answer)
+        except NapariSam2Error as error:
+            parts.status.complain(error)
+            return
+
+        def on_written(_: None) -> None:
+            parts.status.say(f"The plan is saved to {short_path(path)}.")
+
+        parts.conductor.save()  # the worker does this first
+        folder = parts.output_panel.folder
+        write = once(_write_plan, folder, str(movie.source.path), path)
+        self._ask(write, on_written, Priority.EDIT)
+
     def _on_export_requested(self, table: CurveTable, path: Path) -> None:
         def on_written(_: None) -> None:
             self._parts.status.say(f"Saved to {short_path(path)}.")
@@ -200,3 +231,12 @@ class Exchange(QObject):
     ) -> None:
         job = Job(steps, deliver, self._parts.status.complain, priority=priority)
         self._parts.conductor.worker.submit(job)
+
+
+def _write_plan(session: Path, movie: str, path: Path) -> None:
+    """Write a plan that does to a movie what a session did."""
+    from napari_sam2.batch.plan.making import plan_like
+
+    made = plan_like(session.absolute(), (movie,))
+    with storage_errors(path, "write the plan"):
+        path.write_text(made.to_json(), encoding="utf-8")

@@ -41,6 +41,8 @@ class PromptSources(Panel):
     """Read a file; its path."""
     save_requested = Signal()
     """Save the prompts to a file."""
+    plan_requested = Signal()
+    """Save the session as a plan for many movies."""
 
     def __init__(self, viewer: Viewer, connections: Connections) -> None:
         super().__init__("Prompts from …")
@@ -75,11 +77,17 @@ class PromptSources(Panel):
             "Write clicks, boxes and masks of all objects to a prompts file (.json), "
             "for another movie, or for napari-sam2 track --prompts"
         )
+        self.plan_button = QPushButton("Save plan …")
+        self.plan_button.setToolTip(
+            "Write model, contrast and prompts to a plan (.json) for many movies: add "
+            "them to it, and napari-sam2 run tracks them like this one"
+        )
         self._lay_out()
         self.shapes_button.clicked.connect(self.shapes_requested)
         self.labels_button.clicked.connect(self.labels_requested)
         self.file_button.clicked.connect(self._ask_for_file)
         self.save_button.clicked.connect(self.save_requested)
+        self.plan_button.clicked.connect(self.plan_requested)
         for combo in (self.shapes_combo, self.labels_combo):
             combo.layer_changed.connect(self._show_layers)
         self._show_layers()
@@ -92,6 +100,7 @@ class PromptSources(Panel):
         self.add_row("", self.labels_button)
         self.add_row("File", self.file_button)
         self.add_row("", self.save_button)
+        self.add_row("", self.plan_button)
 
     @property
     def shapes(self) -> Any:
