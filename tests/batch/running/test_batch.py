@@ -4,12 +4,16 @@ import json
 import os
 import shutil
 
+import numpy as np
+import ome_zarr_models
 import pytest
+import zarr
+from ome_zarr_models.v05 import HCS
 
 from napari_sam2.batch.plan import checks
 from napari_sam2.batch.plan.checks import check_movie
 from napari_sam2.batch.plan.plan import BatchPlan
-from napari_sam2.batch.prompting.policies import PromptsBeside
+from napari_sam2.batch.prompting.policies import PromptsBeside, PromptsInside
 from napari_sam2.batch.report.report import PAGE, REPORT
 from napari_sam2.batch.running.batch import Listener, Shard, run_plan
 from napari_sam2.errors import InputError, OutputError
@@ -67,6 +71,91 @@ def test_a_broken_movie_stops_nobody_and_is_in_the_report(plan, tmp_path):
     assert heard.ended == [("a", "complete"), ("c", "complete"), ("b", "refused")]
     assert heard.steps == []
     assert again.movies[0].summary == report.movies[0].summary
+
+
+def test_labels_go_into_each_field_and_channel_of_a_plate(plan, movie, tmp_path):
+    path = tmp_path / "plate.zarr"
+    fields = make_plate(path, movie)
+    for field in fields:
+        labels = zarr.open_group(path / field).require_group("labels")
+        labels.attrs["ome"] = {"version": "0.5", "labels": ["nuclei"]}
+        write_labels(labels, movie.labels(0))
+    made = plan.model_copy(
+        update={
+            "movies": (str(path),),
+            "prompts": PromptsInside(group="labels/nuclei"),
+            "out": "{movie}",
+            "each_channel": (0, 1),
+        }
+    )
+    report = run_plan(made, tmp_path / "report")
+    assert [one.error for one in report.movies] == [""] * 4
+    assert [one.state for one in report.movies] == ["done"] * 4
+    plate = ome_zarr_models.open_ome_zarr(zarr.open_group(path, mode="r"))
+    assert isinstance(plate, HCS)
+    names = ["masklets-c0", "masklets-c1", "nuclei"]
+    for field in fields:
+        image = ome_zarr_models.open_ome_zarr(zarr.open_group(path / field, mode="r"))
+        assert sorted(image.labels.attributes.ome.labels) == names
+        for name in names[:2]:
+            group = zarr.open_group(path / field / "labels" / name, mode="r")
+            assert ome_zarr_models.open_ome_zarr(group) is not None
+            tracked = OmeZarrLabelStore.open(path / field, name, mode="r")
+            assert tracked.array.shape == (3, *movie.frame_shape)
+            assert tracked.array[0].any()
+
+
+def make_plate(path, movie):
+    """Write a plate of two wells with one field of two channels and two planes."""
+    fields = ["A/1/0", "B/2/0"]
+    plate = zarr.open_group(path, mode="w")
+    wells = [("A/1", 0, 0), ("B/2", 1, 1)]
+    plate.attrs["ome"] = {
+        "version": "0.5",
+        "plate": {
+            "name": "plate",
+            "field_count": 1,
+            "columns": [{"name": "1"}, {"name": "2"}],
+            "rows": [{"name": "A"}, {"name": "B"}],
+            "wells": [
+                {"path": name, "rowIndex": row, "columnIndex": column}
+                for name, row, column in wells
+            ],
+        },
+    }
+    frames = np.stack([movie.frame(index) for index in range(3)])
+    pixels = np.stack([frames, frames.max() - frames], axis=1)[:, :, None]
+    for field in fields:
+        well, _, name = field.rpartition("/")
+        group = plate.require_group(well)
+        group.attrs["ome"] = {"version": "0.5", "well": {"images": [{"path": name}]}}
+        image = group.require_group(name)
+        image.attrs["ome"] = multiscales("tczyx", "field")
+        image.create_array("0", data=pixels, dimension_names=tuple("tczyx"))
+    return fields
+
+
+def write_labels(group, labels):
+    image = group.create_group("nuclei")
+    image.attrs["ome"] = {**multiscales("yx", "nuclei"), "image-label": {}}
+    image.create_array("0", data=labels, dimension_names=("y", "x"))
+
+
+def multiscales(axes, name):
+    kinds = {"t": "time", "c": "channel"}
+    scale = {"type": "scale", "scale": [1.0] * len(axes)}
+    return {
+        "version": "0.5",
+        "multiscales": [
+            {
+                "name": name,
+                "axes": [
+                    {"name": one, "type": kinds.get(one, "space")} for one in axes
+                ],
+                "datasets": [{"path": "0", "coordinateTransformations": [scale]}],
+            }
+        ],
+    }
 
 
 def test_two_parts_make_the_whole(plan, tmp_path):

@@ -2,8 +2,8 @@
 
 import pytest
 import tifffile
-from qtpy.QtCore import QMimeData, QPointF, Qt, QThreadPool, QTimer, QUrl
-from qtpy.QtGui import QDropEvent
+from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QThreadPool, QTimer, QUrl
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication
 
 from napari_sam2.batch.plan.checks import MovieCheck
@@ -55,10 +55,12 @@ def dock(make_napari_viewer_proxy, qtbot, toy):
 def drop(dock, paths):
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
-    event = QDropEvent(
-        QPointF(5, 5), Qt.DropAction.CopyAction, data,
-        Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier,
-    )  # fmt: skip
+    left, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    copy = Qt.DropAction.CopyAction
+    enter = QDragEnterEvent(QPoint(5, 5), copy, data, left, none)
+    QApplication.sendEvent(dock, enter)
+    assert enter.isAccepted()
+    event = QDropEvent(QPointF(5, 5), copy, data, left, none)
     QApplication.sendEvent(dock, event)
 
 
