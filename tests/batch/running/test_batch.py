@@ -114,6 +114,7 @@ def make_plate(path, movie):
         "version": "0.5",
         "plate": {
             "name": "plate",
+            "version": "0.5",
             "field_count": 1,
             "columns": [{"name": "1"}, {"name": "2"}],
             "rows": [{"name": "A"}, {"name": "B"}],
@@ -128,7 +129,8 @@ def make_plate(path, movie):
     for field in fields:
         well, _, name = field.rpartition("/")
         group = plate.require_group(well)
-        group.attrs["ome"] = {"version": "0.5", "well": {"images": [{"path": name}]}}
+        listed = {"images": [{"path": name}], "version": "0.5"}
+        group.attrs["ome"] = {"version": "0.5", "well": listed}
         image = group.require_group(name)
         image.attrs["ome"] = multiscales("tczyx", "field")
         image.create_array("0", data=pixels, dimension_names=tuple("tczyx"))
