@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from napari_sam2.errors import InputError
+
+URL = re.compile(r"(?P<scheme>https?|s3|gs|gcs|az|abfs):/{1,2}(?P<rest>[^/].*)")
 
 
 def user_path(path: str | os.PathLike[str]) -> Path:
@@ -25,6 +28,18 @@ def user_path(path: str | os.PathLike[str]) -> Path:
     if "\0" in str(found):
         raise InputError(f"{str(found)!r}: no path holds a NUL character")
     return found
+
+
+def remote_url(path: str | os.PathLike[str]) -> str | None:
+    """Return the URL that a path is; None for one of this machine.
+
+    Paths join two slashes into one: here they come back.
+
+    >>> remote_url(Path("https://example.org/cells.zarr") / "0")
+    'https://example.org/cells.zarr/0'
+    """
+    found = URL.match(Path(path).as_posix())
+    return None if found is None else f"{found['scheme']}://{found['rest']}"
 
 
 def refuse_pipe(path: Path) -> None:

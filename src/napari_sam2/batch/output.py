@@ -10,7 +10,23 @@ from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.io.movies.frame_sources import StackFrames
 from napari_sam2.io.ome_zarr.embedded_image import embed_image, holds_image
 from napari_sam2.io.sessions.provenance import Provenance
+from napari_sam2.paths import remote_url
 from napari_sam2.prompts import PromptedObject
+
+
+def refuse_remote(path: Path) -> None:
+    """Refuse to write masklets to a server.
+
+    Raises
+    ------
+    InputError
+        With what to do instead.
+    """
+    if (url := remote_url(path)) is not None:
+        raise InputError(
+            f"{url}: masklets are written where files can be locked and renamed, which "
+            "servers cannot do: choose a folder with --out, and copy the result there"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +68,11 @@ class Output:
         Raises
         ------
         InputError
-            If the request contradicts itself.
+            If the request contradicts itself, or names a server.
         OutputError
             If the group exists and the request does not say what to do about it.
         """
+        refuse_remote(self.path)
         if self.overwrite and (self.resume or self.merge):
             raise InputError(
                 "--overwrite replaces the label group, but --resume and --merge keep "

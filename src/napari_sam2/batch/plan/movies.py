@@ -11,7 +11,7 @@ from typing import Any
 from napari_sam2.batch.prompting.policies import stem_of
 from napari_sam2.errors import InputError
 from napari_sam2.io.movies.files.zarr_stacks import is_zarr
-from napari_sam2.paths import user_path
+from napari_sam2.paths import remote_url, user_path
 
 WILD = "*?["
 METADATA = ("zarr.json", ".zattrs")
@@ -45,7 +45,8 @@ def find_movies(text: str) -> list[FoundMovie]:
     """Return the movies that people mean by a path or a pattern, in order of name.
 
     A plate stands for all its fields, a bioformats2raw collection for its images, a
-    folder of OME-Zarr images for these; any other path for itself.
+    folder of OME-Zarr images for these; any other path, and what lies on a server, for
+    itself.
 
     Raises
     ------
@@ -53,6 +54,8 @@ def find_movies(text: str) -> list[FoundMovie]:
         If nothing is there.
     """
     path = user_path(text)
+    if remote_url(path) is not None:
+        return [FoundMovie(path, stem_of(path), path.parent)]
     if path.exists():
         return list(_in_path(path))
     if not any(sign in text for sign in WILD):

@@ -19,11 +19,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from napari_sam2.batch.automatic import DiscoveryJob
 from napari_sam2.batch.job import FrameOptions, ModelOptions, TrackJob
+from napari_sam2.batch.output import refuse_remote
 from napari_sam2.batch.plan.movies import FoundMovie, find_movies
 from napari_sam2.batch.prompting.policies import AutomaticPrompts, PromptPolicy
 from napari_sam2.errors import InputError
 from napari_sam2.io.label_store.store import DEFAULT_NAME
-from napari_sam2.paths import user_path
+from napari_sam2.paths import remote_url, user_path
 from napari_sam2.session.planning.plan import Direction, MergePolicy
 
 VERSION: Literal[1] = 1
@@ -128,7 +129,7 @@ class BatchPlan(BaseModel):
         ------
         InputError
             If a movie does not exist, a pattern has no placeholder for several movies,
-            or two movies have one output.
+            two movies have one output, or it is on a server.
         """
         found = [movie for text in self.movies for movie in find_movies(text)]
         found = list({one.path.absolute(): one for one in found}.values())
@@ -142,6 +143,8 @@ class BatchPlan(BaseModel):
             for one in self._planned(title, movie, number)
         ]
         _refuse_shared_outputs(planned)
+        for one in planned:
+            refuse_remote(one.job.out)
         return planned
 
     def _planned(
@@ -315,4 +318,4 @@ def _with_suffix(path: Path, suffix: str) -> Path:
 
 
 def _joined(folder: Path, pattern: str) -> str:
-    return str(folder / user_path(pattern))
+    return remote_url(pattern) or str(folder / user_path(pattern))

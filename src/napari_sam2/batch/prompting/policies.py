@@ -23,7 +23,7 @@ from napari_sam2.io.prompts.files import read_prompts
 from napari_sam2.io.prompts.label_images import read_label_prompts
 from napari_sam2.io.sessions.document import SESSION
 from napari_sam2.io.sessions.folder import RUN
-from napari_sam2.paths import user_path
+from napari_sam2.paths import remote_url, user_path
 from napari_sam2.prompts import FramePrompt, PromptedObject
 from napari_sam2.tracking.automatic.masklet_options import MaskletOptions
 
@@ -245,7 +245,7 @@ class PromptsInside(_Policy):
             If the movie has no such group.
         """
         path = movie / self.group
-        if not path.is_dir():
+        if remote_url(path) is None and not path.is_dir():
             raise InputError(f"{movie}: holds no {self.group} to take prompts from")
         return Prompts(_of_frames(path, self.frames, source))
 

@@ -27,6 +27,7 @@ from napari_sam2.batch.report.outcome import (
 from napari_sam2.batch.report.summary import summary_of
 from napari_sam2.errors import (
     UNFORESEEN,
+    InputError,
     NapariSam2Error,
     OutputError,
     in_our_words,
@@ -92,12 +93,16 @@ def make_it_so(
 
 
 def may_pass(error: BaseException) -> bool:
-    """Whether the same request may succeed later: a lock, or the disk, was in the way.
+    """Whether the same request may succeed later.
+
+    A lock, the disk or the network was in the way then.
 
     What is missing, is not allowed, or was given wrongly stays so.
     """
     if isinstance(error, OutputError):
         return isinstance(error.__cause__, OSError)
+    if isinstance(error, InputError):
+        return isinstance(error.__cause__, ConnectionError)
     lasting = (FileNotFoundError, PermissionError, NotADirectoryError, FileExistsError)
     return isinstance(error, OSError) and not isinstance(error, lasting)
 

@@ -29,7 +29,7 @@ from napari_sam2.io.movies.files.kinds import unknown_kind
 from napari_sam2.io.movies.files.numpy_files import NPY_MAGIC, NPY_SUFFIX, open_npy
 from napari_sam2.io.movies.files.tiff_stacks import TiffStack
 from napari_sam2.io.movies.files.zarr_stacks import is_zarr, open_zarr
-from napari_sam2.paths import refuse_pipe, user_path
+from napari_sam2.paths import refuse_pipe, remote_url, user_path
 
 NO_LABEL = -1
 """Background beside 0: ilastik, scikit-image's and others' word for "nothing"."""
@@ -100,6 +100,8 @@ def open_label_images(path: str | os.PathLike[str]) -> ImageStack:
         If there are none, they are broken, or no file for labels.
     """
     path = user_path(path)
+    if remote_url(path) is not None:
+        return open_zarr(path)
     with reading(path, "check its path and who may read it"):
         if path.is_dir():
             return open_zarr(path) if is_zarr(path) else _open_folder(path)

@@ -17,7 +17,7 @@ from napari_sam2.io.prompts.label_images import read_label_prompts
 from napari_sam2.io.prompts.points_csv import point_prompts
 from napari_sam2.io.prompts.shapes_csv import holds_shapes, shape_prompts
 from napari_sam2.io.prompts.tables import read_table
-from napari_sam2.paths import user_path
+from napari_sam2.paths import remote_url, user_path
 from napari_sam2.prompts import PromptedObject
 
 
@@ -55,7 +55,7 @@ def read_prompts(
     """
     path = user_path(path)
     with reading(path, "check its path and who may read it"):
-        if not path.exists():
+        if remote_url(path) is None and not path.exists():
             raise InputError(f"{path} does not exist")
     bounds = PromptBounds(frame_shape, frame_count)
     suffix = path.suffix.lower()

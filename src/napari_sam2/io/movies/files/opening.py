@@ -28,7 +28,7 @@ from napari_sam2.io.movies.files.kinds import unknown_kind
 from napari_sam2.io.movies.files.numpy_files import NPY_MAGIC, NPY_SUFFIX, open_npy
 from napari_sam2.io.movies.files.tiff_stacks import COMPANION_SUFFIX, TiffStack
 from napari_sam2.io.movies.files.zarr_stacks import is_zarr, open_zarr
-from napari_sam2.paths import user_path
+from napari_sam2.paths import remote_url, user_path
 
 NDTIFF_INDEX = "NDTiff.index"
 
@@ -66,6 +66,8 @@ def open_stack(path: str | os.PathLike[str], *, files: str | None = None) -> Ima
         If it does not exist, is of an unknown kind, or is broken.
     """
     path = user_path(path)
+    if remote_url(path) is not None:
+        return open_zarr(path)
     with reading(path, "give another path"):
         is_folder, is_file = path.is_dir(), path.is_file()
         if not is_folder and not path.exists():

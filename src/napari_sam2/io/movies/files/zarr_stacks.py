@@ -23,7 +23,9 @@ from napari_sam2.io.movies.files.image_stacks import (
     one_line,
     reading,
 )
+from napari_sam2.io.movies.files.remote import open_remote
 from napari_sam2.io.movies.files.zarr_images import Axis, Dataset, Multiscale
+from napari_sam2.paths import remote_url
 
 ZARR_MARKERS = ("zarr.json", ".zarray", ".zgroup", ".zattrs")
 BROKEN = "its metadata are missing or broken"
@@ -48,15 +50,22 @@ def open_zarr(path: Path) -> ArrayStack:
         If nothing is found, the metadata are broken or of a later version, or the
         group holds several images.
     """
-    with reading(path, BROKEN, "zarr"):
+    with reading(_name(path), BROKEN, "zarr"):
         node = _open_node(path)
         if isinstance(node, zarr.Group):
             return _open_group(node, path)
         image, dataset = _image_of_level(path)
-        return _as_stack(node, str(path), image, dataset)
+        return _as_stack(node, _name(path), image, dataset)
+
+
+def _name(path: Path) -> str:
+    """Return what errors and provenance call a zarr."""
+    return remote_url(path) or str(path)
 
 
 def _open_node(path: Path) -> zarr.Group | zarr.Array:
+    if (url := remote_url(path)) is not None:
+        return open_remote(url)
     is_array = (path / ".zarray").is_file()
     if (path / "zarr.json").is_file():
         return _open_version_3(path)
@@ -84,7 +93,12 @@ def _open_group(group: zarr.Group, path: Path) -> ArrayStack:
         array = _open_node(path / level)
         if isinstance(array, zarr.Group):
             raise InputError(f"{path}: its level {level} is a group, not an array")
-        return _as_stack(array, str(path), image, image.datasets[0])
+        return _as_stack(array, _name(path), image, image.datasets[0])
+    if (url := remote_url(path)) is not None:  # not every server lists what it has
+        raise InputError(
+            f"{url} is a zarr group without an image of its own; name an image or an "
+            "array in it"
+        )
     _refuse_plate(group, path)
     members = sorted(_members(path))
     if members == ["labels"] and _is_group(path / "labels"):
