@@ -71,7 +71,7 @@ def click(qtbot, button):
 
 def row(dock, index):
     item = dock.table.topLevelItem(index)
-    return item and [item.text(column) for column in (MOVIE, STATE, WHY)]
+    return [item.text(column) for column in (MOVIE, STATE, WHY)] if item else []
 
 
 def ended(qtbot, dock):
