@@ -47,6 +47,10 @@ FIRST_ANSWER = 30
 """Seconds that a scheduler may take to answer."""
 FIRST_WORKER = 600
 """Seconds that a queue may take to start the first worker."""
+LOST_FOR_GOOD = "7 days"
+"""After so long without a sign, dask ends a worker of this machine that was lost. Its
+own 15 s are shorter than a busy machine takes to start it again: with each worker that
+was killed there was one less, and none in the end."""
 QUEUES = {"slurm": "SLURMCluster", "lsf": "LSFCluster", "sge": "SGECluster"}
 
 
@@ -164,6 +168,7 @@ class OnWorkers:
         return client
 
     def _local(self, needs_gpu: bool) -> LocalCluster:
+        dask.config.set({"distributed.deploy.lost-worker-timeout": LOST_FOR_GOOD})
         return LocalCluster(
             n_workers=self.workers,
             threads_per_worker=1,
