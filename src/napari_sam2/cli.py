@@ -16,7 +16,7 @@ import typer
 
 from napari_sam2 import __version__
 from napari_sam2.commands import models, movies, train
-from napari_sam2.commands.batch import plan, run
+from napari_sam2.commands.batch.commands import plan, run
 from napari_sam2.commands.border import (
     ending_in_one_line,
     keep_libraries_quiet,

@@ -10,6 +10,8 @@ import pytest
 import zarr
 from ome_zarr_models.v05 import HCS
 
+from tests.batch.images import multiscales, write_labels
+
 from napari_sam2.batch.plan import checks
 from napari_sam2.batch.plan.checks import check_movie
 from napari_sam2.batch.plan.plan import BatchPlan
@@ -135,29 +137,6 @@ def make_plate(path, movie):
         image.attrs["ome"] = multiscales("tczyx", "field")
         image.create_array("0", data=pixels, dimension_names=tuple("tczyx"))
     return fields
-
-
-def write_labels(group, labels):
-    image = group.create_group("nuclei")
-    image.attrs["ome"] = {**multiscales("yx", "nuclei"), "image-label": {}}
-    image.create_array("0", data=labels, dimension_names=("y", "x"))
-
-
-def multiscales(axes, name):
-    kinds = {"t": "time", "c": "channel"}
-    scale = {"type": "scale", "scale": [1.0] * len(axes)}
-    return {
-        "version": "0.5",
-        "multiscales": [
-            {
-                "name": name,
-                "axes": [
-                    {"name": one, "type": kinds.get(one, "space")} for one in axes
-                ],
-                "datasets": [{"path": "0", "coordinateTransformations": [scale]}],
-            }
-        ],
-    }
 
 
 def test_two_parts_make_the_whole(plan, tmp_path):

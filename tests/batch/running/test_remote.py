@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 import zarr
-from tests.batch.running.test_batch import multiscales, write_labels
+from tests.batch.images import multiscales, write_labels
 
 from napari_sam2.batch.plan.plan import BatchPlan
 from napari_sam2.batch.prompting.policies import PromptsInside

@@ -173,7 +173,7 @@ class OnWorkers:
             n_workers=self.workers,
             threads_per_worker=1,
             resources={GPU: 1} if needs_gpu else None,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",  # two batches may run on one machine
             memory_limit=0,  # frames and weights are no data of dask's to spill
         )
 

@@ -124,14 +124,14 @@ class BatchDock(QWidget):
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
         """Take files and folders, unless something runs."""
-        data = None if event is None else event.mimeData()
-        if data is not None and data.hasUrls() and not self.is_running:
+        if event is None or (data := event.mimeData()) is None:
+            return
+        if data.hasUrls() and not self.is_running:
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent | None) -> None:
         """Add files and folders to the movies."""
-        data = None if event is None else event.mimeData()
-        if data is not None:
+        if event is not None and (data := event.mimeData()) is not None:
             self.asked.add(url.toLocalFile() for url in data.urls())
             event.acceptProposedAction()
 

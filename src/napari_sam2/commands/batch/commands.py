@@ -255,7 +255,7 @@ def run(  # noqa: PLR0913 - one parameter an option
     """Run a plan: whatever is complete already is passed over, the rest is tracked."""
     from napari_sam2.batch.plan.plan import read_plan
     from napari_sam2.batch.running.batch import Shard, run_plan
-    from napari_sam2.commands.batch_lines import end_with_stdin
+    from napari_sam2.commands.batch.lines import end_with_stdin
 
     made = read_plan(plan_file)
     part = None if shard is None else Shard.parse(shard)
@@ -283,8 +283,8 @@ def run(  # noqa: PLR0913 - one parameter an option
 
 def _dry_run(made: BatchPlan, part: Shard | None, watched: bool) -> int:
     from napari_sam2.batch.plan.speed import measure_speed
-    from napari_sam2.commands.batch_lines import dry_run_lines
-    from napari_sam2.commands.batch_table import dry_run_table
+    from napari_sam2.commands.batch.lines import dry_run_lines
+    from napari_sam2.commands.batch.table import dry_run_table
 
     movies = made.planned() if part is None else part.part(made.planned())
     try:
@@ -300,8 +300,8 @@ def _dry_run(made: BatchPlan, part: Shard | None, watched: bool) -> int:
 
 def _shown(watched: bool) -> AbstractContextManager[Listener]:
     """Return who shows how it goes: to a person, or to a program."""
-    from napari_sam2.commands.batch_lines import LineTeller
-    from napari_sam2.commands.batch_table import LiveTable
+    from napari_sam2.commands.batch.lines import LineTeller
+    from napari_sam2.commands.batch.table import LiveTable
 
     return nullcontext(LineTeller()) if watched else LiveTable()
 
