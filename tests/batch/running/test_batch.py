@@ -9,7 +9,6 @@ import ome_zarr_models
 import pytest
 import zarr
 from ome_zarr_models.v05 import HCS
-
 from tests.batch.images import multiscales, write_labels
 
 from napari_sam2.batch.plan import checks
