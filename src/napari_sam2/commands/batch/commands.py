@@ -89,6 +89,14 @@ Threads = Annotated[
 Schema = Annotated[
     bool, Option("--schema", help="Print the JSON Schema of plans instead.")
 ]
+Watched = Annotated[
+    bool,
+    Option(
+        "--watched",
+        help="For programs: what happens on stdout, a line of JSON each; it ends when "
+        "stdin is closed.",
+    ),
+]
 
 
 def plan(  # noqa: PLR0913 - one parameter an option
@@ -243,14 +251,7 @@ def run(  # noqa: PLR0913 - one parameter an option
     as_json: Annotated[
         bool, Option("--json", help="Report on stdout as JSON.")
     ] = False,
-    watched: Annotated[
-        bool,
-        Option(
-            "--watched",
-            help="For programs: what happens on stdout, a line of JSON each; it ends "
-            "when stdin is closed.",
-        ),
-    ] = False,
+    watched: Watched = False,
 ) -> None:
     """Run a plan: whatever is complete already is passed over, the rest is tracked."""
     from napari_sam2.batch.plan.plan import read_plan
