@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 IMAGES = Path(__file__).parent / "images"
 WINDOW = (1260, 980)
+BATCH_WIDTH = 560
 CELLS = 5
 """Nuclei that are clicked on in a sample movie."""
 
@@ -47,6 +48,7 @@ def main() -> None:
         os.environ["XDG_CONFIG_HOME"] = os.environ["XDG_DATA_HOME"] = home
         follow_the_tutorial()
         picture_phase_contrast()
+        picture_batch(Path(home))
 
 
 def follow_the_tutorial() -> None:
@@ -168,6 +170,49 @@ def picture_phase_contrast() -> None:
     me.go_to(30)
     me.save("light.png")
     me.close()
+
+
+def picture_batch(home: Path) -> None:
+    """Three movies, the last without label images beside it, in *SAM 2 Batch*."""
+    import napari
+
+    viewer = napari.Viewer()
+    viewer.theme = "dark"
+    viewer.window.resize(*WINDOW)
+    window, dock = viewer.window.add_plugin_dock_widget("napari-sam2", "SAM 2 Batch")
+    window.setMinimumWidth(BATCH_WIDTH)
+    dock.asked.add([str(path) for path in write_movies(home / "movies")])
+    dock.asked.policy_combo.setCurrentText("label images of Cellpose")
+    process_events(MOMENT)
+    dock.start_button.click()
+    process_events(PATIENCE, lambda: not dock.is_running)
+    process_events(MOMENT)
+    assert "1 not whole" in dock.status.text(), dock.status.text()
+    save_widget(dock, "panel-batch.png")
+    viewer.close()
+    process_events(MOMENT)
+
+
+def write_movies(folder: Path) -> list[Path]:
+    """Write three simulated movies, and label images for two of them."""
+    import tifffile
+
+    from napari_sam2.synthetic import MovieConfig, SimulatedMovie
+
+    folder.mkdir()
+    paths = []
+    for number in range(3):
+        movie = SimulatedMovie(
+            MovieConfig(frame_count=10, frame_shape=(128, 128), seed=number)
+        )
+        paths.append(folder / f"position-{number + 1}.tif")
+        with tifffile.TiffWriter(paths[-1]) as writer:
+            for index in range(movie.frame_count):
+                writer.write(movie.frame(index), contiguous=True)
+        if number < 2:
+            masks = folder / f"{paths[-1].stem}_cp_masks.tif"
+            tifffile.imwrite(masks, movie.labels(0))
+    return paths
 
 
 class Person:
