@@ -26,7 +26,7 @@ def test_the_steps_install_a_command_line_that_runs(tmp_path):
         "PYTHON": sys.executable,
         "PYTHONPATH": sysconfig.get_path("purelib"),
         "PIP_NO_DEPS": "1",
-        "PIP_NO_BUILD_ISOLATION": "1",
+        "PIP_NO_BUILD_ISOLATION": "0",  # pip reads it as "build_isolation"
         "PIP_IGNORE_INSTALLED": "1",
     }
     done = subprocess.run(

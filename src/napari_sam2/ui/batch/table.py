@@ -90,7 +90,8 @@ class MovieTable(QTreeWidget):
             str(outcome.objects or ""),
             time,
         )
-        self._fill(item, texts, outcome.error or outcome.remark)
+        why = outcome.error.removeprefix(f"{outcome.movie}: ") or outcome.remark
+        self._fill(item, texts, why)
 
     def _fill(self, item: QTreeWidgetItem, texts: tuple[str, ...], why: str) -> None:
         for column, text in enumerate(texts, STATE):
