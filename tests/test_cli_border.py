@@ -147,6 +147,35 @@ def test_any_options_end_in_one_line(files, monkeypatch, capsys, data):
     assert "Traceback" not in said
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["frobnicate"], "No such command 'frobnicate' (see napari-sam2 --help)"),
+        (["export", "x.zarr"], "Missing option '--out' (see napari-sam2 export"),
+        (["verify"], "Missing argument"),
+        (["verify", "x", "--colour"], "No such option: --colour"),
+        (["track", "x", "--out", "y", "--frame", "²"], "Invalid value for '--frame'"),
+    ],
+)
+@pytest.mark.parametrize("as_json", [False, True])
+def test_wrong_options_are_one_line(monkeypatch, capsys, options, words, as_json):
+    more = ["--json"] if as_json else []
+    assert run_main(monkeypatch, *options, *more) == 2
+    out, said = capsys.readouterr()
+    assert said.count("\n") == 1
+    if not as_json:
+        assert words in said
+        assert out == ""
+    else:
+        assert json.loads(out)["exit_code"] == 2
+
+
+def test_without_a_command_there_is_help(monkeypatch, capsys):
+    assert run_main(monkeypatch) == 2
+    out, said = capsys.readouterr()
+    assert "verify" in out + said
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX's signals")
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGXCPU"])
 def test_a_signal_is_noted_and_the_handlers_come_back(name):

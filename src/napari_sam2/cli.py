@@ -78,4 +78,6 @@ def main() -> None:
     show_anything_on(sys.stdout)
     keep_libraries_quiet()
     with ending_in_one_line("--json" in sys.argv):
-        app()
+        # Not standalone: what is wrong with options is one line like all else.
+        code = app(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)

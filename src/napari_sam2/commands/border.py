@@ -28,6 +28,8 @@ from napari_sam2.errors import (
     in_our_words,
 )
 
+USAGE: Any = typer.BadParameter.__base__
+"""What typer raises of options that are missing, unknown or of no such value."""
 CLOSED_PIPE = 1
 """With this, and no word, typer ends where the output is a pipe that nobody reads."""
 
@@ -72,6 +74,8 @@ def ending_in_one_line(as_json: bool) -> Iterator[None]:
             _flush()
     except NapariSam2Error as error:
         _end(error, as_json)
+    except USAGE as error:
+        _end(_as_input_error(error), as_json)
     except SystemExit as end:
         if end.code == CLOSED_PIPE:
             _end(OutputError("the results cannot be written: nobody reads them"), False)
@@ -80,6 +84,15 @@ def ending_in_one_line(as_json: bool) -> Iterator[None]:
         if os.environ.get(DEBUG):
             raise
         _end(in_our_words(error), as_json)
+
+
+def _as_input_error(error: Any) -> InputError:
+    """Return in our words what typer says of options; `no_args_is_help` says it all."""
+    message = error.format_message().rstrip(".")
+    if not message:
+        sys.exit(InputError.exit_code)
+    where = error.ctx.command_path if error.ctx else "napari-sam2"
+    return InputError(f"{message} (see {where} --help)")
 
 
 def _end(error: NapariSam2Error, as_json: bool) -> None:

@@ -23,6 +23,7 @@ from napari_sam2.errors import OutputError
 
 PARTIAL = ".partial"
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+NO_PLACE = {errno.ENOTDIR, errno.EEXIST, errno.ELOOP, errno.ENAMETOOLONG}
 NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 DAMAGED = (
@@ -197,4 +198,6 @@ def _remedy(number: int | None) -> str:
         )
     if number in NOT_ALLOWED:
         return "choose a folder that you may write to"
+    if number in NO_PLACE:
+        return "choose another folder or name"
     return "check that the disk is there, and resume"
