@@ -36,11 +36,17 @@ class TrunkConfig:
         Channels of the four maps, fine to coarse.
     options
         Further keyword arguments of timm's constructor.
+    out_indices
+        Which of timm's maps those at strides 4, 8, 16 and 32 are.
+    frozen_norm
+        Whether batch norms keep the statistics that they came with, in training, too.
     """
 
     timm_name: str
     channels: tuple[int, int, int, int]
     options: Mapping[str, object] = field(default_factory=dict)
+    out_indices: tuple[int, int, int, int] = (0, 1, 2, 3)
+    frozen_norm: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +112,27 @@ _TOY_TRUNK = TrunkConfig(
 )
 
 
+_LITE_TRUNK = TrunkConfig(
+    "tf_efficientnet_lite0",
+    (24, 40, 112, 320),
+    out_indices=(1, 2, 3, 4),
+    frozen_norm=True,
+)
+
+
+def _nano(name: str, trunk: TrunkConfig) -> Sam2Config:
+    return Sam2Config(
+        name,
+        trunk,
+        image_size=256,
+        hidden_dim=128,
+        memory_dim=32,
+        memory_attention_layers=2,
+        feedforward_dim=512,
+        one_component=True,
+    )
+
+
 def _official() -> dict[str, Sam2Config]:
     configs = {}
     for size, trunk in _TRUNKS.items():
@@ -118,16 +145,8 @@ def _official() -> dict[str, Sam2Config]:
 
 CONFIGS: dict[str, Sam2Config] = {
     **_official(),
-    "nano": Sam2Config(
-        "nano",
-        TrunkConfig("edgenext_xx_small", (24, 48, 88, 168)),
-        image_size=256,
-        hidden_dim=128,
-        memory_dim=32,
-        memory_attention_layers=2,
-        feedforward_dim=512,
-        one_component=True,
-    ),
+    "nano": _nano("nano", TrunkConfig("edgenext_xx_small", (24, 48, 88, 168))),
+    "nano_lite": _nano("nano_lite", _LITE_TRUNK),
     "toy": Sam2Config(
         "toy",
         _TOY_TRUNK,

@@ -21,13 +21,14 @@ def build_trunk(config: TrunkConfig) -> nn.Module:
     """
     load_triton_apart()
     import timm  # not above: it imports triton
+    from timm.layers import freeze_batch_norm_2d
 
     options: dict[str, Any] = dict(config.options)
     trunk: nn.Module = timm.create_model(
         config.timm_name,
         pretrained=False,
         features_only=True,
-        out_indices=(0, 1, 2, 3),
+        out_indices=config.out_indices,
         **options,
     )
-    return trunk
+    return freeze_batch_norm_2d(trunk) if config.frozen_norm else trunk
