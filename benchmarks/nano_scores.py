@@ -97,8 +97,8 @@ def simulated_movies(follow: Follow, kinds: Sequence[str]) -> Scores:
     for kind in kinds:
         means: dict[int, list[float]] = {length: [] for length in LENGTHS}
         for name, config in PRESETS.items():
-            movie, frames, truth = _rendered(config)
-            masks = _large_cells(truth[0])
+            movie, frames, truth = rendered(config)
+            masks = large_cells(truth[0])
             tracked = list(follow(frames, masks, kind))
             ends = last_frames_before_division(movie.lineage)
             for length in LENGTHS:
@@ -122,8 +122,8 @@ def presence(follow: Follow, kinds: Sequence[str]) -> Scores:
     for kind in kinds:
         pairs: list[tuple[bool, bool]] = []
         for config in RESTLESS.values():
-            _, frames, truth = _rendered(config)
-            masks = _large_cells(truth[0])
+            _, frames, truth = rendered(config)
+            masks = large_cells(truth[0])
             pairs += _presence(truth, list(follow(frames, masks, kind)), masks)
         there, said = np.array(pairs).T
         share = f"{np.mean(~there):.0%} absent"
@@ -132,15 +132,17 @@ def presence(follow: Follow, kinds: Sequence[str]) -> Scores:
     return scores
 
 
-def _rendered(
+def rendered(
     config: MovieConfig,
 ) -> tuple[SimulatedMovie, list[np.ndarray], list[np.ndarray]]:
+    """Return a movie, its frames ``(Y, X, 3)`` and its labels."""
     movie = SimulatedMovie(replace(config, frame_count=LENGTHS[-1], bit_depth=8))
     frames = [np.repeat(movie.frame(i)[..., None], 3, -1) for i in range(len(movie))]
     return movie, frames, [movie.labels(i) for i in range(len(movie))]
 
 
-def _large_cells(labels: np.ndarray) -> dict[int, np.ndarray]:
+def large_cells(labels: np.ndarray) -> dict[int, np.ndarray]:
+    """Return the masks of the cells that are worth a prompt, by id."""
     ids, areas = np.unique(labels, return_counts=True)
     found = zip(ids.tolist(), areas, strict=True)
     return {one: labels == one for one, area in found if one and area > SMALLEST}

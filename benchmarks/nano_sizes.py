@@ -16,7 +16,7 @@ import numpy as np
 from nano_scores import RECIPES
 from nano_stills import scores_of, windows
 
-from napari_sam2.io.training.images import read_folder
+from napari_sam2.io.training.images import LabelledImage, read_folder
 from napari_sam2.model.checkpoints.checkpoint import load_model
 from napari_sam2.model.sam2 import Sam2
 
@@ -24,18 +24,26 @@ NAME = "dsb2018"
 EDGES = (0.0, 10.0, 14.0, 18.0, 24.0, 32.0, 48.0, np.inf)
 
 
-def scores_by_width(model: Sam2, data: Path) -> tuple[np.ndarray, dict[str, list]]:
-    """Return the width of each cell, and its IoU by kind of prompt."""
+def held_out(data: Path) -> list[LabelledImage]:
+    """Return the pictures that no training saw."""
     names = set((RECIPES / f"held-out-{NAME}.txt").read_text().split("\n"))
     pictures = read_folder(data / "train" / NAME)
-    held_out = [picture for picture in pictures if picture.name in names]
+    return [picture for picture in pictures if picture.name in names]
+
+
+def width_of(mask: np.ndarray) -> float:
+    """Return the equivalent diameter of a mask in pixels."""
+    return float(2.0 * np.sqrt(mask.sum() / np.pi))
+
+
+def scores_by_width(model: Sam2, data: Path) -> tuple[np.ndarray, dict[str, list]]:
+    """Return the width of each cell, and its IoU by kind of prompt."""
     side = model.config.image_size
     widths: list[float] = []
     scores: dict[str, list[float]] = {}
-    for number, picture in enumerate(held_out):
+    for number, picture in enumerate(held_out(data)):
         for pixels, truth in windows(picture, side, number):
-            enlarged = side / max(truth.shape)
-            widths.append(2.0 * np.sqrt(truth.sum() / np.pi) * enlarged)
+            widths.append(width_of(truth) * side / max(truth.shape))
             for kind, value in scores_of(model, pixels, truth):
                 scores.setdefault(kind, []).append(value)
     return np.array(widths), scores
