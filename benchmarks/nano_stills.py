@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from napari_sam2.io.training.images import LabelledImage
+from napari_sam2.metrics.clicks import bounding_box, deepest_pixel
 from napari_sam2.model.sam2 import Sam2
 from napari_sam2.prompts import BoxPrompt, FramePrompt, PointPrompt
 from napari_sam2.tracking.postprocess import label_image
 from napari_sam2.tracking.predictor import StreamingPredictor
-from napari_sam2.train.data.prompts import bounding_box, deepest_pixel
 
 CELLS = 12
 """Cells of a picture that are scored, drawn at random with a fixed seed."""

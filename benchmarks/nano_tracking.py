@@ -6,14 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
-from skimage.filters import gaussian, threshold_otsu
 
+from napari_sam2.batch.benchmark import following
+from napari_sam2.batch.benchmark.rules import OTHERS
+from napari_sam2.io.training.mask_videos import MaskVideo
+from napari_sam2.metrics.clicks import bounding_box, deepest_pixel
 from napari_sam2.model.sam2 import Sam2
 from napari_sam2.prompts import BoxPrompt, FramePrompt, MaskPrompt, PointPrompt
 from napari_sam2.tracking.postprocess import label_image
 from napari_sam2.tracking.predictor import StreamingPredictor
-from napari_sam2.train.data.prompts import bounding_box, deepest_pixel
 
 KINDS = ("click", "box", "mask")
 Masks = Mapping[int, np.ndarray]
@@ -73,30 +74,21 @@ def track(
 
 def hold(frames: Sequence[np.ndarray], masks: Masks) -> Iterator[Tracked]:
     """Baseline: the first mask stays where it is."""
-    labels = painted(masks, frames[0].shape[:2])
-    for _ in frames:
-        yield Tracked(labels, dict.fromkeys(masks, True))
+    return _baseline(following.hold, frames, masks)
 
 
 def otsu_linked(frames: Sequence[np.ndarray], masks: Masks) -> Iterator[Tracked]:
-    """Baseline: Otsu's threshold in every frame, linked by the largest overlap.
+    """Baseline: Otsu's threshold in every frame, linked by the largest overlap."""
+    return _baseline(following.otsu_linked, frames, masks)
 
-    The smaller side of the threshold counts as cells. An object that overlaps no
-    component is gone for good.
-    """
-    current = painted(masks, frames[0].shape[:2])
-    yield Tracked(current, dict.fromkeys(masks, True))
-    for frame in frames[1:]:
-        components, _ = ndimage.label(_cells(frame))
-        linked = np.zeros_like(current)
-        for object_id in masks:
-            below = components[current == object_id]
-            counts = np.bincount(below[below > 0], minlength=1)
-            if counts.any():
-                linked[components == int(np.argmax(counts))] = object_id
-        current = linked
-        seen = {object_id: bool((current == object_id).any()) for object_id in masks}
-        yield Tracked(current, seen)
+
+def _baseline(
+    follow: following.Follow, frames: Sequence[np.ndarray], masks: Masks
+) -> Iterator[Tracked]:
+    shape = frames[0].shape[:2]
+    video = MaskVideo("", len(frames), shape, (0,), frames.__getitem__, lambda _: masks)
+    for found in follow(video, OTHERS):
+        yield Tracked(painted(found, shape), {one: one in found for one in masks})
 
 
 def painted(masks: Masks, shape: tuple[int, int]) -> np.ndarray:
@@ -105,10 +97,3 @@ def painted(masks: Masks, shape: tuple[int, int]) -> np.ndarray:
     for object_id, mask in masks.items():
         labels[mask] = object_id
     return labels
-
-
-def _cells(frame: np.ndarray) -> np.ndarray:
-    smooth = gaussian(frame[..., 0].astype(float), 1.0)
-    bright = smooth > threshold_otsu(smooth)
-    cells: np.ndarray = bright if bright.mean() <= 0.5 else ~bright
-    return cells

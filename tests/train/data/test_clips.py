@@ -10,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from napari_sam2.metrics.clicks import bounding_box, deepest_pixel
 from napari_sam2.train.data.clips import (
     animate,
     choose_objects,
@@ -25,12 +26,10 @@ from napari_sam2.train.data.motion import (
     sampling_grid,
 )
 from napari_sam2.train.data.prompts import (
-    bounding_box,
     click_beside,
     click_inside,
     click_outside,
     coarse_logits,
-    deepest_pixel,
     jittered_box,
 )
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from napari_sam2.metrics.clicks import deepest_pixel, inner_distance
 from napari_sam2.model.mask_decoder import upsample_logits
 from napari_sam2.model.prompt_encoder import PointLabel, PromptTensors
 from napari_sam2.model.sam2 import Decoded, ImageEmbedding, Sam2
-from napari_sam2.train.data.prompts import deepest_pixel, inner_distance
 
 LOGIT_LIMIT = 32.0
 """Logits given back as a mask prompt are clamped to ± this, as in tracking."""

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from scipy import ndimage
 
+from napari_sam2.metrics.clicks import bounding_box, inner_distance
 from napari_sam2.model.prompt_encoder import PointLabel, PromptTensors
 from napari_sam2.train.recipe.config import PromptMix
 
@@ -16,20 +17,6 @@ BOX_JITTER = 0.1
 """Standard deviation of a simulated box's corners, in parts of its sides."""
 
 KINDS = ("click", "clicks", "box", "coarse", "mask")
-
-
-def bounding_box(mask: np.ndarray) -> tuple[int, int, int, int]:
-    """Return first and last row and column, ``(y0, x0, y1, x1)``, of a mask."""
-    rows = np.flatnonzero(mask.any(axis=1))
-    columns = np.flatnonzero(mask.any(axis=0))
-    return int(rows[0]), int(columns[0]), int(rows[-1]), int(columns[-1])
-
-
-def deepest_pixel(mask: np.ndarray) -> tuple[int, int]:
-    """Return ``(y, x)`` farthest from the mask's border, the first in row order."""
-    y0, x0, depth = inner_distance(mask)
-    y, x = np.unravel_index(int(np.argmax(depth)), depth.shape)
-    return y0 + int(y), x0 + int(x)
 
 
 def click_inside(mask: np.ndarray, random: np.random.Generator) -> tuple[int, int]:
@@ -101,17 +88,6 @@ def coarse_logits(
     columns = (middle >= x0 - stride / 2) & (middle <= x1 + stride / 2)
     inside = rows[:, None] & columns[None, :]
     return np.where(inside, 10.0, -10.0).astype(np.float32)
-
-
-def inner_distance(mask: np.ndarray) -> tuple[int, int, np.ndarray]:
-    """Return the bounding box's corner ``y, x``, and the distance to the border inside.
-
-    Pixels outside the picture count as outside the object.
-    """
-    y0, x0, y1, x1 = bounding_box(mask)
-    window = np.pad(mask[y0 : y1 + 1, x0 : x1 + 1], 1)
-    depth = ndimage.distance_transform_edt(window)[1:-1, 1:-1]
-    return y0, x0, depth
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from napari_sam2.metrics.clicks import deepest_pixel
 from napari_sam2.metrics.masks import region_similarity
 from napari_sam2.model.sam2 import Sam2
 from napari_sam2.prompts import FramePrompt, MaskPrompt, PointPrompt
@@ -14,7 +15,6 @@ from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.tracking.postprocess import label_image
 from napari_sam2.tracking.predictor import StreamingPredictor
 from napari_sam2.train.data.examples import Example
-from napari_sam2.train.data.prompts import deepest_pixel
 from napari_sam2.train.fine_tuning.movie import TaughtMovie
 
 CLICKED_FRAMES, TRACKED_FRAMES = 6, 12

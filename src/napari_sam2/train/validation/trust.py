@@ -14,6 +14,7 @@ from napari_sam2.metrics.calibration import (
     fit_isotonic,
     fit_logistic,
 )
+from napari_sam2.metrics.clicks import bounding_box, deepest_pixel
 from napari_sam2.metrics.masks import region_similarity
 from napari_sam2.model.sam2 import Sam2
 from napari_sam2.prompts import BoxPrompt, FramePrompt, MaskPrompt, PointPrompt
@@ -30,7 +31,6 @@ from napari_sam2.train.data.appearance import vary
 from napari_sam2.train.data.clips import disturb, draw_view
 from napari_sam2.train.data.examples import Corpus
 from napari_sam2.train.data.motion import CropStyle
-from napari_sam2.train.data.prompts import bounding_box, deepest_pixel
 
 KINDS = ("click", "box", "mask")
 OBJECTS = 8

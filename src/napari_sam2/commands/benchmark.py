@@ -1,0 +1,120 @@
+"""`napari-sam2 benchmark`: a model, measured as SAM 2's authors measure theirs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from napari_sam2.commands.options import parse_frames, path_argument
+
+Option = typer.Option
+
+
+def benchmark(  # noqa: PLR0913 - one parameter an option
+    protocol: Annotated[
+        str,
+        typer.Argument(help="vos, interactive-offline, interactive-online or images."),
+    ],
+    dataset: Annotated[Path, path_argument("Folder of the data set.", "DATASET")],
+    layout: Annotated[
+        str,
+        Option(help="davis, youtube-vos, lvos, sav-test, sav, ctc, tracks, folder, …"),
+    ] = "davis",
+    model: Annotated[
+        str,
+        Option(help="Of `models list`, a file, or a baseline: first-mask, otsu."),
+    ] = "nano",
+    prompt: Annotated[
+        str, Option(help="Of vos: mask, box, '1 click', '3 clicks' or '5 clicks'.")
+    ] = "mask",
+    frames: Annotated[
+        str | None, Option(help="FIRST:STOP, so much of each video.")
+    ] = None,
+    cells: Annotated[
+        bool, Option("--cells", help="Of vos: SEG, DET, TRA and switches, too.")
+    ] = False,
+    official: Annotated[
+        bool,
+        Option("--official", help="Without what we do otherwise than SAM 2's code."),
+    ] = False,
+    image_size: Annotated[
+        int | None, Option(help="Side of the network's input, pixels.")
+    ] = None,
+    device: Annotated[str, Option(help="auto, cuda, mps or cpu.")] = "auto",
+    as_json: Annotated[bool, Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Measure a model: J&F from prompts, rounds of clicks, or single pictures."""
+    from napari_sam2.batch.benchmark.runs import (
+        BenchmarkJob,
+        run_images,
+        run_interactive,
+        run_vos,
+    )
+
+    first, stop = parse_frames(frames) or (None, None)
+    job = BenchmarkJob(
+        protocol,
+        dataset,
+        layout,
+        model=model,
+        prompt=prompt,
+        first=first,
+        stop=stop,
+        cells=cells,
+        device=device,
+        image_size=image_size,
+        official=official,
+    )
+    if protocol == "vos":
+        score = run_vos(job).to_json()
+        rows = _rows_of_videos(score)
+    elif protocol == "images":
+        rows = run_images(job)
+        score = {"clicks": rows}
+    else:
+        rows = run_interactive(job)
+        mean = sum(row["J&F"] for row in rows) / len(rows)
+        score = {"J&F": mean, "rounds": rows}
+    if as_json:
+        typer.echo(json.dumps({"protocol": protocol, "model": model, **score}))
+        return
+    _show(rows)
+
+
+def _rows_of_videos(score: Mapping[str, object]) -> list[dict[str, object]]:
+    """Return a line a video, and one of all."""
+    videos = score["videos"]
+    assert isinstance(videos, dict)
+    rows = [
+        {"video": name, "objects": len(one["objects"]), **_measures(one)}
+        for name, one in videos.items()
+    ]
+    return [*rows, {"video": "all objects", **_measures(score)}]
+
+
+def _measures(score: Mapping[str, object]) -> dict[str, object]:
+    return {
+        name: value
+        for name, value in score.items()
+        if name not in ("videos", "frames", "objects") or isinstance(value, int)
+    }
+
+
+def _show(rows: Sequence[Mapping[str, object]]) -> None:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    table = Table(*names)
+    for row in rows:
+        table.add_row(*(_text(row.get(name)) for name in names))
+    Console().print(table)
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
