@@ -11,6 +11,7 @@ from napari_sam2.model.config import CONFIGS
 from napari_sam2.model.mask_decoder import RawMasks, choose_masks, upsample_logits
 from napari_sam2.model.prompt_encoder import PromptTensors
 from napari_sam2.model.sam2 import ImageEmbedding, Sam2
+from napari_sam2.model.trunk import build_trunk
 
 SIZE = 64
 
@@ -74,9 +75,24 @@ def test_sizes_are_the_official_ones(name):
         assert parameters(model.image_encoder.trunk) == TRUNKS[name]
 
 
-def test_the_bundled_model_is_small():
+@pytest.mark.parametrize("name", ["nano", "nano_lite"])
+def test_nano_is_small(name):
     with torch.device("meta"):
-        assert parameters(Sam2(CONFIGS["nano"])) <= 10_000_000
+        assert parameters(Sam2(CONFIGS[name])) <= 10_000_000
+
+
+def test_a_trunk_that_came_with_statistics_keeps_them_in_training():
+    config = CONFIGS["nano_lite"].trunk
+    trunk = build_trunk(config).train()
+    before = {name: buffer.clone() for name, buffer in trunk.named_buffers()}
+    maps = trunk(torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)))
+    assert [tuple(x.shape[1:]) for x in maps] == [
+        (channels, side, side)
+        for channels, side in zip(config.channels, (16, 8, 4, 2), strict=True)
+    ]
+    assert before
+    for name, buffer in trunk.named_buffers():
+        assert torch.equal(buffer, before[name])
 
 
 @torch.inference_mode()
