@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from napari_sam2.commands.options import parse_frames, path_argument
+
+if TYPE_CHECKING:
+    from napari_sam2.batch.benchmark.runs import VosScore
+    from napari_sam2.metrics import MovieScore
 
 Option = typer.Option
 
@@ -71,38 +75,36 @@ def benchmark(  # noqa: PLR0913 - one parameter an option
         image_size=image_size,
         official=official,
     )
+    rows: Sequence[Mapping[str, object]]
     if protocol == "vos":
-        score = run_vos(job).to_json()
-        rows = _rows_of_videos(score)
+        score = run_vos(job)
+        rows, found = _rows(score), score.to_json()
     elif protocol == "images":
         rows = run_images(job)
-        score = {"clicks": rows}
+        found = {"clicks": rows}
     else:
-        rows = run_interactive(job)
-        mean = sum(row["J&F"] for row in rows) / len(rows)
-        score = {"J&F": mean, "rounds": rows}
+        rounds = run_interactive(job)
+        rows, found = rounds, {"rounds": rounds}
+        found["J&F"] = sum(row["J&F"] for row in rounds) / len(rounds)
     if as_json:
-        typer.echo(json.dumps({"protocol": protocol, "model": model, **score}))
+        typer.echo(json.dumps({"protocol": protocol, "model": model, **found}))
         return
     _show(rows)
 
 
-def _rows_of_videos(score: Mapping[str, object]) -> list[dict[str, object]]:
+def _rows(score: VosScore) -> list[dict[str, object]]:
     """Return a line a video, and one of all."""
-    videos = score["videos"]
-    assert isinstance(videos, dict)
-    rows = [
-        {"video": name, "objects": len(one["objects"]), **_measures(one)}
-        for name, one in videos.items()
-    ]
-    return [*rows, {"video": "all objects", **_measures(score)}]
+    total = {**_measures(score.total), **score.cells}
+    rows = [{"video": name, **_measures(video)} for name, video in score.videos.items()]
+    return [*rows, {"video": "all", **total}]
 
 
-def _measures(score: Mapping[str, object]) -> dict[str, object]:
+def _measures(score: MovieScore) -> dict[str, object]:
     return {
-        name: value
-        for name, value in score.items()
-        if name not in ("videos", "frames", "objects") or isinstance(value, int)
+        "objects": len(score.objects),
+        "J": score.region,
+        "F": score.boundary,
+        "J&F": score.region_and_boundary,
     }
 
 

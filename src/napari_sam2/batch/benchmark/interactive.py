@@ -35,6 +35,7 @@ SECONDS_TO_WATCH = 30.0 / 300.0
 """A frame takes so long to look through."""
 
 OBJECT = 1
+CACHE_BYTES = 2**30
 
 Scores = Mapping[int, tuple[float, float]]
 """Annotated frame → J and F."""
@@ -73,10 +74,19 @@ class ObjectOfVideo:
     ----------
     tracker, video, object_id
         Who follows which.
+    embeddings
+        Those of the video's frames, which every pass shows again; made here if None.
     """
 
-    def __init__(self, tracker: Tracker, video: MaskVideo, object_id: int) -> None:
+    def __init__(
+        self,
+        tracker: Tracker,
+        video: MaskVideo,
+        object_id: int,
+        embeddings: EmbeddingCache | None = None,
+    ) -> None:
         self._tracker, self._video = tracker, video
+        self._embeddings = embeddings or EmbeddingCache(max_bytes=CACHE_BYTES)
         nothing = np.zeros(video.frame_shape, bool)
         masks = {at: video.read_masks(at).get(object_id) for at in video.annotated}
         self.first = min(at for at, mask in masks.items() if mask is not None)
@@ -85,8 +95,6 @@ class ObjectOfVideo:
             for at, mask in masks.items()
             if at >= self.first
         }
-        # Every pass shows the same frames: their embeddings are made once.
-        self._embeddings = EmbeddingCache(max_bytes=2**30)
 
     @property
     def frames_to_watch(self) -> int:

@@ -20,6 +20,7 @@ from napari_sam2.batch.benchmark.following import (
 )
 from napari_sam2.batch.benchmark.images import clicked_regions
 from napari_sam2.batch.benchmark.interactive import (
+    CACHE_BYTES,
     ObjectOfVideo,
     Round,
     offline,
@@ -30,6 +31,7 @@ from napari_sam2.batch.models import loaded_model
 from napari_sam2.errors import InputError
 from napari_sam2.io.training.mask_videos import Masks, MaskVideo, open_videos
 from napari_sam2.metrics import MovieScore, ObjectScore
+from napari_sam2.tracking.embedding_cache import EmbeddingCache
 
 Protocol = Literal["vos", "interactive-offline", "interactive-online", "images"]
 PROTOCOLS: tuple[str, ...] = get_args(Protocol)
@@ -219,9 +221,10 @@ def run_interactive(job: BenchmarkJob) -> list[dict[str, float]]:
     objects: list[list[Round]] = []
     for video in job.videos():
         seen = {one for at in video.annotated for one in video.read_masks(at)}
-        objects += [
-            list(protocol(ObjectOfVideo(tracker, video, one))) for one in sorted(seen)
-        ]
+        embeddings = EmbeddingCache(max_bytes=CACHE_BYTES)
+        for object_id in sorted(seen):
+            one = ObjectOfVideo(tracker, video, object_id, embeddings)
+            objects.append(list(protocol(one)))
     if not objects:
         raise InputError(f"{job.dataset}: no object is annotated")
     return [
