@@ -6,6 +6,7 @@ import io
 import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +22,8 @@ def cell_tracking_scores(
 ) -> dict[str, float]:
     """Score label images of one movie with py-ctcmetrics.
 
-    Divisions are in neither: a daughter is a track of its own, without a mother. A
-    track goes from its id's first frame to its last.
+    Divisions are in neither: a daughter is a track of its own, without a mother. A cell
+    that comes back is, as the challenge has it, a track whose mother ended before.
 
     Parameters
     ----------
@@ -37,10 +38,9 @@ def cell_tracking_scores(
     evaluate = optional_package("ctc_metrics.scripts.evaluate", "evaluate")
     with tempfile.TemporaryDirectory() as folder:
         known, found = Path(folder, "01_GT"), Path(folder, "01_RES")
-        _write(known / "TRA", "man_track", truth)
-        _write(known / "SEG", "man_seg", truth)
-        _write(found, "mask", guess)
-        (found / "mask_track.txt").rename(found / "res_track.txt")
+        _write(known / "TRA", "man_track", known / "TRA" / "man_track.txt", truth)
+        _write(known / "SEG", "man_seg", known / "man_seg.txt", truth)
+        _write(found, "mask", found / "res_track.txt", guess)
         with redirect_stdout(io.StringIO()):
             scores = evaluate.evaluate_sequence(
                 str(found), str(known), ["DET", "SEG", "TRA", "MOTA", "Valid"], 1
@@ -48,13 +48,33 @@ def cell_tracking_scores(
     return {name: float(scores[name]) for name in MEASURES}
 
 
-def _write(folder: Path, stem: str, frames: Iterable[np.ndarray]) -> None:
+@dataclass(slots=True)
+class _Track:
+    """A line of the file of tracks, so far."""
+
+    number: int
+    first: int
+    last: int
+    mother: int
+
+
+def _write(folder: Path, stem: str, table: Path, frames: Iterable[np.ndarray]) -> None:
+    """Write label images, and the tracks in them."""
     folder.mkdir(parents=True)
-    lives: dict[int, tuple[int, int]] = {}
+    tracks: list[_Track] = []
+    latest: dict[int, _Track] = {}
     for index, labels in enumerate(frames):
-        small = np.asarray(labels, np.uint16)
-        tifffile.imwrite(folder / f"{stem}{index:04}.tif", small)
-        for one in np.unique(small[small > 0]).tolist():
-            lives[one] = (lives.get(one, (index, index))[0], index)
-    lines = [f"{one} {first} {last} 0" for one, (first, last) in sorted(lives.items())]
-    (folder / f"{stem}_track.txt").write_text("\n".join(lines) + "\n")
+        written = np.zeros(labels.shape, np.uint16)
+        for object_id in np.unique(labels[labels > 0]).tolist():
+            track = latest.get(object_id)
+            if track is None or track.last < index - 1:
+                mother = track.number if track else 0
+                track = _Track(len(tracks) + 1, index, index, mother)
+                tracks.append(track)
+                latest[object_id] = track
+            track.last = index
+            written[labels == object_id] = track.number
+        path = folder / f"{stem}{index:04}.tif"
+        tifffile.imwrite(path, written, photometric="minisblack")
+    lines = [f"{one.number} {one.first} {one.last} {one.mother}\n" for one in tracks]
+    table.write_text("".join(lines))

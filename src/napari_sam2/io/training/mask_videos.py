@@ -5,7 +5,8 @@ YouTube-VOS and LVOS have ``JPEGImages/bear/00005.jpg`` and
 ``Annotations/bear/00005.png``, whose pixels are object ids; not every picture need have
 masks. SA-V's validation and test parts have ``JPEGImages_24fps/sav_000001/00004.jpg``
 and, for each object, ``Annotations_6fps/sav_000001/000/00004.png``, so that objects may
-overlap. Whatever else training reads is a video, too.
+overlap. Movies with tracks are taken as they are, and whatever else
+training reads as it reads it.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from napari_sam2.io.training.images import (
     read_pixels,
 )
 from napari_sam2.io.training.sources import Layout, TrainingSource, read_source
+from napari_sam2.io.training.tracks import open_tracks
 
 VideoLayout = Literal["sav-test", "youtube-vos", "lvos"] | Layout
 LAYOUTS: tuple[str, ...] = ("sav-test", "youtube-vos", "lvos", *get_args(Layout))
@@ -79,6 +81,8 @@ def open_videos(path: Path, layout: str) -> Iterator[MaskVideo]:
         case "davis" | "youtube-vos" | "lvos":
             pictures, masks = path / "JPEGImages", path / "Annotations"
             return _folders(*_with_resolution(pictures, masks), _read_palette_masks)
+        case "tracks":
+            return iter([_tracks(path)])
         case _ if layout in LAYOUTS:
             source = TrainingSource(layout, path)  # type: ignore[arg-type]
             return map(video_of, read_source(source))
@@ -87,19 +91,26 @@ def open_videos(path: Path, layout: str) -> Iterator[MaskVideo]:
 
 def video_of(image: LabelledImage) -> MaskVideo:
     """Return a labelled image or movie as a video, all of its frames annotated."""
-    count, *shape = image.labels.shape
+    return _whole(image.name, image.frames, image.labels)
+
+
+def _tracks(folder: Path) -> MaskVideo:
+    """Open movie and tracks as they are: training sees short, smoothed parts."""
+    movie, tracks = open_tracks(folder)
+    return _whole(folder.name, frames_to_uint8(movie[..., None]), tracks)
+
+
+def _whole(name: str, frames: np.ndarray, labels: np.ndarray) -> MaskVideo:
+    count, height, width = labels.shape
 
     def read_frame(index: int) -> np.ndarray:
-        frame = image.frames[index]
-        return np.ascontiguousarray(np.broadcast_to(frame, (*frame.shape[:2], 3)))
+        return np.ascontiguousarray(np.broadcast_to(frames[index], (height, width, 3)))
 
     def read_masks(index: int) -> Masks:
-        return masks_of(image.labels[index])
+        return masks_of(labels[index])
 
-    height, width = shape
-    return MaskVideo(
-        image.name, count, (height, width), tuple(range(count)), read_frame, read_masks
-    )
+    annotated = tuple(range(count))
+    return MaskVideo(name, count, (height, width), annotated, read_frame, read_masks)
 
 
 def masks_of(labels: np.ndarray) -> Masks:

@@ -48,13 +48,7 @@ def read_tracks_folder(folder: Path, frames: int = 0) -> Iterator[LabelledImage]
     InputError
         If a file is missing or broken, or both do not show the same pixels.
     """
-    movie = _stack(folder / "movie.tif")
-    tracks = _stack(folder / "tracks.tif")
-    if movie.shape != tracks.shape:
-        raise InputError(
-            f"{folder / 'tracks.tif'}: has shape {tracks.shape}, but movie.tif "
-            f"{movie.shape}; both must show the same pixels"
-        )
+    movie, tracks = open_tracks(folder)
     count = min(frames or len(movie), len(movie))
     shown = frames_to_uint8(movie[:count, ..., None])
     for first in range(0, count, PART):
@@ -63,6 +57,24 @@ def read_tracks_folder(folder: Path, frames: int = 0) -> Iterator[LabelledImage]
             labels = _lasting(tracks[first : last + 1])
             name = f"{folder.name} {first}-{last}"
             yield LabelledImage(name, shown[first : last + 1], labels, False)
+
+
+def open_tracks(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return movie and tracks as they are, both ``(T, Y, X)``.
+
+    Raises
+    ------
+    InputError
+        If a file is missing or broken, or both do not show the same pixels.
+    """
+    movie = _stack(folder / "movie.tif")
+    tracks = _stack(folder / "tracks.tif")
+    if movie.shape != tracks.shape:
+        raise InputError(
+            f"{folder / 'tracks.tif'}: has shape {tracks.shape}, but movie.tif "
+            f"{movie.shape}; both must show the same pixels"
+        )
+    return movie, tracks
 
 
 def _stack(path: Path) -> np.ndarray:
