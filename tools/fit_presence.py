@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from napari_sam2.metrics.clicks import deepest_pixel
 from napari_sam2.metrics.masks import region_similarity
 from napari_sam2.model.checkpoints.checkpoint import load_model, save_model
 from napari_sam2.model.checkpoints.notes import read_notes
@@ -27,7 +28,6 @@ from napari_sam2.synthetic.config import PRESETS, MovieConfig
 from napari_sam2.synthetic.movie import SimulatedMovie
 from napari_sam2.tracking.postprocess import label_image
 from napari_sam2.tracking.predictor import StreamingPredictor
-from napari_sam2.train.data.prompts import deepest_pixel
 
 BIASES = (0.0, -0.5, -1.0)
 SEED, MOVIES, FRAMES, SPEED = 7_000, 6, 60, 4.0
