@@ -14,7 +14,7 @@ from rich.table import Table
 from napari_sam2.commands.options import parse_frames, path_argument
 
 if TYPE_CHECKING:
-    from napari_sam2.batch.benchmark.runs import VosScore
+    from napari_sam2.batch.benchmark.runs import BenchmarkJob, VosScore
     from napari_sam2.metrics import MovieScore
 
 Option = typer.Option
@@ -54,12 +54,7 @@ def benchmark(  # noqa: PLR0913 - one parameter an option
     as_json: Annotated[bool, Option("--json", help="As JSON.")] = False,
 ) -> None:
     """Measure a model: J&F from prompts, rounds of clicks, or single pictures."""
-    from napari_sam2.batch.benchmark.runs import (
-        BenchmarkJob,
-        run_images,
-        run_interactive,
-        run_vos,
-    )
+    from napari_sam2.batch.benchmark.runs import BenchmarkJob
 
     first, stop = parse_frames(frames) or (None, None)
     job = BenchmarkJob(
@@ -75,21 +70,28 @@ def benchmark(  # noqa: PLR0913 - one parameter an option
         image_size=image_size,
         official=official,
     )
-    rows: Sequence[Mapping[str, object]]
-    if protocol == "vos":
-        score = run_vos(job)
-        rows, found = _rows(score), score.to_json()
-    elif protocol == "images":
-        rows = run_images(job)
-        found = {"clicks": rows}
-    else:
-        rounds = run_interactive(job)
-        rows, found = rounds, {"rounds": rounds}
-        found["J&F"] = sum(row["J&F"] for row in rounds) / len(rounds)
+    rows, found = _measured(job)
     if as_json:
         typer.echo(json.dumps({"protocol": protocol, "model": model, **found}))
         return
     _show(rows)
+
+
+def _measured(
+    job: BenchmarkJob,
+) -> tuple[Sequence[Mapping[str, object]], dict[str, object]]:
+    """Return the lines of the table, and what JSON says."""
+    from napari_sam2.batch.benchmark.runs import run_images, run_interactive, run_vos
+
+    if job.protocol == "vos":
+        score = run_vos(job)
+        return _rows(score), score.to_json()
+    if job.protocol == "images":
+        clicks = run_images(job)
+        return clicks, {"clicks": clicks}
+    rounds = run_interactive(job)
+    mean = sum(row["J&F"] for row in rounds) / len(rounds)
+    return rounds, {"rounds": rounds, "J&F": mean}
 
 
 def _rows(score: VosScore) -> list[dict[str, object]]:
