@@ -14,6 +14,7 @@ from napari_sam2.interfaces import Calibration
 from napari_sam2.io.label_store.tracks import TrackTable
 from napari_sam2.io.sessions.document import SessionDocument
 from napari_sam2.prompts import PromptedObject
+from napari_sam2.session.book.proposals import ProposedDivision
 from napari_sam2.session.book.state import BookState
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.scores.tables import ScoreRow, ScoreTables
@@ -274,9 +275,18 @@ class MasksFound:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ObjectsFound:
-    """The objects of a movie that nobody prompted, with masks as prompts."""
+    """The objects of a movie that nobody prompted.
+
+    Attributes
+    ----------
+    objects
+        With masks as prompts.
+    proposals
+        Divisions that were seen and are for people to decide.
+    """
 
     objects: tuple[PromptedObject, ...]
+    proposals: tuple[ProposedDivision, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -39,6 +39,52 @@ def stale(book, object_id):
     return set(book.state[object_id].stale)
 
 
+# --- Divisions
+
+
+def mask_of(object_id, frame):
+    return FramePrompt(object_id, frame, mask=MaskPrompt(np.ones((2, 2), bool)))
+
+
+def test_a_mother_ends_and_her_later_prompts_are_her_daughters():
+    book = book_of(click(1, 2), click(1, 9), click(2, 7))
+    edit = book.divide(1, 2, mask_of(3, 6))
+    assert edit.text == "division of object 1"
+    state = book.state
+    assert {one: state[one].anchors for one in (1, 2, 3)} == {
+        1: (2,),
+        2: (7,),
+        3: (6, 9),
+    }
+    assert (state[2].parent, state[3].parent) == (1, 1)
+    assert not stale(book, 1) & set(range(6, FRAMES))
+    assert stale(book, 3) >= set(range(10, FRAMES))
+
+
+@pytest.mark.parametrize(
+    ("frame", "said"),
+    [
+        (2, "not prompted before frame 2"),
+        (25, "outside"),
+        (5, "is locked from frame 5"),
+    ],
+)
+def test_divisions_that_cannot_be_are_refused(frame, said):
+    book = book_of(click(1, 2), click(2, 9))
+    book.flag(FrameFlag.LOCKED, [1], between(5, 6))
+    with pytest.raises(InputError, match=said):
+        book.divide(1, 2, mask_of(3, frame))
+    with pytest.raises(InputError, match="object 4 does not exist"):
+        book.divide(1, 4, mask_of(3, 12))
+
+
+def test_a_mother_divides_once():
+    book = book_of(click(1, 2), click(2, 7))
+    book.divide(1, 2, mask_of(3, 6))
+    with pytest.raises(InputError, match="has daughters already"):
+        book.divide(1, 2, mask_of(4, 8))
+
+
 # --- Verbs and their texts
 
 

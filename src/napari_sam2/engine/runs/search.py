@@ -16,8 +16,9 @@ from napari_sam2.engine.events import (
 from napari_sam2.engine.workspace.loading import predictor_for
 from napari_sam2.engine.workspace.workspace import Workspace
 from napari_sam2.errors import InputError
+from napari_sam2.session.book.proposals import ProposedDivision
 from napari_sam2.tracking.automatic.mask_options import MaskOptions
-from napari_sam2.tracking.automatic.masklet_options import MaskletOptions
+from napari_sam2.tracking.automatic.masklet_options import Divisions, MaskletOptions
 
 if TYPE_CHECKING:
     from napari_sam2.tracking.automatic.masks import AutomaticMask
@@ -79,7 +80,15 @@ class Search:
                 )
         if not found.objects:
             raise InputError("Nothing was found in the movie: lower the thresholds")
-        yield ObjectsFound(tuple(found.objects))
+        is_proposed = options.divisions is Divisions.PROPOSE
+        seen = found.divisions if is_proposed else ()
+        yield ObjectsFound(
+            tuple(found.objects),
+            tuple(
+                ProposedDivision(one.mother, one.daughters[1], one.frame_index)
+                for one in seen
+            ),
+        )
 
     def _look(self, request: Request, frame_index: int, options: MaskOptions) -> None:
         """Ask the network, unless it was asked the same before."""

@@ -121,6 +121,49 @@ def merged(book: BookState, kept: int, gone: int) -> BookState:
     return book.with_objects([*daughters, host]).without([gone])
 
 
+def divided(
+    book: BookState, mother_id: int, sister_id: int, first: FramePrompt
+) -> BookState:
+    """Return a state in which an object ends as the mother of two.
+
+    Parameters
+    ----------
+    book
+        The state before.
+    mother_id, sister_id
+        Who divides, and the daughter that is an object already.
+    first
+        What the other daughter is on her first frame, under a free id; later prompts
+        of the mother become hers.
+
+    Raises
+    ------
+    InputError
+        If nothing is said of the mother before, she has daughters, or is locked later.
+    """
+    birth, mother = first.frame_index, book[mother_id]
+    before = tuple(one for one in mother.prompts if one.frame_index < birth)
+    if not before:
+        raise InputError(
+            f"object {mother_id} is not prompted before frame {birth}, so it cannot "
+            "divide there: click on it on an earlier frame"
+        )
+    if any(state.parent == mother_id for state in book.objects):
+        raise InputError(f"object {mother_id} has daughters already")
+    if any(frame >= birth for frame in mother.locked):
+        raise InputError(
+            f"object {mother_id} is locked from frame {birth} on: unlock it there"
+        )
+    later = tuple(
+        replace(one, object_id=first.object_id)
+        for one in mother.prompts
+        if one.frame_index > birth
+    )
+    daughter = ObjectState(first.object_id, "", mother_id, (first, *later))
+    sister = replace(book[sister_id], parent=mother_id)
+    return book.with_objects([replace(mother, prompts=before), daughter, sister])
+
+
 def duplicated(book: BookState, object_id: int) -> BookState:
     """Return a state with one object more, prompted as another; nothing is locked."""
     state, new_id = book[object_id], book.next_id

@@ -143,6 +143,21 @@ class PromptBook:
             lambda state: book_edits.merged(state, kept, gone),
         )
 
+    def divide(self, mother: int, sister: int, first: FramePrompt) -> Edit | None:
+        """Let an object end as the mother of two daughters; see `edits.divided`.
+
+        Raises
+        ------
+        InputError
+            If it cannot be their mother.
+        """
+        self._require((mother, sister))
+        self._check((first,))
+        return self._edit(
+            f"division of object {mother}",
+            lambda state: book_edits.divided(state, mother, sister, first),
+        )
+
     def duplicate(self, object_id: int) -> Edit | None:
         """Add an object with the same prompts, under the next free id."""
         self._require((object_id,))

@@ -58,6 +58,8 @@ class Finder(QObject):
     failed = Signal(object)
     found = Signal()
     """The objects of the movie were taken in: they are to be tracked."""
+    proposed = Signal(object)
+    """Divisions among them, a tuple of `ProposedDivision`."""
 
     def __init__(
         self,
@@ -134,8 +136,13 @@ class Finder(QObject):
         def deliver(event: object) -> None:
             if isinstance(event, ObjectsFound):
                 source = "everything in the movie"
-                self._take(intake_of(event.objects, source, self._taken()))
+                intake = intake_of(event.objects, source, self._taken())
+                self._take(intake)
                 self.found.emit()
+                ids = intake.renumbered
+                self.proposed.emit(
+                    tuple(one.renumbered(ids) for one in event.proposals)
+                )
             else:
                 hear(event)
 

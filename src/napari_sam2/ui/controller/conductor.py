@@ -238,6 +238,11 @@ class Conductor(QObject):
 
         self.editor.edit(lambda book: book.merge(kept, gone), steps)
 
+    def divide(self, mother: int, sister: int, first: FramePrompt) -> Edit | None:
+        """Let an object end as the mother of an object and of what it is from there."""
+        self._stop_if_tracked((mother, sister))
+        return self.editor.edit(lambda book: book.divide(mother, sister, first))
+
     def duplicate(self, object_id: int) -> None:
         """Add an object with the same prompts."""
         self.editor.edit(lambda book: book.duplicate(object_id))

@@ -26,6 +26,7 @@ from napari_sam2.session.book.prompt_book import Edit
 from napari_sam2.session.planning.plan import Direction
 from napari_sam2.session.session import FrameDone
 from napari_sam2.ui.automatic.finder import Finder, Shown
+from napari_sam2.ui.automatic.proposals import Proposals
 from napari_sam2.ui.dock.comparison import ComparisonView
 from napari_sam2.ui.dock.current_movie import CurrentMovie
 from napari_sam2.ui.dock.exchange import Exchange
@@ -72,12 +73,7 @@ class TrackerDock(QWidget):
         self.comparison = comparison = ComparisonView(parts, self)
         self.sessions = Sessions(parts, self.movie, self)
         self.exchange = exchange = Exchange(parts, self)
-        self.finder = finder = Finder(
-            viewer, parts.automatic_panel, parts.conductor, self._shown, self
-        )
-        finder.told.connect(parts.status.say)
-        finder.failed.connect(self._on_failed)
-        finder.found.connect(partial(self._on_track_requested, str(Direction.BOTH)))
+        self.finder = finder = self._make_finder()
 
         def close(_gone: object = None) -> None:
             close_all((comparison, exchange, finder, parts))
@@ -100,6 +96,24 @@ class TrackerDock(QWidget):
         conductor.runs.started.connect(partial(self._set_tracking, True))
         conductor.tracked.connect(self._on_tracked)
         conductor.returned.connect(self._on_returned)
+
+    def _make_finder(self) -> Finder:
+        """Return who looks for everything; divisions that it sees are proposed."""
+        parts = self.parts
+        finder = Finder(
+            parts.viewer, parts.automatic_panel, parts.conductor, self._shown, self
+        )
+        self.proposals = proposals = Proposals(
+            parts.conductor, parts.selection, parts.frame_cursor, parts.request, self
+        )
+        for teller in (finder, proposals):
+            teller.told.connect(parts.status.say)
+            teller.failed.connect(self._on_failed)
+        finder.found.connect(partial(self._on_track_requested, str(Direction.BOTH)))
+        finder.proposed.connect(proposals.show)
+        parts.keys.accept_division_requested.connect(proposals.accept)
+        parts.keys.reject_division_requested.connect(proposals.reject)
+        return finder
 
     def find_everything(self) -> None:
         """Open the section *Everything*, and show the masks of this frame."""

@@ -30,6 +30,8 @@ class ToolKeys(QObject):
     review_requested = Signal()
     previous_anchor_requested = Signal()
     next_anchor_requested = Signal()
+    accept_division_requested = Signal()
+    reject_division_requested = Signal()
     track_requested = Signal()
     undo_requested = Signal()
     redo_requested = Signal()

@@ -98,6 +98,14 @@ KEYS = (
     Key("review", ("U",), "This frame is right: mark it reviewed"),
     Key("previous_anchor", ("PageUp",), "Jump to the object's anchor before"),
     Key("next_anchor", ("PageDown",), "Jump to the object's next anchor"),
+    Key(
+        "accept_division",
+        ("D",),
+        "Go to a proposed division; there, accept it",
+        # On shapes, napari selects vertices with D.
+        EVERYWHERE - {Ground.SHAPES},
+    ),
+    Key("reject_division", ("Control-D",), "Reject the proposed division"),
     Key("track", ("G",), "Track; while tracking, stop"),
     Key("undo", ("Control-Z",), "Undo", instead="undo of the layer's own strokes"),
     Key("redo", ("Control-Shift-Z",), "Redo", instead="redo of the layer's strokes"),
