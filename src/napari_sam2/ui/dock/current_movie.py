@@ -70,6 +70,7 @@ class CurrentMovie(QObject):
         parts.timeline_panel.show_movie(axes.frame_count)
         parts.track_panel.show_frame_count(axes.frame_count)
         parts.plots_panel.show_movie(axes.frame_count, request.image.calibration)
+        parts.lineage_panel.show_movie(axes.frame_count)
         parts.tool.attach(layer, axes)
         parts.marks.show_on(layer, axes)
 

@@ -64,6 +64,7 @@ class TrackerDock(QWidget):
         self._remark = ""
         self.sections = DockSections(parts, self)
         self.strip = TimeStrip(parts.timeline_panel, parts.plots_panel)
+        self.strip.addWidget(parts.lineage_panel)
         viewer.window.add_dock_widget(
             self.strip, name=STRIP_NAME, area="bottom", tabify=False
         )

@@ -12,6 +12,7 @@ from napari_sam2.ui.controller.cursor import Cursor
 from napari_sam2.ui.controller.key_verbs import KeyVerbs
 from napari_sam2.ui.controller.selection import Selection
 from napari_sam2.ui.keys.bindings import ToolKeys
+from napari_sam2.ui.lineage.panel import LineagePanel
 from napari_sam2.ui.masklets.layer import MaskletLayer
 from napari_sam2.ui.masklets.output_panel import OutputPanel
 from napari_sam2.ui.model.files import ModelFiles
@@ -83,6 +84,7 @@ class TrackerParts:
         self.timeline_panel = TimelinePanel()
         self.plots_panel = PlotsPanel()
         self.automatic_panel = AutomaticPanel()
+        self.lineage_panel = LineagePanel()
         self.status = StatusLine(viewer)
 
     def close(self) -> None:

@@ -30,6 +30,7 @@ def connect_parts(parts: TrackerParts, dock: QWidget) -> None:
     _connect_tracking(parts)
     _connect_objects(parts)
     _connect_time(parts)
+    _connect_family(parts)
     parts.input_panel.picture_requested.connect(parts.conductor.picture)
     parts.input_panel.look_changed.connect(parts.conductor.look_again)
     parts.keys.key_sheet_requested.connect(KeySheet(dock).show)
@@ -158,3 +159,18 @@ def _connect_time(parts: TrackerParts) -> None:
         panel.frame_requested.connect(cursor.go_to)
     timeline.next_doubtful_requested.connect(verbs.next_doubtful)
     timeline.range_requested.connect(parts.track_panel.range_row.set_range)
+
+
+def _connect_family(parts: TrackerParts) -> None:
+    family, conductor, selection = (
+        parts.lineage_panel,
+        parts.conductor,
+        parts.selection,
+    )
+    conductor.book_settled.connect(family.show_state)
+    selection.changed.connect(family.show_selected)
+    parts.frame_cursor.moved.connect(family.show_frame)
+    family.object_requested.connect(selection.go_on_with)
+    family.frame_requested.connect(parts.frame_cursor.go_to)
+    family.cut_requested.connect(lambda one: conductor.set_parent(one, None))
+    family.join_requested.connect(conductor.merge)

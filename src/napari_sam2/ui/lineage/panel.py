@@ -1,0 +1,141 @@
+"""Panel: the family of the chosen object; tracks are cut off and joined."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QPalette
+from qtpy.QtWidgets import QHBoxLayout, QPushButton
+
+from napari_sam2.session.book.state import BookState
+from napari_sam2.ui.layers.colors import color_in
+from napari_sam2.ui.lineage.tree import Branch, branch_at, family_tree
+from napari_sam2.ui.widgets.panel import Panel
+
+BRANCH_WIDTH, CHOSEN_WIDTH = 3, 6
+LEAST_HEIGHT = 90
+BYTE = 255
+
+
+class LineagePanel(Panel):
+    """Shows a tree along the frames while the chosen object has a family.
+
+    pyqtgraph is not loaded before there is one.
+    """
+
+    object_requested = Signal(int)
+    """A branch was clicked: choose the object."""
+    frame_requested = Signal(int)
+    """Go to the frame that was clicked."""
+    cut_requested = Signal(int)
+    """The object has no mother any more."""
+    join_requested = Signal(int, int)
+    """The first object goes on as the second, its daughter."""
+
+    def __init__(self) -> None:
+        super().__init__("Family")
+        self.cut_button = QPushButton("Cut off")
+        self.cut_button.setToolTip("The chosen object has no mother any more")
+        self.join_button = QPushButton("Join to mother")
+        self.join_button.setToolTip(
+            "The chosen object is its mother going on: both become one"
+        )
+        row = QHBoxLayout()
+        row.addWidget(self.cut_button)
+        row.addWidget(self.join_button)
+        self.form.addRow(row)
+        self.plot: Any = None
+        self.branches: tuple[Branch, ...] = ()
+        self._book, self._current, self._frame_count = BookState(), 0, 1
+        self.cut_button.clicked.connect(self._cut)
+        self.join_button.clicked.connect(self._join)
+        self.setVisible(False)
+
+    def show_movie(self, frame_count: int) -> None:
+        """Show families of a movie of this length."""
+        self._frame_count = frame_count
+        self._draw()
+
+    def show_state(self, book: BookState) -> None:
+        """Show who descends from whom."""
+        self._book = book
+        self._draw()
+
+    def show_selected(self, object_ids: Iterable[int]) -> None:
+        """Show the family of the object that was chosen last."""
+        self._current = next(reversed(tuple(object_ids)), 0)
+        self._draw()
+
+    def show_frame(self, frame_index: int) -> None:
+        """Show where the viewer is."""
+        if self.plot is not None:
+            self._line.setValue(frame_index)
+
+    def _draw(self) -> None:
+        known = self._book.get(self._current)
+        branches = family_tree(self._book, self._current, self._frame_count)
+        has_mother = known is not None and known.parent is not None
+        self.cut_button.setEnabled(has_mother)
+        self.join_button.setEnabled(has_mother)
+        self.setVisible(bool(branches))
+        self.branches = branches
+        if not branches:
+            return
+        if self.plot is None:
+            self._make_plot()
+        self.plot.clear()
+        self.plot.addItem(self._line, ignoreBounds=True)
+        rows = {one.object_id: one.row for one in branches}
+        for branch in branches:
+            self._add_branch(branch, rows)
+
+    def _make_plot(self) -> None:
+        import pyqtgraph
+
+        self.plot = plot = pyqtgraph.PlotWidget(enableMenu=False)
+        plot.setMinimumHeight(LEAST_HEIGHT)
+        plot.setBackground(self.palette().color(QPalette.ColorRole.Base))
+        plot.hideButtons()
+        plot.hideAxis("left")
+        plot.setMouseEnabled(x=True, y=False)
+        self._line = pyqtgraph.InfiniteLine()
+        plot.scene().sigMouseClicked.connect(self._on_clicked)
+        self.form.insertRow(0, plot)
+
+    def _add_branch(self, branch: Branch, rows: dict[int, float]) -> None:
+        import pyqtgraph
+
+        color = (BYTE * np.asarray(color_in(self._book, branch.object_id))).astype(int)
+        is_chosen = branch.object_id == self._current
+        width = CHOSEN_WIDTH if is_chosen else BRANCH_WIDTH
+        pen = pyqtgraph.mkPen(tuple(color.tolist()), width=width)
+        places, heights = [branch.first, branch.last], [branch.row, branch.row]
+        if branch.mother in rows:
+            places.insert(0, branch.first)
+            heights.insert(0, rows[branch.mother])
+        self.plot.plot(places, heights, pen=pen)
+        name = self._book[branch.object_id].name or str(branch.object_id)
+        text = pyqtgraph.TextItem(name, self.palette().color(QPalette.ColorRole.Text))
+        text.setPos(branch.first, branch.row)
+        self.plot.addItem(text)
+
+    def _on_clicked(self, event: Any) -> None:
+        if event.button() != Qt.MouseButton.LeftButton:
+            return
+        place = self.plot.getViewBox().mapSceneToView(event.scenePos())
+        branch = branch_at(self.branches, place.y())
+        if branch is not None:
+            self.object_requested.emit(branch.object_id)
+        last = self._frame_count - 1
+        self.frame_requested.emit(min(max(round(place.x()), 0), last))
+
+    def _cut(self) -> None:
+        self.cut_requested.emit(self._current)
+
+    def _join(self) -> None:
+        mother = self._book[self._current].parent
+        if mother is not None:
+            self.join_requested.emit(mother, self._current)
