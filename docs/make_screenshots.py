@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from napari_sam2.prompts import FramePrompt, MaskPrompt
+
 if TYPE_CHECKING:
     from napari.viewer import Viewer
     from qtpy.QtCore import QPoint
@@ -35,6 +37,9 @@ CELLS = 5
 COLORS = 256
 """Colours of a picture: it stays small, and nobody sees the difference."""
 
+COARSE = 16
+"""Points squared at which everything is asked for: cells of the sample are larger."""
+
 PATIENCE = 600.0
 MOMENT = 0.6
 """Seconds that a window takes to be drawn."""
@@ -49,6 +54,7 @@ def main() -> None:
         follow_the_tutorial()
         picture_phase_contrast()
         picture_batch(Path(home))
+        picture_everything()
 
 
 def follow_the_tutorial() -> None:
@@ -213,6 +219,38 @@ def write_movies(folder: Path) -> list[Path]:
             masks = folder / f"{paths[-1].stem}_cp_masks.tif"
             tifffile.imwrite(masks, movie.labels(0))
     return paths
+
+
+def picture_everything() -> None:
+    """Masks of everything on a frame, their export, and a family."""
+    me = Person("nuclei", "dark")
+    parts = me.parts
+    me.dock.sections.movie.set_open(False)
+    parts.automatic_panel.grid_spin.setValue(COARSE)
+    me.dock.find_everything()
+    process_events(PATIENCE, parts.automatic_panel.take_button.isEnabled)
+    process_events(MOMENT)
+    me.save("everything.png")
+    save_section(me, "everything", "panel-everything.png")
+    parts.automatic_panel.take_button.click()
+    me.rest()
+    parts.output_panel.export_button.click()
+    process_events(MOMENT)
+    save_widget(me.dock.exchange.exporter.dialog, "export.png")
+    me.dock.exchange.exporter.dialog.hide()
+    last = me.viewer.dims.nsteps[0] // 2
+    labels = me.labels(0)
+    ids = [int(one) for one in np.unique(labels[labels > 0])[:2]]
+    new = parts.conductor.book.next_id
+    for object_id in (new, new + 1):
+        mask = MaskPrompt(labels == ids[object_id - new])
+        parts.conductor.set_prompt(FramePrompt(object_id, last, mask=mask))
+    for object_id in (new, new + 1):
+        parts.conductor.set_parent(object_id, ids[0])
+    parts.selection.go_on_with(new)
+    me.rest()
+    save_widget(me.dock.strip, "family.png")
+    me.close()
 
 
 class Person:

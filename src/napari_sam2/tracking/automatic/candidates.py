@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torchvision.ops import batched_nms
 
 from napari_sam2.model.mask_decoder import CANDIDATES, RawMasks, stability
+from napari_sam2.model.triton_beside_opengl import load_triton_apart
 from napari_sam2.tracking.automatic.grid import Crop
 from napari_sam2.tracking.automatic.mask_options import MaskOptions
 
@@ -146,6 +146,9 @@ def without_doubles(boxes: Tensor, scores: Tensor, overlap: float) -> Tensor:
     overlap
         IoU of boxes above which two are the same.
     """
+    load_triton_apart()
+    from torchvision.ops import batched_nms
+
     kept: Tensor = batched_nms(
         boxes.float(), scores.float(), torch.zeros_like(boxes[:, 0]), overlap
     )
