@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 if TYPE_CHECKING:
     import numpy as np
 
+    from napari_sam2.tiles import TileLayout
+
 Arrays = Mapping[str, "np.ndarray"]
 """Named arrays: the flat, file-friendly form of a memory bank snapshot."""
 
@@ -110,6 +112,9 @@ class FrameResult:
     image
         ``(Y, X)`` intensities in the movie's own units, which the objects' means are
         taken of; None where they are not at hand.
+    tiles
+        ``(objects,)`` integer, the tile that each logit map covers, see `TileLayout`;
+        None where all cover the frame.
     """
 
     frame_index: int
@@ -118,6 +123,7 @@ class FrameResult:
     logits: np.ndarray
     scores: ObjectScores
     image: np.ndarray | None = None
+    tiles: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,6 +140,8 @@ class StoredAnchor:
         ``(C,)`` float32 object pointer.
     object_score, predicted_iou
         Scores of the mask.
+    tile
+        Number of the tile that the logits cover, see `TileLayout`.
     """
 
     object_id: int
@@ -142,6 +150,7 @@ class StoredAnchor:
     pointer: np.ndarray
     object_score: float
     predicted_iou: float
+    tile: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +185,10 @@ class LabelStore(Protocol):
         """``(h, w)`` of the low-resolution logits."""
 
     @property
+    def layout(self) -> TileLayout:
+        """Where the tiles lie that the logits cover."""
+
+    @property
     def object_ids(self) -> tuple[int, ...]:
         """Ids of all objects that have, or may have, a result."""
 
@@ -193,6 +206,9 @@ class LabelStore(Protocol):
         Only objects that have a result on the frame, in id order; ``without`` leaves
         some out.
         """
+
+    def read_tiles(self, frame_index: int, object_ids: Sequence[int]) -> np.ndarray:
+        """Return ``(objects,)`` integer, the tiles that stored logits cover."""
 
     def read_scores(self, frame_index: int) -> tuple[tuple[int, ...], ObjectScores]:
         """Return ids and scores of the objects that have a result on a frame."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_sam2.interfaces import StoredAnchor
+from napari_sam2.tiles import TileLayout
 
 SHAPE = (4, 6)
 
@@ -30,6 +31,7 @@ class FakeStore:
         self.frame_shape, self.logits_shape = frame_shape, logits_shape
         self.labels, self.logits, self.anchors = {}, {}, []
         self.scores = {}
+        self.layout = TileLayout.whole(frame_shape)
         self.progress, self.is_finished = None, False
 
     def write(self, result):
@@ -60,6 +62,9 @@ class FakeStore:
         }
         stack = list(kept.values()) or [np.zeros(self.logits_shape, np.float32)]
         return tuple(kept), np.stack(stack)[: len(kept)]
+
+    def read_tiles(self, frame_index, object_ids):
+        return np.zeros(len(object_ids), np.int64)
 
     def write_anchor(self, anchor):
         self.anchors.append(anchor)
@@ -92,6 +97,10 @@ class FakeStep:
         return np.full(len(self.object_ids), 5, np.float32)
 
     predicted_iou = stability = object_score
+
+    @property
+    def tiles(self):
+        return np.zeros(len(self.object_ids), np.int64)
 
 
 class FakePredictor:

@@ -72,7 +72,8 @@ def find_objects(job: DiscoveryJob) -> Generator[Looked, None, Discovered]:
 
     with closing(open_frames(job.movie, **dict(job.frame_options))) as source:
         asked = frame_range(job.frames, source.frame_count)
-        predictor = load_predictor(job.model_options, source)
+        whole_frames = job.model_options.model_copy(update={"tiles": None})
+        predictor = load_predictor(whole_frames, source)
         frames = range(asked.first, asked.stop)
         search = Discovery(source, predictor, job.options, frames)
         found = yield from search.run()

@@ -71,7 +71,8 @@ def write_frame_masks(job: FrameMasksJob) -> FrameMasksReport:
                 f"--frame {job.frame}: {job.movie} has frames 0 to "
                 f"{source.frame_count - 1}"
             )
-        predictor = load_predictor(job.model_options, source)
+        whole_frames = job.model_options.model_copy(update={"tiles": None})
+        predictor = load_predictor(whole_frames, source)
         frame = source.read(job.frame)
         reading = source.reading
 

@@ -101,6 +101,8 @@ class ModelOptions(BaseModel):
         Leave holes as they are.
     one_component
         Keep one piece of each mask; None as the weights are best followed.
+    tiles
+        Side in pixels of the tiles that objects are followed in; None for the frame.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -113,6 +115,7 @@ class ModelOptions(BaseModel):
     cpu_without_gpu: bool = False
     raw_masks: bool = False
     one_component: bool | None = None
+    tiles: int | None = Field(default=None, ge=1)
 
 
 class TrackJob(BaseModel):
@@ -285,7 +288,8 @@ class Run:
         areas: list[float] = []
         for frame_index in self.prompted_frames[:MEASURED_FRAMES]:
             areas.extend(self.store.read_scores(frame_index)[1].area.tolist())
-        return visibility_remark(self.store.frame_shape, self.image_size, areas)
+        seen_at_once = self.store.layout.tile_shape
+        return visibility_remark(seen_at_once, self.image_size, areas)
 
     def report(self) -> TrackReport:
         """Say what was done so far."""
@@ -341,7 +345,7 @@ def _compose(job: TrackJob, source: StackFrames) -> Run:
     predictor = load_predictor(job.model_options, source)
     provenance = _provenance(job, source, objects, _computed_by(predictor))
     store, remark = job.output.open(
-        source, objects, provenance, _logits_shape(predictor)
+        source, objects, provenance, _logits_shape(predictor), predictor.layout
     )
     if job.sync:
         store.sync_commits()
@@ -415,6 +419,7 @@ def _expected(
             if options.one_component is None
             else options.one_component
         ),
+        "tiles": _tiles_needed(options.tiles, source.frame_shape),
     }
     return _provenance(job, source, objects, computed)
 
@@ -447,7 +452,13 @@ def load_predictor(options: ModelOptions, source: FrameSource) -> StreamingPredi
         precision=options.precision,
         fill_holes=0 if options.raw_masks else FILL_HOLES,
         one_component=options.one_component,
+        tile_size=options.tiles,
     )
+
+
+def _tiles_needed(side: int | None, frame_shape: tuple[int, int]) -> int | None:
+    """Return the side of the tiles, if one alone does not cover the frame."""
+    return None if side is None or side >= max(frame_shape) else side
 
 
 def _device_here(options: ModelOptions) -> str:
@@ -479,6 +490,7 @@ def _computed_by(predictor: StreamingPredictor) -> dict[str, Any]:
         "precision": predictor.precision.name,
         "threads": torch.get_num_threads(),
         "one_component": predictor.one_component,
+        "tiles": None if predictor.layout.is_whole else predictor.layout.tile_shape[0],
     }
 
 
@@ -496,6 +508,9 @@ def _provenance(
     settings["raw_masks"] = job.model_options.raw_masks
     if computed["one_component"]:  # left out otherwise, as in stores from before
         settings["one_component"] = True
+    tiles = computed.pop("tiles")
+    if tiles is not None:
+        settings["tiles"] = tiles
     return Provenance(
         model=job.model_options.model,
         weights_sha256=weights_sha256(job.model_options.model),

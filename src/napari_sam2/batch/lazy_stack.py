@@ -46,6 +46,7 @@ from napari_sam2.session.planning.plan import (
     object_lives,
 )
 from napari_sam2.session.session import Session, WalkStep
+from napari_sam2.tiles import TileLayout
 
 if TYPE_CHECKING:
     from napari_sam2.tracking.predictor import StreamingPredictor
@@ -134,14 +135,19 @@ class ChunkMasks:
     frame_shape: tuple[int, int]
     logits_shape: tuple[int, int]
     object_ids: tuple[int, ...]
+    layout: TileLayout
     labels: dict[int, np.ndarray] = field(default_factory=dict)
     logits: dict[int, dict[int, np.ndarray]] = field(default_factory=dict)
+    tiles: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def write(self, result: FrameResult) -> None:
         """Keep labels and logits of one frame."""
         self.labels[result.frame_index] = result.labels.astype(LABELS)
         known = self.logits.setdefault(result.frame_index, {})
         known.update(zip(result.object_ids, result.logits, strict=True))
+        places = [(result.frame_index, one) for one in result.object_ids]
+        if result.tiles is not None:
+            self.tiles.update(zip(places, result.tiles.tolist(), strict=True))
 
     def read_labels(self, frame_index: int) -> np.ndarray:
         """Return the ``(Y, X)`` label image; zeros where nothing was written."""
@@ -157,6 +163,11 @@ class ChunkMasks:
         if not ids:
             return (), np.zeros((0, *self.logits_shape), np.float32)
         return ids, np.stack([known[one] for one in ids])
+
+    def read_tiles(self, frame_index: int, object_ids: Sequence[int]) -> np.ndarray:
+        """Return the tiles that stored logits cover."""
+        found = [self.tiles.get((frame_index, one), 0) for one in object_ids]
+        return np.asarray(found, np.int64)
 
     def write_anchor(self, anchor: StoredAnchor) -> None:
         """Keep nothing: the tracker's memory has it."""
@@ -258,6 +269,7 @@ def run_piece(
     if before is not None:  # tasks share their results: none is changed
         masks.labels = dict(before.labels)
         masks.logits = {at: dict(known) for at, known in before.logits.items()}
+        masks.tiles = dict(before.tiles)
     session = Session(source, masks, predictor, request.objects)
     session.make(request.plan, session.steps(request.plan)[piece])
     return predictor.snapshot(), masks
@@ -267,7 +279,7 @@ def _masks(request: StackRequest, predictor: StreamingPredictor) -> ChunkMasks:
     side = predictor.network.geometry.image_size // LOGIT_STRIDE
     ids = tuple(one.object_id for one in request.objects)
     _, height, width = request.shape
-    return ChunkMasks((height, width), (side, side), ids)
+    return ChunkMasks((height, width), (side, side), ids, predictor.layout)
 
 
 def _graph(stack: da.Array, request: StackRequest, mapping: Any) -> da.Array:

@@ -12,6 +12,7 @@ from napari_sam2.io.ome_zarr.embedded_image import embed_image, holds_image
 from napari_sam2.io.sessions.provenance import Provenance
 from napari_sam2.paths import remote_url
 from napari_sam2.prompts import PromptedObject
+from napari_sam2.tiles import TileLayout
 
 
 def refuse_remote(path: Path) -> None:
@@ -90,6 +91,7 @@ class Output:
         objects: list[PromptedObject],
         provenance: Provenance,
         logits_shape: tuple[int, int],
+        tiles: TileLayout | None = None,
     ) -> tuple[OmeZarrLabelStore, str | None]:
         """Create or open the label group.
 
@@ -105,7 +107,7 @@ class Output:
             of another movie.
         """
         if self.exists and self.merge:
-            return self._add_to(source, objects, provenance, logits_shape)
+            return self._add_to(source, objects, provenance, logits_shape, tiles)
         if self.exists and self.resume:
             return self.open_known(provenance)
         # A run that was killed may have got as far as its movie.
@@ -121,6 +123,7 @@ class Output:
             calibration=source.calibration,
             name=self.name,
             overwrite=self.overwrite,
+            tiles=tiles,
         )
         return created, created.remark
 
@@ -154,13 +157,15 @@ class Output:
         objects: list[PromptedObject],
         provenance: Provenance,
         logits_shape: tuple[int, int],
+        tiles: TileLayout | None,
     ) -> tuple[OmeZarrLabelStore, str | None]:
         store = OmeZarrLabelStore.open(self.path, self.name)
         if self._is_this_run(store, provenance):
             store.close()
             return self.open_known(provenance)
         try:
-            told = self._check_addition(store, source, provenance, logits_shape)
+            seen_as = logits_shape, tiles or TileLayout.whole(source.frame_shape)
+            told = self._check_addition(store, source, provenance, seen_as)
             store.begin_merge(objects, provenance)
             told = "; ".join(filter(None, (told, store.remark))) or None
         except OutputError:
@@ -179,7 +184,7 @@ class Output:
         store: OmeZarrLabelStore,
         source: StackFrames,
         provenance: Provenance,
-        logits_shape: tuple[int, int],
+        seen_as: tuple[tuple[int, int], TileLayout],
     ) -> str | None:
         """Refuse what cannot be added to; return what people should be told."""
         where = f"{self.path}/labels/{self.name}"
@@ -188,10 +193,10 @@ class Output:
                 f"{where}: holds labels of shape {store.array.shape}, the movie has "
                 f"{(source.frame_count, *source.frame_shape)}; choose another --name"
             )
-        if store.logits_shape != logits_shape:
+        if (store.logits_shape, store.layout) != seen_as:
             raise OutputError(
-                f"{where}: was tracked with another input size; use the same model "
-                "and --image-size, or choose another --name"
+                f"{where}: was tracked with another input size or other tiles; use the "
+                "same model, --image-size and --tiles, or choose another --name"
             )
         return self._check_movie(store, provenance)
 

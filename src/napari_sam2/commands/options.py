@@ -118,6 +118,23 @@ def parse_percentiles(text: str | None) -> tuple[float, float] | None:
     return None if text is None else _pair(text, "--percentiles", text)
 
 
+def parse_tiles(text: str | None) -> int | None:
+    """Read the side of tiles in pixels, or ``off``.
+
+    Raises
+    ------
+    InputError
+        If it is something else.
+    """
+    if text is None or text == "off":
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise InputError(
+            f"--tiles {text}: give pixels across a tile, such as 256, or off"
+        )
+    return int(text)
+
+
 def _integers(text: str, complaint: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.split(","))

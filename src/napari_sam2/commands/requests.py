@@ -9,6 +9,7 @@ from napari_sam2.commands.options import (
     parse_channels,
     parse_limits,
     parse_percentiles,
+    parse_tiles,
 )
 
 if TYPE_CHECKING:
@@ -41,8 +42,15 @@ def frame_options(given: Mapping[str, Any]) -> FrameOptions:
 
 
 def model_options(given: Mapping[str, Any]) -> ModelOptions:
-    """Return what computes and how, of all arguments of a command by name."""
+    """Return what computes and how, of all arguments of a command by name.
+
+    Raises
+    ------
+    InputError
+        If one of them cannot be read.
+    """
     from napari_sam2.batch.job import ModelOptions
 
     fields = ModelOptions.model_fields.keys() & given.keys()
-    return ModelOptions(**{name: given[name] for name in fields})
+    options = {name: given[name] for name in fields}
+    return ModelOptions(**options | {"tiles": parse_tiles(given.get("tiles"))})

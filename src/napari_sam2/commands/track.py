@@ -84,6 +84,13 @@ OneComponent = Annotated[
         show_default="as the model's weights say",
     ),
 ]
+Tiles = Annotated[
+    str,
+    Option(
+        metavar="off|SIZE",
+        help="Follow small objects in tiles of SIZE pixels that overlap.",
+    ),
+]
 EmbedImage = Annotated[bool, Option("--embed-image", help="Copy the movie into OUT.")]
 Resume = Annotated[bool, Option("--resume", help="Go on with an interrupted run.")]
 Overwrite = Annotated[bool, Option("--overwrite", help="Replace the label group.")]
@@ -132,6 +139,7 @@ def track(  # noqa: PLR0913 - one parameter an option
     merge: Merge = None,
     raw_masks: RawMasks = False,
     one_component: OneComponent = None,
+    tiles: Tiles = "off",
     embed_image: EmbedImage = False,
     resume: Resume = False,
     overwrite: Overwrite = False,

@@ -45,6 +45,9 @@ class MemorySelection:
         use (spec §1.5).
     pointer_valid
         ``(objects, pointers)``, False for padding.
+    known
+        ``(objects, memories, h, w)``, False for places of which a memory does not tell;
+        None where each tells of all.
     """
 
     spatial: Float[Tensor, "objects memories mem h w"]
@@ -53,6 +56,7 @@ class MemorySelection:
     pointers: Float[Tensor, "objects pointers dim"]
     pointer_distance: Float[Tensor, "objects pointers"]
     pointer_valid: Bool[Tensor, "objects pointers"]
+    known: Bool[Tensor, "objects memories h w"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +126,13 @@ class MemoryTokenizer(nn.Module):
         return content, time.repeat_interleave(split, dim=1)
 
     def _mask(self, memory: MemorySelection) -> Tensor | None:
-        if bool(memory.spatial_valid.all()) and bool(memory.pointer_valid.all()):
+        is_full = memory.known is None and bool(memory.spatial_valid.all())
+        if is_full and bool(memory.pointer_valid.all()):
             return None
         height, width = memory.spatial.shape[-2:]
         maps = memory.spatial_valid.repeat_interleave(height * width, dim=1)
+        if memory.known is not None:
+            maps = maps & memory.known.flatten(1)
         pointers = memory.pointer_valid.repeat_interleave(
             self.tokens_per_pointer, dim=1
         )

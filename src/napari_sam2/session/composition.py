@@ -118,15 +118,17 @@ class Composer:
         """
         rows = [step.object_ids.index(object_id) for object_id in object_ids]
         logits = step.logits[rows]
-        labels = self.labels(step.frame_index, tuple(object_ids), logits)
+        tiles = step.tiles[rows]
+        labels = self.labels(step.frame_index, tuple(object_ids), logits, tiles)
         scores = ObjectScores(
             object_score=step.object_score[rows],
             predicted_iou=step.predicted_iou[rows],
             stability=step.stability[rows],
             area=areas(labels, object_ids),
         )
+        ids = tuple(object_ids)
         return self._measurable(
-            FrameResult(step.frame_index, labels, tuple(object_ids), logits, scores)
+            FrameResult(step.frame_index, labels, ids, logits, scores, tiles=tiles)
         )
 
     def absent_logits(self) -> np.ndarray:
@@ -189,7 +191,11 @@ class Composer:
         return replace(result, image=self._intensities(result.frame_index))
 
     def labels(
-        self, frame_index: int, object_ids: tuple[int, ...], logits: np.ndarray
+        self,
+        frame_index: int,
+        object_ids: tuple[int, ...],
+        logits: np.ndarray,
+        tiles: np.ndarray | None = None,
     ) -> np.ndarray:
         """Return the label image of a frame with new masks of some of its objects.
 
@@ -201,6 +207,8 @@ class Composer:
             Objects with new masks, none of them locked there.
         logits
             ``(objects, h, w)`` float32, theirs.
+        tiles
+            ``(objects,)`` integer, what each map covers; None for the first tile.
 
         Returns
         -------
@@ -208,7 +216,9 @@ class Composer:
             ``(Y, X)`` uint32.
         """
         locked = self._locked_at(frame_index)
-        labels = self._by_logits(frame_index, object_ids, logits)
+        if tiles is None:
+            tiles = np.zeros(len(object_ids), np.int64)
+        labels = self._by_logits(frame_index, object_ids, logits, tiles)
         drawn = self._drawn.get(frame_index, {})
         for object_id in sorted(drawn, reverse=True):  # the lower id comes to lie above
             if object_id not in locked:
@@ -223,7 +233,11 @@ class Composer:
         return merge_labels(existing, labels, self._owned, self.plan.merge)
 
     def _by_logits(
-        self, frame_index: int, object_ids: tuple[int, ...], logits: np.ndarray
+        self,
+        frame_index: int,
+        object_ids: tuple[int, ...],
+        logits: np.ndarray,
+        tiles: np.ndarray,
     ) -> np.ndarray:
         """Let the masks compete that were neither drawn nor locked."""
         settled = {*self._drawn.get(frame_index, {}), *self._locked_at(frame_index)}
@@ -238,7 +252,13 @@ class Composer:
         if rivals or len(rows) < len(object_ids):
             competing += [others[row] for row in rivals]
             logits = np.concatenate((logits[rows], other_logits[rivals]))
-        return label_image(competing, logits, self.store.frame_shape, LABEL_DTYPE)
+            other_tiles = self.store.read_tiles(frame_index, others)
+            tiles = np.concatenate((tiles[rows], other_tiles[rivals]))
+        layout = self.store.layout
+        windows = None if layout.is_whole else layout.windows(tiles)
+        return label_image(
+            competing, logits, self.store.frame_shape, LABEL_DTYPE, windows
+        )
 
     def lives_on(self, frame_index: int, object_id: int) -> bool:
         """Whether an object can exist on a frame."""

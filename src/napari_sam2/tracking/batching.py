@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
+from itertools import groupby
 from typing import Protocol, Self, TypeVar
 
 import psutil
@@ -15,6 +16,7 @@ import torch
 from napari_sam2.errors import ModelError
 from napari_sam2.prompts import FramePrompt
 from napari_sam2.tracking.memory.bank import MemoryBank
+from napari_sam2.tracking.prompt_tiles import tile_of_prompt, within_tile
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +67,10 @@ class Batch:
     object_ids
         The rows.
     prompts
-        One per object, with equal numbers of points; empty for tracked objects.
+        One per object, with equal numbers of points, in pixels of the tile; empty for
+        tracked objects.
+    tile
+        The tile that all of them are looked for in.
     """
 
     kind: BatchKind
@@ -73,6 +78,7 @@ class Batch:
     reverse: bool
     object_ids: tuple[int, ...]
     prompts: tuple[FramePrompt, ...] = ()
+    tile: int = 0
 
     def __len__(self) -> int:
         return len(self.object_ids)
@@ -93,12 +99,20 @@ def prompted_batches(
 
     Objects with unequal numbers of points never share a batch: a padding point is a
     token too, and would change the result.
+
+    Raises
+    ------
+    InputError
+        If a prompt fits into no tile.
     """
-    groups: dict[tuple[BatchKind, bool, int], list[FramePrompt]] = {}
+    groups: dict[tuple[BatchKind, bool, int, int], list[FramePrompt]] = {}
     for prompt in sorted(prompts, key=lambda prompt: prompt.object_id):
         kind, direction = _kind_and_direction(bank, frame_index, prompt, reverse)
-        points = len(prompt.points) + (0 if prompt.box is None else 2)
-        groups.setdefault((kind, direction, points), []).append(prompt)
+        now = bank.tile_of(prompt.object_id, frame_index)
+        tile = tile_of_prompt(bank.layout, prompt, now, kind is BatchKind.CORRECTED)
+        local = within_tile(bank.layout, prompt, tile)
+        points = len(local.points) + (0 if local.box is None else 2)
+        groups.setdefault((kind, direction, points, tile), []).append(local)
     return [
         Batch(
             kind,
@@ -106,9 +120,31 @@ def prompted_batches(
             direction,
             tuple(prompt.object_id for prompt in members),
             tuple(members),
+            tile,
         )
-        for (kind, direction, _), members in groups.items()
+        for (kind, direction, _, tile), members in groups.items()
     ]
+
+
+def tracked_batches(
+    bank: MemoryBank, frame_index: int, object_ids: Sequence[int], reverse: bool
+) -> list[Batch]:
+    """Group objects that are tracked on a frame by the tile that each has come to."""
+    groups: dict[int, list[int]] = {}
+    for object_id in object_ids:
+        tile = bank.tile_of(object_id, frame_index) or 0
+        groups.setdefault(tile, []).append(object_id)
+    return [
+        Batch(BatchKind.TRACKED, frame_index, reverse, tuple(members), tile=tile)
+        for tile, members in groups.items()
+    ]
+
+
+def by_tile(batches: Iterable[Batch]) -> list[tuple[int, list[Batch]]]:
+    """Return the batches of each tile, in the order of the tiles."""
+    ordered = sorted(batches, key=lambda batch: batch.tile)
+    groups = groupby(ordered, key=lambda batch: batch.tile)
+    return [(tile, list(members)) for tile, members in groups]
 
 
 def _kind_and_direction(

@@ -15,6 +15,7 @@ from napari_sam2.model.mask_decoder import CANDIDATES, upsample_logits
 from napari_sam2.model.memory_attention import MemorySelection
 from napari_sam2.model.prompt_encoder import PromptTensors
 from napari_sam2.model.sam2 import Decoded, ImageEmbedding, Sam2
+from napari_sam2.tiles import TileLayout
 from napari_sam2.tracking.batching import (
     Batch,
     BatchKind,
@@ -24,13 +25,16 @@ from napari_sam2.tracking.batching import (
 from napari_sam2.tracking.embedding_cache import EmbeddingCache
 from napari_sam2.tracking.postprocess import fill_holes
 from napari_sam2.tracking.precision import Precision
-from napari_sam2.tracking.preprocess import FrameGeometry
+from napari_sam2.tracking.preprocess import FrameGeometry, check_frame
 from napari_sam2.tracking.step_result import Prediction, to_numpy
 
 CORRECTED_LOGIT_LIMIT = 32.0
 """Logits given back to the network as a mask prompt are clamped to ± this."""
 
 CACHED_FRAMES = 3
+
+CACHED_TILE_BYTES = 2**28
+"""Of embeddings of tiles that are kept: prompts are answered, then tracked from."""
 
 
 class Network:
@@ -41,13 +45,15 @@ class Network:
     model
         The network, on the device of ``precision``.
     geometry
-        Where image pixels lie in the model's input.
+        Where the pixels of a tile lie in the model's input.
     precision
         Device and numbers of the matrix products.
     hole_area
         Holes up to so many low-resolution pixels are filled.
     lent
         Embeddings that somebody else keeps; they are used and never changed.
+    layout
+        Where the tiles lie; None where the frame is the one tile.
     """
 
     def __init__(
@@ -57,13 +63,33 @@ class Network:
         precision: Precision,
         hole_area: int,
         lent: EmbeddingCache | None = None,
+        layout: TileLayout | None = None,
     ) -> None:
         self.model, self.geometry = model, geometry
+        self.layout = layout or TileLayout.whole(geometry.frame_shape)
         self.precision, self.hole_area = precision, hole_area
-        self.embeddings, self._lent = EmbeddingCache(CACHED_FRAMES), lent
+        is_whole = self.layout.is_whole
+        self.embeddings, self._lent = (
+            (
+                EmbeddingCache(CACHED_FRAMES)
+                if is_whole
+                else EmbeddingCache(max_bytes=CACHED_TILE_BYTES)
+            ),
+            lent,
+        )
 
-    def embed(self, frame_index: int, frame: np.ndarray) -> ImageEmbedding:
-        """Embed a ``(Y, X, 3)`` uint8 frame, once however often it is shown."""
+    def embed(
+        self, frame_index: int, frame: np.ndarray, tile: int = 0
+    ) -> ImageEmbedding:
+        """Embed a tile of a ``(Y, X, 3)`` uint8 frame, once however often it is shown.
+
+        Raises
+        ------
+        InputError
+            If the frame has another shape or dtype.
+        """
+        check_frame(frame, self.layout.frame_shape)
+        frame = self.layout.crop(frame, tile)
         known = None if self._lent is None else self._lent.find(frame_index, frame)
         if known is not None:
             return known

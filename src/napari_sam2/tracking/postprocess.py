@@ -9,6 +9,7 @@ from numpy.typing import DTypeLike
 from scipy import ndimage
 
 from napari_sam2.errors import InputError
+from napari_sam2.tiles import Window
 
 FILLED_HOLE_LOGIT = 0.1
 OUTSIDE_LOGIT = -10.0
@@ -113,6 +114,7 @@ def label_image(
     logits: np.ndarray,
     frame_shape: tuple[int, int],
     dtype: DTypeLike = np.uint16,
+    windows: Sequence[Window] | None = None,
 ) -> np.ndarray:
     """Give each pixel to the object with the highest positive logit there.
 
@@ -129,6 +131,8 @@ def label_image(
         ``(Y, X)`` of the label image in pixels.
     dtype
         Unsigned integer type of the labels.
+    windows
+        What each logit map covers, all of one shape; None where it is the frame.
 
     Returns
     -------
@@ -149,16 +153,31 @@ def label_image(
     labels = np.zeros(frame_shape, dtype=dtype)
     best = np.zeros(frame_shape, dtype=np.float32)
     height, width = logits.shape[1:]
-    taps = (_Taps(height, frame_shape[0]), _Taps(width, frame_shape[1]))
+    shape = tuple(windows[0][2:]) if windows else frame_shape
+    taps = (_Taps(height, shape[0]), _Taps(width, shape[1]))
     for index in np.argsort(object_ids):
         found = _resized_crop(logits[index], taps)
         if found is None:
             continue
         region, crop = found
+        if windows:
+            region, crop = _placed(region, crop, windows[index], frame_shape)
         is_higher = crop > best[region]  # ties stay with the lower id
         np.copyto(best[region], crop, where=is_higher)
         np.copyto(labels[region], labels.dtype.type(object_ids[index]), where=is_higher)
     return labels
+
+
+def _placed(
+    region: tuple[slice, slice], crop: np.ndarray, window: Window, shape: Sequence[int]
+) -> tuple[tuple[slice, slice], np.ndarray]:
+    """Return where part of a window lies in a frame of a shape, cut off at its end."""
+    rows, columns = (
+        slice(start + part.start, min(start + part.stop, length))
+        for part, start, length in zip(region, window, shape, strict=False)
+    )
+    height, width = rows.stop - rows.start, columns.stop - columns.start
+    return (rows, columns), crop[: max(height, 0), : max(width, 0)]
 
 
 class _Taps:

@@ -16,16 +16,19 @@ from torch import Tensor
 
 from napari_sam2.errors import InputError
 from napari_sam2.interfaces import Arrays, StoredAnchor
-from napari_sam2.model.config import LOGIT_STRIDE
+from napari_sam2.model.config import LOGIT_STRIDE, STRIDE
 from napari_sam2.model.sam2 import ImageEmbedding, Sam2
 from napari_sam2.prompts import FramePrompt
+from napari_sam2.tiles import TileLayout
 from napari_sam2.tracking.batching import (
     USUAL_ANCHORS,
     Batch,
     BatchKind,
     BatchRunner,
+    by_tile,
     device_memory,
     prompted_batches,
+    tracked_batches,
 )
 from napari_sam2.tracking.embedding_cache import EmbeddingCache
 from napari_sam2.tracking.memory import snapshot as bank_snapshot
@@ -74,11 +77,19 @@ class StreamingPredictor:
         Whether a tracked mask is cut down to the component that goes on from the mask
         before, before it is remembered, see `other_components`; None as the weights are
         best followed. Prompted masks are left as they are.
+    tile_size
+        Side in pixels of the square tiles that objects are looked for in, a multiple of
+        the tokens across the input; None, or where one covers the frame: the frame.
+
+    Attributes
+    ----------
+    layout
+        Where the tiles lie.
 
     Raises
     ------
     InputError
-        If device, precision or input size cannot be had.
+        If device, precision, input size or tiles cannot be had.
     """
 
     def __init__(  # noqa: PLR0913
@@ -95,6 +106,7 @@ class StreamingPredictor:
         image_size: int | None = None,
         embeddings: EmbeddingCache | None = None,
         one_component: bool | None = None,
+        tile_size: int | None = None,
     ) -> None:
         size = model.config.image_size if image_size is None else image_size
         if size < SIZE_STEP or size % SIZE_STEP:
@@ -107,13 +119,19 @@ class StreamingPredictor:
                 f"image size {size}: a single object takes {needed / 1e9:.0f} GB, more "
                 f"than {self.device} has: choose a smaller one"
             )
-        height, width = frame_shape
-        geometry = FrameGeometry((int(height), int(width)), size)
+        layout = TileLayout.whole(frame_shape)
+        if tile_size is not None:
+            layout = TileLayout.of_side(frame_shape, tile_size, size // STRIDE)
+        self.layout = layout
+        geometry = FrameGeometry(layout.tile_shape, size)
         model = model.to(self.device).eval()
-        self.network = Network(model, geometry, self.precision, fill_holes, embeddings)
+        self.network = Network(
+            model, geometry, self.precision, fill_holes, embeddings, layout
+        )
         self.bank = MemoryBank(
             model.config,
             size,
+            layout=layout,
             device=self.device,
             dtype=self.precision.dtype,
             frame_count=frame_count,
@@ -167,13 +185,14 @@ class StreamingPredictor:
             If frame or prompts do not fit the movie, or an object has no anchor.
         """
         replayed, batches = self._planned(frame_index, prompts, objects, reverse)
-        embedding = self.network.embed(frame_index, frame)
         computed = []
-        for batch in batches:
+        for tile, together in by_tile(batches):
+            embedding = self.network.embed(frame_index, frame, tile)
             compute = partial(self._compute, embedding)
-            for seen, memories in self._runner.run(batch, compute):
-                self._add(seen, memories)
-                computed.append(seen)
+            for batch in together:
+                for seen, memories in self._runner.run(batch, compute):
+                    self._add(seen, memories)
+                    computed.append(seen)
         for anchor in replayed:
             self.bank.pass_anchor(anchor.object_id, frame_index)
         return self._result(frame_index, replayed, computed)
@@ -193,10 +212,12 @@ class StreamingPredictor:
         Only prompted objects are computed unless ``objects`` says otherwise.
         """
         replayed, batches = self._planned(frame_index, prompts, objects, reverse)
-        embedding = self.network.embed(frame_index, frame)
         computed: list[Prediction] = []
-        for batch in batches:
-            computed.extend(self._runner.run(batch, partial(self._predict, embedding)))
+        for tile, together in by_tile(batches):
+            embedding = self.network.embed(frame_index, frame, tile)
+            predict = partial(self._predict, embedding)
+            for batch in together:
+                computed.extend(self._runner.run(batch, predict))
         return self._result(frame_index, replayed, computed)
 
     @torch.inference_mode()
@@ -211,15 +232,20 @@ class StreamingPredictor:
                     f"an anchor of frame {anchor.frame_index} cannot be replayed on "
                     f"frame {frame_index}"
                 )
-        if new:
-            embedding = self.network.embed(frame_index, frame)
-            memories = self.network.encode_anchors(embedding, new)
-            for anchor, memory in zip(new, memories, strict=True):
+        for tile in sorted({anchor.tile for anchor in new}):
+            embedding = self.network.embed(frame_index, frame, tile)
+            there = [anchor for anchor in new if anchor.tile == tile]
+            memories = self.network.encode_anchors(embedding, there)
+            for anchor, memory in zip(there, memories, strict=True):
                 self.bank.add_anchor(Anchor(anchor, to_host(memory)))
 
     def _is_known(self, anchor: StoredAnchor) -> bool:
         known = self.bank.anchor(anchor.object_id, anchor.frame_index)
-        return known is not None and np.array_equal(known.stored.logits, anchor.logits)
+        return (
+            known is not None
+            and known.stored.tile == anchor.tile
+            and np.array_equal(known.stored.logits, anchor.logits)
+        )
 
     # --- What is remembered
 
@@ -280,10 +306,7 @@ class StreamingPredictor:
                     f"object {object_id} has no anchor: prompt it on a frame first"
                 )
         batches = prompted_batches(self.bank, frame_index, prompts, reverse)
-        if tracked:
-            batches.append(
-                Batch(BatchKind.TRACKED, frame_index, reverse, tuple(tracked))
-            )
+        batches += tracked_batches(self.bank, frame_index, tracked, reverse)
         return replayed, batches
 
     def _compute(
@@ -299,13 +322,18 @@ class StreamingPredictor:
         memory = tracked_logits = None
         if batch.kind in (BatchKind.TRACKED, BatchKind.CORRECTED):
             memory = self.bank.select(
-                batch.object_ids, batch.frame_index, reverse=batch.reverse
+                batch.object_ids,
+                batch.frame_index,
+                reverse=batch.reverse,
+                tile=batch.tile,
             )
         if batch.kind is BatchKind.CORRECTED:
-            tracked_logits = self.bank.tracked_logits(batch.object_ids)
+            tracked_logits = self.bank.tracked_logits(batch.object_ids, batch.tile)
         seen = self.network.predict(embedding, batch, memory, tracked_logits)
         if batch.kind is BatchKind.TRACKED and self.one_component:
-            before = self.bank.nearest_logits(batch.object_ids, batch.frame_index)
+            before = self.bank.nearest_logits(
+                batch.object_ids, batch.frame_index, batch.tile
+            )
             return seen.without(other_components(seen.logits, before))
         return seen
 
@@ -315,7 +343,7 @@ class StreamingPredictor:
         if batch.kind is BatchKind.TRACKED:
             self.bank.add_tracked(
                 batch.object_ids,
-                LastTracked(batch.frame_index, batch.reverse),
+                LastTracked(batch.frame_index, batch.reverse, batch.tile),
                 memory=memories,
                 pointers=seen.decoded.pointer,
                 logits=seen.logits,

@@ -71,12 +71,7 @@ class FrameGeometry:
         InputError
             If the frame has another shape or dtype.
         """
-        expected = (*self.frame_shape, 3)
-        if frame.shape != expected or frame.dtype != np.uint8:
-            raise InputError(
-                f"a frame must be {expected} uint8 RGB; got {frame.shape} of "
-                f"{frame.dtype}: check the movie's axes and intensity mapping"
-            )
+        check_frame(frame, self.frame_shape)
         side = (self.image_size, self.image_size)
         image = Image.fromarray(frame).resize(side, Image.Resampling.BICUBIC)
         pixels = np.asarray(image)
@@ -97,7 +92,7 @@ class FrameGeometry:
         clicks = [(point.y, point.x) for point in prompt.points]
         labels = [PointLabel.BOX_FIRST, PointLabel.BOX_LAST][: len(corners)]
         labels += [_click_label(point) for point in prompt.points]
-        self._check_inside(prompt, clicks)
+        check_inside(prompt, self.frame_shape)
         yx = np.asarray([*corners, *clicks], dtype=np.float32)
         return self.to_model(yx), np.asarray(labels, dtype=np.int64)
 
@@ -109,11 +104,7 @@ class FrameGeometry:
         InputError
             If the mask has not the frame's shape.
         """
-        if mask.mask.shape != self.frame_shape:
-            raise InputError(
-                f"a mask prompt must have the frame's shape {self.frame_shape}; got "
-                f"{mask.mask.shape}: resize the mask to the movie"
-            )
+        check_mask(mask, self.frame_shape)
         given = torch.from_numpy(mask.mask.astype(np.float32))
         side = (self.image_size, self.image_size)
         if self.frame_shape == side:
@@ -127,18 +118,56 @@ class FrameGeometry:
         )
         return (resized[0] >= MASK_THRESHOLD).float()
 
-    def _check_inside(
-        self, prompt: FramePrompt, clicks: list[tuple[float, float]]
-    ) -> None:
-        # Pixel centres are whole numbers, so the frame reaches from −0.5 to size − 0.5.
-        height, width = self.frame_shape
-        for y, x in clicks:
-            if not (-0.5 <= y <= height - 0.5 and -0.5 <= x <= width - 0.5):
-                raise InputError(
-                    f"object {prompt.object_id}, frame {prompt.frame_index}: the click "
-                    f"at (y, x) = ({y:g}, {x:g}) lies outside of the frame of "
-                    f"{height} × {width} pixels: give pixel indices in (y, x) order"
-                )
+
+def check_frame(frame: np.ndarray, frame_shape: tuple[int, int]) -> None:
+    """Refuse a frame that is no ``(Y, X, 3)`` uint8 RGB.
+
+    Raises
+    ------
+    InputError
+        Saying what it is.
+    """
+    expected = (*frame_shape, 3)
+    if frame.shape != expected or frame.dtype != np.uint8:
+        raise InputError(
+            f"a frame must be {expected} uint8 RGB; got {frame.shape} of "
+            f"{frame.dtype}: check the movie's axes and intensity mapping"
+        )
+
+
+def check_mask(mask: MaskPrompt, frame_shape: tuple[int, int]) -> None:
+    """Refuse a mask that has not the frame's ``(Y, X)``.
+
+    Raises
+    ------
+    InputError
+        Saying what it has.
+    """
+    if mask.mask.shape != frame_shape:
+        raise InputError(
+            f"a mask prompt must have the frame's shape {frame_shape}; got "
+            f"{mask.mask.shape}: resize the mask to the movie"
+        )
+
+
+def check_inside(prompt: FramePrompt, frame_shape: tuple[int, int]) -> None:
+    """Refuse clicks outside of the ``(Y, X)`` frame.
+
+    Raises
+    ------
+    InputError
+        Naming the first one.
+    """
+    # Pixel centres are whole numbers, so the frame reaches from −0.5 to size − 0.5.
+    height, width = frame_shape
+    for point in prompt.points:
+        y, x = point.y, point.x
+        if not (-0.5 <= y <= height - 0.5 and -0.5 <= x <= width - 0.5):
+            raise InputError(
+                f"object {prompt.object_id}, frame {prompt.frame_index}: the click "
+                f"at (y, x) = ({y:g}, {x:g}) lies outside of the frame of "
+                f"{height} × {width} pixels: give pixel indices in (y, x) order"
+            )
 
 
 def _corners(box: BoxPrompt) -> list[tuple[float, float]]:

@@ -37,6 +37,8 @@ class StepResult:
         ``(objects, C)`` float32 object pointers.
     anchors
         What the person saw, of the objects that were prompted in this step.
+    tiles
+        ``(objects,)`` int64, the tile that each logit map covers.
     """
 
     frame_index: int
@@ -47,6 +49,7 @@ class StepResult:
     stability: np.ndarray
     pointers: np.ndarray
     anchors: tuple[StoredAnchor, ...]
+    tiles: np.ndarray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,6 +97,7 @@ class Prediction:
                 pointer=self.pointers[row].copy(),
                 object_score=float(self.object_score[row]),
                 predicted_iou=float(self.predicted_iou[row]),
+                tile=self.batch.tile,
             )
             for row, object_id in enumerate(self.batch.object_ids)
         ]
@@ -116,6 +120,8 @@ def step_result(
     """Join anchors that were replayed and batches that were computed, by object id."""
     ids = [anchor.object_id for anchor in replayed]
     ids += [object_id for part in seen for object_id in part.batch.object_ids]
+    tiles = [anchor.tile for anchor in replayed]
+    tiles += [part.batch.tile for part in seen for _ in part.batch.object_ids]
     order = np.argsort(np.asarray(ids, dtype=np.int64))
 
     def joined(
@@ -155,4 +161,5 @@ def step_result(
             (pointer_dim,),
         ),
         anchors=tuple(sorted(anchors, key=lambda anchor: anchor.object_id)),
+        tiles=np.asarray(tiles, dtype=np.int64)[order],
     )

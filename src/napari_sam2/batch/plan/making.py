@@ -89,6 +89,7 @@ def _model(made_by: Provenance) -> ModelOptions:
         threads=made_by.threads,
         raw_masks=bool(settings.get("raw_masks", False)),
         one_component=bool(settings.get("one_component", False)),
+        tiles=settings.get("tiles"),
     )
 
 

@@ -15,6 +15,7 @@ from napari_sam2.commands.options import (
     parse_limits,
     parse_numbers,
     parse_percentiles,
+    parse_tiles,
     path_argument,
     path_option,
 )
@@ -37,6 +38,7 @@ from napari_sam2.commands.track import (
     Position,
     Precision,
     RawMasks,
+    Tiles,
     TimePoint,
     Towards,
 )
@@ -126,6 +128,7 @@ def plan(  # noqa: PLR0913 - one parameter an option
     merge: Merge = None,
     raw_masks: RawMasks = False,
     one_component: OneComponent = None,
+    tiles: Tiles = "off",
     embed_image: EmbedImage = False,
     schema: Schema = False,
 ) -> None:
@@ -140,6 +143,7 @@ def plan(  # noqa: PLR0913 - one parameter an option
     network: dict[str, Any] = {"model": model, "image_size": image_size}
     network |= {"device": device, "precision": precision, "threads": threads}
     network |= {"raw_masks": raw_masks, "one_component": one_component}
+    network |= {"tiles": parse_tiles(tiles)}
     changes: dict[str, Any] = {"out": out, "name": name, "merge": merge}
     changes |= {"each_channel": parse_channels(each_channel) or ()}
     changes |= {"frames": parse_frames(frames), "direction": direction}

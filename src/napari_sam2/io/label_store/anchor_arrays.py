@@ -20,6 +20,7 @@ from napari_sam2.io.ome_zarr.zarr_nodes import ArraySpec, array_at, create_array
 BLOCK = 256
 SCORES = ("predicted_iou", "object_score")
 DIGEST = "digest"
+TILE = "tile"
 
 
 class AnchorArrays:
@@ -44,11 +45,16 @@ class AnchorArrays:
         group: zarr.Group,
         object_ids: Sequence[int],
         shape: tuple[int, int, int, int],
+        *,
+        is_tiled: bool = False,
     ) -> AnchorArrays:
-        """Create empty arrays for ``(T, objects, h, w)`` logits."""
+        """Create empty arrays for ``(T, objects, h, w)`` logits, of tiles or not."""
         for name in SCORES:
             create_array(group, name, _scores_spec(shape[:2]))
         create_array(group, "logits", _one_chunk_each(shape))
+        if is_tiled:
+            spec = replace(_scores_spec(shape[:2]), dtype=np.int32, fill_value=0)
+            create_array(group, TILE, spec)
         return cls(group, object_ids)
 
     def write(self, anchor: StoredAnchor, column: int) -> None:
@@ -59,6 +65,8 @@ class AnchorArrays:
         self._array("logits")[where] = anchor.logits
         self._pointers(len(anchor.pointer))[where] = anchor.pointer
         self._array("predicted_iou")[where] = anchor.predicted_iou
+        if TILE in self._group:
+            self._array(TILE)[where] = anchor.tile
         self._digests()[where] = _digest_of(anchor)
         score[where] = anchor.object_score
 
@@ -108,6 +116,7 @@ class AnchorArrays:
             )
             for row, column in there:
                 where = (first + row, column)
+                tile = self._array(TILE)[where] if TILE in self._group else 0
                 anchor = StoredAnchor(
                     object_id=self._object_ids[column],
                     frame_index=first + row,
@@ -115,6 +124,7 @@ class AnchorArrays:
                     pointer=np.asarray(self._array("pointer")[where]),
                     object_score=float(block[row, column]),
                     predicted_iou=float(expected[row, column]),
+                    tile=int(np.asarray(tile)),
                 )
                 digest = UNKNOWN if known is None else int(known[row, column])
                 yield anchor, digest in (UNKNOWN, _digest_of(anchor))
@@ -149,11 +159,13 @@ class AnchorArrays:
 
 def _digest_of(anchor: StoredAnchor) -> int:
     scores = (anchor.object_score, anchor.predicted_iou)
+    tile = [anchor.tile] if anchor.tile else []  # left out as in stores from before
     return digest_of(
         np.asarray((anchor.object_id, anchor.frame_index), "<i8").tobytes()
         + np.ascontiguousarray(anchor.logits, "<f4").tobytes()
         + np.ascontiguousarray(anchor.pointer, "<f4").tobytes()
         + np.asarray(scores, "<f4").tobytes()
+        + np.asarray(tile, "<i8").tobytes()
     )
 
 

@@ -300,7 +300,8 @@ class LabelFiles:
             RunFacts(
                 self.provenance,
                 self.objects,
-                list(self.anchors.read()),
+                # Of a tile, nobody enlarges them to the frame.
+                list(self.anchors.read()) if self.frames.tiles.layout.is_whole else [],
                 self._labels_of,
             )
         )

@@ -19,6 +19,7 @@ from napari_sam2.io.label_store.progress_journal import WholeFrames
 from napari_sam2.io.label_store.tables.frame_digests import FrameDigests
 from napari_sam2.io.label_store.tables.measurements import MeasurementArrays
 from napari_sam2.io.label_store.tables.score_arrays import ScoreArrays
+from napari_sam2.io.label_store.tables.tile_array import TileArray
 from napari_sam2.io.ome_zarr.planes import PlaneLayout, label_planes
 from napari_sam2.io.ome_zarr.zarr_nodes import array_at
 from napari_sam2.metrics.regions import Measured, measure
@@ -58,6 +59,8 @@ class FrameArrays:
         self.whole = WholeFrames.open(run)
         self.scores = ScoreArrays.open(run)
         self.logits = LogitArray.open(run)
+        height, width = self.labels.shape[1:]
+        self.tiles = TileArray(run, (height, width))
         self.measurements = MeasurementArrays(run, self.scores.shape)
         self.digests = FrameDigests(run, stored, self.logits.array, layout)
         self._columns = {
@@ -89,7 +92,7 @@ class FrameArrays:
             self._columns[object_id] = len(self.object_ids)
             self.object_ids.append(object_id)
         count = len(self.object_ids)
-        for arrays in (self.scores, self.logits, self.measurements):
+        for arrays in (self.scores, self.logits, self.measurements, self.tiles):
             arrays.resize(count)
         self.digests.resize()
 
@@ -102,6 +105,7 @@ class FrameArrays:
         with self.labels_lock:
             self.labels[frame] = result.labels.astype(self.labels.dtype, copy=False)
         self.logits.write(frame, columns, result.logits)
+        self.tiles.write(frame, columns, result.tiles)
         self.scores.write(frame, columns, result.scores)
         self._measure(frame, columns, result.labels, image)
 
@@ -112,7 +116,7 @@ class FrameArrays:
             with self.labels_lock:
                 self.labels[frame] = 0
             self.logits.clear(frame)
-            for arrays in (self.scores, self.measurements, self.digests):
+            for arrays in (self.scores, self.measurements, self.digests, self.tiles):
                 arrays.clear(frame)
         self.settle()
 
@@ -139,6 +143,10 @@ class FrameArrays:
         ids = tuple(self.object_ids[column] for column in columns)
         return ids, self.logits.read(frame_index, columns)
 
+    def read_tiles(self, frame_index: int, object_ids: Sequence[int]) -> np.ndarray:
+        """Return which tiles stored logits cover."""
+        return self.tiles.read(frame_index, self.columns_of(object_ids))
+
     def read_scores(self, frame_index: int) -> tuple[tuple[int, ...], ObjectScores]:
         """Return ids and scores of the objects that have a result on a frame."""
         columns = self.computed(frame_index)
@@ -147,6 +155,7 @@ class FrameArrays:
 
     def settle(self) -> None:
         """Write out what waits in memory; all written frames are whole then."""
+        self.tiles.flush()
         self.scores.flush()
         self.measurements.flush()
         self.digests.flush(self.whole.pending, self.scores, self.object_ids)
@@ -154,6 +163,7 @@ class FrameArrays:
 
     def forget(self) -> None:
         """Drop what is in memory, because the disk was changed below."""
+        self.tiles.forget()
         self.scores.forget()
         self.measurements.forget()
         self.digests.forget()

@@ -24,6 +24,7 @@ from napari_sam2.io.label_store.mask_logits import LogitArray
 from napari_sam2.io.label_store.progress_journal import WholeFrames
 from napari_sam2.io.label_store.tables.measurements import MeasurementArrays
 from napari_sam2.io.label_store.tables.score_arrays import ScoreArrays
+from napari_sam2.io.label_store.tables.tile_array import TILES, TileArray
 from napari_sam2.io.ome_zarr.metadata import (
     ZARR_FORMATS,
     LabelledObject,
@@ -53,6 +54,7 @@ from napari_sam2.io.ome_zarr.zarr_nodes import (
 )
 from napari_sam2.io.sessions.provenance import Provenance
 from napari_sam2.prompts import PromptedObject
+from napari_sam2.tiles import TileLayout
 
 RUN = "napari-sam2"
 """Group of a run inside its label group, and key of its provenance."""
@@ -60,8 +62,11 @@ MOST_FRAMES = 4_000_000
 """Two days at 24 frames a second. What is known of each lies in memory."""
 EARLIER = "earlier_provenance"
 """What made masklets before others were added to them, in order."""
-FORMAT_VERSION = 2
-"""2: masklets may have the axes of their image. Those without are written as 1."""
+FORMAT_VERSION = 3
+"""2: masklets may have the axes of their image; 3: logits may be those of tiles.
+
+Those that have neither are written as 1."""
+WITH_AXES = 2
 
 
 LEFT = r"\.{}\.([0-9a-f]{{8}}\.)?(new|old)\.partial"
@@ -86,6 +91,8 @@ class LabelGroupSpec:
         What makes the labels, and their scale.
     dtype
         Of the labels.
+    tiles
+        Where the tiles lie that logits cover; None where they cover frames.
     """
 
     name: str
@@ -95,6 +102,7 @@ class LabelGroupSpec:
     provenance: Provenance
     calibration: Calibration
     dtype: np.dtype
+    tiles: TileLayout | None = None
 
     @property
     def plane(self) -> dict[str, int]:
@@ -321,31 +329,39 @@ def _fill(parent: Parent, folder: Path, spec: LabelGroupSpec) -> None:
             objects,
             has_image=parent.image is not None,
         )
-        | _run_entry(spec.provenance, layout),
+        | _run_entry(spec, layout),
     )
     create_array(group, "0", label_spec(levels[0].shape, spec.dtype, layout.axes))
     _fill_run(group, spec, sorted(prompted.object_id for prompted in spec.objects))
 
 
 def _fill_run(group: zarr.Group, spec: LabelGroupSpec, ids: list[int]) -> None:
-    run = group.create_group(RUN, attributes={"object_ids": ids, "complete": False})
+    tiles = {} if spec.tiles is None else {TILES: spec.tiles.as_json()}
+    run = group.create_group(
+        RUN, attributes={"object_ids": ids, "complete": False, **tiles}
+    )
     frame_count = spec.shape[0]
+    if spec.tiles is not None:
+        TileArray.create(run, (frame_count, len(ids)))
     ScoreArrays.create(run, (frame_count, len(ids)))
     MeasurementArrays(run, (frame_count, len(ids)))
     LogitArray.create(run, (frame_count, len(ids), *spec.logits_shape))
     WholeFrames.create(run, frame_count)
     AnchorArrays.create(
-        run.create_group("anchors"), ids, (frame_count, len(ids), *spec.logits_shape)
+        run.create_group("anchors"),
+        ids,
+        (frame_count, len(ids), *spec.logits_shape),
+        is_tiled=spec.tiles is not None,
     )
 
 
-def _run_entry(provenance: Provenance, layout: PlaneLayout) -> dict[str, Any]:
-    facts = provenance.model_dump(mode="json")
-    if layout.is_plain:
-        return {RUN: {"format_version": 1, "provenance": facts}}
-    plane = dict(layout.fixed)
-    entry = {"format_version": FORMAT_VERSION, "provenance": facts, "plane": plane}
-    return {RUN: entry}
+def _run_entry(spec: LabelGroupSpec, layout: PlaneLayout) -> dict[str, Any]:
+    facts = spec.provenance.model_dump(mode="json")
+    version = 1 if layout.is_plain else WITH_AXES
+    if spec.tiles is not None:
+        version = FORMAT_VERSION
+    entry = {"format_version": version, "provenance": facts}
+    return {RUN: entry if layout.is_plain else {**entry, "plane": dict(layout.fixed)}}
 
 
 def _build_pyramid(group: zarr.Group, parent: Parent) -> int:

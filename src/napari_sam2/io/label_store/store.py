@@ -53,6 +53,7 @@ from napari_sam2.io.sessions.document import SessionDocument
 from napari_sam2.io.sessions.folder import session_names
 from napari_sam2.io.sessions.provenance import Provenance
 from napari_sam2.prompts import PromptedObject
+from napari_sam2.tiles import TileLayout
 
 DEFAULT_NAME = "masklets"
 UNCALIBRATED = Calibration()
@@ -121,6 +122,7 @@ class OmeZarrLabelStore:
         dtype: np.typing.DTypeLike = np.uint16,
         overwrite: bool = False,
         writer: int | None = None,
+        tiles: TileLayout | None = None,
     ) -> Self:
         """Create an empty label group in a new or an existing OME-Zarr.
 
@@ -138,15 +140,14 @@ class OmeZarrLabelStore:
             uint16, or uint32 for ids above 65535.
         overwrite
             Whether an existing label group of that name is replaced.
-        writer
-            Whose stores may write it together, by a number; by default the thread's.
+        writer, tiles
+            As for `open`; where the tiles lie that logits cover, None for the frame.
 
         Raises
         ------
         OutputError
             If the group exists, the folder is no OME-Zarr or holds another movie, an id
-            does not fit into ``dtype``, another process writes the group, or the disk
-            refuses.
+            does not fit into ``dtype``, another process writes it, or the disk refuses.
         """
         spec = LabelGroupSpec(
             name=name,
@@ -156,6 +157,7 @@ class OmeZarrLabelStore:
             provenance=provenance,
             calibration=calibration,
             dtype=np.dtype(dtype),
+            tiles=None if tiles is None or tiles.is_whole else tiles,
         )
         path = Path(path)
         run = path / "labels" / name / RUN
@@ -316,6 +318,11 @@ class OmeZarrLabelStore:
         return self._frames.logits.mask_shape
 
     @property
+    def layout(self) -> TileLayout:
+        """Where the tiles lie that logits cover: the frame, where there are none."""
+        return self._frames.tiles.layout
+
+    @property
     def object_ids(self) -> tuple[int, ...]:
         """Ids of all objects, by column of the arrays ``(T, objects)``."""
         return tuple(self._frames.object_ids)
@@ -386,6 +393,11 @@ class OmeZarrLabelStore:
         """
         with self._files.reading(f"frame {frame_index} of the logits"):
             return self._frames.read_logits(frame_index, without)
+
+    def read_tiles(self, frame_index: int, object_ids: Sequence[int]) -> np.ndarray:
+        """Return ``(objects,)`` int64, the tiles that stored logits cover."""
+        with self._files.reading(f"frame {frame_index} of the tiles"):
+            return self._frames.read_tiles(frame_index, object_ids)
 
     def read_scores(self, frame_index: int) -> tuple[tuple[int, ...], ObjectScores]:
         """Return ids and scores of the objects that have a result on a frame."""

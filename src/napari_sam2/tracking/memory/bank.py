@@ -16,8 +16,16 @@ import torch
 from torch import Tensor
 
 from napari_sam2.interfaces import StoredAnchor
-from napari_sam2.model.config import MAX_POINTERS, RECENT_MEMORIES, Sam2Config
+from napari_sam2.model.config import (
+    LOGIT_STRIDE,
+    MAX_POINTERS,
+    RECENT_MEMORIES,
+    STRIDE,
+    Sam2Config,
+)
 from napari_sam2.model.memory_attention import ANCHOR_TIME, MemorySelection
+from napari_sam2.tiles import TileLayout
+from napari_sam2.tracking.memory.handover import moved, seen_in
 from napari_sam2.tracking.memory.object_table import ObjectTable
 from napari_sam2.tracking.memory.slots import (
     AnchorSlots,
@@ -29,6 +37,7 @@ from napari_sam2.tracking.memory.slots import (
     recall,
 )
 from napari_sam2.tracking.memory.tensors import HOST, STORAGE, RowTensors
+from napari_sam2.tracking.postprocess import OUTSIDE_LOGIT
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,10 +65,11 @@ class Anchor:
 
 @dataclass(frozen=True, slots=True)
 class LastTracked:
-    """Which frame the stream last computed for an object, and in which direction."""
+    """Which frame the stream last computed for an object, which way, in which tile."""
 
     frame_index: int
     reverse: bool
+    tile: int = 0
 
 
 class MemoryBank:
@@ -75,19 +85,22 @@ class MemoryBank:
         Length of the movie; it matters below 16 frames (spec §1.5). None: 16 or more.
     max_anchors
         How many anchors of an object take part in attention; None for all.
+    layout
+        Where the tiles lie that objects are looked for in.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         config: Sam2Config,
         image_size: int,
         *,
+        layout: TileLayout,
         device: torch.device,
         dtype: torch.dtype,
         frame_count: int | None,
         max_anchors: int | None,
     ) -> None:
-        self.table = ObjectTable()
+        self.table, self.layout = ObjectTable(), layout
         self.device, self.dtype, self.max_anchors = device, dtype, max_anchors
         self.pointer_reach = max(min(frame_count or MAX_POINTERS, MAX_POINTERS) - 1, 1)
         self.spatial_ring = FrameRing(RECENT_MEMORIES)
@@ -115,22 +128,46 @@ class MemoryBank:
         """Return the object's anchor on a frame, if there is one."""
         return self._anchors.get(object_id, {}).get(frame_index)
 
-    def tracked_logits(self, object_ids: Sequence[int]) -> Tensor:
+    def tracked_logits(self, object_ids: Sequence[int], tile: int = 0) -> Tensor:
         """Return the ``(objects, S/4, S/4)`` float32 logits of the frames last tracked.
 
-        They lie in host memory: only corrections need them.
+        They lie in host memory: only corrections need them. They are seen in a tile.
         """
-        return self.tensors.logits[torch.from_numpy(self.table.rows(object_ids))]
+        tracked = [
+            self._in_tile(self._tracked(one), self.last_tracked[one].tile, tile)
+            for one in object_ids
+        ]
+        return torch.from_numpy(np.stack(tracked))
 
-    def nearest_logits(self, object_ids: Sequence[int], frame_index: int) -> np.ndarray:
+    def nearest_logits(
+        self, object_ids: Sequence[int], frame_index: int, tile: int = 0
+    ) -> np.ndarray:
         """Return ``(objects, S/4, S/4)`` float32 masks of the frames nearest in time.
 
         Of each object the mask last tracked, or an anchor on another frame that is
-        nearer. Each object needs an anchor there.
+        nearer, seen in a tile. Each object needs an anchor there.
         """
-        return np.stack([self._nearest(one, frame_index) for one in object_ids])
+        nearest = [self._nearest(one, frame_index) for one in object_ids]
+        return np.stack([self._in_tile(*mask, tile) for mask in nearest])
 
-    def _nearest(self, object_id: int, frame_index: int) -> np.ndarray:
+    def tile_of(self, object_id: int, frame_index: int) -> int | None:
+        """Return the tile that an object has come to by the frame nearest in time.
+
+        One that is not seen there is waited for where it was seen. None where nothing
+        is known of other frames.
+        """
+        others = self._anchors.get(object_id, {}).keys() - {frame_index}
+        if not others:
+            return None
+        if self.layout.is_whole:
+            return 0
+        logits, tile = self._nearest(object_id, frame_index)
+        box = self.layout.box_of(logits > 0, tile)
+        return tile if box is None else self.layout.following(box, tile)
+
+    def _nearest(self, object_id: int, frame_index: int) -> tuple[np.ndarray, int]:
+        """Return the nearest mask of an object, and the tile that it covers."""
+
         def distance(frame: int) -> int:
             return abs(frame - frame_index)
 
@@ -138,19 +175,37 @@ class MemoryBank:
         nearest = min((one for one in anchors if one != frame_index), key=distance)
         last = self.last_tracked.get(object_id)
         if last is None or distance(nearest) < distance(last.frame_index):
-            return anchors[nearest].stored.logits
-        tracked: np.ndarray = self.tracked_logits([object_id])[0].numpy()
+            stored = anchors[nearest].stored
+            return stored.logits, stored.tile
+        return self._tracked(object_id), last.tile
+
+    def _tracked(self, object_id: int) -> np.ndarray:
+        tracked: np.ndarray = self.tensors.logits[self.table.row(object_id)].numpy()
         return tracked
+
+    def _in_tile(self, logits: np.ndarray, source: int, target: int) -> np.ndarray:
+        """Return ``(h, w)`` logits of one tile as far as they lie in another."""
+        shift = self.layout.shift(source, target)
+        if shift == (0, 0):
+            return logits
+        down, right = (tokens * STRIDE // LOGIT_STRIDE for tokens in shift)
+        return moved(logits, (down, right), fill=OUTSIDE_LOGIT)
 
     # --- Recalling
 
     def select(
-        self, object_ids: Sequence[int], frame_index: int, *, reverse: bool
+        self,
+        object_ids: Sequence[int],
+        frame_index: int,
+        *,
+        reverse: bool,
+        tile: int = 0,
     ) -> MemorySelection:
         """Return what the objects remember of other frames than this one.
 
         Each object needs an anchor on another frame. Anchors come first, then recent
-        frames, old to recent, as in the official implementation.
+        frames, old to recent, as in the official implementation. What was seen in other
+        tiles is moved to where it lies in this one.
         """
         rows = self.table.rows(object_ids)
         anchor_frames = [
@@ -166,7 +221,16 @@ class MemoryBank:
             pointer_reach=self.pointer_reach,
             reverse=reverse,
         )
-        return self._gather(rows, recalled, frame_index, reverse)
+        selection = self._gather(rows, recalled, frame_index, reverse)
+        if self.layout.is_whole:
+            return selection
+        anchor_tiles = [
+            [self._anchors[object_id][frame].stored.tile for frame in frames]
+            for object_id, frames in zip(object_ids, anchor_frames, strict=True)
+        ]
+        ring_tiles = self.spatial_ring.tiles[rows[:, None], recalled.ring_slots]
+        tiles = np.concatenate((padded(anchor_tiles, fill=tile), ring_tiles), axis=1)
+        return seen_in(tile, tiles, self.layout, selection)
 
     def _gather(
         self, rows: np.ndarray, recalled: Recall, frame_index: int, reverse: bool
@@ -256,7 +320,7 @@ class MemoryBank:
         logits
             ``(objects, S/4, S/4)`` float32.
         """
-        self._record(object_ids, last.frame_index, memory, pointers)
+        self._record(object_ids, last.frame_index, last.tile, memory, pointers)
         self.assume_tracked(object_ids, last, logits)
 
     @torch.inference_mode()
@@ -309,19 +373,20 @@ class MemoryBank:
         That matters only where it is not among the anchors that take part.
         """
         anchor = self._anchors[object_id][frame_index]
-        pointer = torch.from_numpy(anchor.stored.pointer)
-        self._record([object_id], frame_index, anchor.memory[None], pointer[None])
+        pointer, tile = torch.from_numpy(anchor.stored.pointer), anchor.stored.tile
+        self._record([object_id], frame_index, tile, anchor.memory[None], pointer[None])
 
     def _record(
         self,
         object_ids: Sequence[int],
         frame_index: int,
+        tile: int,
         memory: Tensor,
         pointers: Tensor,
     ) -> None:
         """Write one frame of several objects into the rings."""
         rows = self.table.rows(object_ids)
-        spatial_slot = self.spatial_ring.record(rows, frame_index)
+        spatial_slot = self.spatial_ring.record(rows, frame_index, tile)
         pointer_slot = self.pointer_ring.record(rows, frame_index)
         row = torch.from_numpy(rows).to(self.device)
         tensors = self.tensors

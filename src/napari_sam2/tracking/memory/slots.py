@@ -32,7 +32,7 @@ def grown_rows(rows: int, needed: int) -> int:
 
 
 class FrameRing:
-    """Which frame each slot of each row's ring holds.
+    """Which frame each slot of each row's ring holds, and which tile of it.
 
     Parameters
     ----------
@@ -44,6 +44,7 @@ class FrameRing:
         self.reach = reach
         self.slots = reach + 1
         self.frames = np.full((0, self.slots), EMPTY, dtype=np.int64)
+        self.tiles = np.zeros((0, self.slots), dtype=np.int64)
 
     def grow(self, rows: int) -> None:
         """Have at least so many rows; new ones are empty."""
@@ -51,15 +52,17 @@ class FrameRing:
         if missing > 0:
             new = np.full((missing, self.slots), EMPTY, dtype=np.int64)
             self.frames = np.concatenate((self.frames, new))
+            self.tiles = np.concatenate((self.tiles, np.zeros_like(new)))
 
     def slot(self, frame_index: int) -> int:
         """Return the slot that belongs to a frame."""
         return frame_index % self.slots
 
-    def record(self, rows: np.ndarray, frame_index: int) -> int:
-        """Note that rows now hold a frame; return the slot to write it to."""
+    def record(self, rows: np.ndarray, frame_index: int, tile: int = 0) -> int:
+        """Note that rows now hold a tile of a frame; return the slot to write it to."""
         slot = self.slot(frame_index)
         self.frames[rows, slot] = frame_index
+        self.tiles[rows, slot] = tile
         return slot
 
     def drop(self, rows: np.ndarray, frame_index: int) -> None:

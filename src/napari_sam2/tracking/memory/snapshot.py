@@ -30,6 +30,8 @@ def take(bank: MemoryBank) -> dict[str, np.ndarray]:
         ``anchor_keys`` ``(anchors, 2)`` int64 (object id, frame) in the order in which
         they were added, ``anchor_memories``, ``anchor_logits``, ``anchor_pointers`` and
         ``anchor_scores`` ``(anchors, 2)`` float64 (object score, predicted IoU).
+        Where there are tiles, also their numbers: ``spatial_tiles`` ``(objects,
+        slots)``, ``tracked_tiles`` ``(objects,)`` and ``anchor_tiles`` ``(anchors,)``.
     """
     object_ids = bank.table.object_ids
     rows = bank.table.rows(object_ids)
@@ -47,6 +49,20 @@ def take(bank: MemoryBank) -> dict[str, np.ndarray]:
             dtype=np.int64,
         ).reshape(-1, 2),
         **_anchor_arrays(bank, object_ids),
+        **({} if bank.layout.is_whole else _tiles(bank, object_ids)),
+    }
+
+
+def _tiles(bank: MemoryBank, object_ids: tuple[int, ...]) -> dict[str, np.ndarray]:
+    last = [bank.last_tracked.get(object_id) for object_id in object_ids]
+    anchors = [a.stored for i in object_ids for a in bank.anchors(i).values()]
+    numbers = {
+        "tracked_tiles": [0 if one is None else one.tile for one in last],
+        "anchor_tiles": [one.tile for one in anchors],
+    }
+    return {
+        "spatial_tiles": bank.spatial_ring.tiles[bank.table.rows(object_ids)],
+        **{name: np.asarray(tiles, dtype=np.int64) for name, tiles in numbers.items()},
     }
 
 
@@ -102,16 +118,20 @@ def restore(bank: MemoryBank, arrays: Arrays) -> None:
     bank.tensors.logits[index] = _tensor(arrays["logits"])
     bank.spatial_ring.frames[rows] = arrays["spatial_frames"]
     bank.pointer_ring.frames[rows] = arrays["pointer_frames"]
-    for object_id, (frame_index, reverse) in zip(
-        object_ids, arrays["tracked"].tolist(), strict=True
+    if "spatial_tiles" in arrays:
+        bank.spatial_ring.tiles[rows] = arrays["spatial_tiles"]
+    tiles = arrays.get("tracked_tiles", np.zeros_like(rows)).tolist()
+    for object_id, (frame_index, reverse), tile in zip(
+        object_ids, arrays["tracked"].tolist(), tiles, strict=True
     ):
         if frame_index != EMPTY:
-            bank.last_tracked[object_id] = LastTracked(frame_index, bool(reverse))
+            bank.last_tracked[object_id] = LastTracked(frame_index, bool(reverse), tile)
     _restore_anchors(bank, arrays)
 
 
 def _restore_anchors(bank: MemoryBank, arrays: Arrays) -> None:
     memories = _floats(arrays["anchor_memories"])
+    tiles = arrays.get("anchor_tiles", np.zeros(len(memories), np.int64)).tolist()
     for row, (object_id, frame_index) in enumerate(arrays["anchor_keys"].tolist()):
         object_score, predicted_iou = arrays["anchor_scores"][row].tolist()
         stored = StoredAnchor(
@@ -121,6 +141,7 @@ def _restore_anchors(bank: MemoryBank, arrays: Arrays) -> None:
             pointer=np.array(arrays["anchor_pointers"][row], dtype=np.float32),
             object_score=object_score,
             predicted_iou=predicted_iou,
+            tile=tiles[row],
         )
         bank.put_anchor(Anchor(stored, memories[row].clone()))
 

@@ -1,0 +1,80 @@
+"""From tile to tile: what was remembered is moved to where it lies in another one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from napari_sam2.model.memory_attention import MemorySelection
+from napari_sam2.tiles import TileLayout
+
+
+def seen_in(
+    tile: int, tiles: np.ndarray, layout: TileLayout, memory: MemorySelection
+) -> MemorySelection:
+    """Return memories as they lie in a tile.
+
+    They are moved by whole tokens. Places that they do not tell of take no part in
+    attention, nor does a memory of a tile that lies elsewhere altogether; an object
+    that would remember nothing keeps its memories where they were.
+
+    Parameters
+    ----------
+    tile
+        That the objects are looked for in.
+    tiles
+        ``(objects, memories)`` integer: where each memory was seen.
+    layout
+        Where tiles lie.
+    memory
+        What was remembered.
+    """
+    if (tiles == tile).all():
+        return memory
+    shifts = np.asarray(
+        [[layout.shift(source, tile) for source in row] for row in tiles.tolist()],
+        dtype=np.int64,
+    )
+    grid = memory.spatial.shape[-2:]
+    is_near = (np.abs(shifts) < grid).all(axis=2)
+    is_near &= memory.spatial_valid.cpu().numpy()
+    shifts[~is_near.any(axis=1)] = 0
+    spatial, known = _moved_maps(memory.spatial, shifts)
+    return replace(memory, spatial=spatial, known=known)
+
+
+def _moved_maps(maps: Tensor, shifts: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Move ``(objects, memories, M, h, w)`` maps by ``(objects, memories, 2)`` tokens.
+
+    Returns
+    -------
+    tuple
+        The maps, and ``(objects, memories, h, w)`` bool: which places are known.
+    """
+    height, width = maps.shape[-2:]
+    row = torch.arange(height) - torch.from_numpy(shifts[..., :1])
+    column = torch.arange(width) - torch.from_numpy(shifts[..., 1:])
+    known = (
+        ((row >= 0) & (row < height))[..., :, None]
+        & ((column >= 0) & (column < width))[..., None, :]
+    ).to(maps.device)
+    source = (
+        row.clamp(0, height - 1)[..., :, None] * width
+        + column.clamp(0, width - 1)[..., None, :]
+    ).to(maps.device)
+    index = source.flatten(2)[:, :, None].expand(-1, -1, maps.shape[2], -1)
+    return maps.flatten(3).gather(3, index).view_as(maps), known
+
+
+def moved(array: np.ndarray, shift: tuple[int, int], *, fill: float) -> np.ndarray:
+    """Move an ``(h, w)`` array down and to the right, by whole pixels."""
+    result = np.full_like(array, fill)
+    targets, sources = [], []
+    for length, by in zip(array.shape, shift, strict=True):
+        targets.append(slice(max(by, 0), max(length + min(by, 0), 0)))
+        sources.append(slice(max(-by, 0), max(length - max(by, 0), 0)))
+    result[tuple(targets)] = array[tuple(sources)]
+    return result

@@ -1,0 +1,105 @@
+"""Runs in tiles: on disk, resumed, added to, and refused where they cannot go on."""
+
+import numpy as np
+import pytest
+from tests.batch.trees import tree
+
+from napari_sam2.batch.job import open_run
+from napari_sam2.commands.options import parse_tiles
+from napari_sam2.engine.workspace.reopening import Reopening
+from napari_sam2.errors import InputError, OutputError
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
+from napari_sam2.session.planning.plan import MergePolicy
+
+SIDE = 48
+FRAMES = (0, 8)
+
+
+@pytest.fixture
+def tiled(job):
+    """A job on frames that are larger than its tiles."""
+    return with_tiles(job, SIDE)
+
+
+def with_tiles(job, side):
+    options = job.model_options.model_copy(update={"tiles": side})
+    return job.model_copy(update={"model_options": options, "frames": FRAMES})
+
+
+def run(job, stop=None):
+    with open_run(job) as opened:
+        for done in opened.frames():
+            if done.position == stop:
+                break
+
+
+def test_the_store_says_where_each_logit_map_lies(tiled, movie):
+    run(tiled)
+    store = OmeZarrLabelStore.open(tiled.out, mode="r")
+    assert store.provenance.settings["tiles"] == SIDE
+    assert store.layout.tile_shape == (SIDE, SIDE)
+    ids, logits = store.read_logits(0)
+    tiles = store.read_tiles(0, ids)
+    assert len(set(tiles.tolist())) > 1
+    truth, seen = movie.labels(0), store.read_labels(0)
+    assert ((seen == truth) & (truth > 0)).sum() > 0.85 * (truth > 0).sum()
+    across = SIDE / logits.shape[-1]
+    for tile, object_id, mask in zip(tiles, ids, logits, strict=True):
+        rows, columns = np.nonzero(mask > 0)
+        y, x = store.layout.origin(tile)
+        there = np.argwhere(truth == object_id).mean(axis=0)
+        centre = y + rows.mean() * across, x + columns.mean() * across
+        assert np.hypot(*(there - centre)) < 6
+    anchors = {one.object_id: one.tile for one in store.read_anchors()}
+    assert anchors == dict(zip(ids, tiles.tolist(), strict=True))
+
+
+def test_a_run_that_was_stopped_resumes_to_the_same_bytes(tiled):
+    whole = tiled.model_copy(update={"out": tiled.out.with_name("whole.zarr")})
+    run(whole)
+    run(tiled, stop=6)
+    run(tiled.model_copy(update={"resume": True}))
+    assert tree(tiled.out) == tree(whole.out)
+    run(tiled.model_copy(update={"resume": True}))  # finished: nothing to do
+
+
+def test_one_tile_over_the_frame_is_the_plain_run(job):
+    plain = with_tiles(job, None)
+    one = with_tiles(job, 80).model_copy(update={"out": job.out.with_name("one.zarr")})
+    run(plain)
+    run(one)
+    assert tree(plain.out) == tree(one.out)
+
+
+def test_other_tiles_are_another_run(tiled, job):
+    run(tiled)
+    with pytest.raises(OutputError, match="settings"):
+        run(with_tiles(job, 32).model_copy(update={"resume": True}))
+    with pytest.raises(OutputError, match="--tiles"):
+        run(with_tiles(job, None).model_copy(update={"merge": MergePolicy.KEEP}))
+
+
+def test_objects_are_added_in_the_same_tiles(tiled):
+    run(tiled)
+    run(tiled.model_copy(update={"merge": MergePolicy.REPLACE, "overwrite": False}))
+    store = OmeZarrLabelStore.open(tiled.out, mode="r")
+    assert store.is_complete
+    assert store.layout.tile_shape == (SIDE, SIDE)
+
+
+def test_the_window_does_not_go_on_with_tiles(tiled):
+    run(tiled, stop=4)
+    with pytest.raises(OutputError, match="was tracked in tiles"):
+        list(Reopening(object()).read(tiled.out))
+    OmeZarrLabelStore.open(tiled.out).close()  # nobody holds it
+
+
+@pytest.mark.parametrize(("text", "side"), [("off", None), ("256", 256), (None, None)])
+def test_tiles_are_a_number_of_pixels_or_off(text, side):
+    assert parse_tiles(text) == side
+
+
+@pytest.mark.parametrize("text", ["0", "-3", "big", "25.6", ""])
+def test_other_tiles_are_refused(text):
+    with pytest.raises(InputError, match="pixels across"):
+        parse_tiles(text)
