@@ -182,7 +182,7 @@ class TileLayout:
     def following(self, box: Box, tile: int) -> int:
         """Return the tile for a box that was in a tile before.
 
-        It is handed over where another tile holds it better by more than `STAY`, so that
+        It is handed over where another one holds it better by more than `STAY`, so that
         what lies between two of them does not go to and fro; what touches the border of
         its tile goes to any that holds it better.
         """

@@ -273,7 +273,8 @@ def write_provenance(
     """
     attributes = attributes_of(group)
     known = attributes[RUN]
-    entry = _run_entry(provenance, layout_of(attributes))
+    is_tiled = known["format_version"] == FORMAT_VERSION
+    entry = _run_entry(provenance, layout_of(attributes), is_tiled=is_tiled)
     earlier = list(known.get(EARLIER, ()))
     if is_addition and known["provenance"] != entry[RUN]["provenance"]:
         earlier.append(known["provenance"])
@@ -329,7 +330,7 @@ def _fill(parent: Parent, folder: Path, spec: LabelGroupSpec) -> None:
             objects,
             has_image=parent.image is not None,
         )
-        | _run_entry(spec, layout),
+        | _run_entry(spec.provenance, layout, is_tiled=spec.tiles is not None),
     )
     create_array(group, "0", label_spec(levels[0].shape, spec.dtype, layout.axes))
     _fill_run(group, spec, sorted(prompted.object_id for prompted in spec.objects))
@@ -355,10 +356,12 @@ def _fill_run(group: zarr.Group, spec: LabelGroupSpec, ids: list[int]) -> None:
     )
 
 
-def _run_entry(spec: LabelGroupSpec, layout: PlaneLayout) -> dict[str, Any]:
-    facts = spec.provenance.model_dump(mode="json")
+def _run_entry(
+    provenance: Provenance, layout: PlaneLayout, *, is_tiled: bool
+) -> dict[str, Any]:
+    facts = provenance.model_dump(mode="json")
     version = 1 if layout.is_plain else WITH_AXES
-    if spec.tiles is not None:
+    if is_tiled:
         version = FORMAT_VERSION
     entry = {"format_version": version, "provenance": facts}
     return {RUN: entry if layout.is_plain else {**entry, "plane": dict(layout.fixed)}}
