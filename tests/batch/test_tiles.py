@@ -1,5 +1,7 @@
 """Runs in tiles: on disk, resumed, added to, and refused where they cannot go on."""
 
+import json
+
 import numpy as np
 import pytest
 from tests.batch.trees import tree
@@ -79,12 +81,19 @@ def test_other_tiles_are_another_run(tiled, job):
         run(with_tiles(job, None).model_copy(update={"merge": MergePolicy.KEEP}))
 
 
-def test_objects_are_added_in_the_same_tiles(tiled):
+def test_objects_are_added_in_the_same_tiles(tiled, tmp_path):
     run(tiled)
-    run(tiled.model_copy(update={"merge": MergePolicy.REPLACE, "overwrite": False}))
+    more = tmp_path / "more.json"
+    box = {"frame": 0, "box": [20, 50, 40, 70]}
+    more.write_text(
+        json.dumps({"version": 1, "objects": [{"id": 90, "prompts": [box]}]})
+    )
+    run(tiled.model_copy(update={"merge": MergePolicy.REPLACE, "prompts": more}))
     store = OmeZarrLabelStore.open(tiled.out, mode="r")
     assert store.is_complete
-    assert store.layout.tile_shape == (SIDE, SIDE)
+    (tile,) = store.read_tiles(0, [90])
+    assert store.layout.holds(tile, (20, 50, 40, 70))
+    assert (store.read_labels(0) == 90).any()
 
 
 def test_the_window_does_not_go_on_with_tiles(tiled):
