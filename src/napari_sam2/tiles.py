@@ -89,7 +89,9 @@ class TileLayout:
     @classmethod
     def from_json(cls, facts: Mapping[str, Any]) -> Self:
         """Return the layout that `as_json` described."""
-        lists = {name: tuple(value) for name, value in facts.items() if name != "token"}
+        lists: dict[str, Any] = {
+            name: tuple(value) for name, value in facts.items() if name != "token"
+        }
         return cls(token=int(facts["token"]), **lists)
 
     def as_json(self) -> dict[str, Any]:

@@ -68,15 +68,9 @@ class Network:
         self.model, self.geometry = model, geometry
         self.layout = layout or TileLayout.whole(geometry.frame_shape)
         self.precision, self.hole_area = precision, hole_area
-        is_whole = self.layout.is_whole
-        self.embeddings, self._lent = (
-            (
-                EmbeddingCache(CACHED_FRAMES)
-                if is_whole
-                else EmbeddingCache(max_bytes=CACHED_TILE_BYTES)
-            ),
-            lent,
-        )
+        self.embeddings, self._lent = EmbeddingCache(CACHED_FRAMES), lent
+        if not self.layout.is_whole:
+            self.embeddings = EmbeddingCache(max_bytes=CACHED_TILE_BYTES)
 
     def embed(
         self, frame_index: int, frame: np.ndarray, tile: int = 0

@@ -97,8 +97,8 @@ def _box(prompt: FramePrompt, *, positive_only: bool) -> Box | None:
     ]
     if prompt.box is not None:
         corners += [(prompt.box.y0, prompt.box.x0), (prompt.box.y1, prompt.box.x1)]
-    rows, columns = zip(*corners, strict=True)
-    return min(rows), min(columns), max(rows), max(columns)
+    y, x = zip(*corners, strict=True)
+    return min(y), min(x), max(y), max(x)
 
 
 def _clipped(box: Box, layout: TileLayout) -> Box:

@@ -38,7 +38,7 @@ def seen_in(
         [[layout.shift(source, tile) for source in row] for row in tiles.tolist()],
         dtype=np.int64,
     )
-    grid = memory.spatial.shape[-2:]
+    grid = np.asarray(memory.spatial.shape[-2:])
     is_near = (np.abs(shifts) < grid).all(axis=2)
     is_near &= memory.spatial_valid.cpu().numpy()
     shifts[~is_near.any(axis=1)] = 0

@@ -74,7 +74,8 @@ class TileArray:
         if self.layout.is_whole:
             return np.zeros(len(columns), np.int64)
         row = self._block.load(frame_index)
-        return self._block.rows[TILES][row, list(columns)].astype(np.int64)
+        tiles: np.ndarray = self._block.rows[TILES][row, list(columns)]
+        return tiles.astype(np.int64)
 
     def flush(self) -> None:
         """Write changed rows to disk."""
