@@ -1,0 +1,127 @@
+"""How fast it is, beside what else there is: ``python -m benchmarks COMMAND``.
+
+``cpu`` lets trackers take turns on the same work and compares their process time;
+``nano`` does so for the bundled model, with a commit of ours and with what a frame's
+time is spent on; ``gpu`` is for a machine with CUDA, in order of importance, and writes
+after each case; ``wheels`` fetches the contenders for a machine without a network.
+Each writes a table, JSON and a picture to ``--out``. What is not installed is a row
+"not measured".
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks.side_by_side import report, wheels
+from benchmarks.side_by_side.cases import CPU_CASES, GPU_CASES, Case
+from benchmarks.side_by_side.race import race, summary
+
+GPU_SECONDS = 520.0
+
+
+def main() -> None:
+    """Run a command."""
+    options = parsed()
+    {"cpu": cpu, "nano": nano, "gpu": gpu, "wheels": fetch}[options.command](options)
+
+
+def parsed() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("command", choices=("cpu", "nano", "gpu", "wheels"))
+    parser.add_argument("--out", type=Path, default=Path("benchmark-results"))
+    parser.add_argument("--wheels", type=Path, help="a folder that `wheels` made")
+    parser.add_argument("--base", type=Path, help="a clone of ours at another commit")
+    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--size", type=int, action="append", help="only these sizes")
+    parser.add_argument("--objects", type=int, action="append", help="only so many")
+    parser.add_argument("--precision", default="fp32", choices=("fp32", "bf16"))
+    parser.add_argument(
+        "--rehearse", action="store_true", help="gpu: small cases on the CPU"
+    )
+    return parser.parse_args()
+
+
+def cpu(options: argparse.Namespace) -> None:
+    """Compare on the CPU."""
+    cases = [
+        replace(case, precision=options.precision)
+        for case in CPU_CASES
+        if case.size in (options.size or [case.size])
+        and case.objects in (options.objects or [case.objects])
+    ]
+    names = ("ours", "base", "sam2", "transformers")
+    measure(f"cpu-{options.precision}", cases, names, options)
+
+
+def nano(options: argparse.Namespace) -> None:
+    """Compare the bundled model's architecture with itself at another commit."""
+    counts = options.objects or [1, 9]
+    cases = [Case("nano", 256, objects) for objects in counts]
+    measure("nano", cases, ("ours", "base"), options, verbs=("step", "click"))
+
+
+def gpu(options: argparse.Namespace) -> None:
+    """Compare on CUDA, or rehearse that on the CPU."""
+    cases: Sequence[Case] = GPU_CASES
+    if options.rehearse:
+        cases = [
+            replace(case, device="cpu", size=256, objects=min(2, case.objects))
+            for case in GPU_CASES[:2]
+        ]
+    names = ("ours", "sam2", "sam2 compiled", "transformers")
+    measure("gpu", cases, names, options, seconds=GPU_SECONDS)
+
+
+def fetch(options: argparse.Namespace) -> None:
+    """Make the wheels."""
+    size = wheels.collect(options.wheels or options.out)
+    print(f"{size / 2**20:.1f} MiB of wheels; the limit is {wheels.LIMIT / 2**20:.0f}")
+
+
+def measure(
+    name: str,
+    cases: Sequence[Case],
+    names: Sequence[str],
+    options: argparse.Namespace,
+    *,
+    verbs: Sequence[str] = ("step",),
+    seconds: float | None = None,
+) -> None:
+    """Measure case after case, writing after each, until time is up."""
+    rows: list[dict] = []
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as unpacked:
+        if options.wheels:
+            wheels.unpack(options.wheels, Path(unpacked))
+            known = os.environ.get("PYTHONPATH", "")
+            os.environ["PYTHONPATH"] = os.pathsep.join((known, unpacked))
+        for case in cases:
+            if seconds is not None and time.monotonic() - began > seconds:
+                rows.append({"case": case.title, "verb": "step", "contender": "all"})
+                rows[-1]["missing"] = "no time left"
+                continue
+            runners = race(
+                case,
+                names,
+                turns=options.turns,
+                threads=options.threads,
+                base=options.base,
+                verbs=verbs,
+            )
+            for verb in verbs:
+                rows += summary(case, runners, verb)
+            report.write(options.out, name, rows, threads=options.threads)
+            print(report.table(rows[-len(names) * len(verbs) :]), flush=True)
+            print(report.parts_table(rows[-len(names) * len(verbs) :]), flush=True)
+
+
+if __name__ == "__main__":
+    main()

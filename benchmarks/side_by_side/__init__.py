@@ -1,0 +1,1 @@
+"""Trackers on the same work, each in its own process, taking turns."""
