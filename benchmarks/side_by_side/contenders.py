@@ -181,8 +181,7 @@ class Transformers:
         if case.model != "sam2.1_tiny":
             raise ImportError(f"no configuration for {case.model} without a download")
         self.case = case
-        config = library.Sam2VideoConfig()  # the defaults are those of tiny
-        config.image_size = case.size
+        config = library.Sam2VideoConfig(**sizes(case.size))  # else those of tiny
         torch.manual_seed(0)
         self.model = library.Sam2VideoModel(config).eval().to(case.device)
         force_presence(self.model.mask_decoder.pred_obj_score_head.proj_out)
@@ -224,6 +223,24 @@ class Transformers:
     def step(self, frame: int) -> None:
         """Track all objects on a frame."""
         self.model(self.session, frame_idx=frame)
+
+
+def sizes(side: int) -> dict[str, object]:
+    """Return all that follows from the input's side in a configuration there."""
+    grid = side // 16
+    return {
+        "image_size": side,
+        "memory_attention_rope_feat_sizes": [grid, grid],
+        "prompt_encoder_config": {"image_size": side},
+        "vision_config": {
+            "model_type": "sam2_vision_model",
+            "backbone_feature_sizes": [[k * grid, k * grid] for k in (4, 2, 1)],
+            "backbone_config": {
+                "model_type": "sam2_hiera_det_model",
+                "image_size": [side, side],
+            },
+        },
+    }
 
 
 class OfficialCompiled(Official):

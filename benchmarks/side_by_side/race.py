@@ -76,7 +76,8 @@ class Worker:
     def close(self) -> None:
         """End it."""
         self.process.terminate()
-        self.process.wait()
+        with self.process:  # closes the pipes, and waits
+            pass
 
 
 def race(

@@ -43,9 +43,10 @@ def main() -> None:
         answer(missing=f"{type(error).__name__}: {error}"[:200])
         return
     answer(ready=True)
-    frame = FILLED
+    frame = FILLED - 1
     for line in sys.stdin:
         verb = line.strip()
+        frame += verb == "step"  # a click is on the frame last seen
         start = time.process_time(), time.perf_counter()
         getattr(contender, verb)(frame)
         if case.device == "cuda":
@@ -56,7 +57,6 @@ def main() -> None:
             parts=dict(getattr(contender, "parts", {})),
             peak=peak_bytes(case),
         )
-        frame += verb == "step"
 
 
 if __name__ == "__main__":
