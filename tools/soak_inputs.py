@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import shutil
 import sys
 import tempfile
 import time
@@ -29,6 +30,7 @@ import tifffile
 import zarr
 
 from napari_sam2.errors import NapariSam2Error
+from napari_sam2.interfaces import FrameResult, ObjectScores, Progress
 from napari_sam2.io.exports.masklets import open_masklets
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.io.movies.frame_sources import open_frames
@@ -333,7 +335,23 @@ def _write_ome_zarr(path: Path, version: str) -> Path:
 
 def _runs(folder: Path, chance: random.Random) -> Iterator[Path]:
     """Change the metadata of a run: its group, its journal, arrays, and its parent."""
+    whole = _write_run(folder / "whole.zarr")
+    files = [file.relative_to(whole) for file in whole.rglob("zarr.json")]
+    # What a person may edit is where most is written.
+    files += [
+        one for one in files if b'"attributes":{}' not in (whole / one).read_bytes()
+    ] * 3
     path = folder / "run.zarr"
+    while True:
+        # A run that is resumed mends itself: each one is a new copy.
+        shutil.rmtree(path, ignore_errors=True)
+        shutil.copytree(whole, path)
+        _change_file(path / chance.choice(files), chance)
+        yield path
+
+
+def _write_run(path: Path) -> Path:
+    """Write a run of two frames that was interrupted after its second commit."""
     prompt = FramePrompt(3, 0, points=(PointPrompt(5.0, 6.0),))
     store = OmeZarrLabelStore.create(
         path,
@@ -343,16 +361,16 @@ def _runs(folder: Path, chance: random.Random) -> Iterator[Path]:
         objects=[PromptedObject(3, (prompt,), "cell")],
         provenance=PROVENANCE,
     )
+    labels, logits = np.zeros(SHAPE, np.uint16), np.ones((1, 8, 8), np.float32)
+    labels[5:9, 6:12] = 3
+    sure = np.ones(1, np.float32)
+    scores = ObjectScores(sure, sure, sure, np.array([24]))
+    for frame in range(2):
+        store.write(FrameResult(frame, labels, (3,), logits, scores))
+        memory = {"slots": np.arange(4.0) + frame}
+        store.commit(Progress(0, frame + 1, PROVENANCE.plan_key), memory)
     store.close()
-    files = list(path.rglob("zarr.json"))
-    # What a person may edit is where most is written.
-    files += [one for one in files if b'"attributes":{}' not in one.read_bytes()] * 3
-    while True:
-        file = chance.choice(files)
-        whole = file.read_bytes()
-        _change_file(file, chance)
-        yield path
-        file.write_bytes(whole)
+    return path
 
 
 def _tiffs(folder: Path, chance: random.Random) -> Iterator[Path]:

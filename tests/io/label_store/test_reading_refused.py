@@ -1,6 +1,7 @@
 """What the disk does not give back is said in one sentence, whoever asked for it."""
 
 import errno
+import json
 from pathlib import Path
 
 import pytest
@@ -112,3 +113,21 @@ def test_damaged_attributes_are_a_sentence(written, entry):
     file.write_text(text.replace(name, f'{entry}, "old-{name[1:]}', 1))
     with pytest.raises(OutputError, match="damaged"):
         OmeZarrLabelStore.open(written, mode="r").read_progress()
+
+
+@pytest.mark.parametrize("place", ["shape", "chunk_shape"])
+def test_metadata_that_claim_more_than_the_memory_are_damaged(written, place):
+    file = written / "labels/masklets/napari-sam2/object_score/zarr.json"
+    document = json.loads(file.read_text())
+    holder = document
+    if place == "chunk_shape":
+        holder = document["chunk_grid"]["configuration"]
+    holder[place][0] = 10**12
+    file.write_text(json.dumps(document))
+
+    def read():
+        store = OmeZarrLabelStore.open(written, mode="r")
+        return store.read_score_table("object_score"), store.read_scores(3)
+
+    with pytest.raises(OutputError, match=r"is damaged|is missing or damaged"):
+        read()

@@ -159,7 +159,7 @@ def storage_errors(path: Path, action: str) -> Iterator[None]:
         raise OutputError(
             f"{path}: cannot {action}: {reason}; {_remedy(error.errno)}"
         ) from error
-    except DAMAGED as error:
+    except (*DAMAGED, MemoryError) as error:  # metadata may claim any size
         raise _damaged(path, action, error) from error
 
 
@@ -179,7 +179,7 @@ def reading_errors(path: Path, what: str) -> Iterator[None]:
             f"{path}: cannot read {what}: {error.strerror or error}; check that the "
             "disk is there and that you may read it, and open this again"
         ) from error
-    except DAMAGED as error:
+    except (*DAMAGED, MemoryError) as error:  # metadata may claim any size
         raise _damaged(path, f"read {what}", error) from error
 
 
