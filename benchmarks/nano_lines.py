@@ -181,6 +181,14 @@ def mean(line: Mapping[str, Mapping[str, Sequence[float]]]) -> float:
     )
 
 
+def shared(line: Line, other: Line) -> Line:
+    """Return the objects of a line that the other has, too."""
+    return {
+        group: {one: objects[one] for one in objects if one in other[group]}
+        for group, objects in line.items()
+    }
+
+
 def interval(today: Line, other: Line) -> tuple[float, float]:
     """Return the 95 % interval of the difference of two lines by a paired bootstrap."""
     random = np.random.default_rng(0)
@@ -188,7 +196,7 @@ def interval(today: Line, other: Line) -> tuple[float, float]:
     for _ in range(DRAWS):
         drawn: list[Line] = [{}, {}]
         for group in today:
-            names = sorted(set(today[group]) & set(other[group]))
+            names = sorted(today[group])
             chosen = random.choice(names, size=len(names))
             for line, found in zip((today, other), drawn, strict=True):
                 found[group] = {
@@ -216,8 +224,12 @@ def main() -> None:
         today, other = (json.loads(Path(file).read_text()) for file in given.files)
         print("| line | today | next | difference, 95 % |\n| --- | --- | --- | --- |")
         for name in [name for name in today if name in other]:
-            low, high = interval(today[name], other[name])
-            values = f"{mean(today[name]):.3f} | {mean(other[name]):.3f}"
+            both = [
+                shared(today[name], other[name]),
+                shared(other[name], today[name]),
+            ]
+            low, high = interval(*both)
+            values = " | ".join(f"{mean(line):.3f}" for line in both)
             print(f"| {name} | {values} | {low:+.3f} … {high:+.3f} |")
         return
     out = Path(given.files[1])
