@@ -207,6 +207,17 @@ def test_unlike_sizes_are_no_division() -> None:
     assert discover(world, divisions=Divisions.ACCEPT).divisions == []
 
 
+def test_a_daughter_that_the_border_cuts_may_show_less() -> None:
+    world = dividing()
+    world.cells = {
+        "mother": still(30, 56, range(12), 9),
+        "left": still(30, 50, range(12, 24)),
+        "right": still(30, 66, range(12, 24), 7),
+    }
+    found = discover(world, divisions=Divisions.ACCEPT)
+    assert [one.frame_index for one in found.divisions] == [12]
+
+
 def test_who_is_seen_too_shortly_is_dropped() -> None:
     cells = {"a": still(15, 15, range(24)), "b": still(45, 45, range(8, 10))}
     assert len(discover(World(cells, 24, {})).objects) == 1

@@ -24,6 +24,7 @@ from napari_sam2.tracking.automatic.sisters import (
     are_daughters,
     are_of_like_size,
     have_met,
+    meets_border,
     pairs_inside,
 )
 from napari_sam2.tracking.embedding_cache import EmbeddingCache
@@ -347,9 +348,8 @@ class Discovery:
         if birth <= self.frames[0] or not self._census.lived_before(mother, birth):
             return False
         after, before = self._labels.get(birth), self._labels.get(birth - 1)
-        areas = [int((after == one).sum()) for one in pair]
-        whole = int((before == mother).sum())
-        return are_daughters(areas, whole, self.options.sister_ratio)
+        masks = [after == one for one in pair]
+        return are_daughters(masks, before == mother, self.options.sister_ratio)
 
     # --- Daughters that are followed as one
 
@@ -434,7 +434,8 @@ class Discovery:
                 for row in (0, 1)
             )
             areas = [int(one.sum()), int(other.sum())]
-            is_two = are_of_like_size(areas, self.options.sister_ratio)
+            is_cut = [meets_border(one), meets_border(other)]
+            is_two = are_of_like_size(areas, self.options.sister_ratio, is_cut)
             if not is_two or have_met(one, other):
                 break
             apart[earlier] = one, other & ~one

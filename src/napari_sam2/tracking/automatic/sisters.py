@@ -16,18 +16,48 @@ MEETING_SHARE = 0.5
 """Followed back, daughters are the mother where they share so much of the smaller."""
 
 
-def are_of_like_size(areas: Sequence[int], ratio: float) -> bool:
-    """Tell whether the smaller area has a share of ``ratio`` of the larger one."""
-    small, large = sorted(areas)
-    return small > 0 and small >= ratio * large
+def are_of_like_size(
+    areas: Sequence[int], ratio: float, is_cut: Sequence[bool] = (False, False)
+) -> bool:
+    """Tell whether the smaller area has a share of ``ratio`` of the larger one.
+
+    What the frame's border cuts may be larger than it shows: only that it is there is
+    asked of a smaller one that is cut.
+    """
+    order = np.argsort(areas)
+    small, large = (int(areas[place]) for place in order)
+    return small > 0 and (is_cut[order[0]] or small >= ratio * large)
 
 
-def are_daughters(areas: Sequence[int], mother_area: int, ratio: float) -> bool:
-    """Tell whether two areas may come out of a mother's on the frame before."""
-    low, high = SUM_OF_DAUGHTERS
-    return (
-        are_of_like_size(areas, ratio)
-        and low * mother_area <= sum(areas) <= high * mother_area
+def are_daughters(pair: Sequence[np.ndarray], mother: np.ndarray, ratio: float) -> bool:
+    """Tell whether two ``(Y, X)`` bool masks may come out of a mother's.
+
+    Parameters
+    ----------
+    pair
+        The two on the first frame on which they are two.
+    mother
+        She on the frame before.
+    ratio
+        See `are_of_like_size`.
+    """
+    areas = [int(np.count_nonzero(mask)) for mask in pair]
+    low, high = (share * np.count_nonzero(mother) for share in SUM_OF_DAUGHTERS)
+    is_alike = are_of_like_size(areas, ratio, [meets_border(mask) for mask in pair])
+    return is_alike and bool(low <= sum(areas) <= high)
+
+
+def meets_border(mask: np.ndarray) -> bool:
+    """Tell whether a ``(Y, X)`` bool mask has pixels on the border of the frame."""
+    sides = mask[0], mask[-1], mask[:, 0], mask[:, -1]
+    return any(bool(side.any()) for side in sides)
+
+
+def _is_cut(mask: AutomaticMask, shape: tuple[int, ...]) -> bool:
+    """Tell whether the border of a frame of a shape cuts a mask."""
+    return any(
+        part.start == 0 or part.stop == length
+        for part, length in zip(mask.region, shape, strict=True)
     )
 
 
@@ -64,6 +94,7 @@ def pairs_inside(
     for owner, found in inside.items():
         areas = [mask.area for mask in found]
         covers = sum(areas) >= PAIR_COVERS * np.count_nonzero(known == owner)
-        if len(found) == 2 and covers and are_of_like_size(areas, ratio):
+        is_cut = [_is_cut(mask, known.shape) for mask in found]
+        if len(found) == 2 and covers and are_of_like_size(areas, ratio, is_cut):
             pairs[owner] = (found[0], found[1])
     return pairs

@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_sam2.io.exports.formats import FORMATS
-from napari_sam2.ui.widgets.panel import Note
+from napari_sam2.ui.widgets.panel import Note, short_path
 
 BROWSE_WIDTH = 32
 
@@ -75,7 +75,7 @@ class ExportDialog(QDialog):
 
     def offer(self, folder: Path) -> None:
         """Offer a path beside the masklets, and come to the front."""
-        self.edit.setText(str(folder.with_suffix("")))
+        self.edit.setText(short_path(folder.with_suffix("")))
         self._on_format()
         self.show()
         self.raise_()
