@@ -26,5 +26,5 @@ class ProposedDivision:
 
     def renumbered(self, ids: Mapping[int, int]) -> ProposedDivision:
         """Return it with objects under new ids."""
-        called = (ids.get(one, one) for one in (self.mother, self.daughter))
-        return ProposedDivision(*called, self.frame_index)
+        mother, daughter = (ids.get(one, one) for one in (self.mother, self.daughter))
+        return ProposedDivision(mother, daughter, self.frame_index)
