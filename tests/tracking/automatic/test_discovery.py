@@ -189,23 +189,6 @@ def test_daughters_that_are_followed_as_one_are_only_proposed() -> None:
     assert [one.parent for one in found.objects] == [None]
 
 
-class SeesLate(FollowsBoth):
-    """A network that still sees one cell on the first look after the division."""
-
-    def find(
-        self, frame_index: int, frame: np.ndarray, occupied: np.ndarray | None = None
-    ) -> list[AutomaticMask]:
-        masks = super().find(frame_index, frame, occupied)
-        return masks if frame_index != 16 else masks[:1]
-
-
-def test_daughters_that_are_seen_late_are_followed_back_to_their_birth() -> None:
-    world = dividing()
-    late = SeesLate(world.cells, world.frame_count, world.follows)
-    found = discover(late, divisions=Divisions.ACCEPT)
-    assert [one.frame_index for one in found.divisions] == [12]
-
-
 def test_a_division_is_only_proposed() -> None:
     found = discover(dividing(), divisions=Divisions.PROPOSE)
     assert [one.frame_index for one in found.divisions] == [12]

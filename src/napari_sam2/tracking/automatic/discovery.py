@@ -31,10 +31,6 @@ from napari_sam2.tracking.embedding_cache import EmbeddingCache
 from napari_sam2.tracking.postprocess import label_image
 from napari_sam2.tracking.predictor import StreamingPredictor
 
-REACH = 2
-"""Daughters that are followed as one are followed back for so many looks: at the first
-one after their birth they may still touch, or one of them may be out of sight."""
-
 
 @dataclass(frozen=True, slots=True)
 class Looked:
@@ -140,7 +136,7 @@ class Discovery:
         self.frames = frames or range(source.frame_count)
         self._generator = MaskGenerator(predictor.network, options.masks)
         self._census = Census()
-        self._labels = RecentLabels(REACH * options.every + 1)
+        self._labels = RecentLabels(options.every + 1)
         # The way back shows frames again that were embedded on the way there.
         predictor.network.embeddings = EmbeddingCache(options.every + 1)
 
@@ -427,7 +423,7 @@ class Discovery:
         """
         apart: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         self.predictor.forget_recent(ids)
-        first = max(self.frames[0], frame_index - REACH * self.options.every) + 1
+        first = max(self.frames[0], frame_index - self.options.every) + 1
         for earlier in range(frame_index - 1, first - 1, -1):
             step = self.predictor.step(
                 earlier, self.source.read(earlier), objects=ids, reverse=True
