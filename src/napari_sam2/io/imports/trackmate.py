@@ -284,7 +284,8 @@ def _pixels(settings: Settings, spot: Spot) -> tuple[np.ndarray, np.ndarray]:
     size = np.array([settings.pixel_height, settings.pixel_width])
     centre = np.array([spot.y, spot.x]) / size
     if spot.outline is not None:
-        rows, columns = polygon(*(spot.outline / size + centre).T, shape=shape)  # type: ignore[no-untyped-call]
+        y, x = (spot.outline / size + centre).T
+        rows, columns = polygon(y, x, shape=shape)  # type: ignore[no-untyped-call]
     else:
         radius = spot.radius / math.sqrt(math.prod(size))
         rows, columns = disk(centre, max(radius, 0.5), shape=shape)  # type: ignore[no-untyped-call]
