@@ -103,8 +103,18 @@ def test_the_window_does_not_go_on_with_tiles(tiled):
     OmeZarrLabelStore.open(tiled.out).close()  # nobody holds it
 
 
-@pytest.mark.parametrize(("text", "side"), [("off", None), ("256", 256), (None, None)])
-def test_tiles_are_a_number_of_pixels_or_off(text, side):
+def test_what_auto_chose_is_what_the_run_was_made_with(job):
+    run(with_tiles(job, "auto"))
+    settings = OmeZarrLabelStore.open(job.out, mode="r").provenance.settings
+    assert settings.get("tiles") != "auto"
+    for again in ("auto", settings.get("tiles")):
+        run(with_tiles(job, again).model_copy(update={"resume": True}))
+
+
+@pytest.mark.parametrize(
+    ("text", "side"), [("off", None), ("256", 256), (None, None), ("auto", "auto")]
+)
+def test_tiles_are_a_number_of_pixels_auto_or_off(text, side):
     assert parse_tiles(text) == side
 
 

@@ -12,10 +12,10 @@ from collections.abc import Generator
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from napari_sam2 import __version__
 from napari_sam2.batch.models import loaded_model, use_threads
@@ -28,6 +28,7 @@ from napari_sam2.batch.prompting.policies import (
     UserPath,
 )
 from napari_sam2.batch.resources import current_memory, peak_memory
+from napari_sam2.batch.tile_choice import AUTO, chosen_side
 from napari_sam2.errors import InputError
 from napari_sam2.interfaces import FrameSource
 from napari_sam2.io.label_store.group import check_length
@@ -102,7 +103,8 @@ class ModelOptions(BaseModel):
     one_component
         Keep one piece of each mask; None as the weights are best followed.
     tiles
-        Side in pixels of the tiles that objects are followed in; None for the frame.
+        Side in pixels of the tiles that objects are followed in; ``"auto"`` as large as
+        the prompted objects need; None for the frame.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -115,7 +117,7 @@ class ModelOptions(BaseModel):
     cpu_without_gpu: bool = False
     raw_masks: bool = False
     one_component: bool | None = None
-    tiles: int | None = Field(default=None, ge=1)
+    tiles: Literal["auto"] | PositiveInt | None = None
 
 
 class TrackJob(BaseModel):
@@ -339,6 +341,7 @@ def _compose(job: TrackJob, source: StackFrames) -> Run:
             f"{job.movie}: no prompt reaches frames {frames.first}:{frames.stop} in "
             f"direction {job.direction}; change --frames or --direction"
         )
+    job = _with_tiles(job, source, objects)
     finished = _finished(job, source, objects)
     if finished is not None:
         return Run(None, len(objects), plan, source, *finished)
@@ -391,7 +394,23 @@ def holds_run(job: TrackJob) -> bool:
     stored = OmeZarrLabelStore.open(job.out, job.name, mode="r").provenance
     with closing(open_frames(job.movie, **dict(job.frame_options))) as source:
         objects = job.read_prompts(source).objects
+        job = _with_tiles(job, source, objects)
         return not stored.differences(_expected(job, source, objects, stored))
+
+
+def _with_tiles(
+    job: TrackJob, source: StackFrames, objects: list[PromptedObject]
+) -> TrackJob:
+    """Return the job with the side of its tiles as a number, if it has any."""
+    from napari_sam2.model.checkpoints.weights_file import trained_image_size
+
+    options = job.model_options
+    if options.tiles is None:
+        return job
+    size = options.image_size or trained_image_size(options.model)
+    side = chosen_side(options.tiles, source.frame_shape, size, objects)
+    options = options.model_copy(update={"tiles": side})
+    return job.model_copy(update={"model_options": options})
 
 
 def _expected(
@@ -419,7 +438,7 @@ def _expected(
             if options.one_component is None
             else options.one_component
         ),
-        "tiles": _tiles_needed(options.tiles, source.frame_shape),
+        "tiles": options.tiles,
     }
     return _provenance(job, source, objects, computed)
 
@@ -452,13 +471,8 @@ def load_predictor(options: ModelOptions, source: FrameSource) -> StreamingPredi
         precision=options.precision,
         fill_holes=0 if options.raw_masks else FILL_HOLES,
         one_component=options.one_component,
-        tile_size=options.tiles,
+        tile_size=None if options.tiles == AUTO else options.tiles,
     )
-
-
-def _tiles_needed(side: int | None, frame_shape: tuple[int, int]) -> int | None:
-    """Return the side of the tiles, if one alone does not cover the frame."""
-    return None if side is None or side >= max(frame_shape) else side
 
 
 def _device_here(options: ModelOptions) -> str:

@@ -118,8 +118,8 @@ def parse_percentiles(text: str | None) -> tuple[float, float] | None:
     return None if text is None else _pair(text, "--percentiles", text)
 
 
-def parse_tiles(text: str | None) -> int | None:
-    """Read the side of tiles in pixels, or ``off``.
+def parse_tiles(text: str | None) -> int | str | None:
+    """Read the side of tiles in pixels, ``auto`` or ``off``.
 
     Raises
     ------
@@ -128,9 +128,11 @@ def parse_tiles(text: str | None) -> int | None:
     """
     if text is None or text == "off":
         return None
+    if text == "auto":
+        return text
     if not text.isdecimal() or int(text) < 1:
         raise InputError(
-            f"--tiles {text}: give pixels across a tile, such as 256, or off"
+            f"--tiles {text}: give pixels across a tile, such as 256, auto or off"
         )
     return int(text)
 

@@ -87,7 +87,7 @@ OneComponent = Annotated[
 Tiles = Annotated[
     str,
     Option(
-        metavar="off|SIZE",
+        metavar="off|auto|SIZE",
         help="Follow small objects in tiles of SIZE pixels that overlap.",
     ),
 ]
