@@ -35,6 +35,7 @@ def main() -> None:
             cell_size=asked.cell_size,
             division_rate=0,
             open_border=False,
+            bit_depth=8,
             seed=asked.seed,
         )
     )
