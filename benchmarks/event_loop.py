@@ -62,12 +62,11 @@ def measured(frame_count: int, side: int) -> tuple[np.ndarray, float]:
     ]
     parts.conductor.set_prompts(prompts, "clicks")
     wait_for(parts, QApplication.processEvents)
-    parts.track_panel.follow_box.setChecked(True)
     ticks: list[float] = []
     timer = QTimer()
     timer.timeout.connect(lambda: ticks.append(time.perf_counter()))
     timer.start(TICK_MS)
-    parts.track_panel.toggle()
+    parts.run_bar.toggle()
     begun = time.perf_counter()
     wait_for(parts, QApplication.processEvents)
     seconds = time.perf_counter() - begun

@@ -65,7 +65,7 @@ def follow_the_tutorial() -> None:
     click_on_nuclei(me)
     # --- Track
     me.push("G")
-    bar = parts.track_panel.bar
+    bar = parts.run_bar.bar
     process_events(PATIENCE, lambda: 0 < bar.maximum() / 2 < bar.value())
     me.go_to(20)
     me.save("tutorial-tracking.png")

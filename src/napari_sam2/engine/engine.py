@@ -11,12 +11,12 @@ from napari_sam2.engine.edits.edits import Edits
 from napari_sam2.engine.edits.frame_edits import FrameEdits
 from napari_sam2.engine.edits.steps import Steps
 from napari_sam2.engine.events import (
+    Busy,
     Event,
     FrameChanged,
     Hovered,
     Pictured,
     Request,
-    Said,
     TracksMade,
     Warmed,
 )
@@ -259,7 +259,7 @@ class TrackingEngine:
             rows.extend(track_rows([(frame_index, store.read_labels(frame_index))]))
             if frame_index % TOLD_EVERY == 0:
                 share = f"frame {frame_index} of {store.frame_count}"
-                yield Said(f"Measuring tracks: {share} …")
+                yield Busy(f"Measuring tracks: {share} …")
         parents = {state.object_id: state.parent for state in book.objects}
         yield TracksMade(table_of(store, rows, parents))
 

@@ -59,7 +59,14 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What goes on, in words."""
+    """What came of something, in words."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """What the worker does for a while, in words: true until it does something else."""
 
     text: str
 
@@ -305,6 +312,7 @@ class Together:
 
 Event = (
     Said
+    | Busy
     | Remark
     | ModelReady
     | StoreReady

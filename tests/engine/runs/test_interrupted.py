@@ -49,6 +49,23 @@ def test_what_was_done_while_tracking_is_not_taken_back_with_the_run(table, trac
     assert table.book.state[2].anchors == (11,)
 
 
+def test_what_was_clicked_while_tracking_is_tracked_in_the_end(table, tracking):
+    table.say(click(2, 5, (70, 90)))
+    said = [table.labels(frame) for frame in range(12)]
+    list(tracking)
+    book = table.store.history.book
+    assert not book[1].stale
+    assert not book[2].stale & FrameSet.between(5, 11)
+    computed = table.store.read_score_table("area")[:, 1] >= 0
+    assert computed[5:].all()
+    assert not computed[:5].any()  # the run goes forward
+    # One step holds all that the run wrote since.
+    table.turn(table.engine.undo)
+    assert 2 in table.book.state
+    for frame in (6, 11):
+        np.testing.assert_array_equal(table.labels(frame), said[frame])
+
+
 def test_a_lock_holds_for_the_run_that_it_meets(table, tracking):
     table.say(click(1, 9, (60, 60)))
     table.follow(table.book.flag(FrameFlag.LOCKED, [1], FrameSet.of([7, 9])))

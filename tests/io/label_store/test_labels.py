@@ -196,7 +196,7 @@ def test_large_ids_need_uint32(new_store, fake_run):
 def test_existing_labels_are_refused_unless_overwritten(new_store, fake_run):
     store = new_store()
     store.write(fake_run.result(0))
-    with pytest.raises(OutputError, match=r"labels/masklets: exists already; resume"):
+    with pytest.raises(OutputError, match=r"labels/masklets: exists already; go on"):
         new_store()
     assert store.read_labels(0).any()
     store = new_store(overwrite=True)
@@ -305,7 +305,7 @@ def test_a_full_disk_keeps_what_was_written(new_store, fake_run, monkeypatch):
 
     with monkeypatch.context() as patched:
         patched.setattr(LocalStore, "set", no_space)
-        with pytest.raises(OutputError, match=r"frame 1: No space .* and resume"):
+        with pytest.raises(OutputError, match=r"frame 1: No space .* and go on"):
             store.write(fake_run.result(1))
         with pytest.raises(OutputError, match="record the progress: No space"):
             store.commit(fake_run.progress(2), fake_run.snapshot(1))

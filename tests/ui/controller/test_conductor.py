@@ -61,7 +61,7 @@ def test_panels_ask_the_engine_for_what_they_show(dock_with_mocks):
     assert not is_wanted(2)  # somebody clicked again
     index = dock.track_panel.direction_combo.findData(Direction.BACKWARD)
     dock.track_panel.direction_combo.setCurrentIndex(index)
-    dock.track_panel.track_button.click()
+    dock.run_bar.track_button.click()
     (run,) = [job for job in submitted(dock) if job.priority is Priority.TRACK]
     run.steps()
     _, book, order = dock.conductor.engine.track.call_args.args
@@ -93,13 +93,13 @@ def test_another_movie_has_a_session_of_its_own(dock_with_mocks, stack):
 
 def test_an_unexpected_error_leaves_nothing_hanging(dock_with_mocks):
     dock = dock_with_mocks
-    dock.track_panel.track_button.click()
-    assert dock.track_panel.is_tracking
+    dock.run_bar.track_button.click()
+    assert dock.run_bar.is_tracking
     (job,) = [one for one in submitted(dock) if one.priority is Priority.TRACK]
     job.fail(InputError("the disk is full"))
     job.finish(False)
     assert "the disk is full" in dock.status.text()
-    assert not dock.track_panel.is_tracking
+    assert not dock.run_bar.is_tracking
     job.deliver(FrameChanged(0, np.zeros((96, 112), np.uint16)))  # late, and harmless
 
 
@@ -146,7 +146,7 @@ def test_a_refused_stroke_is_taken_back(dock_with_mocks):
 
 def test_removing_what_is_tracked_stops_the_run(dock_with_mocks):
     dock = dock_with_mocks
-    dock.track_panel.track_button.click()
+    dock.run_bar.track_button.click()
     (run,) = [job for job in submitted(dock) if job.priority is Priority.TRACK]
     dock.conductor.set_prompt(FramePrompt(2, 0, (PointPrompt(5, 5),)))
     dock.conductor.remove_objects([2])
@@ -158,7 +158,7 @@ def test_removing_what_is_tracked_stops_the_run(dock_with_mocks):
 def test_what_was_tracked_is_no_longer_stale_unless_it_was_corrected(dock_with_mocks):
     dock = dock_with_mocks
     dock.conductor.set_prompt(FramePrompt(2, 0, (PointPrompt(5, 5),)))
-    dock.track_panel.track_button.click()
+    dock.run_bar.track_button.click()
     (run,) = [job for job in submitted(dock) if job.priority is Priority.TRACK]
     run.deliver(FrameDone(7, (1, 2), True, 1, 20))
     dock.conductor.set_prompt(FramePrompt(2, 0, (PointPrompt(6, 6),)))
@@ -358,7 +358,7 @@ def late(dock_with_mocks, stack):
     With what was asked for when the longer one was shown.
     """
     dock = dock_with_mocks
-    dock.track_panel.track_button.click()
+    dock.run_bar.track_button.click()
     jobs = submitted(dock)
     answering = next(job for job in jobs if job.key is None)
     (tracking,) = [job for job in jobs if job.priority is Priority.TRACK]

@@ -18,7 +18,7 @@ def without(open_dock, answered, stack):
         viewer, dock = open_dock(movie)
         dock.conductor.set_prompt(click(1, 0, (30, 40)))
         answered(dock)
-        dock.track_panel.track_button.click()  # which freezes the input
+        dock.run_bar.track_button.click()  # which freezes the input
         answered(dock)
         kept = {
             "the movie": weakref.ref(movie),

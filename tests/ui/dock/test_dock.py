@@ -169,9 +169,8 @@ def test_masks_stream_in_while_the_window_lives(
         seen, beats = [], []
         layer = dock.masklets.layer
         layer.events.set_data.connect(lambda: seen.append(time.monotonic()))
-        dock.track_panel.follow_box.setChecked(True)
-        dock.track_panel.track_button.click()
-        assert dock.track_panel.is_tracking
+        dock.run_bar.track_button.click()
+        assert dock.run_bar.is_tracking
         assert not layer.editable
         while not dock.conductor.worker.is_idle:
             qtbot.wait(10)
@@ -181,8 +180,8 @@ def test_masks_stream_in_while_the_window_lives(
         assert len(beats) > 5
         assert seen
         assert layer.editable
-        assert not dock.track_panel.is_tracking
-        assert dock.track_panel.bar.value() == dock.track_panel.bar.maximum()
+        assert not dock.run_bar.is_tracking
+        assert dock.run_bar.bar.value() == dock.run_bar.bar.maximum()
         assert "Done" in dock.status.text()
     finally:
         settings.async_ = before
@@ -212,20 +211,20 @@ def test_cancelling_keeps_what_was_written_and_track_goes_on(
     dock.prompt_panel.new_points_button.click()
     dock.prompt_panel.points.add((0, 30, 40))
     answered(dock)
-    dock.track_panel.track_button.click()
-    qtbot.waitUntil(lambda: dock.track_panel.bar.value() > 3, timeout=PATIENCE)
-    dock.track_panel.track_button.click()
+    dock.run_bar.track_button.click()
+    qtbot.waitUntil(lambda: dock.run_bar.bar.value() > 3, timeout=PATIENCE)
+    dock.run_bar.track_button.click()
     opened.set()
     answered(dock)
-    reached = dock.track_panel.bar.value()
+    reached = dock.run_bar.bar.value()
     written = np.asarray(dock.masklets.layer.data[:]).any(axis=(1, 2))
     assert reached < len(movie)
     assert written[: reached - 2].all()
     assert not written[reached + 1 :].any()
     assert "Stopped" in dock.status.text()
     positions = []
-    dock.track_panel.show_progress = lambda position, _: positions.append(position)
-    dock.track_panel.track_button.click()
+    dock.run_bar.show_progress = lambda position, _: positions.append(position)
+    dock.run_bar.track_button.click()
     answered(dock)
     assert positions[0] == reached + 1
     assert np.asarray(dock.masklets.layer.data[:]).any(axis=(1, 2)).all()
@@ -243,8 +242,8 @@ def test_a_click_is_answered_while_tracking(open_dock, answered, qtbot, held):
     dock.conductor.frame_changed.connect(
         lambda frame, labels: happened.append(FrameChanged(frame, labels))
     )
-    dock.track_panel.track_button.click()
-    qtbot.waitUntil(lambda: dock.track_panel.bar.value() > 2, timeout=PATIENCE)
+    dock.run_bar.track_button.click()
+    qtbot.waitUntil(lambda: dock.run_bar.bar.value() > 2, timeout=PATIENCE)
     dock.prompt_panel.new_object_button.click()
     points.add((40, 60, 80))
     qtbot.waitUntil(lambda: 2 in dock.conductor.book, timeout=PATIENCE)
@@ -306,7 +305,7 @@ def test_what_a_person_can_mend_is_said(open_dock, answered):
     dock.prompt_panel.new_points_button.click()
     assert "movie first" in dock.status.text()
     viewer.add_image(np.zeros((4, 32, 32), bool), name="a mask")
-    dock.track_panel.track_button.click()
+    dock.run_bar.track_button.click()
     assert "click on a cell first" in dock.status.text()
     dock.prompt_panel.new_points_button.click()
     answered(dock)
@@ -343,7 +342,7 @@ def test_one_undo_takes_back_a_correction_and_its_repair(open_dock, answered, qt
     conductor = dock.conductor
     conductor.set_prompt(FramePrompt(1, 0, (PointPrompt(30, 40),)))
     answered(dock)
-    dock.track_panel.track_button.click()
+    dock.run_bar.track_button.click()
     answered(dock)
     on_disk = zarr.open_array(dock.output_panel.folder / "labels/masklets/0", mode="r")
     before = on_disk[:]
@@ -421,7 +420,7 @@ def test_closing_the_dock_leaves_no_trace(open_dock, answered, qtbot):
     points = dock.prompt_panel.points
     points.add((0, 30, 40))
     answered(dock)
-    dock.track_panel.track_button.click()
+    dock.run_bar.track_button.click()
     worker = dock.conductor.worker
     queue, dock_folder = worker._queue, dock.output_panel.folder
     (closed,) = open_dock.docks

@@ -223,9 +223,13 @@ def test_labels_keep_ids_and_colours_everywhere_and_when_reopened(
     colormap = DirectLabelColormap(color_dict=chosen)
     cells = viewer.add_labels(labels, name="Cellpose", colormap=colormap)
     dock.frame_cursor.go_to(0)
-    dock.prompt_sources.labels_combo.choose(cells)
+    assert dock.prompt_sources.labels.unique_id == cells.unique_id  # the only one
+    dock.track_panel.range_row.set_range(0, 2)
     dock.prompt_sources.labels_button.click()
     answered(dock)
+    # It has tracked, and nothing lies above the result.
+    assert not cells.visible
+    assert dock.conductor.tables.computed()[:3].all()
     dock.conductor.set_prompt(click(40, 3, (20, 20)))
     answered(dock)
     assert_colored(dock, {7: green, 40: purple})

@@ -10,6 +10,7 @@ from napari_sam2.ui.objects.panel import ObjectPanel
 from napari_sam2.ui.plots.panel import PlotsPanel
 from napari_sam2.ui.timeline.panel import TimelinePanel
 from napari_sam2.ui.track.panel import TrackPanel
+from napari_sam2.ui.track.run_bar import RunBar
 from napari_sam2.ui.widgets.layout import TimeStrip, lay_out_column
 from napari_sam2.ui.widgets.panel import Panel
 from napari_sam2.ui.widgets.section import Folds, Section
@@ -54,9 +55,9 @@ def test_no_button_of_track_is_cut_whatever_comes_and_goes(laid_out, qtbot, widt
     laid_out(Section(panel, is_open=True), width=width)
     row = panel.comparison_row
     for step in (
-        lambda: panel.set_tracking(True),
-        lambda: panel.show_progress(3, 7),
-        lambda: panel.set_tracking(False),
+        lambda: panel.set_frozen(True),
+        lambda: panel.set_frozen(False),
+        panel.more.button.click,
         lambda: row.show_progress(0, 5),
         lambda: row.show_result({1: 0.5, 2: 0.6}),
         row.clear,
@@ -66,6 +67,22 @@ def test_no_button_of_track_is_cut_whatever_comes_and_goes(laid_out, qtbot, widt
         assert cut_buttons(panel) == []
         note = panel.merge_note
         assert note.height() >= note.heightForWidth(note.width())
+
+
+@pytest.mark.parametrize("width", [330, 400, 600])
+def test_no_button_of_the_head_is_cut(laid_out, qtbot, width):
+    bar = RunBar()
+    laid_out(bar, width=width)
+    for step in (
+        lambda: bar.set_tracking(True),
+        lambda: bar.show_progress(3, 7),
+        bar.let_go,
+        lambda: bar.show_paused(True),
+        lambda: bar.set_tracking(False),
+    ):
+        step()
+        qtbot.wait(20)
+        assert cut_buttons(bar) == []
 
 
 @pytest.mark.parametrize("width", [330, 400, 600])
@@ -103,6 +120,10 @@ def test_plots_do_not_make_a_window_higher_than_a_small_screen(qtbot):
     qtbot.addWidget(strip)
     with qtbot.waitExposed(strip):
         strip.show()
+    assert not strip.isTabVisible(1)  # nothing is tracked
+    strip.offer_plots(True)
+    strip.setCurrentIndex(1)
+    qtbot.waitUntil(lambda: plots.grid is not None)
     plots.grid.show()
     qtbot.wait(20)
     assert strip.minimumSizeHint().height() <= LOWEST_WINDOW - NAPARI_NEEDS

@@ -41,7 +41,7 @@ def test_clicks_previews_and_tracking_run_in_the_worker(
     answered(dock)
     asked = len(where_torch_ran)
     assert asked >= 2
-    dock.track_panel.track_button.click()
+    dock.run_bar.track_button.click()
     answered(dock)
     assert len(where_torch_ran) > asked
     assert threading.main_thread() not in where_torch_ran

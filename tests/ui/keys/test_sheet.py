@@ -13,11 +13,14 @@ from napari_sam2.ui.keys.bindings import ToolKeys, shown_key, with_key
 from napari_sam2.ui.keys.keys import (
     GESTURES,
     KEYS,
+    LIST_KEYS,
     PAN_KEY,
     PREVIEW_KEY,
+    TIMELINE_KEYS,
     Ground,
 )
 from napari_sam2.ui.keys.sheet import KeySheet, gesture_rows, key_rows
+from napari_sam2.ui.objects import panel
 
 LAYERS = {
     Ground.MASKLETS: Labels,
@@ -101,6 +104,15 @@ def test_no_menu_of_napari_has_our_keys(make_napari_viewer_proxy):
     assert not taken & ours
 
 
+def test_the_sheet_names_the_keys_of_the_list():
+    named = [one.motion for one in LIST_KEYS]
+    text = " ".join(named)
+    for key in panel.KEYS:
+        assert Qt.Key(key).name.removeprefix("Key_") in text
+    for key in panel.CONTROL_KEYS:
+        assert f"{{Control}}{Qt.Key(key).name.removeprefix('Key_')}" in named
+
+
 def test_the_table_is_bound_shown_and_complete(qtbot):
     parent = QObject()
     keys = ToolKeys(parent)
@@ -131,9 +143,11 @@ def test_the_table_is_bound_shown_and_complete(qtbot):
         [sheet.table.item(row, column) for column in (0, 1)]
         for row in range(sheet.table.rowCount())
     ]
-    shown = {(one.text(), other.text()) for one, other in cells if other is not None}
-    assert shown == {*key_rows(), *gesture_rows()}
-    assert len(shown) == len(KEYS) + len(GESTURES)
+    shown = [(one.text(), other.text()) for one, other in cells if other is not None]
+    tables = (GESTURES, LIST_KEYS, TIMELINE_KEYS)
+    rows = [row for table in tables for row in gesture_rows(table)]
+    assert sorted(shown) == sorted([*key_rows(), *rows])
+    assert len(shown) == len(KEYS) + sum(map(len, tables))
     assert (shown_key("Control-Shift-Z"), "Redo") in shown
     assert all(cell for row in shown for cell in row)
     assert with_key("New", "new_object") == "New (N)"

@@ -9,10 +9,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_sam2.session.planning.plan import Direction, FrameRange, MergePolicy
 from napari_sam2.ui.track.panel import DIRECTIONS, RangeRow, TrackPanel
-from napari_sam2.ui.widgets.pace import Pace, bytes_text, clock_text, pace_text
 from napari_sam2.ui.widgets.preferences import Preferences
-
-NOW = "napari_sam2.ui.widgets.pace.time.monotonic"
 
 
 @pytest.fixture
@@ -23,79 +20,13 @@ def panel(qtbot):
     return shown
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (3725, "1:02:05")]
-)
-def test_durations_are_clock_times(seconds, text):
-    assert clock_text(seconds) == text
-
-
-def test_bytes_have_units():
-    texts = [bytes_text(one) for one in (7, 6_094_540, 898_083_611, 2.5e9)]
-    assert texts == ["7 bytes", "6.1 MB", "898 MB", "2.5 GB"]
-
-
-def test_progress_tells_rate_and_remaining_time(panel, monkeypatch):
-    now = iter([10.0, 12.0, 15.0])
-    monkeypatch.setattr(NOW, lambda: next(now))
-    panel.set_tracking(True)
-    panel.show_progress(5, 105)
-    panel.show_progress(15, 105)
-    assert panel.pace.text() == pace_text(5.0, 90) == "5.0 frames/s, 0:18 left"
-    panel.set_tracking(False)
-    assert panel.pace.text() == "11 steps in 0:05"
-
-
-def test_a_pause_does_not_slow_the_rate_down(monkeypatch):
-    now = iter([0.0, 2.0, 100.0, 102.0, 102.0])
-    monkeypatch.setattr(NOW, lambda: next(now))
-    pace = Pace()
-    assert pace.note(0) is None
-    pace.pause()
-    pace.resume()
-    assert pace.note(8) == 2.0
-    assert pace.seconds() == 4.0
-
-
-def test_every_direction_can_be_chosen_and_is_explained(panel, qtbot):
+def test_every_direction_can_be_chosen_and_is_explained(panel):
     combo = panel.direction_combo
     assert [combo.itemData(index) for index in range(combo.count())] == [*Direction]
     for index, direction in enumerate(Direction):
         combo.setCurrentIndex(index)
-        with qtbot.waitSignal(panel.track_requested) as asked:
-            panel.track_button.click()
-        assert asked.args == [str(direction)]
+        assert panel.direction is direction
         assert combo.toolTip() == DIRECTIONS[direction][1]
-
-
-def test_one_button_tracks_and_stops(panel, qtbot):
-    with qtbot.waitSignal(panel.track_requested):
-        panel.toggle()
-    panel.set_tracking(True)
-    assert panel.track_button.text() == "Stop (G)"
-    assert not panel.direction_combo.isEnabled()
-    with qtbot.waitSignal(panel.cancel_requested):
-        panel.toggle()
-    with qtbot.assertNotEmitted(panel.cancel_requested):
-        panel.toggle()  # it is stopping already
-    panel.set_tracking(False)
-    assert panel.track_button.text() == "Track (G)"
-    assert panel.track_button.isEnabled()
-
-
-def test_tracking_can_be_paused_and_goes_on(panel, qtbot):
-    with qtbot.assertNotEmitted(panel.pause_requested):
-        panel.toggle_pause()  # there is nothing to pause
-    panel.set_tracking(True)
-    with qtbot.waitSignal(panel.pause_requested):
-        panel.pause_button.click()
-    panel.show_paused(True)
-    assert "Paused" in panel.pace.text()
-    with qtbot.waitSignal(panel.resume_requested):
-        panel.pause_button.click()
-    panel.show_paused(False)
-    panel.set_tracking(False)
-    assert not panel.pause_button.isEnabled()
 
 
 def test_policies_for_old_labels_are_explained(panel):
@@ -107,25 +38,10 @@ def test_policies_for_old_labels_are_explained(panel):
     assert len(explained) == 3
 
 
-def test_long_runs_are_told_of_and_short_ones_are_not(panel, qtbot, monkeypatch):
-    now = iter([0.0, 61.0, 100.0, 159.0])
-    monkeypatch.setattr(NOW, lambda: next(now))
-    panel.set_tracking(True)
-    panel.show_progress(1, 9)
-    with qtbot.waitSignal(panel.long_run_ended) as told:
-        panel.set_tracking(False)
-    assert "1:01" in told.args[0]
-    panel.set_tracking(True)
-    panel.show_progress(1, 9)
-    with qtbot.assertNotEmitted(panel.long_run_ended):
-        panel.set_tracking(False)
-
-
 def test_it_begins_with_what_is_preferred(qtbot):
-    panel = TrackPanel(Preferences(live_repair=False, follow=True))
+    panel = TrackPanel(Preferences(live_repair=False))
     qtbot.addWidget(panel)
     assert not panel.live_repair
-    assert panel.follows
     with qtbot.waitSignal(panel.live_repair_changed) as told:
         panel.repair_box.click()
     assert told.args == [True]
@@ -147,6 +63,13 @@ def test_the_range_begins_and_ends_at_the_frame_shown(panel, qtbot):
     assert panel.range_row.is_whole
     panel.show_frame_count(80)
     assert panel.frames == FrameRange(0, 80)
+
+
+def test_nothing_is_changed_while_something_is_tracked(panel):
+    panel.set_frozen(True)
+    assert not panel.direction_combo.isEnabled()
+    panel.set_frozen(False)
+    assert panel.direction_combo.isEnabled()
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt, QThreadPool
-from qtpy.QtGui import QTextDocument
+from qtpy.QtCore import QPointF, Qt, QThreadPool
+from qtpy.QtGui import QEnterEvent, QTextDocument
+from qtpy.QtWidgets import QApplication, QDockWidget
+from tests.ui.hand import unwrapped
 
 from napari_sam2.engine.movie.axes import lay_out_layer
 from napari_sam2.interfaces import FrameResult, ObjectScores, Progress
@@ -27,6 +29,7 @@ from napari_sam2.ui.layers.labels_in_layer import LabelsInLayer
 from napari_sam2.ui.masklets.live_labels import LiveLabels
 from napari_sam2.ui.masklets.session_mark import session_metadata
 from napari_sam2.ui.model.panel import ModelCombo
+from napari_sam2.ui.training.curves import TrainCurves
 from napari_sam2.ui.training.dock import (
     IN_THE_LIST,
     TrainDock,
@@ -309,3 +312,70 @@ def test_progress_is_said_in_words():
         [(0, 0.5), (3, 0.7), (5, 0.6)]
     )
     assert not MaskletRow(1, "", 9, 0, 0).is_verified
+
+
+def test_locks_are_fresh_for_whoever_comes_to_train(open_train, qtbot, session):
+    _, dock = open_train()
+    row = dock.taught.list.topLevelItem(2)
+    assert row.text(2) == "0"
+    store = OmeZarrLabelStore.open(session)
+    document = store.read_session()
+    third = ObjectState(3, locked=FrameSet.of([4]))
+    book = document.book.with_objects([third])
+    store.save_session(document.model_copy(update={"book": book}))
+    store.close()
+    at = QPointF(5, 5)
+    QApplication.sendEvent(dock, QEnterEvent(at, at, at))
+    idle(qtbot, dock)
+    assert dock.taught.list.topLevelItem(2).text(2) == "1"
+
+
+def test_start_says_what_it_lacks(open_train, qtbot):
+    _, dock = open_train()
+    assert dock.start_button.isEnabled()
+    assert dock.lacking_note.isHidden()
+    for at in range(3):
+        dock.taught.list.topLevelItem(at).setCheckState(0, Qt.CheckState.Unchecked)
+    assert not dock.start_button.isEnabled()
+    assert "tick one" in dock.lacking_note.text()
+    assert dock.start_button.toolTip() == dock.lacking_note.text()
+    dock.taught.list.topLevelItem(0).setCheckState(0, Qt.CheckState.Checked)
+    dock.name_edit.clear()
+    assert "a name" in dock.lacking_note.text()
+
+
+def test_it_shares_the_place_of_the_tracker(open_train, open_dock, qtbot):
+    viewer, _ = open_dock()
+    window = unwrapped(viewer).window._qt_window
+    window.show()
+    qtbot.waitExposed(window)
+    train = TrainDock(viewer)
+    docked = viewer.window.add_dock_widget(train, name="SAM 2 Train")
+    tracker = next(
+        one
+        for one in window.findChildren(QDockWidget)
+        if one.windowTitle() == "SAM 2 Tracker"
+    )
+    qtbot.waitUntil(lambda: docked in window.tabifiedDockWidgets(tracker))
+    idle(qtbot, train)
+    train.worker.close()
+
+
+def test_one_point_is_drawn_between_ticks_with_numbers(qtbot):
+    curves = TrainCurves()
+    qtbot.addWidget(curves)
+    curves.resize(320, 240)
+    with qtbot.waitExposed(curves):
+        curves.show()
+    curves.show_palette(curves.palette())
+    curves.add(0, 0.7, 0.61)
+    qtbot.wait(50)
+    for item in (curves._score, curves._loss):
+        assert item.scatter.isVisible()
+        assert len(item.scatter.points()) == 1
+    for plot in (curves._score_plot, curves._loss_plot):
+        axis = plot.getAxis("left")
+        shown = axis.tickValues(*plot.viewRange()[1], plot.getViewBox().height())
+        assert sum(len(values) for _, values in shown) >= 2
+        assert axis.width() > axis.label.boundingRect().height() + 20
+    assert score_text([(0, 0.611), (40, 0.6108)]).count("(+0.000)") == 1

@@ -59,7 +59,8 @@ class Runs:
     def run(self, request: Request, book: BookState, order: Order) -> Iterator[Event]:
         """Track, or repair; everything that is prompted was answered before.
 
-        Where prompts or locks of its objects change meanwhile, it is planned anew.
+        Where prompts or locks of its objects change meanwhile, it is planned anew; what
+        is clicked on meanwhile is tracked in the end, without a step of its own.
         """
         masklets = self._workspace.opened(request)
         history = masklets.store.history
@@ -76,11 +77,12 @@ class Runs:
             yield from self._follow(request, book, plan, order)
             masklets.interrupted = None
             planned, book = book, history.book
-            if holds(planned, book, masklets.store.frame_count):
+            is_as_planned = holds(planned, book, masklets.store.frame_count)
+            if is_as_planned and not _waiting(planned, book, order):
                 break
             plan = self._plan(masklets, request, book, order, is_rest=True)
             if plan is not None:
-                self._begin(request, book, order)
+                self._steps.join(request, Edit(order.text, book, book))
         if not any(state.stale for state in history.book.objects):
             masklets.store.finish()
 
@@ -183,6 +185,14 @@ class Runs:
                 return None
             fresh = plan  # all of it follows already: somebody wants it once more
         return _keyed(fresh, request, book)
+
+
+def _waiting(planned: BookState, book: BookState, order: Order) -> bool:
+    """Whether something is prompted, and not tracked, that a plan did not know of."""
+    return order.direction not in AROUND_A_FRAME and any(
+        state.prompts and state.stale and state.object_id not in planned
+        for state in book.objects
+    )
 
 
 def _owed(store: OmeZarrLabelStore, book: BookState) -> Mapping[int, FrameSet]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_sam2.engine.events import (
+    Busy,
     Event,
     ModelReady,
     Request,
@@ -98,7 +99,7 @@ class Workspace:
         """
         loaded = self.loaded
         if loaded is None or loaded.name != request.model:
-            yield Said(f"Loading the model {Path(request.model).name} …")
+            yield Busy(f"Loading the model {Path(request.model).name} …")
             self._movie = None
             self.loaded = loaded = load(request.model, self._on_download)
         if not self._is_open(request):

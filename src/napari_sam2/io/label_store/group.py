@@ -153,8 +153,7 @@ def create_label_group(
     building, replaced = (aside(target, what) for what in ("new", "old"))
     if target.exists() and not overwrite:
         raise OutputError(
-            f"{target}: exists already; resume its run, overwrite it, or "
-            "choose another name"
+            f"{target}: exists already; go on with it, or choose another folder or name"
         )
     if target.exists():
         # Refuses what somebody else made.

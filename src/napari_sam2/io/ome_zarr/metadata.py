@@ -7,7 +7,6 @@ the image would not find labels of another.
 
 from __future__ import annotations
 
-import colorsys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
@@ -18,6 +17,7 @@ import yaozarrs.v05
 
 from napari_sam2.interfaces import Calibration
 from napari_sam2.io.ome_zarr.planes import CHANNEL, SPACE, PlaneLayout
+from napari_sam2.palette import object_rgb
 
 MODELS: dict[str, ModuleType] = {"0.4": yaozarrs.v04, "0.5": yaozarrs.v05}
 ZARR_FORMATS: dict[str, Literal[2, 3]] = {"0.4": 2, "0.5": 3}
@@ -36,9 +36,6 @@ UNITS = {
     | {f"{prefix}second" for prefix in PREFIXES},
 }
 """The words that OME-Zarr has for units."""
-
-GOLDEN_RATIO = 0.618034
-SHADES = ((0.75, 1.0), (1.0, 0.8), (0.5, 1.0))  # saturation, value
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +92,8 @@ class LevelGeometry:
 
 
 def object_colour(object_id: int) -> tuple[int, int, int, int]:
-    """Return an RGBA colour (0…255), always the same for an id.
-
-    Hues step by the golden ratio, so that neighbouring ids differ clearly; three
-    shades tell apart the ids whose hues come close again.
-    """
-    saturation, value = SHADES[object_id % len(SHADES)]
-    hue = object_id * GOLDEN_RATIO % 1.0
-    red, green, blue = colorsys.hsv_to_rgb(hue, saturation, value)
-    return round(red * 255), round(green * 255), round(blue * 255), 255
+    """Return the RGBA colour (0…255) of an object, as the window shows it."""
+    return (*object_rgb(object_id), 255)
 
 
 def ome_attributes(version: str, metadata: dict[str, Any]) -> dict[str, Any]:

@@ -193,11 +193,11 @@ def _damaged(path: Path, action: str, error: Exception) -> OutputError:
 def _remedy(number: int | None) -> str:
     if number in NO_SPACE:
         return (
-            "what was written is kept: free some space and resume, or choose another "
+            "what was written is kept: free some space and go on, or choose another "
             "folder"
         )
     if number in NOT_ALLOWED:
         return "choose a folder that you may write to"
     if number in NO_PLACE:
         return "choose another folder or name"
-    return "check that the disk is there, and resume"
+    return "check that the disk is there, and go on"

@@ -90,6 +90,9 @@ class InputMapping(_Entry):
         From intensities to what the model sees; None if it was never measured.
     calibration
         Physical scale.
+    opened_from, opened_by
+        Path that the layer was opened from, and napari's name of the reader; None if
+        the layer came from elsewhere.
     seen
         Channels of layers, as the window showed them to the model; empty for RGB, None
         if no window made the session.
@@ -103,6 +106,8 @@ class InputMapping(_Entry):
     channels: tuple[Index, ...] = ()
     intensity: IntensityMapping | None = None
     calibration: Calibration = Calibration()
+    opened_from: str | None = None
+    opened_by: str | None = None
     seen: tuple[SavedChannel, ...] | None = None
 
 

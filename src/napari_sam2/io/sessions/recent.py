@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 
 from platformdirs import user_config_path
@@ -24,12 +25,29 @@ class RecentSession(BaseModel):
         Folder of the OME-Zarr.
     name
         Label group in it.
+    layer, opened_from
+        Name of its movie's layer, and the path of the movie; None if unknown.
+    saved
+        When it was saved last; None if nobody noted it.
+    objects, doubtful
+        How many objects it has, and frames of objects that need review.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     path: Path
     name: str = "masklets"
+    layer: str | None = None
+    opened_from: str | None = None
+    saved: datetime | None = None
+    objects: int = 0
+    doubtful: int = 0
+
+    def is_of(self, layer: str, opened_from: str | None) -> bool:
+        """Whether it is about a movie: by its path, or its name where it has none."""
+        if self.opened_from is None and opened_from is None:
+            return self.layer == layer
+        return self.opened_from == opened_from
 
     @property
     def exists(self) -> bool:
@@ -67,9 +85,16 @@ class RecentSessions:
             return ()
 
     def add(self, path: Path, name: str = "masklets") -> tuple[RecentSession, ...]:
-        """Put a session in front; return the list."""
-        new = RecentSession(path=Path(path).absolute(), name=name)
-        return self._write([new, *(one for one in self.read() if one != new)])
+        """Put a session in front, with what is known of it; return the list."""
+        where = Path(path).absolute()
+        known = [one for one in self.read() if (one.path, one.name) == (where, name)]
+        return self.put((known or [RecentSession(path=where, name=name)])[0])
+
+    def put(self, new: RecentSession) -> tuple[RecentSession, ...]:
+        """Put a session in front, instead of what was known of it."""
+        key = new.path, new.name
+        others = (one for one in self.read() if (one.path, one.name) != key)
+        return self._write([new, *others])
 
     def remove(self, session: RecentSession) -> tuple[RecentSession, ...]:
         """Take a session off the list; return what is left."""

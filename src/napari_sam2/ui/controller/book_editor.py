@@ -57,7 +57,7 @@ class BookEditor(QObject):
     settled = Signal(object)
     """The same, but after a click only when its mask was shown, or is late."""
     edited = Signal(object)
-    """An `Edit` was made; the worker has not been told yet."""
+    """An `Edit` was made; neither the worker nor those who show the book were told."""
     answered = Signal(object)
     """What an `Edit` asked for is there, and no later edit is about its frames."""
     returned = Signal(str, bool)
@@ -112,6 +112,7 @@ class BookEditor(QObject):
         self._show(shown)
         if shown.is_new and shown.book.state.objects:
             edit = Edit("take over prompts", BookState(), shown.book.state)
+            self.edited.emit(edit)
             self._follow(shown, request, edit)
         shown.is_new = False
         self.submit(partial(self._engine.show, request), key="show")
@@ -163,6 +164,7 @@ class BookEditor(QObject):
             self.failed.emit(error)
             return None
         if edit is not None:
+            self.edited.emit(edit)
             self._ask_for_positive(edit)
             self._tell_edited(edit)
             self._follow(shown, request, edit, follow)
@@ -239,7 +241,6 @@ class BookEditor(QObject):
         edit: Edit,
         follow: Follow | None = None,
     ) -> None:
-        self.edited.emit(edit)
         claim = shown.pending.note(edit.changes.frames)
         make = follow or partial(self._applied, shown, claim)
         self.submit(

@@ -93,7 +93,11 @@ class Conductor(QObject):
     returned = Signal(str, bool)
     """A step was undone, or (True) done again: its text."""
     told = Signal(str)
-    """How a long step goes, in words."""
+    """What came of something, in words."""
+    saved = Signal(object)
+    """The `SessionDocument` that is saved now."""
+    busy = Signal(str)
+    """How a long step of the worker goes, in words."""
     tracked = Signal(bool, bool)
     """Tracking has ended: whether it came to its end, whether it was cancelled."""
     paused = Signal(bool)
@@ -101,7 +105,7 @@ class Conductor(QObject):
 
     def __init__(self, request_of: Callable[[], Request], parent: QObject) -> None:
         super().__init__(parent)
-        self.worker, self.engine = Worker(self), TrackingEngine(self.told.emit)
+        self.worker, self.engine = Worker(self), TrackingEngine(self.busy.emit)
         self.editor = BookEditor(
             self.engine, self.worker, self._on_event, request_of, self
         )
@@ -191,6 +195,7 @@ class Conductor(QObject):
         if request is not None and self.document_of is not None:
             document = self.document_of(self.book)
             self.editor.submit(partial(self.engine.save, request, document))
+            self.saved.emit(document)
 
     def forget_layer(self, layer_id: Hashable) -> list[Request]:
         """Let go of the masklets of a movie whose layer is gone for good.

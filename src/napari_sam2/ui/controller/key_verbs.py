@@ -13,6 +13,10 @@ from napari_sam2.ui.controller.cursor import Cursor
 from napari_sam2.ui.controller.selection import Selection
 from napari_sam2.ui.keys.bindings import ToolKeys
 
+DOUBTFUL = (
+    "Object {} on frame {} is the least trusted that nobody reviewed ({:.2f}): U if it "
+    "is right, else click to correct it."
+)
 NOTHING_DOUBTFUL = "No frame is left that nobody reviewed."
 
 
@@ -30,6 +34,8 @@ class KeyVerbs(QObject):
     polarity_reset = Signal()
     """A new object begins: the next click is inside."""
     track_toggled = Signal()
+    pointed = Signal(int, int)
+    """An object on a frame is meant, which is shown now."""
     told = Signal(str)
 
     def __init__(
@@ -109,6 +115,9 @@ class KeyVerbs(QObject):
         object_id, frame_index = worst
         self._selection.go_on_with(object_id)
         self._cursor.go_to(frame_index)
+        self.pointed.emit(object_id, frame_index)
+        trust = float(tables.trust()[frame_index, tables.columns[object_id]])
+        self.told.emit(DOUBTFUL.format(object_id, frame_index, trust))
 
     # --- Steps
 

@@ -10,9 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qtpy.QtCore import QTimer
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QWidget
 
 from napari_sam2.engine import (
+    Busy,
     FramesChanged,
     ModelReady,
     Pictured,
@@ -24,12 +27,15 @@ from napari_sam2.engine import (
 from napari_sam2.errors import InputError
 from napari_sam2.session.book.prompt_book import Edit
 from napari_sam2.session.planning.plan import Direction
+from napari_sam2.session.scores.tables import ScoreTables
 from napari_sam2.session.session import FrameDone
 from napari_sam2.ui.automatic.finder import Finder, Shown
 from napari_sam2.ui.automatic.proposals import Proposals
+from napari_sam2.ui.dock.clicks import ClickMode
 from napari_sam2.ui.dock.comparison import ComparisonView
 from napari_sam2.ui.dock.current_movie import CurrentMovie
 from napari_sam2.ui.dock.exchange import Exchange
+from napari_sam2.ui.dock.limits import ModelLimits
 from napari_sam2.ui.dock.parts import TrackerParts
 from napari_sam2.ui.dock.sections import DockSections
 from napari_sam2.ui.dock.sessions import Sessions
@@ -38,15 +44,24 @@ from napari_sam2.ui.model.view import problem_of
 from napari_sam2.ui.widgets.connections import close_all
 from napari_sam2.ui.widgets.layout import TimeStrip
 from napari_sam2.ui.widgets.panel import short_path
-from napari_sam2.ui.widgets.status_line import answer_text
+from napari_sam2.ui.widgets.placing import (
+    lies_left,
+    narrow_dock,
+    picture_share,
+    share_place,
+)
+from napari_sam2.ui.widgets.statements import Change, Topic
+from napari_sam2.ui.widgets.status_line import answer_text, waiting_text
 
 if TYPE_CHECKING:
     import napari.viewer
     from napari.layers import Labels
 
-FIRST_STEPS = "Choose the movie, switch on the SAM 2 tool (W), and click on a cell."
 NO_MOVIE = "There is no movie: open one first"
 STRIP_NAME = "SAM 2 timeline"
+HALF = 0.5
+LAYER_CONTROLS = "layer controls"
+"""A dock of napari, with which ours takes turns where the window is small."""
 
 
 class TrackerDock(QWidget):
@@ -61,10 +76,17 @@ class TrackerDock(QWidget):
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
         self.parts = parts = TrackerParts(viewer, self)
+        self._viewer = viewer
+        self._is_placed = False
+        self._placing = QTimer(self)
+        self._placing.setSingleShot(True)
+        self._placing.timeout.connect(self._find_place)
         self._remark = ""
+        self._followed = -1
         self.sections = DockSections(parts, self)
-        self.strip = TimeStrip(parts.timeline_panel, parts.plots_panel)
-        self.strip.addWidget(parts.lineage_panel)
+        self.strip = TimeStrip(
+            parts.timeline_panel, parts.plots_panel, parts.lineage_panel
+        )
         viewer.window.add_dock_widget(
             self.strip, name=STRIP_NAME, area="bottom", tabify=False
         )
@@ -75,6 +97,8 @@ class TrackerDock(QWidget):
         self.sessions = Sessions(parts, self.movie, self)
         self.exchange = exchange = Exchange(parts, self)
         self.finder = finder = self._make_finder()
+        self.clicks = ClickMode(parts, self)
+        self.limits = ModelLimits(parts, self.sections, self)
 
         def close(_gone: object = None) -> None:
             close_all((comparison, exchange, finder, parts))
@@ -83,12 +107,12 @@ class TrackerDock(QWidget):
         self.movie.follow()
         self.sessions.look_around()
         parts.model_panel.ask_for_state()
-        parts.status.say(FIRST_STEPS)
 
     def _connect(self) -> None:
         parts, conductor = self.parts, self.parts.conductor
-        parts.track_panel.track_requested.connect(self._on_track_requested)
-        parts.track_panel.cancel_requested.connect(self._on_cancel_requested)
+        parts.run_bar.track_requested.connect(self._on_track_requested)
+        parts.run_bar.cancel_requested.connect(self._on_cancel_requested)
+        parts.frame_cursor.moved.connect(self._on_moved)
         parts.verbs.track_toggled.connect(self._on_track_toggled)
         parts.masklets.layer_added.connect(self._on_layer_added)
         conductor.happened.connect(self._on_event)
@@ -97,6 +121,27 @@ class TrackerDock(QWidget):
         conductor.runs.started.connect(partial(self._set_tracking, True))
         conductor.tracked.connect(self._on_tracked)
         conductor.returned.connect(self._on_returned)
+        conductor.scores_changed.connect(self._on_scores)
+
+    # --- Where it lies
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Find a place, once napari has put it somewhere."""
+        super().showEvent(event)
+        if not self._is_placed:
+            self._is_placed = True
+            self._placing.start(0)
+
+    def _find_place(self) -> None:
+        """Leave at least half of the window to the picture, and show all of it."""
+        if picture_share(self) < HALF:
+            narrow_dock(self)
+        # napari remembers the side; in its own column it would leave no height.
+        if lies_left(self) or picture_share(self) < HALF:
+            share_place(self, LAYER_CONTROLS)
+            narrow_dock(self)
+        if len(self._viewer.layers):
+            self._viewer.reset_view()
 
     def _make_finder(self) -> Finder:
         """Return who looks for everything; divisions that it sees are proposed."""
@@ -110,11 +155,15 @@ class TrackerDock(QWidget):
         for teller in (finder, proposals):
             teller.told.connect(parts.status.say)
             teller.failed.connect(self._on_failed)
-        finder.found.connect(partial(self._on_track_requested, str(Direction.BOTH)))
+        finder.found.connect(self._on_found)
         finder.proposed.connect(proposals.show)
         parts.keys.accept_division_requested.connect(proposals.accept)
         parts.keys.reject_division_requested.connect(proposals.reject)
         return finder
+
+    def _on_found(self) -> None:
+        conductor = self.parts.conductor
+        conductor.track(self.parts.order(Direction.BOTH))
 
     def find_everything(self) -> None:
         """Open the section *Everything*, and show the masks of this frame."""
@@ -131,25 +180,24 @@ class TrackerDock(QWidget):
 
     # --- A run is asked for: the worker takes its steps
 
-    def _on_track_requested(self, direction: str) -> None:
+    def _on_track_requested(self) -> None:
         conductor = self.parts.conductor
         if any(state.prompts for state in conductor.book.objects):
-            conductor.track(self.parts.order(Direction(direction)))
+            conductor.track(self.parts.order(self.parts.track_panel.direction))
         else:
             self.parts.status.complain(
                 InputError("There is nothing to track: click on a cell first")
             )
 
     def _on_track_toggled(self) -> None:
-        track = self.parts.track_panel
         if self.parts.conductor.is_repairing_by_itself:
-            self._on_track_requested(track.direction)
+            self._on_track_requested()
         else:
-            track.toggle()
+            self.parts.run_bar.toggle()
 
     def _on_cancel_requested(self) -> None:
         self.parts.conductor.stop()
-        self.parts.status.say("Stopping after this frame …")
+        self.parts.status.say("Stopping after this frame …", Topic.RUN)
 
     # --- What the worker yields: the layer is renewed
 
@@ -174,12 +222,15 @@ class TrackerDock(QWidget):
             case Pictured(_, picture):
                 parts.input_panel.show_picture(picture)
             case ModelReady(name, device, precision):
+                parts.status.note(Change.MODEL)
                 where = device.upper().replace("CPU", "processor")
                 parts.model_panel.show_state(
                     f"{Path(name).name} is ready on the {where} ({precision})"
                 )
             case Said(text):
                 parts.status.say(text)
+            case Busy(text):
+                parts.status.say(text, Topic.WORK)
             case Remark(text):
                 self._remark = f" But {text}."
 
@@ -197,21 +248,25 @@ class TrackerDock(QWidget):
 
     def _on_frame_done(self, done: FrameDone) -> None:
         parts = self.parts
-        parts.track_panel.show_progress(done.position, done.total)
+        parts.run_bar.show_progress(done.position, done.total)
         if done.written:
-            if parts.track_panel.follows:
-                parts.masklets.go_to(done.frame_index)
-            parts.status.say(f"Tracking: frame {done.frame_index} is written.")
+            if parts.run_bar.follows:
+                self._followed = done.frame_index
+                parts.frame_cursor.go_to(done.frame_index)
+            text = f"Tracking: frame {done.frame_index} is written."
+            parts.status.say(text, Topic.RUN)
 
     def _on_answered(self, edit: Edit) -> None:
         changed, tables = edit.changes, self.parts.conductor.tables
-        if self.parts.conductor.is_tracking or not (
-            changed.prompted or changed.cleared
-        ):
+        if not (changed.prompted or changed.cleared):
             return
         missed = set() if tables is None else tables.unanswered(edit.after, changed)
         found = changed.prompted.keys() - missed
-        answer = answer_text(sorted(found), sorted(missed))
+        is_next_new = self.parts.prompt_panel.is_each_new
+        answer = answer_text(sorted(found), sorted(missed), is_next_new=is_next_new)
+        runs = self.parts.conductor.runs
+        if runs.is_running and not runs.is_about(found) and found:
+            answer = waiting_text(sorted(found), runs.order)
         self.parts.status.say(f"{answer}{self._remark}")
         self._remark = ""
 
@@ -226,6 +281,9 @@ class TrackerDock(QWidget):
                 "click has changed."
             )
 
+    def _on_scores(self, tables: ScoreTables) -> None:
+        self.strip.offer_plots(bool(tables.computed().sum(axis=0).max(initial=0) > 1))
+
     def _on_returned(self, text: str, is_redo: bool) -> None:
         self.parts.status.say(f"{'Redone' if is_redo else 'Undone'}: {text}.")
 
@@ -234,9 +292,17 @@ class TrackerDock(QWidget):
         self.parts.status.complain(error)
         panel.show_problem(problem_of(error, panel.model))
 
+    def _on_moved(self, frame_index: int) -> None:
+        """Let somebody who moves while something is tracked look where they want."""
+        if self.parts.run_bar.follows and frame_index != self._followed:
+            self.parts.run_bar.let_go()
+
     def _set_tracking(self, tracking: bool) -> None:
         parts = self.parts
-        for panel in (parts.input_panel, parts.model_panel, parts.output_panel):
+        is_by_itself = tracking and parts.conductor.is_repairing_by_itself
+        self._followed = parts.frame_cursor.frame_index
+        panels = parts.input_panel, parts.model_panel, parts.output_panel
+        for panel in (*panels, parts.track_panel):
             panel.set_frozen(tracking)
-        parts.track_panel.set_tracking(tracking)
+        parts.run_bar.set_tracking(tracking, is_by_itself=is_by_itself)
         parts.masklets.set_tracking(tracking)

@@ -102,14 +102,21 @@ class Exchange(QObject):
         try:
             image, axes = self._movie()
             here = parts.viewer.dims.point
-            picture = picture_labels(sources.labels, image, axes, here)
+            labels = sources.labels
+            picture = picture_labels(labels, image, axes, here)
         except NapariSam2Error as error:
             parts.status.complain(error)
             return
         first, count = parts.frame_cursor.frame_index, axes.frame_count
         frames = anchor_frames(first, count, sources.every_nth)
         taken = self._taken()
-        self._ask(once(labels_to_prompts, picture, frames, taken), self._take)
+
+        def take(intake: Intake) -> None:
+            self._take(intake)
+            labels.visible = False  # what lies over the result says nothing new
+            parts.conductor.track(parts.order(parts.track_panel.direction))
+
+        self._ask(once(labels_to_prompts, picture, frames, taken), take)
 
     def _on_file_requested(self, path: str) -> None:
         try:

@@ -27,7 +27,9 @@ from napari_sam2.ui.prompts.sources_panel import PromptSources
 from napari_sam2.ui.timeline.panel import TimelinePanel
 from napari_sam2.ui.tool.labels_tool import LabelsTool
 from napari_sam2.ui.track.panel import TrackPanel
+from napari_sam2.ui.track.run_bar import RunBar
 from napari_sam2.ui.widgets.connections import Connections, close_all
+from napari_sam2.ui.widgets.offer import Offer
 from napari_sam2.ui.widgets.preferences import read_preferences
 from napari_sam2.ui.widgets.status_line import StatusLine
 
@@ -79,6 +81,8 @@ class TrackerParts:
         self.prompt_panel.show_polarity_colors(POSITIVE_COLOR, NEGATIVE_COLOR)
         self.prompt_sources = PromptSources(viewer, connections)
         self.object_panel = ObjectPanel()
+        self.offer = Offer()
+        self.run_bar = RunBar(self.preferences)
         self.track_panel = TrackPanel(self.preferences)
         self.output_panel = OutputPanel()
         self.timeline_panel = TimelinePanel()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QObject
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_sam2.session.book.state import BookState
 from napari_sam2.ui.dock.parts import TrackerParts
@@ -43,7 +43,13 @@ class DockSections(QObject):
         }
         self.folds = Folds(self.sections)
         self._is_settled = False
-        lay_out_column(dock, parts.status, tuple(self.sections.values()))
+        head = QWidget()
+        column = QVBoxLayout(head)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(parts.status)
+        column.addWidget(parts.offer)
+        column.addWidget(parts.run_bar)
+        lay_out_column(dock, head, tuple(self.sections.values()))
         parts.input_panel.input_changed.connect(self._show_movie)
         parts.model_panel.model_changed.connect(self._show_model)
         parts.conductor.book_settled.connect(self._on_book_settled)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from napari.layers import Image
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QMessageBox, QWidget
 
@@ -19,7 +23,8 @@ from napari_sam2.session.book.state import BookState
 from napari_sam2.ui.dock.current_movie import CurrentMovie
 from napari_sam2.ui.dock.parts import TrackerParts
 from napari_sam2.ui.masklets.session_mark import session_of
-from napari_sam2.ui.movie.saved import mapping_of, restore_input
+from napari_sam2.ui.movie.saved import mapping_of, opened_from, restore_input
+from napari_sam2.ui.widgets.panel import counted, short_path
 
 BUSY = "Stop tracking, then open the session {} once more to go on with it."
 
@@ -44,10 +49,13 @@ class Sessions(QObject):
         self._parts, self._movie = parts, movie
         parts.conductor.document_of = self.document_of
         self._opened: tuple[Request, BookState] | None = None
+        self._looked_for: set[Hashable] = set()
         parts.conductor.failed.connect(self._ask_about_movie)
         parts.output_panel.open_requested.connect(parts.conductor.open_session)
         parts.output_panel.recent.renew_requested.connect(self._on_renew_requested)
         parts.connections.add(parts.viewer.layers.events.inserted, self._on_inserted)
+        parts.conductor.saved.connect(self._on_saved)
+        parts.input_panel.input_changed.connect(self._on_movie)
 
     # --- What is saved
 
@@ -58,18 +66,45 @@ class Sessions(QObject):
         current = parts.selection.current
         return SessionDocument(
             book=book,
-            image=mapping_of(request.image, names),
+            image=mapping_of(request.image, names).model_copy(update=self._origin()),
             model=ModelChoice(name=request.model),
             frame_index=parts.frame_cursor.frame_index,
             selected=current if current in book else None,
             live_repair=parts.conductor.live_repair,
         )
 
+    def _origin(self) -> dict[str, str | None]:
+        layer = self._parts.input_panel.layer
+        return {} if layer is None else opened_from(layer)
+
+    def _on_saved(self, document: SessionDocument) -> None:
+        """Note what the list of sessions says of this one."""
+        parts, image = self._parts, document.image
+        tables = parts.conductor.tables
+        folder, count = parts.output_panel.folder, len(document.book.objects)
+        if count == 0 or tables is None:
+            return
+        ids = [state.object_id for state in document.book.objects]
+        known = [object_id for object_id in ids if object_id in tables.columns]
+        doubtful = int(np.count_nonzero(tables.doubtful(document.book, known)))
+        entry = RecentSession(
+            path=folder.absolute(),
+            name=DEFAULT_NAME,
+            layer=image.layer,
+            opened_from=image.opened_from,
+            saved=datetime.now(),
+            objects=count,
+            doubtful=doubtful,
+        )
+        self._ask(once(_put, entry), Priority.EDIT)
+
     # --- What is opened
 
     def open(self, read: SessionRead) -> None:
         """Go on with a session that was found in a folder; say why if it cannot be."""
         parts, document = self._parts, read.document
+        if self._offer_movie(read):
+            return
         try:
             self._bring_movie(read)
             if document.model is not None:
@@ -83,7 +118,9 @@ class Sessions(QObject):
         self._opened = request, document.book
         parts.conductor.go_on_with(request, document.book)
         parts.frame_cursor.go_to(document.frame_index)
-        parts.selection.go_on_with(document.selected or document.book.next_id)
+        first = next((one.object_id for one in document.book.objects), None)
+        chosen = document.selected or first or document.book.next_id
+        parts.selection.go_on_with(chosen)
         parts.track_panel.repair_box.setChecked(document.live_repair)
         parts.status.say(" ".join(("The session goes on.", *document.remarks)))
 
@@ -101,6 +138,69 @@ class Sessions(QObject):
     def _window(self) -> QWidget | None:
         parent = self.parent()
         return parent if isinstance(parent, QWidget) else None
+
+    def _offer_movie(self, read: SessionRead) -> bool:
+        """Offer to open the movie of a session, if it is not open and known where."""
+        image, parts = read.document.image, self._parts
+        path = None if image.opened_from is None else Path(image.opened_from)
+        is_open = any(str(one.name) == image.layer for one in parts.viewer.layers)
+        if is_open or read.image is not None or path is None or not path.exists():
+            return False
+
+        def open_both() -> None:
+            try:
+                layers = parts.viewer.open(str(path), plugin=image.opened_by)
+            except (NapariSam2Error, OSError, ValueError, RuntimeError) as error:
+                parts.status.complain(error)
+                return
+            movies = [one for one in layers if isinstance(one, Image)]
+            if len(movies) == 1 and image.layer is not None:
+                movies[0].name = image.layer
+            parts.conductor.open_session(read.folder)
+
+        parts.offer.make(
+            f"The movie of this session is not open: {short_path(path)}",
+            {"Open it": open_both},
+        )
+        return True
+
+    def _offer_session(self, sessions: Sequence[RecentSession]) -> None:
+        """Offer the latest session of the movie that has just been chosen."""
+        parts, layer = self._parts, self._parts.input_panel.layer
+        if layer is None or parts.conductor.book.objects:
+            return
+        origin = opened_from(layer)["opened_from"]
+        folder = parts.output_panel.folder.absolute()
+        for session in sessions:
+            is_here = session.path == folder or parts.conductor.knows(session.path)
+            if session.is_of(str(layer.name), origin) and not is_here:
+                when = "" if session.saved is None else f" of {session.saved:%d %b}"
+                what = counted(session.objects, "object")
+                parts.offer.make(
+                    f"This movie has a session{when} with {what}.",
+                    {"Go on with it": partial(self._go_on, session.path)},
+                )
+                return
+
+    def _show_sessions(self, sessions: Sequence[RecentSession]) -> None:
+        """List sessions, those of this movie first."""
+        layer = self._parts.input_panel.layer
+        name = "" if layer is None else str(layer.name)
+        origin = None if layer is None else opened_from(layer)["opened_from"]
+        others = [not one.is_of(name, origin) for one in sessions]
+        ranked = sorted(range(len(sessions)), key=others.__getitem__)
+        self._parts.output_panel.recent.show_sessions([sessions[at] for at in ranked])
+
+    def _go_on(self, folder: Path) -> None:
+        self._parts.conductor.open_session(folder)
+
+    def _on_movie(self) -> None:
+        """Look for sessions of a movie that was not chosen before."""
+        layer = self._parts.input_panel.layer
+        if layer is None or layer.unique_id in self._looked_for:
+            return
+        self._looked_for.add(layer.unique_id)
+        self._submit(once(_existing), self._offer_session, Priority.WARM)
 
     def _bring_movie(self, read: SessionRead) -> None:
         """Choose the movie of a session; one that lies beside its masklets is opened.
@@ -135,7 +235,8 @@ class Sessions(QObject):
 
     def look_around(self) -> None:
         """Go on with a session that was opened before the dock."""
-        any(self._pick_up(layer) for layer in reversed(self._parts.viewer.layers))
+        if not any(self._pick_up(one) for one in reversed(self._parts.viewer.layers)):
+            self._on_movie()
 
     def note(self, folder: Path) -> None:
         """Take note of masklets, for the list of those of lately."""
@@ -164,13 +265,25 @@ class Sessions(QObject):
     def _ask(
         self, steps: Callable[[], Iterator[list[RecentSession]]], priority: Priority
     ) -> None:
-        show: Callable[[Any], None] = self._parts.output_panel.recent.show_sessions
-        job = Job(steps, show, self._parts.status.complain, priority=priority)
+        self._submit(steps, self._show_sessions, priority)
+
+    def _submit(
+        self,
+        steps: Callable[[], Iterator[object]],
+        deliver: Callable[[Any], None],
+        priority: Priority,
+    ) -> None:
+        job = Job(steps, deliver, self._parts.status.complain, priority=priority)
         self._parts.conductor.worker.submit(job)
 
 
 def _existing() -> list[RecentSession]:
     return [session for session in RecentSessions().read() if session.exists]
+
+
+def _put(session: RecentSession) -> list[RecentSession]:
+    sessions = RecentSessions().put(session)
+    return [session for session in sessions if session.exists]
 
 
 def _noted(folder: Path) -> list[RecentSession]:

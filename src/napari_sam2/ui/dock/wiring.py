@@ -10,8 +10,10 @@ from qtpy.QtWidgets import QWidget
 from napari_sam2.errors import NapariSam2Error
 from napari_sam2.session.book.state import BookState
 from napari_sam2.ui.dock.parts import TrackerParts
+from napari_sam2.ui.dock.status import connect_status
 from napari_sam2.ui.keys.sheet import KeySheet
 from napari_sam2.ui.layers.colors import color_in
+from napari_sam2.ui.widgets.statements import Topic
 
 
 def connect_parts(parts: TrackerParts, dock: QWidget) -> None:
@@ -24,6 +26,7 @@ def connect_parts(parts: TrackerParts, dock: QWidget) -> None:
     dock
         The sheet of keys lies above it.
     """
+    connect_status(parts)
     _connect_book(parts)
     _connect_clicks(parts)
     _connect_points(parts)
@@ -73,17 +76,24 @@ def _connect_clicks(parts: TrackerParts) -> None:
     prompts.undo_requested.connect(conductor.undo)
     prompts.redo_requested.connect(conductor.redo)
     marks.changes_requested.connect(conductor.change_prompts)
-    tool.prompt_requested.connect(conductor.set_prompt)
     tool.object_selected.connect(selection.go_on_with)
     tool.hover_requested.connect(conductor.hover)
     verbs.polarity_reset.connect(partial(prompts.set_polarity, True))
     conductor.hovered.connect(tool.show_hover)
+    conductor.frame_changed.connect(tool.show_frame)
+
+    def point_out(object_id: int, frame_index: int) -> None:
+        tool.await_outline(object_id, frame_index)
+        conductor.read_frames([frame_index])
+
+    verbs.pointed.connect(point_out)
     parts.masklets.stroke_finished.connect(conductor.stroke)
     parts.masklets.frames_wanted.connect(conductor.read_frames)
     conductor.frame_changed.connect(parts.masklets.show_frame)
     conductor.scores_changed.connect(parts.masklets.show_scores)
     for teller in (marks, tool, verbs, parts.masklets, conductor):
-        teller.told.connect(parts.status.say)
+        teller.told.connect(lambda text: parts.status.say(text))
+    conductor.busy.connect(lambda text: parts.status.say(text, Topic.WORK))
 
 
 def _connect_points(parts: TrackerParts) -> None:
@@ -114,16 +124,16 @@ def _connect_points(parts: TrackerParts) -> None:
 
 
 def _connect_tracking(parts: TrackerParts) -> None:
-    conductor, track = parts.conductor, parts.track_panel
-    track.pause_requested.connect(conductor.pause)
-    track.resume_requested.connect(conductor.resume)
+    conductor, track, bar = parts.conductor, parts.track_panel, parts.run_bar
+    bar.pause_requested.connect(conductor.pause)
+    bar.resume_requested.connect(conductor.resume)
     track.live_repair_changed.connect(conductor.set_live_repair)
     track.range_changed.connect(parts.timeline_panel.show_range)
-    track.long_run_ended.connect(parts.status.say)
-    track.long_run_ended.connect(show_info)
+    bar.long_run_ended.connect(lambda text: parts.status.say(text))
+    bar.long_run_ended.connect(show_info)
     conductor.live_repair = track.live_repair
     conductor.warm_radius = parts.preferences.warm_radius
-    conductor.paused.connect(track.show_paused)
+    conductor.paused.connect(bar.show_paused)
 
 
 def _connect_objects(parts: TrackerParts) -> None:

@@ -65,13 +65,36 @@ GESTURES = (
     Gesture("Drag", "A box around the object"),
     Gesture("{Shift}move", "Preview: what a click here would do"),
     Gesture("{Control}{Shift}move", "Preview of a click outside the object"),
-    Gesture("{Alt}click", "Go on with the object under the pointer"),
+    Gesture("Middle or {Alt}click", "Go on with the object under the pointer"),
     Gesture("Wheel", "Zoom"),
     Gesture("Hold Space and drag", "Move the picture"),
     Gesture("Paint, erase or fill", "napari's own tools: the mask as you draw it"),
     Gesture("Drag or delete a mark", "Move or take back a click or a box"),
 )
 """Modifiers in braces are written as the platform writes them."""
+
+LIST_KEYS = (
+    Gesture("N", "Begin a new object"),
+    Gesture("Delete, Backspace", "Delete the chosen objects"),
+    Gesture("K", "Lock or unlock the chosen objects on all frames"),
+    Gesture("Space", "Hide or show the chosen objects"),
+    Gesture("J", "Jump to the most doubtful frame nobody reviewed"),
+    Gesture("F2", "Rename the object"),
+    Gesture("{Control}D", "Begin another object with the same prompts"),
+    Gesture("{Control}M", "Merge the chosen objects"),
+    Gesture("{Control}P", "Say which object is the mother"),
+)
+"""While the list of objects has the keyboard."""
+
+TIMELINE_KEYS = (
+    Gesture("Left, Right", "One frame; with {Shift}, ten"),
+    Gesture("Home, End", "First and last frame"),
+    Gesture("Up, Down", "Choose the object above or below"),
+    Gesture("PageUp, PageDown", "The object's anchor before or behind"),
+    Gesture("[, ]", "The range to track begins or ends here"),
+    Gesture("+, -, 0", "Zoom in, out, show all frames"),
+)
+"""While the timeline has the keyboard."""
 
 KEYS = (
     Key("toggle", ("W",), "Switch the SAM 2 tool on or off"),

@@ -18,22 +18,36 @@ from qtpy.QtWidgets import (
 )
 
 from napari_sam2.ui.keys.bindings import shown_key, shown_modifier
-from napari_sam2.ui.keys.keys import GESTURES, KEYS, Ground, Key, key_named
+from napari_sam2.ui.keys.keys import (
+    GESTURES,
+    KEYS,
+    LIST_KEYS,
+    TIMELINE_KEYS,
+    Gesture,
+    Ground,
+    Key,
+    key_named,
+)
 
 HEADING = "While the SAM 2 tool is on"
-ON_OUR_LAYERS = "On the masklets, clicks and boxes"
+ON_OUR_LAYERS = "While the dock is open"
+IN_THE_LIST = "While the list of objects has the keyboard"
+ON_THE_TIMELINE = "While the timeline has the keyboard"
 ROW_HEIGHT = 22
 FOOTNOTE = (
-    "These keys work on the plugin's own layers, while one of them is chosen in the "
-    "layer list. {keys} go through the plugin's history there, in place of napari's. "
-    "All other keys are napari's."
+    "These keys work whatever layer is chosen, unless that layer has a use of its own "
+    "for them. {keys} go through the plugin's history on the plugin's layers, in place "
+    "of napari's. All other keys are napari's."
 )
 
 
-def gesture_rows() -> list[tuple[str, str]]:
+def gesture_rows(gestures: Sequence[Gesture] = GESTURES) -> list[tuple[str, str]]:
     """Return ``(motion, what it does)`` of each gesture, for this platform."""
     signs = {name: shown_modifier(name) for name in ("Control", "Shift", "Alt")}
-    return [(one.motion.format(**signs), one.title) for one in GESTURES]
+    return [
+        (one.motion.format(**signs), one.title.format(Shift=signs["Shift"].strip("+")))
+        for one in gestures
+    ]
 
 
 def key_rows() -> list[tuple[str, str]]:
@@ -57,7 +71,14 @@ class KeySheet(QDialog):
         super().__init__(parent)
         self.setWindowTitle("SAM 2 Tracker: keys and gestures")
         self.setModal(False)
-        self.table = _table([(HEADING, gesture_rows()), (ON_OUR_LAYERS, key_rows())])
+        self.table = _table(
+            [
+                (HEADING, gesture_rows()),
+                (ON_OUR_LAYERS, key_rows()),
+                (IN_THE_LIST, gesture_rows(LIST_KEYS)),
+                (ON_THE_TIMELINE, gesture_rows(TIMELINE_KEYS)),
+            ]
+        )
         keys = [shown_key(entry.keys[0]) for entry in KEYS if entry.instead]
         note = QLabel(FOOTNOTE.format(keys=" and ".join(keys)))
         note.setWordWrap(True)

@@ -7,8 +7,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.utils.colormaps import DirectLabelColormap, label_colormap
+from napari.utils.colormaps import CyclicLabelColormap, DirectLabelColormap
 
+from napari_sam2.palette import PALETTE
 from napari_sam2.session.book.state import BookState, Color, ObjectState
 
 if TYPE_CHECKING:
@@ -21,8 +22,11 @@ COLORED_OBJECTS = 1000
 
 @cache
 def object_colors() -> Any:
-    """Return the colormap that masks, clicks and swatches share; napari's usual one."""
-    return label_colormap(49, seed=0.5, background_value=0)
+    """Return the colormap that masks, clicks and swatches share."""
+    rgb = np.array([(0, 0, 0), *PALETTE], np.float32) / 255
+    rgba = np.concatenate([rgb, np.ones((len(rgb), 1), np.float32)], axis=1)
+    rgba[0] = 0  # the background
+    return CyclicLabelColormap(colors=rgba, background_value=0)
 
 
 def object_color(object_id: int) -> np.ndarray:

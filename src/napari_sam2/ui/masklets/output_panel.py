@@ -13,12 +13,13 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QMenu,
     QPushButton,
+    QSizePolicy,
     QWidget,
 )
 
 from napari_sam2.io.sessions.recent import RecentSession
 from napari_sam2.ui.widgets.icons import icon
-from napari_sam2.ui.widgets.panel import Panel, short_path
+from napari_sam2.ui.widgets.panel import Panel, counted, short_path
 
 NOTHING = "No session was open lately"
 OPEN = "Open the folder of a session …"
@@ -80,8 +81,15 @@ class RecentList(QPushButton):
 
 def title(session: RecentSession) -> str:
     """Return how a session is called in the menu; ampersands are doubled for Qt."""
-    shown = f"{session.path.name}  –  {short_path(session.path.parent)}"
-    return shown.replace("&", "&&")
+    parts = [session.layer or session.path.name]
+    if session.saved is not None:
+        parts.insert(0, f"{session.saved:%d %b %H:%M}")
+        parts.append(counted(session.objects, "object"))
+    if session.doubtful:
+        parts.append(f"{session.doubtful:,} to review")
+    where = short_path(session.path.parent)
+    parts.append(f"{session.path.name}, {where}" if session.layer else where)
+    return "  –  ".join(parts).replace("&", "&&")
 
 
 HOME_FOLDER = "napari-sam2"
@@ -128,8 +136,10 @@ class OutputPanel(Panel):
         self.export_button.clicked.connect(self.export_requested)
         below = QHBoxLayout()
         for button in (self.recent, self.tracks_button, self.export_button):
+            policy = QSizePolicy.Policy
+            button.setSizePolicy(policy.Ignored, policy.Fixed)
             below.addWidget(button)
-        self.add_row("", below)
+        self.form.addRow(below)
         self.edit.editingFinished.connect(self._on_edited)
         self.browse_button.clicked.connect(self._browse)
         self._shown = ""

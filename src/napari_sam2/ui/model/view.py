@@ -144,6 +144,7 @@ def look_up_model(name: str, *, check: bool = False) -> ModelState:
         If the file was to be checked and is broken or absent.
     """
     entry = REGISTRY.get(name)
+    side = f" Sees frames as {CONFIGS[name].image_size}² pixels." if entry else ""
     if entry is None:
         path = Path(name).expanduser()
         is_here = path.is_file()
@@ -151,7 +152,7 @@ def look_up_model(name: str, *, check: bool = False) -> ModelState:
             name, is_here, str(path) if is_here else f"{path} is not there."
         )
     if entry.is_bundled and not check:
-        return ModelState(name, True, f"{TRUST['package'].capitalize()}.")
+        return ModelState(name, True, f"{TRUST['package'].capitalize()}.{side}")
     path = model_path(name)
     if check:
         found = verify(name)
@@ -160,8 +161,8 @@ def look_up_model(name: str, *, check: bool = False) -> ModelState:
             name, True, f"Checked: {trust} (SHA-256 {found.sha256[:8]}…)."
         )
     if path.exists():
-        return ModelState(name, True, "On this machine.")
-    return ModelState(name, False, _absent_text(entry))
+        return ModelState(name, True, f"On this machine.{side}")
+    return ModelState(name, False, f"{_absent_text(entry)}{side}")
 
 
 def download_text(step: DownloadStep, rate: float | None) -> str:

@@ -33,7 +33,7 @@ from napari_sam2.ui.movie.picture import InputPicture
 from napari_sam2.ui.widgets.connections import Connections
 from napari_sam2.ui.widgets.layer_combo import LayerCombo
 from napari_sam2.ui.widgets.layout import WheelGuard
-from napari_sam2.ui.widgets.panel import Note, Panel
+from napari_sam2.ui.widgets.panel import Note, Panel, counted
 from napari_sam2.ui.widgets.preferences import Preferences
 
 if TYPE_CHECKING:
@@ -437,7 +437,8 @@ class InputPanel(Panel):
             height, width = axes.frame_shape
             reading = reading_of(axes, shape_and_names(self.layer)[1])
             self.summary.show_text(
-                f"{axes.frame_count} frames of {height} × {width} pixels, {reading}"
+                f"{counted(axes.frame_count, 'frame')} of {height} × {width} pixels, "
+                f"{reading}"
             )
         self._show_frozen()
         self.picture.ask()

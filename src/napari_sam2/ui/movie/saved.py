@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from typing import TYPE_CHECKING
 
 from napari_sam2.engine.movie.image_input import (
     ChannelChoice,
@@ -13,6 +14,9 @@ from napari_sam2.engine.movie.image_input import (
 from napari_sam2.errors import InputError
 from napari_sam2.io.sessions.document import InputMapping, SavedChannel
 from napari_sam2.ui.movie.panel import InputPanel
+
+if TYPE_CHECKING:
+    from napari.layers import Image
 
 
 def mapping_of(image: ImageInput, names: Mapping[Hashable, str]) -> InputMapping:
@@ -47,6 +51,15 @@ def mapping_of(image: ImageInput, names: Mapping[Hashable, str]) -> InputMapping
             for channel in image.channels
         ),
     )
+
+
+def opened_from(layer: Image) -> dict[str, str | None]:
+    """Return where a layer was opened from, and by which reader, as it is saved."""
+    path, reader = layer.source.path, layer.source.reader_plugin
+    return {
+        "opened_from": None if path is None else str(path),
+        "opened_by": None if path is None or reader is None else str(reader),
+    }
 
 
 def restore_input(panel: InputPanel, saved: InputMapping) -> None:

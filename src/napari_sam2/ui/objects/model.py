@@ -26,6 +26,7 @@ from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.scores.tables import ScoreTables
 from napari_sam2.ui.layers.colors import object_color
 from napari_sam2.ui.widgets.icons import icon
+from napari_sam2.ui.widgets.panel import counted
 
 
 class Lock(Enum):
@@ -33,7 +34,7 @@ class Lock(Enum):
 
     NONE = "not locked"
     SOME = "locked on some frames"
-    ALL = "locked"
+    ALL = "locked on all frames"
 
 
 @dataclass(frozen=True, slots=True)
@@ -434,11 +435,11 @@ def _tip(row: ObjectRow, column: Column) -> str:
         case Column.LOCKED:
             return row.lock.value
         case Column.FRAMES if row.first is not None:
-            return f"on {row.present} frames, from {row.first} to {row.last}"
+            return f"on {counted(row.present, 'frame')}, from {row.first} to {row.last}"
         case Column.TRUST if row.trust is not None:
             return f"mean trust {row.trust / 100:.2f}"
         case Column.REVIEW if row.doubtful:
-            return f"{row.doubtful} doubtful frames that nobody looked at"
+            return f"{counted(row.doubtful, 'doubtful frame')} that nobody looked at"
     return HEADS[column][1]
 
 
@@ -464,7 +465,7 @@ def _picture(row: ObjectRow, column: Column) -> QIcon | None:
         case Column.SHOWN:
             return icon("eye_closed" if row.is_hidden else "eye")
         case Column.LOCKED if row.lock is not Lock.NONE:
-            return icon("lock")
+            return icon("lock_all" if row.lock is Lock.ALL else "lock")
         case Column.NAME:
             return _swatch(row.object_id, row.color, row.is_hidden)
     return None

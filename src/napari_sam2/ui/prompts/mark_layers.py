@@ -45,6 +45,7 @@ def add_points_layer(viewer: Viewer, image: Image, axes: LayerAxes) -> Points:
         features={LABEL: np.zeros(0, np.int64), POSITIVE: np.zeros(0, bool)},
         size=max(3.0, min(axes.frame_shape) / 45),
         border_width=0.2,
+        canvas_size_limits=MARK_PIXELS,
         **placed_like(image),
     )
     _color_by_features(points)
@@ -108,6 +109,9 @@ def _face_colors() -> dict[int, np.ndarray]:
     ids = np.arange(1, COLORED_OBJECTS + 1)
     return dict(zip(ids.tolist(), object_colors().map(ids), strict=True))
 
+
+MARK_PIXELS = (7, 15)
+"""Between these sizes on the screen a click is seen, and hides no cell."""
 
 BOX_LINES = 250
 """The rim of a box is a pixel wide for each so many rows of the picture."""

@@ -8,6 +8,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtGui import QAction, QColor, QIcon, QPixmap
 from qtpy.QtWidgets import (
     QButtonGroup,
+    QCheckBox,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -21,7 +22,7 @@ from napari_sam2.ui.keys.bindings import shown_key
 from napari_sam2.ui.keys.keys import key_named
 from napari_sam2.ui.widgets.connections import Connections
 from napari_sam2.ui.widgets.layer_combo import LayerCombo
-from napari_sam2.ui.widgets.panel import Panel
+from napari_sam2.ui.widgets.panel import More, Panel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,6 +48,10 @@ class PromptPanel(Panel):
     points_changed = Signal()
     """Another points layer was chosen."""
     object_changed = Signal(int)
+    object_changed_by_hand = Signal()
+    """The same, where a person typed it or asked for the next one."""
+    each_new_changed = Signal(bool)
+    """Whether each click is about a new object."""
     polarity_changed = Signal(bool)
     new_object_requested = Signal()
     undo_requested = Signal()
@@ -54,12 +59,14 @@ class PromptPanel(Panel):
 
     def __init__(self, viewer: Viewer, connections: Connections) -> None:
         super().__init__("Clicks")
+        self._is_told = False
         self._create(viewer, connections)
         self._lay_out()
         self.points_combo.layer_changed.connect(self.points_changed)
         self.new_points_button.clicked.connect(self.new_points_requested)
         self.new_object_button.clicked.connect(self.new_object_requested)
-        self.object_spin.valueChanged.connect(self.object_changed)
+        self.object_spin.valueChanged.connect(self._on_object)
+        self.each_new_box.toggled.connect(self.each_new_changed)
         self.positive_button.toggled.connect(self.polarity_changed)
         self.undo_button.clicked.connect(self.undo_requested)
         self.redo_button.clicked.connect(self.redo_requested)
@@ -67,6 +74,7 @@ class PromptPanel(Panel):
     def _create(self, viewer: Viewer, connections: Connections) -> None:
         self.tool_button = QPushButton()
         self.tool_button.setCheckable(True)
+        self.more = More()
         self.points_combo = LayerCombo(viewer, _is_points, connections, "our own")
         self.points_combo.setToolTip("A layer of points that are clicks")
         self.new_points_button = QPushButton("New points layer")
@@ -81,9 +89,14 @@ class PromptPanel(Panel):
         self.object_swatch.setToolTip("The colour of its mask and its clicks")
         self.new_object_button = QPushButton("New (N)")
         self.new_object_button.setToolTip("The next free object number")
-        self.positive_button = QPushButton(" Inside")
+        self.each_new_box = QCheckBox("&Each click is a new object")
+        self.each_new_box.setToolTip(
+            "A click beside all objects begins another one, and one on a mask corrects "
+            "it; otherwise clicks are about the object above"
+        )
+        self.positive_button = QPushButton(" Click inside")
         self.positive_button.setToolTip("The next click is inside the object")
-        self.negative_button = QPushButton(" Outside (T)")
+        self.negative_button = QPushButton(" outside (T)")
         self.negative_button.setToolTip(
             "The next click is outside the object. T turns the last click round"
         )
@@ -103,10 +116,12 @@ class PromptPanel(Panel):
             "Object",
             _row(self.object_swatch, self.object_spin, self.new_object_button),
         )
-        self.add_row("Click is", _row(self.positive_button, self.negative_button))
-        self.add_row("Points", self.points_combo)
-        self.add_row("", self.new_points_button)
+        self.form.addRow(self.each_new_box)
+        self.form.addRow(_row(self.positive_button, self.negative_button))
         self.add_row("", _row(self.undo_button, self.redo_button))
+        self.more.add_row("Points", self.points_combo)
+        self.more.add_row("", self.new_points_button)
+        self.form.addRow(self.more)
 
     @property
     def points(self) -> Any:
@@ -123,6 +138,15 @@ class PromptPanel(Panel):
         """Whether the next click is inside the object."""
         return bool(self.positive_button.isChecked())
 
+    @property
+    def is_each_new(self) -> bool:
+        """Whether each click is about a new object."""
+        return bool(self.each_new_box.isChecked())
+
+    def set_each_new(self, is_each_new: bool) -> None:
+        """Let each click be about a new object, or about the one that is shown."""
+        self.each_new_box.setChecked(is_each_new)
+
     def set_tool(self, action: QAction) -> None:
         """Show the button of the tool on the picture."""
         key = shown_key(key_named("toggle").keys[0])
@@ -138,7 +162,14 @@ class PromptPanel(Panel):
 
     def show_object(self, object_id: int) -> None:
         """Show which object the next click is about."""
+        self._is_told = True
         self.object_spin.setValue(object_id)
+        self._is_told = False
+
+    def _on_object(self, object_id: int) -> None:
+        self.object_changed.emit(object_id)
+        if not self._is_told:
+            self.object_changed_by_hand.emit()
 
     def set_polarity(self, positive: bool) -> None:
         """Choose what the next click means."""

@@ -46,18 +46,22 @@ class PromptSources(Panel):
 
     def __init__(self, viewer: Viewer, connections: Connections) -> None:
         super().__init__("Prompts from …")
-        self.shapes_combo = LayerCombo(viewer, _has_shapes, connections, "no shapes")
+        self.shapes_combo = LayerCombo(
+            viewer, _has_shapes, connections, "no shapes", prefers_layers=True
+        )
         self.shapes_button = QPushButton("Take these shapes")
         self.shapes_button.setToolTip(
             "Rectangles become boxes, ellipses, polygons and lassos become masks; each "
             "is an object of its own unless its feature “label” says which"
         )
-        self.labels_combo = LayerCombo(viewer, _is_foreign, connections, "no labels")
+        self.labels_combo = LayerCombo(
+            viewer, _is_foreign, connections, "no labels", prefers_layers=True
+        )
         self.step_spin = QSpinBox()
         self.step_spin.setRange(0, LONGEST_STEP)
         self.step_spin.setSpecialValueText("this frame only")
         self.step_spin.setPrefix("every ")
-        self.step_spin.setSuffix(" frames from here")
+        self.step_spin.valueChanged.connect(self._show_step)
         self.step_spin.setToolTip("Which frames of the labels are anchors")
         # Long texts give way to the width of the dock.
         self.step_spin.setSizePolicy(
@@ -65,8 +69,8 @@ class PromptSources(Panel):
         )
         self.labels_button = QPushButton("Track these labels")
         self.labels_button.setToolTip(
-            "Every label of the current frame becomes an object; ids and colours are "
-            "kept. Labels of Cellpose, StarDist, or drawn by hand"
+            "Every label of the current frame becomes an object, and is tracked; ids "
+            "and colours are kept. Labels of Cellpose, StarDist, or drawn by hand"
         )
         self.file_button = QPushButton("Read a file …")
         self.file_button.setToolTip(
@@ -116,6 +120,9 @@ class PromptSources(Panel):
     def every_nth(self) -> int | None:
         """How many frames anchors are apart; None for the current frame only."""
         return int(self.step_spin.value()) or None
+
+    def _show_step(self, step: int) -> None:
+        self.step_spin.setSuffix(f"{' frame' if step == 1 else ' frames'} from here")
 
     def _show_layers(self) -> None:
         self.shapes_button.setEnabled(self.shapes is not None)

@@ -15,7 +15,7 @@ from napari_sam2.session.scores.tables import ScoreTables
 from napari_sam2.ui.timeline.paint import TrustScale
 from napari_sam2.ui.timeline.timeline import ZOOM_PER_NOTCH, Timeline
 from napari_sam2.ui.widgets.icons import icon
-from napari_sam2.ui.widgets.panel import Panel
+from napari_sam2.ui.widgets.panel import Panel, counted
 
 PAUSE = 300
 """Milliseconds between two counts of doubtful frames while scores stream in."""
@@ -60,18 +60,16 @@ class TimelinePanel(Panel):
         self.whole_button = QPushButton("All")
         self.whole_button.setToolTip("Show the whole movie (0)")
         # --- Layout
-        first, second = QHBoxLayout(), QHBoxLayout()
-        first.addWidget(self.doubtful_button)
-        first.addWidget(self.count_label, 1)
-        for button in (*self.zoom_buttons, self.whole_button):
-            first.addWidget(button)
+        row = QHBoxLayout()
+        row.addWidget(self.doubtful_button)
         for widget in (self.scope_combo, self.review_button, self.lock_button):
-            second.addWidget(widget)
-        second.addStretch(1)
-        second.addWidget(TrustScale())
-        self.form.addRow(first)
+            row.addWidget(widget)
+        row.addWidget(self.count_label, 1)
+        row.addWidget(TrustScale())
+        for button in (*self.zoom_buttons, self.whole_button):
+            row.addWidget(button)
+        self.form.addRow(row)
         self.form.addRow(self.timeline)
-        self.form.addRow(second)
         # --- State
         self._state = BookState()
         self._tables: ScoreTables | None = None
@@ -207,11 +205,10 @@ class TimelinePanel(Panel):
         if self._tables is not None:
             per_object = np.count_nonzero(self._tables.doubtful(self._state), axis=0)
             number, objects = int(per_object.sum()), int((per_object > 0).sum())
-        frames = "1 frame" if number == 1 else f"{number:,} frames"
-        where = "1 object" if objects == 1 else f"{objects} objects"
         self.count_label.setText(f"{number:,} to review" if number else "")
         self.count_label.setToolTip(
-            f"{frames} of {where} are doubtful, and nobody reviewed or locked them"
+            f"Doubtful, and neither reviewed nor locked: {counted(number, 'frame')} of "
+            f"{counted(objects, 'object')}"
         )
 
     def _zoom_button(self, text: str, tip: str, factor: float) -> QPushButton:

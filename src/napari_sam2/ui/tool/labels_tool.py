@@ -195,7 +195,7 @@ class BrushLabel:
 
 
 MODIFIERS = (SHIFT, CONTROL, ALT)
-LEFT = 1
+LEFT, MIDDLE = 1, 3
 
 NO_LAYER = "Choose a movie first: the SAM 2 tool works on its masklets."
 ONLY_2D = (
@@ -223,6 +223,8 @@ class LabelsTool(QObject):
     """A `FramePrompt`: all that is said about an object on a frame now."""
     object_selected = Signal(int)
     """Go on with this object."""
+    object_chosen = Signal(int)
+    """The same, where somebody pointed at it to go on with it."""
     hover_requested = Signal(int, object)
     """What would the mask be on this frame, given a `FramePrompt`? None: no matter."""
     told = Signal(str)
@@ -239,6 +241,8 @@ class LabelsTool(QObject):
         self._object_id: int | None = None
         self._gestures = Gestures()
         self._hovered: int | None = None
+        self._pointed: tuple[int, int] | None = None
+        self._is_each_new = False
         self._last: Pointer | None = None
         self._preview = ToolPreview(viewer)
         self._brush = BrushLabel(self._select)
@@ -320,6 +324,8 @@ class LabelsTool(QObject):
 
     def show_selected(self, object_id: int | None) -> None:
         """Know which object gestures are about; None for a new one."""
+        if object_id != self._object_id:
+            self._preview.clear()
         self._object_id = object_id
         self._brush.show(self._current_object())
 
@@ -335,6 +341,24 @@ class LabelsTool(QObject):
         labels = np.where(mask, object_id, 0)
         self._preview.show_mask(self._layer, self._axes, frame_index, labels)
 
+    def let_each_click_be_new(self, is_each_new: bool) -> None:
+        """Let clicks beside all objects, and boxes, begin new ones."""
+        self._is_each_new = is_each_new
+
+    def await_outline(self, object_id: int, frame_index: int) -> None:
+        """Outline an object on a frame, as soon as its labels are told."""
+        self._pointed = (object_id, frame_index)
+
+    def show_frame(self, frame_index: int, labels: np.ndarray) -> None:
+        """Know the labels ``(Y, X)`` of a frame: outline what waits for that."""
+        if self._pointed is None or self._layer is None or self._axes is None:
+            return
+        object_id, wanted = self._pointed
+        if wanted == frame_index:
+            self._pointed = None
+            mask = labels == object_id
+            self._preview.outline(self._layer, self._axes, frame_index, mask)
+
     def close(self) -> None:
         """Let go of everything."""
         self.detach()
@@ -345,6 +369,10 @@ class LabelsTool(QObject):
     def _on_drag(self, _layer: Any, event: Any) -> Iterator[None]:
         """Follow a press to its release; napari's kind of generator."""
         if self._hold is None or self._hold.is_panning:
+            return
+        if event.button == MIDDLE and self._layer is not None:
+            # Window managers of Linux keep Alt and the mouse for themselves.
+            self._choose(tuple(map(float, self._layer.world_to_data(event.position))))
             return
         is_left = event.button == LEFT
         self._take(PointerAction.PRESS, event, is_left=is_left)
@@ -420,14 +448,15 @@ class LabelsTool(QObject):
         spot = self._spot(position)
         if spot is None:
             return
-        one = self._current_object()
+        one = self._about(position, is_positive=is_positive)
         self._ask(with_click(self._book, one, spot, is_positive=is_positive))
 
     def _box(self, first: tuple[float, ...], last: tuple[float, ...]) -> None:
         found = self._box_at(first, last)
         if found is not None:
             frame_index, box = found
-            self._ask(with_box(self._book, self._current_object(), frame_index, box))
+            one = self._new_object() if self._is_each_new else self._current_object()
+            self._ask(with_box(self._book, one, frame_index, box))
 
     def _ask(self, prompt: Any) -> None:
         if gives_up_mask(self._book, prompt):
@@ -435,6 +464,7 @@ class LabelsTool(QObject):
                 f"The mask drawn for object {prompt.object_id} on frame "
                 f"{prompt.frame_index} gave way to the click; undo brings it back."
             )
+        self._preview.clear()
         self._select(prompt.object_id)
         self.prompt_requested.emit(prompt)
 
@@ -458,6 +488,7 @@ class LabelsTool(QObject):
         value = self._layer.get_value(position)
         if value:
             self._select(int(value))
+            self.object_chosen.emit(int(value))
 
     def _hover(self, position: tuple[float, ...], is_positive: bool) -> None:
         spot = self._spot(position)
@@ -465,7 +496,7 @@ class LabelsTool(QObject):
             self._end_preview()
             return
         self._hovered = spot.frame_index
-        one = self._current_object()
+        one = self._about(position, is_positive=is_positive)
         prompt = with_click(self._book, one, spot, is_positive=is_positive)
         self.hover_requested.emit(spot.frame_index, prompt)
 
@@ -474,6 +505,22 @@ class LabelsTool(QObject):
         if self._hovered is not None:
             frame_index, self._hovered = self._hovered, None
             self.hover_requested.emit(frame_index, None)
+
+    def _about(self, position: tuple[float, ...], *, is_positive: bool) -> int:
+        """Return the object that a click is about."""
+        if not (self._is_each_new and is_positive):
+            return self._current_object()
+        if isinstance(self._layer, Labels):
+            value = self._layer.get_value(position)
+            if value and int(value) in self._book:
+                return int(value)
+        return self._new_object()
+
+    def _new_object(self) -> int:
+        """Return the chosen object if nothing is said about it yet, else the next."""
+        current = self._current_object()
+        state = self._book.get(current)
+        return current if state is None or not state.prompts else self._book.next_id
 
     def _current_object(self) -> int:
         return self._book.next_id if self._object_id is None else self._object_id

@@ -27,6 +27,14 @@ SCREEN_LINES = 350
 """An outline is a pixel wide for each so many rows of the picture: always seen."""
 
 
+OUTLINED, WHITE = 65535, (1.0, 1.0, 1.0, 1.0)
+"""What is pointed at has this label here, and no colour that an object has."""
+
+
+def _colormap(own: Mapping[int, Color]) -> Any:
+    return colormap_with({**own, OUTLINED: WHITE})
+
+
 class OneFrame:
     """Label images of which a single one is kept; all others are empty."""
 
@@ -101,6 +109,12 @@ class ToolPreview:
         layer.visible = True
         layer.refresh(extent=False)
 
+    def outline(
+        self, on: Layer, axes: LayerAxes, frame_index: int, mask: np.ndarray
+    ) -> None:
+        """Outline a mask, ``(Y, X)`` bool, so that it stands out from all masks."""
+        self.show_mask(on, axes, frame_index, np.where(mask, OUTLINED, 0))
+
     def show_box(
         self,
         on: Layer,
@@ -120,7 +134,7 @@ class ToolPreview:
         self._colors = own
         layer = self.layer
         if layer is not None:
-            layer.colormap = colormap_with(own)
+            layer.colormap = _colormap(own)
 
     def clear(self) -> None:
         """Show nothing."""
@@ -142,7 +156,7 @@ class ToolPreview:
         layer = self._viewer.add_labels(
             LabelsInLayer(self._frame, axes),
             name=NAME,
-            colormap=colormap_with(self._colors),
+            colormap=_colormap(self._colors),
             opacity=1.0,
             metadata={"napari-sam2 view": "preview"},
             **{name: getattr(on, name) for name in SHARED},

@@ -1,4 +1,4 @@
-"""Panel: track, stop, pause, and how far it is."""
+"""Panel: what *Track* does: where to, on which frames, and what gives way."""
 
 from __future__ import annotations
 
@@ -7,13 +7,10 @@ from typing import Any
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
-    QApplication,
     QCheckBox,
     QComboBox,
     QGridLayout,
-    QHBoxLayout,
     QLabel,
-    QProgressBar,
     QPushButton,
     QSizePolicy,
     QSpinBox,
@@ -22,8 +19,7 @@ from qtpy.QtWidgets import (
 
 from napari_sam2.session.planning.plan import Direction, FrameRange, MergePolicy
 from napari_sam2.ui.widgets.layout import WheelGuard
-from napari_sam2.ui.widgets.pace import Pace, clock_text, pace_text
-from napari_sam2.ui.widgets.panel import Note, Panel, narrow
+from napari_sam2.ui.widgets.panel import More, Note, Panel, counted, narrow
 from napari_sam2.ui.widgets.preferences import Preferences
 
 SHORTEST_SPIN = 40
@@ -235,15 +231,11 @@ def verdict(agreement: Mapping[int, float]) -> str:
     """Say in words where two ways through a gap disagree; see `ComparisonRow`."""
     worst = min(agreement, key=lambda frame: (agreement[frame], frame))
     if agreement[worst] == 1:
-        return f"Both directions agree on all {len(agreement)} frames."
+        whole = "all " if len(agreement) > 1 else ""
+        frames = counted(len(agreement), "frame")
+        return f"Both directions agree on {whole}{frames}."
     return f"They disagree most on frame {worst} (J {agreement[worst]:.2f})."
 
-
-TRACK_KEY = "G"
-"""Free on all of napari's layers; the dock binds it to `TrackPanel.toggle`."""
-
-LONG_RUN_SECONDS = 60.0
-"""After runs of so long, somebody has probably turned to other things."""
 
 DIRECTIONS = {
     "both": ("both ways", "From the anchors of each object to both ends"),
@@ -272,7 +264,7 @@ MERGES = {
 
 
 class TrackPanel(Panel):
-    """Asks for tracking and shows its progress.
+    """Asks how something is to be tracked; see also `RunBar`.
 
     Parameters
     ----------
@@ -280,40 +272,27 @@ class TrackPanel(Panel):
         What a new session begins with.
     """
 
-    track_requested = Signal(str)
-    """A `Direction`; see also `frames` and `merge`."""
-    cancel_requested = Signal()
-    pause_requested = Signal()
-    resume_requested = Signal()
     compare_requested = Signal()
     """Track the gap at the cursor both ways and show where they differ."""
     live_repair_changed = Signal(bool)
     range_changed = Signal(int, int)
     """First and last frame that may be tracked, both included."""
-    long_run_ended = Signal(str)
-    """A run of more than a minute has ended: what to notify somebody of."""
 
     def __init__(self, preferences: Preferences | None = None) -> None:
         super().__init__("Track")
         preferred = preferences or Preferences()
-        self._is_tracking = self._is_paused = False
-        self._pace = Pace()
-        self._chimes = preferred.chime
         self._create()
-        self.follow_box.setChecked(preferred.follow)
         self.repair_box.setChecked(preferred.live_repair)
         self._lay_out()
         self._connect()
         self._show_direction()
         self._show_merge()
-        self.bar.hide()
-        self.pace.show_text("")
-        self._show_buttons()
         WheelGuard(self)
 
     def _create(self) -> None:
         self.direction_combo = _combo(_directions(), "Direction")
         self.range_row = RangeRow()
+        self.more = More()
         self.merge_combo = _combo(MERGES, "Labels that others made")
         self.merge_note = Note()
         self.repair_box = QCheckBox("Live &repair")
@@ -321,42 +300,28 @@ class TrackPanel(Panel):
             "Track again at once what a correction makes out of date: the two gaps "
             "around its anchor, and nothing else"
         )
-        self.follow_box = QCheckBox("Go along &with the tracker")
-        self.follow_box.setToolTip("Show the frame that was just tracked")
-        self.track_button = QPushButton()
-        self.pause_button = QPushButton()
         self.compare_button = QPushButton("Compare directions")
         self.compare_button.setToolTip(
             "Track the gap at the frame shown forward and backward, show where the two "
             "disagree, and choose one; nothing is written before"
         )
         self.comparison_row = ComparisonRow()
-        self.bar = QProgressBar()
-        self.pace = Note()
 
     def _lay_out(self) -> None:
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.track_button, 2)
-        buttons.addWidget(self.pause_button, 1)
         self.add_row("&Direction", self.direction_combo)
         self.add_row("Frames", self.range_row)
-        self.add_row("Other &labels", self.merge_combo)
-        self.form.addRow(self.merge_note)
         self.form.addRow(self.repair_box)
-        self.form.addRow(self.follow_box)
-        self.form.addRow(buttons)
-        self.form.addRow(self.bar)
-        self.form.addRow(self.pace)
-        self.form.addRow(self.compare_button)
         self.form.addRow(self.comparison_row)
+        self.more.add_row("Other &labels", self.merge_combo)
+        self.more.form.addRow(self.merge_note)
+        self.more.form.addRow(self.compare_button)
+        self.form.addRow(self.more)
 
     def _connect(self) -> None:
         self.direction_combo.currentIndexChanged.connect(self._show_direction)
         self.merge_combo.currentIndexChanged.connect(self._show_merge)
         self.range_row.range_changed.connect(self.range_changed)
         self.repair_box.toggled.connect(self.live_repair_changed)
-        self.track_button.clicked.connect(self.toggle)
-        self.pause_button.clicked.connect(self.toggle_pause)
         self.compare_button.clicked.connect(self.compare_requested)
 
     # --- What is chosen
@@ -381,30 +346,6 @@ class TrackPanel(Panel):
         """Whether what a correction makes out of date is tracked again at once."""
         return bool(self.repair_box.isChecked())
 
-    @property
-    def follows(self) -> bool:
-        """Whether the viewer goes along with the tracker."""
-        return bool(self.follow_box.isChecked())
-
-    @property
-    def is_tracking(self) -> bool:
-        """Whether something is being tracked, or paused."""
-        return self._is_tracking
-
-    def toggle(self) -> None:
-        """Track, or stop tracking: what the button and its key do."""
-        if not self._is_tracking:
-            self.track_requested.emit(str(self.direction))
-        elif self.track_button.isEnabled():
-            self.track_button.setEnabled(False)  # until it has ended
-            self.cancel_requested.emit()
-
-    def toggle_pause(self) -> None:
-        """Pause, or go on."""
-        if self._is_tracking:
-            asked = self.resume_requested if self._is_paused else self.pause_requested
-            asked.emit()
-
     # --- What is shown
 
     def show_frame_count(self, count: int) -> None:
@@ -415,75 +356,17 @@ class TrackPanel(Panel):
         """Say which frame is shown now."""
         self.range_row.show_frame(frame_index)
 
-    def set_tracking(self, tracking: bool) -> None:
-        """Show whether something is being tracked."""
-        self._is_tracking, self._is_paused = tracking, False
-        self._show_buttons()
-        if tracking:
-            self._pace = Pace()
-            self.bar.setRange(0, 0)
-            self.bar.show()
-            self.pace.show_text("Starting …")
-            return
-        self.bar.setMaximum(max(1, self.bar.maximum()))
-        self._show_end()
-
-    def show_paused(self, paused: bool) -> None:
-        """Show whether tracking waits for somebody."""
-        if not self._is_tracking or paused == self._is_paused:
-            return
-        self._is_paused = paused
-        self._show_buttons()
-        if paused:
-            self._pace.pause()
-            self.pace.show_text("Paused; clicks and corrections are possible.")
-        else:
-            self._pace.resume()
-
-    def show_progress(self, position: int, total: int) -> None:
-        """Show that ``position`` of ``total`` steps are done, and at what rate."""
-        rate = self._pace.note(position)
-        self.bar.setRange(0, total)
-        self.bar.setValue(position)
-        if rate is not None and not self._is_paused:
-            self.pace.show_text(pace_text(rate, total - position))
-
-    # --- Steps
-
-    def _show_end(self) -> None:
-        seconds = self._pace.seconds()
-        if seconds is None:
-            self.pace.show_text("")
-            return
-        steps = self._pace.steps(self.bar.value())
-        text = f"{steps} steps in {clock_text(seconds)}"
-        self.pace.show_text(text)
-        if self._chimes and seconds > LONG_RUN_SECONDS:
-            QApplication.beep()
-            QApplication.alert(self.window())
-            self.long_run_ended.emit(f"Tracking has ended: {text}")
-
-    def _show_buttons(self) -> None:
-        tracking = self._is_tracking
-        self.track_button.setEnabled(True)
-        self.track_button.setText(f"{'Stop' if tracking else 'Track'} ({TRACK_KEY})")
-        self.track_button.setToolTip(
-            "Stop after this frame; what is written stays"
-            if tracking
-            else "Track all objects"
-        )
-        self.pause_button.setText("&Go on" if self._is_paused else "&Pause")
-        self.pause_button.setToolTip(
-            "Wait after this frame; the memory of the objects stays"
-        )
-        self.pause_button.setEnabled(tracking)
+    def set_frozen(self, frozen: bool) -> None:
+        """Let nothing be changed while something is tracked."""
         for widget in (
             self.direction_combo,
             self.range_row,
             self.merge_combo,
             self.compare_button,
         ):
-            widget.setDisabled(tracking)
+            widget.setDisabled(frozen)
+
+    # --- Steps
 
     def _show_direction(self) -> None:
         text = DIRECTIONS[str(self.direction)][1]

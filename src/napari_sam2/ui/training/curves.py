@@ -10,10 +10,13 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QPalette
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-AXIS_WIDTH = 44
-PLOT_HEIGHT = 92
-TIME_HEIGHT = 24
+AXIS_WIDTH = 58
+PLOT_HEIGHT = 104
+TIME_HEIGHT = 30
 LABEL_SIZE = "8pt"
+LEAST_SCORES, LEAST_LOSSES = 0.02, 0.1
+"""What the axes show at least, so that two ticks with numbers fit in."""
+
 SMOOTH = 0.9
 """Part of the old value in the running mean of the loss, which jumps."""
 
@@ -32,7 +35,7 @@ class TrainCurves(QWidget):
         self._loss_plot.setXLink(self._score_plot)
         self._base = pyqtgraph.InfiniteLine(angle=0)
         self._score = self._score_plot.plot(symbol="o", symbolSize=5)
-        self._loss = self._loss_plot.plot()
+        self._loss = self._loss_plot.plot(symbolSize=5)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self._canvas)
@@ -81,6 +84,8 @@ class TrainCurves(QWidget):
         self._score.setPen(pyqtgraph.mkPen(curve, width=2))
         self._score.setSymbolBrush(curve)
         self._score.setSymbolPen(curve)
+        self._loss.setSymbolBrush(curve)
+        self._loss.setSymbolPen(curve)
         self._loss.setPen(pyqtgraph.mkPen(curve, width=1))
         faint = text
         faint.setAlphaF(0.6)
@@ -100,6 +105,17 @@ class TrainCurves(QWidget):
         return plot
 
     def _draw(self) -> None:
-        for item, values in ((self._score, self.scores), (self._loss, self.losses)):
+        last = max((step for step, _ in (*self.scores, *self.losses)), default=0)
+        self._score_plot.setXRange(0, max(1, last))
+        for plot, item, values, least in (
+            (self._score_plot, self._score, self.scores, LEAST_SCORES),
+            (self._loss_plot, self._loss, self.losses, LEAST_LOSSES),
+        ):
             pairs = np.array(values, dtype=float).reshape(-1, 2)
             item.setData(pairs[:, 0], pairs[:, 1])
+            if len(pairs):
+                low, high = pairs[:, 1].min(), pairs[:, 1].max()
+                margin = max(0.0, least - (high - low)) / 2
+                plot.setYRange(low - margin, high + margin)
+        # A line needs two points.
+        self._loss.setSymbol("o" if len(self.losses) == 1 else None)

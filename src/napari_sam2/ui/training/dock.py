@@ -8,8 +8,8 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
-from qtpy.QtCore import QEvent, Qt
-from qtpy.QtGui import QShowEvent
+from qtpy.QtCore import QEvent, Qt, QTimer
+from qtpy.QtGui import QEnterEvent, QShowEvent
 from qtpy.QtWidgets import (
     QDoubleSpinBox,
     QHBoxLayout,
@@ -38,6 +38,7 @@ from napari_sam2.ui.widgets.icons import icon
 from napari_sam2.ui.widgets.layout import WheelGuard, lay_out_column
 from napari_sam2.ui.widgets.pace import clock_text
 from napari_sam2.ui.widgets.panel import Note, Panel
+from napari_sam2.ui.widgets.placing import share_place
 from napari_sam2.ui.widgets.status_line import StatusLine
 
 if TYPE_CHECKING:
@@ -48,6 +49,9 @@ if TYPE_CHECKING:
     from napari_sam2.ui.training.curves import TrainCurves
 
 BAR_STEPS = 1000
+TRACKER_NAME = "SAM 2 Tracker"
+"""Of the other dock, as the manifest calls it."""
+
 USUAL_MINUTES, MOST_MINUTES = 5.0, 600.0
 WHAT_IT_DOES = (
     "Lock or review masklets that are right: the model learns from them, and is "
@@ -74,6 +78,10 @@ class TrainDock(QWidget):
         self._job: Job | None = None
         self._stopped = Event()
         self._named = USUAL_NAME
+        self._is_placed = False
+        self._placing = QTimer(self)
+        self._placing.setSingleShot(True)
+        self._placing.timeout.connect(lambda: share_place(self, TRACKER_NAME))
         self.curves: TrainCurves | None = None
         self._create()
         self._lay_out()
@@ -109,6 +117,7 @@ class TrainDock(QWidget):
         self.bar = QProgressBar()
         self.bar.setRange(0, BAR_STEPS)
         self.bar.setTextVisible(False)
+        self.lacking_note = Note()
         self.progress_note = Note()
         self.score_note = Note()
         self.score_note.setTextFormat(Qt.TextFormat.PlainText)
@@ -125,6 +134,7 @@ class TrainDock(QWidget):
         row.addWidget(self.start_button)
         row.addWidget(self.stop_button)
         training.form.addRow(row)
+        training.form.addRow(self.lacking_note)
         training.form.addRow(self.bar)
         training.form.addRow(self.progress_note)
         training.form.addRow(self.score_note)
@@ -255,13 +265,25 @@ class TrainDock(QWidget):
         return None
 
     def _show_running(self) -> None:
-        can_start = bool(self.taught.objects and self.name_edit.text().strip())
-        self.start_button.setEnabled(can_start and not self.is_running)
+        lacking = "" if self.is_running else self._lacking()
+        self.start_button.setEnabled(not (lacking or self.is_running))
+        self.start_button.setToolTip(lacking or "Train a copy of the base on these")
+        self.lacking_note.show_text(lacking)
         self.stop_button.setEnabled(self.is_running)
         self.bar.setVisible(self.is_running)
         self.taught.set_frozen(self.is_running)
         for widget in (self.base_combo, self.name_edit, self.minutes_spin):
             widget.setDisabled(self.is_running)
+
+    def _lacking(self) -> str:
+        """Return what is missing before something can be trained."""
+        if self.taught.session is None:
+            return "Start needs a session: track some cells first, or choose a folder."
+        if not self.taught.objects:
+            return "Start needs a masklet: tick one above that is right."
+        if not self.name_edit.text().strip():
+            return "Start needs a name for the new model."
+        return ""
 
     def _show_curves(self) -> TrainCurves:
         """Return the plots; pyqtgraph is loaded when the first training begins."""
@@ -277,6 +299,17 @@ class TrainDock(QWidget):
     def showEvent(self, event: QShowEvent | None) -> None:
         """Read again what was locked meanwhile."""
         super().showEvent(event)
+        self._renew()
+        if not self._is_placed:
+            self._is_placed = True
+            self._placing.start(0)  # once napari has put it somewhere
+
+    def enterEvent(self, event: QEnterEvent | None) -> None:
+        """Read again: whoever locks a frame comes here afterwards."""
+        super().enterEvent(event)
+        self._renew()
+
+    def _renew(self) -> None:
         if not self.is_running:
             self.taught.ask()
 
@@ -310,8 +343,9 @@ def score_text(scores: list[tuple[int, float]]) -> str:
     if len(scores) == 1:
         return f"Held-out J: base {base:.3f}"
     best = max(score for _, score in scores[1:])
+    gain = round(best - base, 3) + 0.0  # no minus before nothing
     return (
-        f"Held-out J: base {base:.3f}, best {best:.3f} ({best - base:+.3f}), "
+        f"Held-out J: base {base:.3f}, best {best:.3f} ({gain:+.3f}), "
         f"now {scores[-1][1]:.3f}"
     )
 

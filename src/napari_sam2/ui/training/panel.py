@@ -22,7 +22,7 @@ from napari_sam2.ui.training.jobs import SessionListed
 from napari_sam2.ui.widgets.connections import Connections
 from napari_sam2.ui.widgets.icons import icon
 from napari_sam2.ui.widgets.layer_combo import LayerCombo
-from napari_sam2.ui.widgets.panel import Note, Panel
+from napari_sam2.ui.widgets.panel import Note, Panel, counted
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -160,8 +160,8 @@ class TaughtPanel(Panel):
             )
         masks = sum(row.reviewed or row.tracked for row in rows)
         text = (
-            f"{where}{len(rows)} masklets with {masks} masks; the last quarter of the "
-            "frames is kept to measure the result."
+            f"{where}{counted(len(rows), 'masklet')} with {counted(masks, 'mask')}; "
+            "the last quarter of the frames is kept to measure the result."
         )
         if all(row.is_verified for row in rows):
             return text

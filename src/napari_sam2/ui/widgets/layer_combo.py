@@ -32,6 +32,8 @@ class LayerCombo(QComboBox):
     nothing
         What the first entry is called that stands for no layer; if None, there is no
         such entry, and the uppermost layer is chosen by default.
+    prefers_layers
+        Choose the uppermost layer as long as nobody chose another entry.
     """
 
     layer_changed = Signal()
@@ -43,10 +45,13 @@ class LayerCombo(QComboBox):
         is_listed: Callable[[Layer], bool],
         connections: Connections,
         nothing: str | None = None,
+        *,
+        prefers_layers: bool = False,
     ) -> None:
         super().__init__()
         self._viewer = viewer
         self._nothing = nothing
+        self._prefers_layers = nothing is None or prefers_layers
         self._is_listed = is_listed
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setMinimumContentsLength(SHORTEST_NAME)
@@ -88,8 +93,9 @@ class LayerCombo(QComboBox):
             if self._is_listed(layer):
                 self.addItem(str(layer.name), layer.unique_id)
         kept = self._index_of(before)
-        default = self.count() - 1 if self._nothing is None else 0
-        self.setCurrentIndex(kept if kept >= 0 else default)
+        default = self.count() - 1 if self._prefers_layers else 0
+        is_kept = kept >= 0 and not (before is None and self._prefers_layers)
+        self.setCurrentIndex(kept if is_kept else default)
         self.blockSignals(False)
         if self.currentData() != before:
             self.layer_changed.emit()

@@ -9,12 +9,16 @@ from qtpy.QtWidgets import (
     QAbstractButton,
     QAbstractSpinBox,
     QComboBox,
+    QGroupBox,
     QLineEdit,
     QScrollArea,
     QSplitter,
+    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
+
+from napari_sam2.ui.widgets.panel import BARE
 
 
 class WheelGuard(QObject):
@@ -99,23 +103,35 @@ def lay_out_column(owner: QWidget, top: QWidget, sections: Sequence[QWidget]) ->
     leave_keys(owner)
 
 
-class TimeStrip(QSplitter):
-    """Timeline and plots side by side, below the viewer.
+class TimeStrip(QTabWidget):
+    """Timeline and plots, one at a time, below the viewer.
 
     Parameters
     ----------
     timeline, plots
-        The two panels.
+        The two panels; the second is offered once there is something to plot.
+    beside
+        Further panels that come and go beside the plots.
     """
 
-    def __init__(self, timeline: QWidget, plots: QWidget) -> None:
-        super().__init__(Qt.Orientation.Horizontal)
-        self.addWidget(timeline)
-        self.addWidget(plots)
-        self.setStretchFactor(0, 3)
-        self.setStretchFactor(1, 2)
+    def __init__(self, timeline: QGroupBox, plots: QGroupBox, *beside: QWidget) -> None:
+        super().__init__()
+        page = QSplitter(Qt.Orientation.Horizontal)
+        self.addTab(timeline, timeline.title())
+        self.addTab(page, plots.title())
+        for panel in (timeline, plots):
+            panel.setTitle("")
+            panel.setStyleSheet(BARE)
+        for panel in (plots, *beside):
+            page.addWidget(panel)
+        self.setDocumentMode(True)
+        self.offer_plots(False)
         self.setObjectName("napari-sam2-time-strip")
         leave_keys(self)
+
+    def offer_plots(self, is_offered: bool) -> None:
+        """Let the plots be chosen, or not."""
+        self.setTabVisible(1, is_offered)
 
     def sizeHint(self) -> QSize:
         """Ask for room for plots, which are not there yet when it is laid out."""

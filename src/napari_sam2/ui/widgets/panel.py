@@ -12,7 +12,9 @@ from qtpy.QtWidgets import (
     QGroupBox,
     QLabel,
     QLayout,
+    QPushButton,
     QSizePolicy,
+    QVBoxLayout,
     QWidget,
 )
 
@@ -25,12 +27,21 @@ def short_path(path: Path) -> str:
     return str(Path("~") / path.relative_to(home))
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number and what it counts: ``1 frame``, ``1,200 frames``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 WIDEST_LABEL = "Frames along"
 STYLE_PADDING = 16
 """Pixels that napari's style adds to a label."""
 
 SHORTEST_TEXT = 8
 """Letters that a list of names asks room for."""
+
+
+BARE = "QGroupBox { border: 0; margin: 0; padding: 0; }"
+"""Where a heading, or a tab, says what the frame and title of the box would."""
 
 
 class Panel(QGroupBox):
@@ -57,14 +68,43 @@ class Panel(QGroupBox):
 
     def insert_row(self, row: int, text: str, field: QWidget | QLayout) -> None:
         """Add a row at a place of its own."""
-        label = QLabel(text)
-        label.setMinimumWidth(
-            label.fontMetrics().horizontalAdvance(WIDEST_LABEL) + STYLE_PADDING
-        )
-        label.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        if isinstance(field, QWidget):
-            label.setBuddy(field)  # its underlined letter leads there
-        self.form.insertRow(row, label, field)
+        self.form.insertRow(row, _label(text, field), field)
+
+
+def _label(text: str, field: QWidget | QLayout) -> QLabel:
+    label = QLabel(text)
+    label.setMinimumWidth(
+        label.fontMetrics().horizontalAdvance(WIDEST_LABEL) + STYLE_PADDING
+    )
+    label.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+    if isinstance(field, QWidget):
+        label.setBuddy(field)  # its underlined letter leads there
+    return label
+
+
+class More(QWidget):
+    """Rows that are rarely wanted, behind a button."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.button = QPushButton("More …")
+        self.button.setCheckable(True)
+        self.button.setFlat(True)
+        self.body = QWidget()
+        self.form = QFormLayout(self.body)
+        self.form.setContentsMargins(0, 0, 0, 0)
+        self.form.setVerticalSpacing(6)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addWidget(self.button)
+        column.addWidget(self.body)
+        self.button.toggled.connect(self.body.setVisible)
+        self.body.hide()
+
+    def add_row(self, text: str, field: QWidget | QLayout) -> None:
+        """Add a row at the end."""
+        self.form.addRow(_label(text, field), field)
 
 
 class Note(QLabel):

@@ -32,7 +32,7 @@ class Preferences:
     warm_radius
         Frames on each side of the cursor that are prepared in the background.
     follow
-        Show the frame that was just tracked.
+        Show the frame that was just tracked, until somebody looks elsewhere.
     chime
         Tell when a long run has ended.
     folder
@@ -47,7 +47,7 @@ class Preferences:
     memory_gb: float = 0.0
     live_repair: bool = True
     warm_radius: int = 5
-    follow: bool = False
+    follow: bool = True
     chime: bool = True
     folder: str = "~/napari-sam2"
     show_picture: bool = True

@@ -14,7 +14,7 @@ from qtpy.QtCore import QSettings, Qt, Signal
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
-from napari_sam2.ui.widgets.panel import Panel
+from napari_sam2.ui.widgets.panel import BARE, Panel
 
 FILE = "dock.ini"
 OPEN, FOLDED = "▾", "▸"
@@ -23,8 +23,6 @@ HEADING_PADDING = 6
 STYLE = f"""
 QPushButton {{ text-align: left; font-weight: bold; padding: 3px {HEADING_PADDING}px; }}
 """
-BARE = "QGroupBox { border: 0; margin: 0; padding: 0; }"
-"""The heading of the section says what the frame and title of the box would."""
 
 
 class Section(QWidget):

@@ -12,7 +12,17 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QLabel, QSizePolicy
 
+from napari_sam2.engine import Order
 from napari_sam2.errors import NapariSam2Error
+from napari_sam2.session.planning.plan import AROUND_A_FRAME
+from napari_sam2.ui.widgets.statements import (
+    ENDS,
+    Change,
+    Statement,
+    Statements,
+    Topic,
+    ends_of,
+)
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -21,11 +31,13 @@ LINES = 3
 
 
 class StatusLine(QLabel):
-    """Shows one message; errors stand in a box, and are notified by napari too."""
+    """Shows what is true now; errors stand in a box, and are notified by napari too."""
 
     def __init__(self, viewer: Viewer) -> None:
         super().__init__()
         self._viewer = viewer
+        self._statements = Statements()
+        self._suggestion = Statement("")
         self.setWordWrap(True)
         self.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
         # A long path must not make the dock wider.
@@ -34,10 +46,10 @@ class StatusLine(QLabel):
         self.setMinimumHeight(LINES * self.fontMetrics().lineSpacing())
         self.setObjectName("napari-sam2-status")
 
-    def say(self, text: str) -> None:
-        """Show what goes on."""
-        self.setStyleSheet("")
-        self.setText(text)
+    def say(self, text: str, topic: Topic = Topic.ANSWER) -> None:
+        """Show what came of something, or what goes on, as long as it is true."""
+        self._statements.say(Statement(text, topic, ENDS[topic]))
+        self._show()
 
     def complain(self, error: Exception) -> None:
         """Show what went wrong: a person's error as it is, ours with its traceback."""
@@ -47,12 +59,31 @@ class StatusLine(QLabel):
         else:
             text = f"{type(error).__name__}: {error}"
             notification_manager.receive_error(type(error), error, error.__traceback__)
+        ends = frozenset(ends_of(error))
+        self._statements.say(Statement(f"⚠ {text}", until=ends, is_error=True))
+        self._show()
+
+    def suggest(self, text: str) -> None:
+        """Say what can be done next, while there is nothing else to say."""
+        self._suggestion = Statement(text)
+        self._show()
+
+    def note(self, change: Change) -> None:
+        """Drop what is not true any more."""
+        self._statements.note(change)
+        self._show()
+
+    def _show(self) -> None:
+        said = self._statements.current or self._suggestion
+        self.setStyleSheet(self._box() if said.is_error else "")
+        self.setText(said.text)
+
+    def _box(self) -> str:
         box = QColor(get_theme(self._viewer.theme).error.as_hex())
-        self.setStyleSheet(
+        return (
             f"QLabel {{ background: {box.name()}; color: {readable_on(box).name()}; "
             "border-radius: 2px; padding: 2px; }"
         )
-        self.setText(f"⚠ {text}")
 
 
 def readable_on(background: QColor) -> QColor:
@@ -76,16 +107,39 @@ def contrast(one: QColor, other: QColor) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-def answer_text(found: Sequence[int], missed: Sequence[int]) -> str:
-    """Say which objects an answer has masks of; that some were taken out, if none."""
+def answer_text(
+    found: Sequence[int], missed: Sequence[int], *, is_next_new: bool = False
+) -> str:
+    """Say which objects an answer has masks of; that some were taken out, if none.
+
+    Parameters
+    ----------
+    found, missed
+        Objects with a mask where they were clicked on, and without.
+    is_next_new
+        Whether the next click is about another object.
+    """
     if missed:
         return f"Nothing found here for {_named(missed)}: drag a box, or Ctrl+Z."
     if not found:
         return "Taken out."
+    if is_next_new:
+        return (
+            f"{_named(found).capitalize()} is there. Click on the next cell, or on it "
+            "to correct it; then Track."
+        )
     return (
         f"{_named(found).capitalize()} is there. Click again to correct it, N for the "
         "next one, or Track."
     )
+
+
+def waiting_text(found: Sequence[int], order: Order) -> str:
+    """Say what becomes of objects that were clicked on while others are tracked."""
+    who = _named(found).capitalize()
+    if order.is_repair or order.direction in AROUND_A_FRAME:
+        return f"{who} is there, and waits: Track (G) when this run has ended."
+    return f"{who} is there, and is tracked when this run is through."
 
 
 def _named(object_ids: Sequence[int]) -> str:

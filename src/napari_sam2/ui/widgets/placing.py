@@ -1,0 +1,86 @@
+"""Where a dock lies in napari's window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from qtpy.QtCore import QObject, Qt
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
+
+
+def placed(widget: QWidget) -> tuple[QMainWindow, QDockWidget] | None:
+    """Return the window and the dock that a widget lies in; None if in none."""
+    own: QObject | None = widget
+    while own is not None and not isinstance(own, QDockWidget):
+        own = own.parent()
+    window = None if own is None else own.parent()
+    if not isinstance(own, QDockWidget) or not isinstance(window, QMainWindow):
+        return None
+    return window, own
+
+
+def share_place(widget: QWidget, title: str) -> bool:
+    """Let a widget's dock and another one take turns in one place, as tabs.
+
+    Parameters
+    ----------
+    widget
+        Is in front.
+    title
+        Of the other dock.
+
+    Returns
+    -------
+    bool
+        Whether there is such a dock, and both lie in one window.
+    """
+    found = placed(widget)
+    if found is None or found[1].isFloating():
+        return False
+    window, own = found
+    for other in window.findChildren(QDockWidget):
+        if other.windowTitle() == title and not other.isFloating():
+            with _at_once(window):
+                window.tabifyDockWidget(other, own)
+            own.raise_()
+            return True
+    return False
+
+
+def lies_left(widget: QWidget) -> bool:
+    """Whether a widget's dock is in the left column, where napari's own docks are."""
+    found = placed(widget)
+    left = Qt.DockWidgetArea.LeftDockWidgetArea
+    return found is not None and found[0].dockWidgetArea(found[1]) == left
+
+
+def picture_share(widget: QWidget) -> float:
+    """Return which part of the window's width is the picture's; 1 without a window."""
+    found = placed(widget)
+    centre = None if found is None else found[0].centralWidget()
+    if found is None or centre is None:
+        return 1.0
+    return float(centre.width() / max(1, found[0].width()))
+
+
+def narrow_dock(widget: QWidget) -> None:
+    """Leave as much of the window's width as possible to the picture."""
+    found = placed(widget)
+    if found is not None:
+        window, own = found
+        least = own.minimumSizeHint().width()
+        with _at_once(window):
+            window.resizeDocks([own], [least], Qt.Orientation.Horizontal)
+
+
+@contextmanager
+def _at_once(window: QMainWindow) -> Iterator[None]:
+    """Let docks be where they belong at the end, not some time later."""
+    was_animated = window.isAnimated()
+    window.setAnimated(False)
+    yield
+    layout = window.layout()
+    if layout is not None:
+        layout.activate()
+    window.setAnimated(was_animated)

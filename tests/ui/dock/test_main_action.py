@@ -1,0 +1,56 @@
+"""The main action: in sight at every window size, and the picture goes along."""
+
+import pytest
+from qtpy.QtCore import QPoint, Qt
+from tests.engine.engine_steps import click
+from tests.ui.hand import unwrapped
+
+PATIENCE = 60_000
+
+
+def shown(viewer, size, qtbot):
+    window = unwrapped(viewer).window._qt_window
+    window.resize(*size)
+    with qtbot.waitExposed(window):
+        window.show()
+    return window
+
+
+@pytest.mark.parametrize("size", [(1089, 768), (1366, 768), (1600, 1000)])
+def test_track_is_in_sight_and_the_picture_is_large(open_dock, qtbot, size):
+    viewer, dock = open_dock()
+    window = shown(viewer, size, qtbot)
+    assert (window.width(), window.height()) == size
+    button = dock.run_bar.track_button
+    qtbot.waitUntil(lambda: not button.visibleRegion().isEmpty(), timeout=PATIENCE)
+    placing = open_dock.docks[0]._placing
+    qtbot.waitUntil(lambda: not placing.isActive(), timeout=PATIENCE)
+    qtbot.wait(200)
+    assert button.visibleRegion().boundingRect() == button.rect()
+    assert window.rect().contains(button.mapTo(window, QPoint(0, 0)))
+    canvas = window._qt_viewer.canvas.native
+    assert canvas.width() >= size[0] / 2
+    assert canvas.height() >= size[1] / 2
+
+
+def test_the_picture_follows_until_somebody_moves(open_dock, answered, qtbot, stack):
+    viewer, dock = open_dock()
+    dock.conductor.set_prompt(click(1, 0, (30, 40)))
+    answered(dock)
+    dock.frame_cursor.go_to(0)
+    dock.conductor.warm(0)
+    bar = dock.run_bar
+    moved = []
+
+    def look_back(_frame):
+        if dock.frame_cursor.frame_index == 4 and not moved:
+            moved.append(True)
+            viewer.dims.set_point(0, 1)
+
+    dock.frame_cursor.moved.connect(look_back)
+    qtbot.mouseClick(bar.track_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: bool(moved), timeout=PATIENCE)
+    assert not bar.follows
+    answered(dock)
+    assert dock.frame_cursor.frame_index == 1
+    assert bar.follow_button.isHidden()
