@@ -122,8 +122,8 @@ class TimeStrip(QTabWidget):
         for panel in (timeline, plots):
             panel.setTitle("")
             panel.setStyleSheet(BARE)
-        for panel in (plots, *beside):
-            page.addWidget(panel)
+        for widget in (plots, *beside):
+            page.addWidget(widget)
         self.setDocumentMode(True)
         self.offer_plots(False)
         self.setObjectName("napari-sam2-time-strip")
