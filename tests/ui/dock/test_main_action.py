@@ -49,6 +49,7 @@ def test_the_picture_follows_until_somebody_moves(open_dock, answered, qtbot, st
 
     dock.frame_cursor.moved.connect(look_back)
     qtbot.mouseClick(bar.track_button, Qt.MouseButton.LeftButton)
+    bar.follow_button.click()
     qtbot.waitUntil(lambda: bool(moved), timeout=PATIENCE)
     assert not bar.follows
     answered(dock)
