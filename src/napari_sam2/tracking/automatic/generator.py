@@ -174,7 +174,14 @@ class MaskGenerator:
 
 def loosest(options: MaskOptions) -> MaskOptions:
     """Return options that find all that `chosen` may choose from, on the same grid."""
-    return replace(options, **LOOSEST, minimum_area=1, box_overlap=1.0, crop_tiers=0)
+    return replace(
+        options,
+        minimum_iou=LOOSEST["minimum_iou"],
+        minimum_stability=LOOSEST["minimum_stability"],
+        minimum_area=1,
+        box_overlap=1.0,
+        crop_tiers=0,
+    )
 
 
 def chosen(masks: Sequence[AutomaticMask], options: MaskOptions) -> list[AutomaticMask]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from napari_sam2.engine import Request
-from napari_sam2.engine.jobs import once
+from napari_sam2.engine.jobs import Job, once
 from napari_sam2.errors import InputError, NapariSam2Error
 from napari_sam2.prompts import FramePrompt, MaskPrompt
 from napari_sam2.session.book.proposals import ProposedDivision
@@ -74,10 +75,10 @@ class Proposals(QObject):
             return
         read = once(store.read_labels, proposed.frame_index)
 
-        def divide(labels: np.ndarray) -> None:
+        def divide(labels: Any) -> None:
             self._divide(proposed, labels == proposed.mother)
 
-        self._conductor.editor.submit(read, divide)
+        self._conductor.worker.submit(Job(read, divide, self.failed.emit))
 
     def reject(self) -> None:
         """Forget the division that is shown; nothing else changes."""
