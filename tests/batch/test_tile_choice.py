@@ -63,3 +63,5 @@ def test_clicks_do_not_tell_a_size():
     click = prompted(points=(PointPrompt(5, 5),))
     with pytest.raises(InputError, match="clicks do not tell"):
         chosen_side("auto", (2048, 2048), 256, [click])
+    with pytest.raises(InputError, match="--image-size"):
+        chosen_side("auto", (2048, 2048), None, [click])

@@ -28,7 +28,7 @@ from napari_sam2.batch.prompting.policies import (
     UserPath,
 )
 from napari_sam2.batch.resources import current_memory, peak_memory
-from napari_sam2.batch.tile_choice import AUTO, chosen_side
+from napari_sam2.batch.tile_choice import chosen_side
 from napari_sam2.errors import InputError
 from napari_sam2.interfaces import FrameSource
 from napari_sam2.io.label_store.group import check_length
@@ -471,7 +471,7 @@ def load_predictor(options: ModelOptions, source: FrameSource) -> StreamingPredi
         precision=options.precision,
         fill_holes=0 if options.raw_masks else FILL_HOLES,
         one_component=options.one_component,
-        tile_size=None if options.tiles == AUTO else options.tiles,
+        tile_size=options.tiles if isinstance(options.tiles, int) else None,
     )
 
 

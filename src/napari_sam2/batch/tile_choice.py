@@ -50,7 +50,7 @@ def fitting_side(
 def chosen_side(
     asked: int | str | None,
     frame_shape: tuple[int, int],
-    image_size: int,
+    image_size: int | None,
     objects: Iterable[PromptedObject],
 ) -> int | None:
     """Return the side of the tiles of a run: as asked for, or as the prompts are.
@@ -58,10 +58,16 @@ def chosen_side(
     Raises
     ------
     InputError
-        If it is to be chosen, and no prompt tells how large its object is.
+        If it is to be chosen, and no prompt tells how large its object is, or the
+        model's file how large its input.
     """
     if asked != AUTO:
         return asked if isinstance(asked, int) and asked < max(frame_shape) else None
+    if image_size is None:
+        raise InputError(
+            "--tiles auto: the model's file does not tell how large its input is; give "
+            "--image-size, or the side of the tiles in pixels, or off"
+        )
     prompts = [prompt for state in objects for prompt in state.shown]
     sizes = [size for prompt in prompts if (size := _across(prompt)) is not None]
     if not sizes:

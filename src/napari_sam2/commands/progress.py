@@ -42,7 +42,7 @@ class ShownProgress(Progress):
         super().__init__(*columns, console=console, disable=not console.is_terminal)
         self._logged = -LOG_SECONDS
 
-    def update(self, task_id: TaskID, **changes: Any) -> None:  # type: ignore[override]
+    def update(self, task_id: TaskID, **changes: Any) -> None:
         """Say how far a task is, as `Progress.update` does, now and then in a line."""
         super().update(task_id, **changes)
         if self.disable:

@@ -83,7 +83,8 @@ class Rotation:
 
     def turn_in_place(self, x: Float[Tensor, "b n c"]) -> None:
         """Turn float32 tokens on a CPU, of one head, where they lie."""
-        maps = x.unflatten(1, (-1, len(self.cosine))).unflatten(-1, (-1, 2))
+        pairs = x.shape[-1] // 2
+        maps = x.view(len(x), -1, len(self.cosine), pairs, 2)
         torch.view_as_complex(maps).mul_(torch.complex(self.cosine, self.sine))
 
 

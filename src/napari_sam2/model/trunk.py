@@ -21,7 +21,7 @@ def build_trunk(config: TrunkConfig) -> nn.Module:
     """
     load_triton_apart()
     import timm  # not above: it imports triton
-    from timm.layers import freeze_batch_norm_2d
+    from timm.layers.norm_act import freeze_batch_norm_2d
 
     options: dict[str, Any] = dict(config.options)
     trunk: nn.Module = timm.create_model(
@@ -31,4 +31,7 @@ def build_trunk(config: TrunkConfig) -> nn.Module:
         out_indices=config.out_indices,
         **options,
     )
-    return freeze_batch_norm_2d(trunk) if config.frozen_norm else trunk
+    if not config.frozen_norm:
+        return trunk
+    frozen: nn.Module = freeze_batch_norm_2d(trunk)  # type: ignore[no-untyped-call]
+    return frozen

@@ -212,7 +212,7 @@ BASELINES: dict[str, Follow] = {"first-mask": hold, "otsu": otsu_linked}
 def _cells(frame: np.ndarray) -> np.ndarray:
     from skimage.filters import gaussian, threshold_otsu
 
-    smooth = gaussian(frame[..., 0].astype(float), 1.0)
-    bright = smooth > threshold_otsu(smooth)
+    smooth = gaussian(frame[..., 0].astype(float), 1.0)  # type: ignore[no-untyped-call]
+    bright = smooth > threshold_otsu(smooth)  # type: ignore[no-untyped-call]
     cells: np.ndarray = bright if bright.mean() <= 0.5 else ~bright
     return cells

@@ -18,6 +18,7 @@ from napari_sam2.io.ome_zarr.metadata import (
     LevelGeometry,
     calibrated_axes,
     multiscale,
+    ome_metadata,
 )
 from napari_sam2.io.ome_zarr.parent import (
     HAS_EVERY_CHUNK,
@@ -118,12 +119,13 @@ def image_faults(path: Path) -> Iterator[tuple[int, str]]:
         If its metadata are damaged.
     """
     parent = open_parent(path, "r")
-    mark = attributes_of(parent.group).get(MARK)
+    attributes = attributes_of(parent.group)
+    mark = attributes.get(MARK)
     if not isinstance(mark, dict) or not mark.get(HAS_EVERY_CHUNK):
         return
     array = array_at(parent.group, IMAGE_ARRAY)
-    axes = array.metadata.dimension_names or ()
-    along = next(at for at, name in enumerate(axes) if name != "c")
+    first_axis = ome_metadata(attributes)["multiscales"][0]["axes"][0]
+    along = 1 if first_axis["name"] == "c" else 0
     for place in np.ndindex(*array.cdata_shape):
         file = chunk_file(array, place)
         try:
