@@ -60,9 +60,15 @@ def padded(memory: MemorySelection, maps: int, pointers: int) -> MemorySelection
 
 
 def batch(*memories: MemorySelection) -> MemorySelection:
-    names = MemorySelection.__dataclass_fields__
+    fields = {
+        name: [getattr(memory, name) for memory in memories]
+        for name in MemorySelection.__dataclass_fields__
+    }
     return MemorySelection(
-        **{name: torch.cat([getattr(m, name) for m in memories]) for name in names}
+        **{
+            name: None if values[0] is None else torch.cat(values)
+            for name, values in fields.items()
+        }
     )
 
 

@@ -8,7 +8,7 @@ def test_frames_that_another_predictor_embedded_cost_no_encoder(
 ):
     clicks = make_predictor()
     for frame_index in range(3):
-        clicks.preview(frame_index, movie[frame_index])
+        clicks.network.embed(frame_index, movie[frame_index])
     alone, beside = (
         make_predictor(),
         make_predictor(embeddings=clicks.network.embeddings),
@@ -26,13 +26,13 @@ def test_frames_that_another_predictor_embedded_cost_no_encoder(
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_array_equal(one.logits, other.logits)
     assert len(clicks.network.embeddings) == 3
-    clicks.preview(0, movie[0])
+    clicks.network.embed(0, movie[0])
     assert len(embedded) == 2, "nothing that the clicks need was pushed out"
 
 
 def test_a_frame_of_other_pixels_is_embedded_anew(make_predictor, movie):
     clicks = make_predictor()
-    clicks.preview(0, movie[0])
+    clicks.network.embed(0, movie[0])
     lent = clicks.network.embeddings
     assert lent.find(0, movie[0]) is not None
     assert lent.find(0, movie[1]) is None

@@ -11,10 +11,6 @@ from torch.nn import functional as F
 
 from napari_sam2.model.position import rotate
 
-BLOCK = 512
-"""Queries, and keys, of one block of the attention by blocks: its scores, 1 MiB in
-float32, stay in the processor's cache."""
-
 
 class Attention(nn.Module):
     """Scaled dot-product attention with projections, optionally to fewer channels.
@@ -130,9 +126,6 @@ class RotaryAttention(Attention):
             turned = rotation.turn(keys[:, :, :placed])
             keys = torch.cat((turned, keys[:, :, placed:]), dim=2)
         queries = queries.expand(len(keys), -1, -1, -1)
-        if self._in_place(queries) and _gains_by_blocks(queries, v):
-            narrow = attend_by_blocks(queries[:, 0], keys[:, 0], v, key_mask)
-            return self._merge(self.v_proj(narrow)[:, None])
         values = self._split(self.v_proj(v))
         mask = None if key_mask is None else key_mask[:, None, None, :]
         out = F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask)
@@ -147,48 +140,3 @@ class RotaryAttention(Attention):
             and not torch.is_grad_enabled()
             and not torch.compiler.is_compiling()
         )
-
-
-def _gains_by_blocks(queries: Tensor, values: Tensor) -> bool:
-    """Whether values should be projected after they were summed, not before.
-
-    With fewer channels than a head has that is less work and, but for the order of the
-    sums, the same. torch has no fused kernel for it; plain products of blocks are
-    faster than the fused one where there are queries enough to fill a block.
-    """
-    tokens, channels = queries.shape[-2:]
-    return tokens >= BLOCK and values.shape[-1] < channels
-
-
-def attend_by_blocks(
-    queries: Float[Tensor, "b queries dim"],
-    keys: Float[Tensor, "b keys dim"],
-    values: Float[Tensor, "b keys m"],
-    key_mask: Bool[Tensor, "b keys"] | None = None,
-) -> Float[Tensor, "b queries m"]:
-    """Attend with values of their own width, as plain products of small blocks.
-
-    The softmax is summed up as the keys go by: each block of scores is taken relative
-    to the largest score so far, and what was summed before is scaled to it.
-    """
-    weighed = F.pad(values, (0, 1), value=1.0)  # a column of ones sums the weights
-    scaled = queries * queries.shape[-1] ** -0.5
-    out = queries.new_zeros(*queries.shape[:-1], weighed.shape[-1])
-    for row, each in enumerate(scaled):
-        exist = slice(None) if key_mask is None else key_mask[row]
-        seen = keys[row, exist], weighed[row, exist]
-        for start in range(0, len(each), BLOCK):
-            part = slice(start, start + BLOCK)
-            _attend_block(each[part], *seen, out[row, part])
-    return out[..., :-1] / out[..., -1:]
-
-
-def _attend_block(queries: Tensor, keys: Tensor, weighed: Tensor, out: Tensor) -> None:
-    """Add up, from zero, what one block of queries sees by the softmax's weights."""
-    largest = queries.new_full((len(queries), 1), -torch.inf)
-    for start in range(0, len(keys), BLOCK):
-        part = slice(start, start + BLOCK)
-        scores = queries @ keys[part].T
-        before, largest = largest, torch.maximum(largest, scores.amax(1, keepdim=True))
-        out.mul_((before - largest).exp_())
-        out.addmm_(scores.sub_(largest).exp_(), weighed[part])

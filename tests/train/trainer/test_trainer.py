@@ -251,8 +251,9 @@ def test_recipes_are_read(tmp_path):
 def test_the_recipes_in_the_repository_can_be_read(path):
     config = read_config(path)
     assert config.model in path.stem.replace("-", "_")
-    wanted = PRESETS["nano" if config.model == "nano" else "paper"]
+    wanted = PRESETS["nano" if config.model.startswith("nano") else "paper"]
     changed = {
+        "nano-lite": {"absent": 1.0, "neighbours": 3.0, "outline": 2.0},
         "nano-next": {"absent": 2.5},
         "nano-tracks": {"neighbours": 3.0, "outline": 2.0},
     }
