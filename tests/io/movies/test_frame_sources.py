@@ -2,11 +2,13 @@ import json
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import dask.array as da
 import numpy as np
 import pytest
 import tifffile
+from dask.callbacks import Callback
 
 from napari_sam2.errors import InputError
 from napari_sam2.interfaces import Calibration, FrameSource
@@ -291,6 +293,19 @@ def test_what_a_lazy_movie_fails_with_is_named_with_its_frame(error):
     frames.read(3)
     with pytest.raises(InputError, match=f"cells: frame 4 cannot be read: {error}"):
         frames.read(4)
+
+
+def test_a_cache_that_a_viewer_registered_with_dask_is_left_alone():
+    """In two threads at once it fails: a KeyError of napari's, or of ours."""
+    told = []
+    array = da.ones((3, 8, 8), chunks=(1, 8, 8), dtype=np.uint8)
+    with Callback(pretask=lambda *_: told.append("a task")):
+        array[0].compute()
+        assert told
+        told.clear()
+        with closing(open_frames(array, contrast_limits=(0, 2))) as source:
+            source.read(1)
+    assert not told
 
 
 def test_a_dask_array_of_unknown_chunks_says_what_to_call():

@@ -164,7 +164,12 @@ class ArrayStack:
                 f"{MOST_PIECES} cannot be put together in time; save it with larger "
                 "chunks"
             )
-        return np.asarray(self._array[index])
+        part = self._array[index]
+        if hasattr(part, "__dask_graph__"):
+            # Without callbacks: a cache that a viewer registered there is not made for
+            # two threads, and would fail in both.
+            part = part.compute(callbacks=())
+        return np.asarray(part)
 
     def _count_pieces(self, index: Index) -> int:
         """Return how many chunks of a zarr array have a share in a part."""
