@@ -1,6 +1,9 @@
 """How the dock lies on a small screen: nothing is cut, and what is folded stays so."""
 
+from contextlib import closing
+
 import pytest
+from napari.components import ViewerModel
 from napari.qt import get_stylesheet
 from qtpy.QtCore import QSettings, Qt
 from qtpy.QtWidgets import QPushButton, QWidget
@@ -8,9 +11,11 @@ from qtpy.QtWidgets import QPushButton, QWidget
 from napari_sam2.session.book.state import BookState, ObjectState
 from napari_sam2.ui.objects.panel import ObjectPanel
 from napari_sam2.ui.plots.panel import PlotsPanel
+from napari_sam2.ui.prompts.panel import PromptPanel
 from napari_sam2.ui.timeline.panel import TimelinePanel
 from napari_sam2.ui.track.panel import TrackPanel
 from napari_sam2.ui.track.run_bar import RunBar
+from napari_sam2.ui.widgets.connections import Connections
 from napari_sam2.ui.widgets.layout import TimeStrip, lay_out_column
 from napari_sam2.ui.widgets.panel import Panel
 from napari_sam2.ui.widgets.section import Folds, Section
@@ -83,6 +88,16 @@ def test_no_button_of_the_head_is_cut(laid_out, qtbot, width):
         step()
         qtbot.wait(20)
         assert cut_buttons(bar) == []
+
+
+@pytest.mark.parametrize("width", [270, 330, 400])
+def test_no_button_of_the_clicks_is_cut(laid_out, qtbot, width):
+    viewer = ViewerModel()
+    with closing(Connections()) as connections:
+        panel = PromptPanel(viewer, connections)
+        laid_out(Section(panel, is_open=True), width=width)
+        qtbot.wait(20)
+        assert cut_buttons(panel) == []
 
 
 @pytest.mark.parametrize("width", [330, 400, 600])

@@ -112,9 +112,12 @@ class PromptPanel(Panel):
 
     def _lay_out(self) -> None:
         self.form.addRow(self.tool_button)
-        self.add_row(
-            "Object",
-            _row(self.object_swatch, self.object_spin, self.new_object_button),
+        # In one row, not beside a column of names: a narrow dock would cut the button.
+        self.form.addRow(
+            _row(
+                *(QLabel("Object"), self.object_swatch),
+                *(self.object_spin, self.new_object_button),
+            )
         )
         self.form.addRow(self.each_new_box)
         self.form.addRow(_row(self.positive_button, self.negative_button))
@@ -198,10 +201,10 @@ def _row(*widgets: QWidget) -> QHBoxLayout:
     row = QHBoxLayout()
     row.setContentsMargins(0, 0, 0, 0)
     for widget in widgets:
-        is_swatch = isinstance(widget, QLabel)
-        if not is_swatch:
+        is_label = isinstance(widget, QLabel)
+        if not is_label:
             widget.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        row.addWidget(widget, 0 if is_swatch else widget.sizeHint().width())
+        row.addWidget(widget, 0 if is_label else widget.sizeHint().width())
     return row
 
 
