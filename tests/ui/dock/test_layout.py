@@ -9,6 +9,7 @@ from qtpy.QtCore import QSettings, Qt
 from qtpy.QtWidgets import QPushButton, QWidget
 
 from napari_sam2.session.book.state import BookState, ObjectState
+from napari_sam2.ui.automatic.panel import AutomaticPanel
 from napari_sam2.ui.objects.panel import ObjectPanel
 from napari_sam2.ui.plots.panel import PlotsPanel
 from napari_sam2.ui.prompts.panel import PromptPanel
@@ -16,7 +17,7 @@ from napari_sam2.ui.timeline.panel import TimelinePanel
 from napari_sam2.ui.track.panel import TrackPanel
 from napari_sam2.ui.track.run_bar import RunBar
 from napari_sam2.ui.widgets.connections import Connections
-from napari_sam2.ui.widgets.layout import TimeStrip, lay_out_column
+from napari_sam2.ui.widgets.layout import SCROLL_BAR_WIDTH, TimeStrip, lay_out_column
 from napari_sam2.ui.widgets.panel import Panel
 from napari_sam2.ui.widgets.section import Folds, Section
 
@@ -98,6 +99,19 @@ def test_no_button_of_the_clicks_is_cut(laid_out, qtbot, width):
         laid_out(Section(panel, is_open=True), width=width)
         qtbot.wait(20)
         assert cut_buttons(panel) == []
+
+
+def test_a_section_that_is_unfolded_is_not_cut(laid_out, qtbot):
+    section = Section(AutomaticPanel(), is_open=False)
+    owner = laid_out(section, width=150)
+    folded = owner.width()
+    section.set_open(True)
+    qtbot.waitUntil(lambda: owner.minimumSizeHint().width() > folded)
+    owner.resize(150, 200)  # low: it scrolls
+    qtbot.wait(20)
+    assert cut_buttons(owner) == []
+    right = section.mapTo(owner, section.rect().topRight()).x()
+    assert right <= owner.width() - SCROLL_BAR_WIDTH
 
 
 @pytest.mark.parametrize("width", [330, 400, 600])

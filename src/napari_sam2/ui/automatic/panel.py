@@ -134,13 +134,11 @@ class AutomaticPanel(Panel):
         self.add_row("IoU above", self.iou)
         self.add_row("Stability", self.stability)
         self.add_row("Area from", self.area_spin)
-        self.add_row(
-            "This frame", _row(self.look_button, self.take_button, self.clear_button)
-        )
+        self.form.addRow(_row(self.look_button, self.take_button, self.clear_button))
         self.form.addRow(self.note)
         self.add_row("The movie", self.every_spin)
         self.add_row("Divisions", self.divisions_combo)
-        self.add_row("", _row(self.movie_button, self.stop_button))
+        self.form.addRow(_row(self.movie_button, self.stop_button))
 
     def _connect(self) -> None:
         self.look_button.clicked.connect(self.look_requested)

@@ -89,18 +89,36 @@ def lay_out_column(owner: QWidget, top: QWidget, sections: Sequence[QWidget]) ->
     for one in sections:
         column.addWidget(one)
     column.addStretch(1)
-    area = QScrollArea()
-    area.setWidgetResizable(True)
-    area.setFrameShape(QScrollArea.Shape.NoFrame)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    area.setWidget(content)
-    area.setMinimumWidth(content.minimumSizeHint().width() + SCROLL_BAR_WIDTH)
+    area = _Column(content)
     outer = QVBoxLayout(owner)
     outer.setContentsMargins(0, 0, 0, 0)
     outer.addWidget(top)
     outer.addWidget(area)
     top.setContentsMargins(12, 6, 8, 0)
     leave_keys(owner)
+
+
+class _Column(QScrollArea):
+    """Scrolls up and down; it is as wide as what is unfolded in it needs."""
+
+    def __init__(self, content: QWidget) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QScrollArea.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidget(content)
+        self._fit()
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Follow the content, which Qt lets this object watch."""
+        if event is not None and event.type() == QEvent.Type.LayoutRequest:
+            self._fit()
+        return bool(super().eventFilter(watched, event))
+
+    def _fit(self) -> None:
+        content = self.widget()
+        if content is not None:
+            self.setMinimumWidth(content.minimumSizeHint().width() + SCROLL_BAR_WIDTH)
 
 
 class TimeStrip(QTabWidget):
