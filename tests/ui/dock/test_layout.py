@@ -17,7 +17,11 @@ from napari_sam2.ui.timeline.panel import TimelinePanel
 from napari_sam2.ui.track.panel import TrackPanel
 from napari_sam2.ui.track.run_bar import RunBar
 from napari_sam2.ui.widgets.connections import Connections
-from napari_sam2.ui.widgets.layout import SCROLL_BAR_WIDTH, TimeStrip, lay_out_column
+from napari_sam2.ui.widgets.layout import (
+    LEAST_WIDTH,
+    TimeStrip,
+    lay_out_column,
+)
 from napari_sam2.ui.widgets.panel import Panel
 from napari_sam2.ui.widgets.section import Folds, Section
 
@@ -54,7 +58,7 @@ def cut_buttons(widget):
     ]
 
 
-@pytest.mark.parametrize("width", [330, 400, 600])
+@pytest.mark.parametrize("width", [LEAST_WIDTH, 400, 600])
 def test_no_button_of_track_is_cut_whatever_comes_and_goes(laid_out, qtbot, width):
     panel = TrackPanel()
     panel.show_frame_count(1000)
@@ -75,7 +79,7 @@ def test_no_button_of_track_is_cut_whatever_comes_and_goes(laid_out, qtbot, widt
         assert note.height() >= note.heightForWidth(note.width())
 
 
-@pytest.mark.parametrize("width", [330, 400, 600])
+@pytest.mark.parametrize("width", [LEAST_WIDTH, 400, 600])
 def test_no_button_of_the_head_is_cut(laid_out, qtbot, width):
     bar = RunBar()
     laid_out(bar, width=width)
@@ -91,7 +95,7 @@ def test_no_button_of_the_head_is_cut(laid_out, qtbot, width):
         assert cut_buttons(bar) == []
 
 
-@pytest.mark.parametrize("width", [270, 330, 400])
+@pytest.mark.parametrize("width", [LEAST_WIDTH, 400])
 def test_no_button_of_the_clicks_is_cut(laid_out, qtbot, width):
     viewer = ViewerModel()
     with closing(Connections()) as connections:
@@ -102,19 +106,29 @@ def test_no_button_of_the_clicks_is_cut(laid_out, qtbot, width):
 
 
 def test_a_section_that_is_unfolded_is_not_cut(laid_out, qtbot):
-    section = Section(AutomaticPanel(), is_open=False)
+    wide = Panel("Wide")
+    wide.form.addRow(QPushButton("a text that takes more room than a narrow dock has"))
+    section = Section(wide, is_open=False)
     owner = laid_out(section, width=150)
     folded = owner.width()
     section.set_open(True)
     qtbot.waitUntil(lambda: owner.minimumSizeHint().width() > folded)
-    owner.resize(150, 200)  # low: it scrolls
+    owner.resize(150, 500)
     qtbot.wait(20)
     assert cut_buttons(owner) == []
     right = section.mapTo(owner, section.rect().topRight()).x()
-    assert right <= owner.width() - SCROLL_BAR_WIDTH
+    assert right <= owner.width()
 
 
-@pytest.mark.parametrize("width", [330, 400, 600])
+@pytest.mark.parametrize("width", [LEAST_WIDTH, 400])
+def test_no_button_of_everything_is_cut(laid_out, qtbot, width):
+    panel = AutomaticPanel()
+    laid_out(Section(panel, is_open=True), width=width)
+    qtbot.wait(20)
+    assert cut_buttons(panel) == []
+
+
+@pytest.mark.parametrize("width", [LEAST_WIDTH, 400, 600])
 def test_names_of_objects_are_not_cut(laid_out, qtbot, width):
     panel = ObjectPanel()
     laid_out(Section(panel, is_open=True), width=width)

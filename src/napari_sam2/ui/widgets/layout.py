@@ -65,6 +65,8 @@ def leave_keys(root: QWidget) -> None:
 
 
 SCROLL_BAR_WIDTH = 16
+LEAST_WIDTH = 330
+"""Pixels of a column: rows whose widgets share the room are not cut then."""
 STRIP_HEIGHT = 310
 """Pixels that timeline and plots like to have; on a small screen they get fewer."""
 
@@ -118,7 +120,8 @@ class _Column(QScrollArea):
     def _fit(self) -> None:
         content = self.widget()
         if content is not None:
-            self.setMinimumWidth(content.minimumSizeHint().width() + SCROLL_BAR_WIDTH)
+            needed = content.minimumSizeHint().width() + SCROLL_BAR_WIDTH
+            self.setMinimumWidth(max(LEAST_WIDTH, needed))
 
 
 class TimeStrip(QTabWidget):
