@@ -2,8 +2,9 @@
 
 import pytest
 
+from napari_sam2.texts import clock_text
 from napari_sam2.ui.track.run_bar import RunBar
-from napari_sam2.ui.widgets.pace import Pace, bytes_text, clock_text, pace_text
+from napari_sam2.ui.widgets.pace import Pace, bytes_text, pace_text
 from napari_sam2.ui.widgets.preferences import Preferences
 
 NOW = "napari_sam2.ui.widgets.pace.time.monotonic"

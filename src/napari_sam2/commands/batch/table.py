@@ -18,6 +18,7 @@ from napari_sam2.batch.plan.speed import Speed
 from napari_sam2.batch.report.outcome import MovieOutcome, MovieProgress
 from napari_sam2.batch.running.batch import Listener
 from napari_sam2.errors import OutputError
+from napari_sam2.texts import clock_text
 
 ROWS = 20
 """Movies that are shown while they run, and the last that ended."""
@@ -65,7 +66,7 @@ def _checks_table(checks: list[MovieCheck], speed: Speed | None) -> Table:
             str(check.objects or ""),
             "" if memory is None else f"{memory / 1e9:.1f} GB",
             f"{check.disk_bytes / 1e6:.0f} MB" if check.frames else "",
-            "" if seconds is None else _duration(seconds),
+            "" if seconds is None else clock_text(seconds),
             Text(check.reason),
         )
     return table
@@ -128,7 +129,7 @@ class LiveTable(Listener):
                 Text(progress.title),
                 f"{progress.position}/{progress.total}",
                 f"{rate:.1f}/s" if rate else "",
-                "" if left is None else _duration(left),
+                "" if left is None else clock_text(left),
                 "tracking",
             )
         for outcome in self._ended[-max(1, ROWS - len(shown)) :]:
@@ -146,16 +147,5 @@ class LiveTable(Listener):
         left = ""
         if worked and ended < self._count:
             seconds = (now - self._began) / worked * (self._count - ended)
-            left = f", about {_duration(seconds)} left"
+            left = f", about {clock_text(seconds)} left"
         return f"{ended} of {self._count} movies, {bad} not whole{left}"
-
-
-def _duration(seconds: float) -> str:
-    """Return a time as people read it.
-
-    >>> _duration(3725)
-    '1:02:05'
-    """
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

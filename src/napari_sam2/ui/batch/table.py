@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWid
 from napari_sam2.batch.plan.checks import MovieCheck
 from napari_sam2.batch.report.lines import Begun, Checked, Ended, Line, Progressed
 from napari_sam2.batch.report.outcome import MovieOutcome
-from napari_sam2.ui.widgets.pace import clock_text
+from napari_sam2.texts import clock_text
 
 COLUMNS = ("Movie", "State", "Frames", "Objects", "Time", "Why")
 MOVIE, STATE, FRAMES, OBJECTS, TIME, WHY = range(len(COLUMNS))

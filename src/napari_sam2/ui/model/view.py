@@ -10,9 +10,10 @@ from napari_sam2.errors import ModelError
 from napari_sam2.model.checkpoints.download import DownloadStep, model_path, verify
 from napari_sam2.model.checkpoints.registry import REGISTRY, ModelFile
 from napari_sam2.model.config import CONFIGS, Sam2Config
+from napari_sam2.texts import clock_text
 from napari_sam2.tracking.memory.budget import BudgetPlan, plan_budget
 from napari_sam2.ui.model.devices import torch_command
-from napari_sam2.ui.widgets.pace import bytes_text, clock_text
+from napari_sam2.ui.widgets.pace import bytes_text
 
 TRUST = {
     "registry": "the published file",

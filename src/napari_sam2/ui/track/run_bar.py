@@ -12,8 +12,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_sam2.texts import clock_text
 from napari_sam2.ui.widgets.icons import icon
-from napari_sam2.ui.widgets.pace import Pace, clock_text, pace_text
+from napari_sam2.ui.widgets.pace import Pace, pace_text
 from napari_sam2.ui.widgets.panel import Note
 from napari_sam2.ui.widgets.preferences import Preferences
 

@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_sam2.engine.jobs import Job
+from napari_sam2.texts import clock_text
 from napari_sam2.ui.controller.worker import Worker
 from napari_sam2.ui.layers.placement import finest_level
 from napari_sam2.ui.model.files import USUAL_NAME, ModelsListed, list_models
@@ -36,7 +37,6 @@ from napari_sam2.ui.training.panel import TaughtPanel
 from napari_sam2.ui.widgets.connections import Connections
 from napari_sam2.ui.widgets.icons import icon
 from napari_sam2.ui.widgets.layout import WheelGuard, lay_out_column
-from napari_sam2.ui.widgets.pace import clock_text
 from napari_sam2.ui.widgets.panel import Note, Panel
 from napari_sam2.ui.widgets.placing import share_place
 from napari_sam2.ui.widgets.status_line import StatusLine

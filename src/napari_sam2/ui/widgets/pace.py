@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+from napari_sam2.texts import clock_text
+
 
 class Pace:
     """Steps per second since the first step that was told.
@@ -56,19 +58,6 @@ def pace_text(rate: float, remaining: int) -> str:
     '4.0 frames/s, 0:25 left'
     """
     return f"{rate:.1f} frames/s, {clock_text(remaining / rate)} left"
-
-
-def clock_text(seconds: float) -> str:
-    """Say how long something takes.
-
-    >>> clock_text(3725)
-    '1:02:05'
-    """
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours}:{minutes:02}:{seconds:02}"
-    return f"{minutes}:{seconds:02}"
 
 
 def bytes_text(count: float) -> str:
