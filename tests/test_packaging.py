@@ -13,12 +13,18 @@ from email.parser import HeaderParser
 from pathlib import Path
 
 import pytest
+import yaml
+from packaging.requirements import Requirement
 
 import napari_sam2
 
 ROOT = Path(__file__).parent.parent
 MANIFEST = "napari_sam2/napari.yaml"
 MAX_WEIGHTS_BYTES = 24_000_000
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+FOR_DEVELOPERS = ("test", "dev")
+ON_CONDA_FORGE = {"torch": "pytorch", "dask": "dask-core"}
+"""Packages that are called otherwise there."""
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +135,53 @@ def test_the_hub_can_list_it(metadata):
     assert all(image.startswith("https://") for image in images)
 
 
+def test_the_hub_shows_where_help_is(metadata):
+    urls = dict(one.split(", ", 1) for one in metadata.get_all("Project-URL"))
+    assert urls.keys() >= {"Homepage", "Source Code", "Bug Tracker", "User Support"}
+    assert all(address.startswith("https://") for address in urls.values())
+    site = (ROOT / "mkdocs.yml").read_text("utf-8")
+    assert f"site_url: {urls['Documentation']}" in site.splitlines()
+    assert metadata["Summary"] == PROJECT["description"]
+
+
+def runtime_requirements():
+    """Return what the package and its extras for users need."""
+    extras = PROJECT["optional-dependencies"]
+    of_users = [extras[name] for name in extras.keys() - set(FOR_DEVELOPERS)]
+    lines = [*PROJECT["dependencies"], *(line for lines in of_users for line in lines)]
+    return [Requirement(line) for line in lines]
+
+
+def lower_bound(requirement):
+    """Return the one version that a requirement asks for at least."""
+    (bound,) = [one for one in requirement.specifier if one.operator == ">="]
+    return bound.version
+
+
+def test_each_lower_bound_is_pinned_for_the_tests_of_the_oldest():
+    bounds = {f"{one.name}=={lower_bound(one)}" for one in runtime_requirements()}
+    lines = (ROOT / "tools" / "oldest.txt").read_text("utf-8").splitlines()
+    assert {line for line in lines if not line.startswith("#")} == bounds
+
+
+def test_the_recipe_of_conda_forge_needs_what_the_package_needs():
+    recipe = yaml.safe_load((ROOT / "tools/conda/recipe.yaml").read_text("utf-8"))
+    context, needs = recipe["context"], recipe["requirements"]
+    assert PROJECT["requires-python"] == f">={context['python_min']}"
+    assert context["version"] == napari_sam2.__version__.partition(".dev")[0]
+    found = [Requirement(line) for line in needs["run"] if "python_min" not in line]
+    expected = [Requirement(line) for line in PROJECT["dependencies"]]
+    assert {one.name: one.specifier for one in found} == {
+        ON_CONDA_FORGE.get(one.name, one.name): one.specifier for one in expected
+    }
+    system = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["build-system"]
+    assert [Requirement(line) for line in needs["host"] if "python" not in line][
+        1:
+    ] == [Requirement(line) for line in system["requires"]]
+    assert recipe["about"]["summary"] == PROJECT["description"]
+    assert recipe["about"]["license"] == PROJECT["license"]
+
+
 def test_the_base_brings_no_qt_binding(metadata):
     base = [
         line.lower()
@@ -145,8 +198,7 @@ def test_the_extras_are_those_of_the_readme(metadata):
 
 
 def test_the_reference_implementation_is_never_a_dependency():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    lists = [project["dependencies"], *project["optional-dependencies"].values()]
+    lists = [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()]
     names = {re.split(r"[^\w-]", line)[0] for lines in lists for line in lines}
     assert "sam2" not in names
 
