@@ -44,13 +44,6 @@ def _modules_with_shapes() -> list[str]:
 # From here on every call in these modules has its shapes and dtypes checked.
 install_import_hook(_modules_with_shapes(), "beartype.beartype")
 
-_NUMBERS = pytest.StashKey[list[tuple[str, str, float]]]()
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Start an empty list of recorded numbers."""
-    config.stash[_NUMBERS] = []
-
 
 def pytest_unconfigure() -> None:
     """Remove the scratch folder."""
@@ -58,30 +51,34 @@ def pytest_unconfigure() -> None:
 
 
 @pytest.fixture
-def record_number(request: pytest.FixtureRequest) -> Callable[[str, float], None]:
+def record_number(
+    record_property: Callable[[str, object], None],
+) -> Callable[[str, float], None]:
     """Return ``record_number(name, value)``; the log of the run ends with them all."""
-    numbers = request.config.stash[_NUMBERS]
 
     def record(name: str, value: float) -> None:
-        numbers.append((request.node.nodeid, name, float(value)))
+        record_property(name, float(value))
 
     return record
 
 
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    """Print the recorded numbers, such as the largest difference of a parity check."""
-    numbers = config.stash[_NUMBERS]
-    if not numbers:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the recorded numbers, such as the largest difference of a parity check.
+
+    They come with the tests' reports, so also from the processes of pytest-xdist.
+    """
+    reports = [
+        report
+        for report in terminalreporter.getreports("passed")
+        if report.when == "call" and report.user_properties
+    ]
+    if not reports:
         return
     terminalreporter.section("recorded numbers")
-    previous = None
-    for test, name, value in numbers:
-        if test != previous:
-            terminalreporter.line(test)
-        terminalreporter.line(f"    {name:<56} {value:.6g}")
-        previous = test
+    for report in sorted(reports, key=lambda report: report.nodeid):
+        terminalreporter.line(report.nodeid)
+        for name, value in report.user_properties:
+            terminalreporter.line(f"    {name:<56} {value:.6g}")
 
 
 @pytest.fixture(autouse=True)

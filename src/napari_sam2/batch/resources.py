@@ -34,8 +34,8 @@ def current_memory() -> int:
 def keep_freed_memory() -> None:
     """Let the process use freed memory again, where glibc is its C library.
 
-    dask starts workers with ``MALLOC_TRIM_THRESHOLD_`` at 64 KiB, so that each tensor is
-    given back to the system and asked for anew, page by page: movies took twice the
+    dask starts workers with ``MALLOC_TRIM_THRESHOLD_`` at 64 KiB: each tensor is given
+    back to the system and asked for anew, page by page, and movies took twice the
     processor time.
     """
     if sys.platform != "linux":
