@@ -340,3 +340,16 @@ def test_weights_that_no_training_leads_to_are_refused(toy, tmp_path, value):
     reached = re.escape(f"iou_token.weight reaches {abs(value):g}")
     with pytest.raises(ModelError, match=reached):
         load_model(path)
+
+
+def test_weights_that_name_their_variant_are_compared_with_no_other(monkeypatch):
+    built = []
+
+    class Counted(Sam2):
+        def __init__(self, config):
+            built.append(config.name)
+            super().__init__(config)
+
+    monkeypatch.setattr("napari_sam2.model.checkpoints.checkpoint.Sam2", Counted)
+    load_model("nano")
+    assert set(built) == {"nano"}

@@ -7,6 +7,7 @@ at most a minute before. Whoever takes its movie goes on there.
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -72,6 +73,9 @@ class Ending(WorkerPlugin):
 
         self._ending.set()
         await asyncio.to_thread(self._idle.wait, 60)
+        # Or Python looks through all of torch for garbage before it ends: for longer
+        # than dask waits, which then complains and kills.
+        gc.freeze()
 
     def ask(self) -> None:
         """Let the movie in hand end."""

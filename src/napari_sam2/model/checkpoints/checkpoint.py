@@ -240,8 +240,10 @@ def _fitting_config(
     path: Path, state: dict[str, Tensor], notes: Mapping[str, str], *, official: bool
 ) -> Sam2Config:
     """Return the variant that has exactly these weights, or say what differs."""
-    likely = min(CONFIGS, key=lambda name: len(_differences(state, name)))
-    named = notes.get(CONFIG_NOTE, likely)
+    named = notes.get(CONFIG_NOTE, "")
+    likely = named
+    if named not in CONFIGS or _differences(state, named):  # to build all takes seconds
+        likely = min(CONFIGS, key=lambda name: len(_differences(state, name)))
     config = CONFIGS[named if named in CONFIGS else likely]
     differences = _differences(state, config.name)
     if not differences:
