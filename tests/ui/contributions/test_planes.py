@@ -93,3 +93,25 @@ def test_masklets_lie_on_their_plane_and_move_in_time(folder, case):
         place = tuple(frame if index is None else index for index in at)
         np.testing.assert_array_equal(labels[place], labels_of(frame))
     assert np.asarray(labels).sum() == 16 * FRAMES
+
+
+def test_of_two_images_in_one_group_both_are_shown(tmp_path):
+    """The first of them is no better known to be the movie than the second."""
+    path = tmp_path / "cells.zarr"
+    axes = [{"name": one, "type": KINDS.get(one, "space")} for one in "tyx"]
+    entries = [
+        {"name": name, "axes": axes, "datasets": [{"path": level}]}
+        for name, level in (("raw", "0"), ("deconvolved", "1"), ("raw again", "0"))
+    ]
+    group = zarr.create_group(
+        path, attributes={"ome": {"version": "0.5", "multiscales": entries}}
+    )
+    for number in range(2):
+        pixels = np.full((FRAMES, HEIGHT, WIDTH), number + 1, np.uint8)
+        group.create_array(str(number), data=pixels)
+    layers = read_sessions(str(path))
+    assert [shown["name"] for _, shown, _ in layers] == [
+        "cells raw",
+        "cells deconvolved",
+    ]
+    assert [int(data[0, 0, 0]) for data, _, _ in layers] == [1, 2]

@@ -1,9 +1,10 @@
-"""The image that an OME-Zarr folder holds, opened for looking at it."""
+"""The images that an OME-Zarr folder holds, opened for looking at them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import zarr
 
@@ -13,10 +14,12 @@ from napari_sam2.io.ome_zarr.zarr_nodes import array_at, attributes_of, storage_
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FolderImage:
-    """The image of an OME-Zarr.
+    """An image of an OME-Zarr.
 
     Attributes
     ----------
+    name
+        What tells it from others in the folder.
     levels
         Arrays, finest first.
     axes
@@ -27,6 +30,7 @@ class FolderImage:
         As OME-Zarr calls them; None where it says nothing.
     """
 
+    name: str
     levels: tuple[zarr.Array, ...]
     axes: tuple[str, ...]
     scale: tuple[float, ...]
@@ -34,8 +38,10 @@ class FolderImage:
     units: tuple[str | None, ...]
 
 
-def read_image(path: Path) -> FolderImage | None:
-    """Open the image of an OME-Zarr, for reading; None if it holds none.
+def read_images(path: Path) -> tuple[FolderImage, ...]:
+    """Open the images of an OME-Zarr, for reading; none if it holds none.
+
+    A group may list several: those that begin with the same level are one image.
 
     Raises
     ------
@@ -44,16 +50,22 @@ def read_image(path: Path) -> FolderImage | None:
     """
     with storage_errors(path, "open the movie"):
         group = zarr.open_group(path, mode="r", use_consolidated=False)
-        metadata = ome_metadata(attributes_of(group))
-        if not metadata.get("multiscales"):
-            return None
-        entry = metadata["multiscales"][0]
-        count = len(entry["axes"])
-        geometry = read_geometry(entry["datasets"][0], count)
-        return FolderImage(
-            levels=tuple(array_at(group, one["path"]) for one in entry["datasets"]),
-            axes=tuple(axis["name"] for axis in entry["axes"]),
-            scale=geometry.scale,
-            translation=geometry.translation,
-            units=tuple(axis.get("unit") for axis in entry["axes"]),
-        )
+        found: dict[str, FolderImage] = {}
+        for entry in ome_metadata(attributes_of(group)).get("multiscales") or ():
+            finest = entry["datasets"][0]["path"]
+            if finest not in found:
+                found[finest] = _image(group, entry)
+        return tuple(found.values())
+
+
+def _image(group: zarr.Group, entry: dict[str, Any]) -> FolderImage:
+    datasets, axes = entry["datasets"], entry["axes"]
+    geometry = read_geometry(datasets[0], len(axes))
+    return FolderImage(
+        name=str(entry.get("name") or datasets[0]["path"]),
+        levels=tuple(array_at(group, one["path"]) for one in datasets),
+        axes=tuple(axis["name"] for axis in axes),
+        scale=geometry.scale,
+        translation=geometry.translation,
+        units=tuple(axis.get("unit") for axis in axes),
+    )

@@ -1,7 +1,8 @@
-"""The layers of a session on disk: the movie, if it lies there, and the masklets."""
+"""The layers of a session on disk: movies that lie there, and the masklets."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from napari_sam2.engine.movie.axes import LayerAxes, lay_out_layer
 from napari_sam2.errors import NapariSam2Error
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
-from napari_sam2.io.ome_zarr.folder_image import FolderImage, read_image
+from napari_sam2.io.ome_zarr.folder_image import FolderImage, read_images
 from napari_sam2.io.sessions.folder import session_names
 from napari_sam2.ui.layers.colors import object_colors
 from napari_sam2.ui.layers.labels_in_layer import LabelsInLayer
@@ -24,7 +25,7 @@ OPACITY = 0.5
 
 
 def read_sessions(path: str) -> list[LayerData]:
-    """Return the movie, if it lies in the folder, and the masklets on it.
+    """Return the movies that lie in the folder, and the masklets on them.
 
     The masklets cannot be painted on until the tracker takes them over.
 
@@ -34,15 +35,18 @@ def read_sessions(path: str) -> list[LayerData]:
         If the folder is damaged, or a newer version wrote it.
     """
     folder = Path(path)
-    image = read_image(folder)
-    layers = [_masklets(folder, name, image) for name in session_names(folder)]
-    return layers if image is None else [_image(folder, image), *layers]
+    images = read_images(folder)
+    layers = [_masklets(folder, name, images) for name in session_names(folder)]
+    if len(images) == 1:
+        return [_image(images[0], _movie_name(folder)), *layers]
+    # Which of several the masklets are of, nobody said: all are shown.
+    return [*(_image(one, f"{folder.stem} {one.name}") for one in images), *layers]
 
 
-def _image(folder: Path, image: FolderImage) -> LayerData:
+def _image(image: FolderImage, name: str) -> LayerData:
     levels: list[Any] = list(image.levels)
-    kept = [axis for axis, name in enumerate(image.axes) if name != "c"]
-    shown: dict[str, Any] = {"name": _movie_name(folder)}
+    kept = [axis for axis, letter in enumerate(image.axes) if letter != "c"]
+    shown: dict[str, Any] = {"name": name}
     if len(kept) < len(image.axes):
         axis = image.axes.index("c")
         lazy: list[da.Array] = [da.from_zarr(level) for level in levels]
@@ -72,11 +76,12 @@ def _movie_name(folder: Path) -> str:
     return folder.stem
 
 
-def _masklets(folder: Path, name: str, image: FolderImage | None) -> LayerData:
+def _masklets(folder: Path, name: str, images: Sequence[FolderImage]) -> LayerData:
     store = OmeZarrLabelStore.open(folder, name, "r")
     objects = store.objects
     shape = (store.frame_count, *store.frame_shape)
     live = LiveLabels(shape, store.array.dtype, store.read_labels)
+    image = next((one for one in images if _fits(store, one)), None)
     axes, placed = _placement(store, image)
     shown: dict[str, Any] = {
         "name": name if name != folder.stem else f"{name} masklets",
@@ -93,6 +98,14 @@ def _masklets(folder: Path, name: str, image: FolderImage | None) -> LayerData:
     return LabelsInLayer(live, axes), shown, "labels"
 
 
+def _fits(store: OmeZarrLabelStore, image: FolderImage) -> bool:
+    """Whether masklets may be those of an image, by its size."""
+    lengths = dict(zip(image.axes, image.levels[0].shape, strict=True))
+    names = (store.calibration.frame_axis, "y", "x")
+    shape = [store.frame_count, *store.frame_shape]
+    return [lengths.get(name) for name in names] == shape
+
+
 def _placement(
     store: OmeZarrLabelStore, image: FolderImage | None
 ) -> tuple[LayerAxes, dict[str, Any]]:
@@ -107,7 +120,7 @@ def _placement(
     scale = dict(zip(names, own.scale, strict=True))
     start = dict(zip(names, own.translation, strict=True))
     units = dict(zip(names, own.units, strict=True))
-    if image is not None and own.frame_axis in image.axes:
+    if image is not None:
         shape = image.levels[0].shape
         for axis, letter in enumerate(image.axes):
             lengths.setdefault(letter, shape[axis])
