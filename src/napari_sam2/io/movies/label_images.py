@@ -37,6 +37,9 @@ NO_LABEL = -1
 COLOR = 1 << 62
 """Ids of colours begin here, where no grey value lies."""
 
+LARGEST = 2.0**53
+"""From here on not every whole number is one of 64-bit floats."""
+
 
 class LabelFiles:
     """Image files of labels, each of one frame, as an `ImageStack`.
@@ -129,7 +132,8 @@ def as_labels(pixels: np.ndarray, where: str) -> np.ndarray:
         If they are anything else.
     """
     if pixels.dtype.kind == "f":
-        if not np.isfinite(pixels).all() or (pixels != np.round(pixels)).any():
+        is_number = np.isfinite(pixels) & (np.abs(pixels) < LARGEST)
+        if not is_number.all() or (pixels != np.round(pixels)).any():
             raise InputError(
                 f"{where}: labels are whole numbers, but some of these {pixels.dtype} "
                 "are not"
@@ -196,8 +200,12 @@ def _open_folder(path: Path) -> LabelFiles:
     try:
         series = arrange_files(image_names(path), str(path), are_labels=True)
     except InputError as error:
-        # Nothing but a folder of their own tells labels of several movies apart.
-        raise InputError(str(error)) from error
+        # No pattern of names is asked for here.
+        what = str(error).rpartition("; ")[0]
+        raise InputError(
+            f"{what}; keep the label images of one movie, all of them, in a folder of "
+            "their own"
+        ) from error
     return LabelFiles([path / name for name in series.names], str(path), series)
 
 

@@ -29,6 +29,21 @@ SERIES = {
     "counter": (named("f<n>.png", n=range(12)), "T", (12,)),
     "tif and tiff": (["a1.tif", "a2.TIFF", "a3.tif"], "T", (3,)),
     "every second number": (named("t<t>.tif", t=[2, 4, 6]), "T", (3,)),
+    "Incucyte with dates": (
+        [
+            f"Phase_A1_1_2020y03m{day}d_{hour}h{minute}m.tif"
+            for day in ("01", "02")
+            for hour in ("00", "12")
+            for minute in ("00", "30")
+        ],
+        "T",
+        (8,),
+    ),
+    "hours and minutes behind a t": (
+        named("x_t<h>h<m>m.tif", h=["00", "01"], m=["00", "30"]),
+        "T",
+        (4,),
+    ),
     "z planes": (named("stack_z<z>.tif", z=padded(5)), "Z", (5,)),
     "MetaMorph": (
         [

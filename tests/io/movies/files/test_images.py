@@ -3,6 +3,7 @@
 import io
 import struct
 import zlib
+from contextlib import closing
 
 import imagecodecs
 import numpy as np
@@ -13,6 +14,7 @@ from PIL import Image as PillowImage
 from napari_sam2.errors import InputError
 from napari_sam2.io.movies.files.images import describe_image, read_image
 from napari_sam2.io.movies.frame_sources import open_frames
+from napari_sam2.io.movies.label_frames import EVERYTHING, cut_label_frames
 
 RANDOM = np.random.default_rng(0)
 LEVELS = {bits: (2**bits) for bits in (1, 2, 4, 8, 12, 16)}
@@ -251,6 +253,63 @@ def test_palettes_of_imagej_show_intensities(tmp_path):
     colormap = RANDOM.integers(0, 2**16, (3, 256)).astype(np.uint16)
     tifffile.imwrite(path, pixels, imagej=True, colormap=colormap)
     check(path, pixels, pixels)
+
+
+def colormap_of(colors):
+    return np.ascontiguousarray(colors.T).astype(np.uint16) * 257
+
+
+def test_palettes_are_colours_in_movies_and_folders_too(tmp_path):
+    """As in training images: an index is no intensity."""
+    colors = RANDOM.integers(0, 256, (256, 3)).astype(np.uint8)
+    indices = np.stack([random_pixels(8, 1) for _ in range(3)])
+    options = {"photometric": "palette", "colormap": colormap_of(colors)}
+    (tmp_path / "folder").mkdir()
+    for number, image in enumerate(indices):
+        tifffile.imwrite(tmp_path / f"folder/t{number}.tif", image, **options)
+    tifffile.imwrite(tmp_path / "a.tif", indices, metadata=None, **options)
+    for path in (tmp_path / "a.tif", tmp_path / "folder"):
+        with closing(open_frames(path)) as frames:
+            assert frames.layout.axes == "TYXS"
+            shown = np.moveaxis(frames.read_raw(2), 0, -1)
+        np.testing.assert_array_equal(shown, colors[indices[2]], strict=True)
+    with closing(cut_label_frames(tmp_path / "a.tif", EVERYTHING)) as labels:
+        np.testing.assert_array_equal(labels.read(1), indices[1])
+
+
+@pytest.mark.parametrize("tint", [(1, 1, 1), (0, 1, 0), (-1, -1, -1)])
+def test_palettes_that_get_brighter_show_intensities(tmp_path, tint):
+    """Green cells of any program, with some colours of overlays at the end."""
+    pixels = random_pixels(8, 1)
+    ramp = np.outer(np.arange(256), tint).astype(np.uint8)
+    ramp[-8:] = PALETTE[:8]
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, pixels, photometric="palette", colormap=colormap_of(ramp))
+    check(path, pixels, pixels)
+    with closing(open_frames(path)) as frames:
+        np.testing.assert_array_equal(frames.read_raw(0)[0], pixels)
+
+
+def test_a_mask_of_one_bit_in_a_tiff_is_whole(tmp_path):
+    """Eight pixels lie in a byte: the file is smaller than its pixels."""
+    mask = random_pixels(1, 1, (40, 50)).astype(bool)
+    path = tmp_path / "a.tif"
+    PillowImage.fromarray(mask).save(path)
+    assert path.stat().st_size < mask.size
+    check(path, mask, mask)
+    with closing(cut_label_frames(path, EVERYTHING)) as labels:
+        np.testing.assert_array_equal(labels.read(0), mask)
+
+
+def test_luma_and_chroma_are_no_red_green_and_blue(tmp_path):
+    path = tmp_path / "a.tif"
+    color = PillowImage.fromarray(random_pixels(8, 3, (32, 32)))
+    color.convert("YCbCr").save(path)
+    with pytest.raises(InputError, match="is in YCBCR colours; save it as grey or RGB"):
+        read_image(path)
+    smooth = np.full((32, 32, 3), (200, 20, 90), np.uint8)
+    tifffile.imwrite(path, smooth, photometric="rgb", compression="jpeg")
+    assert np.abs(read_image(path).pixels.astype(int) - smooth).max() <= 4
 
 
 def test_a_jpeg_inside_a_tiff_is_lossy(tmp_path):

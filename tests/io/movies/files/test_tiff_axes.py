@@ -320,3 +320,36 @@ def test_colours_that_are_not_rgb_are_refused(tmp_path, photometric):
     tifffile.imwrite(path, pixels, photometric=photometric, planarconfig="contig")
     with pytest.raises(InputError, match=photometric.upper()):
         open_frames(path)
+
+
+def ome_by_hand(path, xml, count=4):
+    with tifffile.TiffWriter(path) as file:
+        for number in range(count):
+            file.write(
+                np.full(SHAPE, number, np.uint16),
+                description=None if number else xml,
+                metadata=None,
+                contiguous=False,
+            )
+    return path
+
+
+@pytest.mark.parametrize("cut", [10, 40, 200])
+def test_damaged_ome_xml_is_no_xml_that_says_nothing(tmp_path, cut):
+    """Two planes of two times would be four times."""
+    pixels = np.zeros((2, 2, *SHAPE), np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, ome=True, metadata={"axes": "TZYX"})
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        xml = file.pages.first.description
+    path = ome_by_hand(tmp_path / "b.tif", xml)
+    assert opened(path, z=0)[1] == "TZYX"
+    path = ome_by_hand(tmp_path / "c.tif", xml[:-cut])
+    with pytest.raises(InputError, match="OME-XML is damaged"):
+        open_frames(path)
+
+
+def test_a_hyperstack_with_fewer_pages_than_it_counts_says_so(tmp_path):
+    text = "ImageJ=1.53t\nimages=30\nframes=30\n"
+    path = ome_by_hand(tmp_path / "a.tif", text, count=28)
+    with pytest.raises(InputError, match="counts 30 images, and the file holds 28"):
+        open_frames(path)

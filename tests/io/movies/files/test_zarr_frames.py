@@ -259,6 +259,7 @@ def test_sequences_of_version_6_are_composed(tmp_path, movie):
         ({"datasets": [{"path": "0"}]}, "0.9", "version 0.9 must list the axes"),
         (version_6("tyx", [{"type": "identity"}]), "1.0", "version 1.0 is none of"),
         ({"axes": list("tyx"), "datasets": [{"path": "0"}]}, "0.7", "version 0.7 is"),
+        ({"axes": list("tyx"), "datasets": [{"path": "0"}]}, "0.10", "version 0.10 is"),
         ({"datasets": [{"path": "0"}]}, "0.4", "version 0.4 must list the axes"),
     ],
 )

@@ -56,10 +56,12 @@ _DATE = re.compile(
     r"(?<!\d)(19|20)\d{2}[-_.]?(0\d|1[0-2])[-_.]?([0-2]\d|3[01])", re.ASCII
 )
 _ELAPSED = re.compile(
-    r"(?<![^\W_])(?:(\d+)d)?(\d+)h(\d+)m(?:in)?(?:(\d+)s)?(?![^\W_])",
+    r"(?<![^\W_])t?(?:(\d+)y(\d+)m)?(?:(\d+)d_?)?(\d+)h(\d+)m(?:in)?(?:(\d+)s)?"
+    r"(?![^\W_])",
     re.ASCII | re.IGNORECASE,
 )
-"""Time since the beginning, as Incucyte writes it: ``00d02h30m``."""
+"""Time since the beginning, or a date, as Incucyte writes them: ``00d02h30m``,
+``2020y03m01d_02h30m``."""
 
 _WELL_ROW = re.compile(r"(^|[^a-z])[a-hj-p]$")
 """The letter before a well's column; ``f`` and ``i`` mean frames and images too."""

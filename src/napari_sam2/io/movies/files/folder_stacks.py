@@ -21,9 +21,9 @@ from napari_sam2.io.movies.files.images import (
     TIFF_SUFFIXES,
     describe_image,
     is_tiff,
+    open_tiff,
     read_image,
 )
-from napari_sam2.io.movies.files.tiff_stacks import TiffStack
 
 _PLACES = ("T", "Z", "C", "P")
 FRAME_SUFFIXES = (*TIFF_SUFFIXES, *PICTURE_SUFFIXES)
@@ -85,7 +85,7 @@ class FolderStack:
         """Nothing is held open."""
 
     def _read_file(self, position: int) -> np.ndarray:
-        image = _shown(self._files[position])
+        image = read_image(self._files[position]).shown()
         self._check(position, image.shape, image.dtype)
         return image
 
@@ -135,7 +135,7 @@ class PictureStack:
 
     def __init__(self, path: Path) -> None:
         self.name = str(path)
-        self._pixels = _shown(path)
+        self._pixels = read_image(path).shown()
         self.scales: Mapping[str, AxisScale] = {}
 
     @property
@@ -170,9 +170,9 @@ def _describe(
 ) -> tuple[tuple[int, ...], np.dtype, Sequence[str]]:
     """Return shape, dtype and axes of an image, from its header."""
     if _is_tiff(file):
-        stack = TiffStack(file)
+        stack = open_tiff(file)
         stack.close()
-        inside = [letter for letter in stack.axes if letter not in "YXS"]
+        inside = [letter for letter in stack.axes or () if letter not in "YXS"]
         if not all(
             letter in _PLACES and letter not in series_axes for letter in inside
         ):
@@ -180,7 +180,7 @@ def _describe(
                 f"{file} holds a stack of shape {stack.shape}; a folder is read one "
                 "frame a file: open the file itself"
             )
-        return stack.shape, stack.dtype, stack.axes
+        return stack.shape, stack.dtype, stack.axes or ()
     shape, dtype = describe_image(file)
     return shape, dtype, tuple("YXS")[: len(shape)]
 
@@ -188,14 +188,9 @@ def _describe(
 def _scales(file: Path) -> Mapping[str, AxisScale]:
     if not _is_tiff(file):
         return {}
-    stack = TiffStack(file)
+    stack = open_tiff(file)
     stack.close()
     return stack.scales
-
-
-def _shown(file: Path) -> np.ndarray:
-    image = read_image(file)
-    return image.pixels if _is_tiff(file) else image.shown()
 
 
 def _is_tiff(file: Path) -> bool:

@@ -1,7 +1,8 @@
 """An N-dimensional image that is read a piece at a time.
 
 `ImageStack` is what every kind of file becomes before frames are cut out of it; here
-also the stack over an array that somebody else made (numpy, dask, zarr, xarray).
+also the stack over an array that somebody else made (numpy, dask, zarr, xarray), and
+the one that shows indices in colours.
 """
 
 from __future__ import annotations
@@ -185,6 +186,46 @@ class ArrayStack:
     def close(self) -> None:
         """Forget the array; it belongs to the caller."""
         self._array = np.empty((0,) * len(self.shape), self.dtype)
+
+
+class ColoredStack:
+    """An image of indices, seen in the colours of their palette.
+
+    Parameters
+    ----------
+    indices
+        The image.
+    palette
+        ``(entries, samples)``.
+    """
+
+    def __init__(self, indices: ImageStack, palette: np.ndarray) -> None:
+        self._indices, self._palette = indices, palette
+        self.name, self.scales = indices.name, indices.scales
+        self.axes = None if indices.axes is None else (*indices.axes, "S")
+        self.axes_from = indices.axes_from
+        self.shape = (*indices.shape, palette.shape[1])
+        self.dtype = palette.dtype
+
+    def chunk_starts(self, axis: int) -> Sequence[int]:
+        """Return where the pieces of the indices begin; samples are one piece."""
+        is_sample = axis == len(self.shape) - 1
+        return (0,) if is_sample else self._indices.chunk_starts(axis)
+
+    def read(self, index: Index) -> np.ndarray:
+        """Return the part that an index of integers and slices names."""
+        colors = look_up(self._palette, self._indices.read(index[:-1]))
+        return colors[..., index[-1]]
+
+    def close(self) -> None:
+        """Release the file."""
+        self._indices.close()
+
+
+def look_up(palette: np.ndarray, indices: np.ndarray) -> np.ndarray:
+    """Return the colours of indices; those beyond the palette are its last."""
+    colors: np.ndarray = palette[np.minimum(indices, len(palette) - 1)]
+    return colors
 
 
 def read_pages(

@@ -23,7 +23,13 @@ from napari_sam2.io.movies.files.image_headers import (
     read_header,
     refuse_impossible_size,
 )
-from napari_sam2.io.movies.files.image_stacks import READ_FAILURES, one_line
+from napari_sam2.io.movies.files.image_stacks import (
+    READ_FAILURES,
+    ColoredStack,
+    ImageStack,
+    look_up,
+    one_line,
+)
 from napari_sam2.io.movies.files.tiff_stacks import TiffStack
 from napari_sam2.paths import refuse_pipe
 
@@ -70,7 +76,7 @@ class Image:
         Indices become colours, and numbers of 2 and 4 bits are stretched to 8.
         """
         if self.palette is not None:
-            return _look_up(self.palette, self.pixels)
+            return look_up(self.palette, self.pixels)
         if 1 < self.bits < 8 and self.pixels.dtype == np.uint8:
             return self.pixels * np.uint8(255 // (2**self.bits - 1))
         return self.pixels
@@ -136,7 +142,7 @@ def describe_image(path: Path) -> tuple[tuple[int, ...], np.dtype]:
         raise _unreadable(path, error) from error
     if header.palette is None:
         return header.shape, header.dtype
-    shown = _look_up(header.palette, np.zeros((1, 1), np.uint8))
+    shown = look_up(header.palette, np.zeros((1, 1), np.uint8))
     return header.shape + shown.shape[2:], shown.dtype
 
 
@@ -155,6 +161,18 @@ def _first_bytes(path: Path, count: int) -> bytes:
     refuse_pipe(path)
     with path.open("rb") as file:
         return file.read(count)
+
+
+def open_tiff(path: Path) -> ImageStack:
+    """Open a TIFF as it is looked at: indices become the colours of their palette.
+
+    Raises
+    ------
+    InputError
+        See `napari_sam2.io.movies.files.tiff_stacks.TiffStack`.
+    """
+    stack = TiffStack(path)
+    return stack if stack.palette is None else ColoredStack(stack, stack.palette)
 
 
 def _read_tiff(path: Path) -> Image:
@@ -203,12 +221,6 @@ def _with_indices_as_colors(content: bytes, header: ImageHeader) -> bytes:
         return content
     checksum = struct.pack(">I", zlib.crc32(content[start - 4 : end]))
     return content[:end] + checksum + content[end + 4 :]
-
-
-def _look_up(palette: np.ndarray, indices: np.ndarray) -> np.ndarray:
-    """Return the colours of indices; those beyond the palette are its last."""
-    colors: np.ndarray = palette[np.minimum(indices, len(palette) - 1)]
-    return colors
 
 
 def _unreadable(path: Path, error: Exception) -> InputError:

@@ -49,6 +49,9 @@ _OME_TYPES = {
 }
 
 
+XML_BEGINS = 2_000
+"""Characters within which OME-XML begins, behind a comment."""
+
 MICRO_MANAGER = "mmstack"
 """What tifffile calls series of its multi-page files, which may hold OME-XML, too."""
 
@@ -125,6 +128,11 @@ def _check_imagej(file: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> N
     held = len(file.pages)
     if held == 1 and "S" not in series.axes:
         held = int((file.imagej_metadata or {}).get("images", 1))
+    if 1 < held < described:
+        raise InputError(
+            f"{file.filename} is truncated: ImageJ's description counts {described} "
+            f"images, and the file holds {held}; copy it again"
+        )
     if held > described:
         raise InputError(
             f"{file.filename}: ImageJ's description counts {described} images by "
@@ -224,9 +232,14 @@ def check_ome(
     InputError
         Saying how the two disagree.
     """
-    xml = _ome_root(file.ome_metadata)
-    if not file.is_ome or xml is None or series[0].kind == MICRO_MANAGER:
+    if series[0].kind == MICRO_MANAGER or not _claims_ome(file):
         return
+    xml = _ome_root(file.ome_metadata)
+    if xml is None:
+        raise InputError(
+            f"{name}: its OME-XML is damaged, so that nobody knows what its pages are; "
+            "save it again from the program that wrote it"
+        )
     if series[0].kind != "ome":
         raise _disagree(name, "they cannot be matched")
     for pixels, images in zip(xml.findall("{*}Image/{*}Pixels"), series, strict=False):
@@ -272,6 +285,12 @@ def check_micro_manager(
             "is damaged; save its whole time points as another file, in Micro-Manager "
             "or in Fiji"
         )
+
+
+def _claims_ome(file: tifffile.TiffFile) -> bool:
+    """Tell whether a file has OME-XML, be it whole or not."""
+    description = file.pages.first.description[:XML_BEGINS]
+    return bool(file.is_ome) or re.search(r"<(\w+:)?OME[\s>]", description) is not None
 
 
 def _check_pixels(

@@ -50,6 +50,13 @@ OTHER_COLORS = ("SEPARATED", "CIELAB", "ICCLAB", "ITULAB", "CFA")
 COUNTED_ELSEWHERE = ("shaped", "imagej", "stk")
 """Kinds of series whose description, not their chain of pages, counts the images."""
 
+SAYS_NO_PROGRAM = ("shaped", "uniform", "generic")
+"""Kinds of series of programs that save pictures: their palettes may be colours."""
+
+STEPS_OF_A_SCALE = 0.9
+"""Share of a palette's steps that go one way where it shows intensities; a few of its
+colours may be those of overlays."""
+
 COMPANION_SUFFIX = ".companion.ome"
 TIFF_REMEDY = "it may be truncated or of another format"
 
@@ -69,7 +76,8 @@ class TiffStack:
     Attributes
     ----------
     palette
-        Colours that pixels are indices into, ``(entries, 3)``; None if they are not.
+        Colours that pixels are indices into, ``(entries, 3)``; None if they are
+        intensities.
 
     Raises
     ------
@@ -88,7 +96,7 @@ class TiffStack:
                 _check_colors(self._keyframe, self.name)
                 _check_whole(self._file, self._pages, self._raw_start, self.name)
                 self.scales = _find_scales(self._file, self._keyframe)
-                self.palette = _find_palette(self._file, self._keyframe)
+                self.palette = _find_palette(self._file.series[0].kind, self._keyframe)
             except BaseException:
                 self._file.close()
                 raise
@@ -153,7 +161,7 @@ class TiffStack:
         if kind == "ome":
             self._join_positions(series, pages)
             return
-        if kind not in ("shaped", "uniform", "generic"):
+        if kind not in SAYS_NO_PROGRAM:
             return
         found = [page for page in pages if page is not None]
         shape, axes = self._keyframe.shape, tuple(self._keyframe.axes)
@@ -202,13 +210,18 @@ class TiffStack:
         return np.frombuffer(data, stored)
 
 
-def _find_palette(
-    file: tifffile.TiffFile, page: tifffile.TiffPage
-) -> np.ndarray | None:
-    """Return the palette; ImageJ's only says how intensities are shown, so is none."""
-    if page.photometric != tifffile.PHOTOMETRIC.PALETTE or file.is_imagej:
+def _find_palette(kind: str, page: tifffile.TiffPage) -> np.ndarray | None:
+    """Return the palette, unless it only says how intensities are shown.
+
+    So do those of ImageJ and of microscopes, and any that gets brighter step by step.
+    """
+    if page.photometric != tifffile.PHOTOMETRIC.PALETTE or page.colormap is None:
         return None
-    return None if page.colormap is None else _narrow(page.colormap.T)
+    steps = np.diff(page.colormap.sum(axis=0, dtype=np.int64))
+    most = max(np.count_nonzero(steps > 0), np.count_nonzero(steps < 0))
+    if kind not in SAYS_NO_PROGRAM or most >= STEPS_OF_A_SCALE * len(steps):
+        return None
+    return _narrow(page.colormap.T)
 
 
 def _narrow(colors: np.ndarray) -> np.ndarray:
@@ -335,9 +348,10 @@ def _check_whole(
             f"({size} bytes); copy it again"
         )
     keyframe = series.keyframe
-    if keyframe.compression == 1 and keyframe.nbytes > size:
+    stored = keyframe.size * int(keyframe.bitspersample) // 8
+    if keyframe.compression == 1 and stored > size:
         raise InputError(
-            f"{name} is truncated: it claims images of {keyframe.nbytes} bytes, but "
+            f"{name} is truncated: it claims images of {stored} bytes, but "
             f"has {size}; copy it again"
         )
 
@@ -358,7 +372,11 @@ def _check_codec(page: tifffile.TiffPage, name: str) -> None:
 def _check_colors(page: tifffile.TiffPage, name: str) -> None:
     """Refuse samples that are neither grey nor red, green and blue."""
     photometric = getattr(page.photometric, "name", str(page.photometric))
-    if photometric in OTHER_COLORS and page.samplesperpixel > 1:
+    is_other = photometric in OTHER_COLORS
+    # Decoders of lossy codecs give red, green and blue of these; others do not.
+    is_coded = int(page.compression) in LOSSY_COMPRESSIONS
+    is_other |= photometric == "YCBCR" and not is_coded
+    if is_other and page.samplesperpixel > 1:
         raise InputError(f"{name} is in {photometric} colours; save it as grey or RGB")
 
 

@@ -6,6 +6,7 @@ they stand in coordinate systems, and transformations name the one they lead to.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Self
 
@@ -15,7 +16,7 @@ FIVE_AXES = "tczyx"
 IMPLIED_UNTIL = ("0.1", "0.2")
 """Versions whose images name no axes."""
 
-KNOWN_VERSIONS = tuple(f"0.{number}" for number in range(1, 7))
+KNOWN_VERSION = re.compile(r"0\.[1-6](?![0-9])")
 
 DIAGONAL = ("identity", "scale", "translation", "sequence")
 """Transformations that leave each axis by itself."""
@@ -88,7 +89,7 @@ class Multiscale(BaseModel):
                 f"version {self.version} must list the axes of the image; save it as "
                 "OME-Zarr 0.4 or 0.5"
             )
-        if self.version and not self.version.startswith(KNOWN_VERSIONS):
+        if self.version and not KNOWN_VERSION.match(self.version):
             raise ValueError(
                 f"version {self.version} is none of 0.1 to 0.6; save the image as "
                 "OME-Zarr 0.4 or 0.5"

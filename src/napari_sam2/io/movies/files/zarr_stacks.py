@@ -222,7 +222,7 @@ def _as_stack(
     if len(named) != len(array.shape):
         raise InputError(
             f"{name}: its OME-Zarr metadata name {len(named)} axes, but the array has "
-            f"shape {array.shape}"
+            f"shape {array.shape}; save the image as OME-Zarr 0.4 or 0.5"
         )
     letters = axis_letters([axis.name for axis in named], [axis.type for axis in named])
     scales = _axis_scales(named, letters, image.steps_and_starts(dataset))
