@@ -16,11 +16,13 @@ import typer
 import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.io.fake_run import FRAME_SHAPE, LOGITS_SHAPE, PROVENANCE, FakeRun
 
 from napari_sam2.cli import app, main
 from napari_sam2.commands import models
 from napari_sam2.commands.border import DEBUG, ending_in_one_line
 from napari_sam2.commands.progress import listening_to_signals
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.paths import user_path
 
 ENDINGS = {0, 2, 3, 4}
@@ -108,43 +110,88 @@ odd_values = st.one_of(
 )
 
 
-@pytest.fixture
-def files(tmp_path):
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A movie, a prompt beyond its end, masklets, a recipe and a plan of nothing."""
+    folder = tmp_path_factory.mktemp("disk")
     movie = np.zeros((2, 20, 24), np.uint8)
-    tifffile.imwrite(tmp_path / "m.tif", movie, photometric="minisblack")
-    (tmp_path / "p.json").write_text(
+    tifffile.imwrite(folder / "m.tif", movie, photometric="minisblack")
+    (folder / "p.json").write_text(
         '{"version": 1, "objects": [{"id": 1, "prompts": '
         '[{"frame": 9, "points": [[1, 2]]}]}]}'
     )
-    return tmp_path
+    (folder / "r.toml").write_text("[model]\nname = 'nano'\nheads = 'x'\n")
+    (folder / "plan.json").write_text('{"version": 1, "movies": []}')
+    fake = FakeRun(frame_count=2)
+    store = OmeZarrLabelStore.create(
+        folder / "x.zarr",
+        frame_count=2,
+        frame_shape=FRAME_SHAPE,
+        logits_shape=LOGITS_SHAPE,
+        objects=fake.objects,
+        provenance=PROVENANCE,
+    )
+    for frame in range(2):
+        store.write(fake.result(frame))
+    store.finish()
+    store.close()
+    return folder
 
 
+COMMANDS = {
+    "track": ["m.tif", "--prompts", "p.json", "--out", "o.zarr"],
+    "masks": ["m.tif", "--out", "o.png", "--model", "none"],
+    "plan": ["m.tif", "--prompts-from", "p.json"],
+    "run": ["plan.json", "--dry-run"],
+    "simulate": ["s.zarr", "--frames", "2", "--size", "40", "--cells", "1"],
+    "evaluate": ["m.tif", "m.tif"],
+    "benchmark": ["vos", ".", "--model", "none"],
+    "export": ["x.zarr", "--out", "e", "--format", "ctc"],
+    "verify": ["x.zarr"],
+    "import": ["m.tif", "--movie", "m.tif", "--out", "i.zarr"],
+    "demo": ["--model", "none", "--no-view"],
+    "train": ["r.toml", "--out", "t"],
+    "train-split": [".", "--out", "split.txt"],
+    "fine-tune": ["x.zarr", "--name", "mine", "--steps", "1"],
+    "models list": [],
+    "models download": ["none"],
+    "models verify": ["none"],
+}
+"""Of each command arguments with which it has little to do, and nothing to fetch."""
+
+
+def test_every_command_is_tried():
+    assert {" ".join(path) for path, _ in all_options()} == set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
 @settings(
-    max_examples=40,
+    max_examples=8,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(data=st.data())
-def test_any_options_end_in_one_line(files, monkeypatch, capsys, data):
-    commands = {"track": ["--prompts", files / "p.json", "--out", files / "o.zarr"]}
-    commands["track"] = [files / "m.tif", *commands["track"]]
-    commands["evaluate"] = [files / "m.tif", files / "m.tif"]
-    name = data.draw(st.sampled_from(sorted(commands)))
-    (parameters,) = (found for path, found in all_options() if path == [name])
+def test_any_options_end_in_one_line(files, monkeypatch, capsys, name, data):
+    (parameters,) = (found for path, found in all_options() if path == name.split())
     options = [one for one in parameters if one.param_type_name == "option"]
-    chosen = data.draw(st.lists(st.sampled_from(options), max_size=3, unique=True))
-    given_ones = []
-    for one in chosen:
-        if one.name == "help":
-            continue
-        given_ones.append(one.opts[0])
+    arguments = len(parameters) - len(options)
+    words = list(COMMANDS[name])
+    for at in range(arguments):
+        if data.draw(st.integers(0, 3)) == 0:
+            words[at : at + 1] = [data.draw(odd_values)]
+    few = st.lists(st.sampled_from(options), max_size=3, unique=True)
+    for one in data.draw(few) if options else ():
+        words.append(one.opts[0])
         if not one.is_flag:
-            given_ones.append(data.draw(odd_values))
+            words.append(data.draw(odd_values))
     monkeypatch.chdir(files)
-    code = run_main(monkeypatch, name, *commands[name], *given_ones)
+    code = run_main(monkeypatch, *name.split(), *words)
     _, said = capsys.readouterr()
-    assert code in ENDINGS
+    assert code in ENDINGS, words
     assert "Traceback" not in said
+    if code:
+        assert said.endswith("\n"), words
+        assert said.splitlines()[-1].startswith("napari-sam2: "), words
 
 
 @pytest.mark.parametrize(

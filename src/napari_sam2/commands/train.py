@@ -72,6 +72,9 @@ def train_split(
     from napari_sam2.io.training.images import read_folder
     from napari_sam2.train.data.appearance_split import split_by_appearance
 
+    for path in (out, clusters):
+        if path is not None and path.exists():
+            raise OutputError(f"{path} exists: give another name, or remove it")
     split = split_by_appearance(read_folder(folder), share, seed)
     _write(out, "\n".join(split.held_out) + "\n")
     if clusters is not None:

@@ -203,3 +203,15 @@ def test_what_would_be_refused_is_said_not_raised(plan):
     said = check_movie(broken)
     assert said.state == "refused"
     assert "b.tif" in said.reason
+
+
+@pytest.mark.parametrize("name", ["report.json", "report.html"])
+def test_a_report_of_somebody_else_is_not_replaced(plan, tmp_path, name):
+    folder = tmp_path / "report"
+    folder.mkdir()
+    (folder / name).write_text('{"mine": 1}')
+    with pytest.raises(OutputError, match=f"{name} was not written by napari-sam2"):
+        run_plan(plan, folder)
+    assert {one.name: one.read_text() for one in folder.iterdir()} == {
+        name: '{"mine": 1}'
+    }

@@ -14,7 +14,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from napari_sam2.cli import app
-from napari_sam2.errors import InputError
+from napari_sam2.errors import InputError, OutputError
 from napari_sam2.train.data.appearance_split import (
     clusters_of,
     describe,
@@ -90,6 +90,13 @@ def test_the_command_writes_list_and_clusters(tmp_path):
     assert len(held) == 3
     assert len({name[0] for name in held}) == 1
     assert len(table.read_text().splitlines()) == 16
+    for kept in (out, table):
+        (out if kept is table else table).unlink()
+        kept.write_text("mine")
+        again = CliRunner().invoke(app, [*arguments, "--clusters", str(table)])
+        assert isinstance(again.exception, OutputError)
+        assert kept.read_text() == "mine"
+        out.write_text("mine")
 
 
 def test_a_share_that_holds_out_nothing_is_refused():

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from safetensors import safe_open
 
-from napari_sam2.errors import InputError
+from napari_sam2.errors import InputError, OutputError
 from napari_sam2.model.checkpoints.checkpoint import load_model
 from napari_sam2.train.data.clips import make_clip
 from napari_sam2.train.data.examples import UNKNOWN
@@ -139,3 +139,12 @@ def test_held_out_pictures_without_objects_are_refused(recipe):
     empty.save(recipe.parent / "cells" / "masks" / "b.png")
     with pytest.raises(InputError, match=r"b\.png.*held-out\.txt"):
         open_sources(read_config(recipe), recipe.parent)
+
+
+@pytest.mark.parametrize("name", ["toy.safetensors", "log.csv", "validation.csv"])
+def test_files_of_the_user_are_not_replaced(recipe, tmp_path, name):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / name).write_text("mine")
+    with pytest.raises(OutputError, match="would replace it"):
+        run_training(recipe, folder=tmp_path / "run")
+    assert (tmp_path / "run" / name).read_text() == "mine"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -54,6 +55,28 @@ class ReportFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    def check(self) -> None:
+        """Refuse a folder in which the report would replace what somebody else wrote.
+
+        Raises
+        ------
+        OutputError
+            If a file there has the name of a report and is none of this program.
+        """
+        there = [one for one in (REPORT, PAGE) if (self.path / one).exists()]
+        if there and not self._is_ours():
+            raise OutputError(
+                f"{self.path / there[0]} was not written by napari-sam2: give another "
+                "folder for the report (--report)"
+            )
+
+    def _is_ours(self) -> bool:
+        try:
+            known = json.loads((self.path / REPORT).read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            return False
+        return isinstance(known, dict) and BatchReport.model_fields.keys() <= set(known)
 
     def read(self, title: str) -> MovieOutcome | None:
         """Return what came of a movie in an earlier run, if that is known."""

@@ -100,6 +100,7 @@ def run_plan(
     movies = plan.planned()
     movies = movies if shard is None else shard.part(movies)
     folder = ReportFolder(report)
+    folder.check()
     listener.begins(movies)
     left = []
     for movie in movies:

@@ -24,7 +24,7 @@ from napari_sam2.train.recipe.config import Source, TrainConfig, read_config
 from napari_sam2.train.trainer.checkpoint import load_state
 from napari_sam2.train.trainer.low_rank import merged
 from napari_sam2.train.trainer.parallel import workers
-from napari_sam2.train.trainer.recorder import CHECKPOINT
+from napari_sam2.train.trainer.recorder import CHECKPOINT, LOG, VALIDATION_LOG
 from napari_sam2.train.trainer.trainer import TrainingProgress, start, train
 
 if TYPE_CHECKING:
@@ -60,16 +60,15 @@ def run_training(
     InputError
         If the recipe or its data cannot be used.
     OutputError
-        If the folder holds a run already, and it is not to go on.
+        If the folder holds a run already, and it is not to go on, or files of the names
+        that a run writes.
     TrainingStopped
         If ``on_progress`` asked for it, after a checkpoint to go on from.
     """
     config = read_config(config_path)
-    if not resume and (folder / CHECKPOINT).exists():
-        raise OutputError(
-            f"{folder} holds a training run already: go on with it (--resume), or give "
-            "another folder (--out)"
-        )
+    weights = folder / f"{config.model}.safetensors"
+    if not resume:
+        _check_free(folder, weights)
     data, held_out = open_sources(config, config_path.parent)
     with workers(config.device) as worker:
         average = train(
@@ -81,8 +80,23 @@ def run_training(
             on_progress=on_progress,
         )
         if worker == 0:
-            export_weights(config, folder, folder / f"{config.model}.safetensors")
+            export_weights(config, folder, weights)
     return average
+
+
+def _check_free(folder: Path, weights: Path) -> None:
+    """Refuse a folder in which a new run would replace files."""
+    if (folder / CHECKPOINT).exists():
+        raise OutputError(
+            f"{folder} holds a training run already: go on with it (--resume), or give "
+            "another folder (--out)"
+        )
+    for path in (weights, folder / LOG, folder / VALIDATION_LOG):
+        if path.exists():
+            raise OutputError(
+                f"{path} exists, and a run would replace it: give another folder "
+                "(--out)"
+            )
 
 
 def open_sources(config: TrainConfig, base: Path) -> tuple[Corpus, dict[str, Corpus]]:
