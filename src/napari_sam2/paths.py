@@ -1,7 +1,8 @@
-"""Paths as people write them."""
+"""Paths as people write them, and text as their programs save it."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
@@ -9,6 +10,9 @@ from pathlib import Path
 from napari_sam2.errors import InputError
 
 URL = re.compile(r"(?P<scheme>https?|s3|gs|gcs|az|abfs):/{1,2}(?P<rest>[^/].*)")
+
+LARGEST_TEXT = 2**30
+"""Bytes; no text is longer that people or programs write for this one."""
 
 
 def user_path(path: str | os.PathLike[str]) -> Path:
@@ -55,3 +59,31 @@ def refuse_pipe(path: Path) -> None:
     if path.exists() and not path.is_file():
         kind = "a folder" if path.is_dir() else "a pipe or a device"
         raise InputError(f"{path} cannot be read: it is {kind}; give a file")
+
+
+def read_text(path: Path, kind: str) -> str:
+    """Read a text file of a kind, in UTF-8 or UTF-16, marked or not.
+
+    Notepad marks UTF-8, and ``>`` in Windows PowerShell writes UTF-16.
+
+    Raises
+    ------
+    InputError
+        If it is no file, cannot be read, is too long, or of another encoding.
+    """
+    try:
+        refuse_pipe(path)
+        if path.stat().st_size > LARGEST_TEXT:
+            raise InputError(
+                f"{path} is longer than {LARGEST_TEXT >> 20} MiB: it is no {kind}"
+            )
+        content = path.read_bytes()
+        # The rule of RFC 4627: text begins with two ASCII characters.
+        return content.decode(json.detect_encoding(content))
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise InputError(f"{path} cannot be read as {kind}: {reason}") from error
+    except ValueError as error:
+        raise InputError(
+            f"{path} cannot be read as {kind}: {error}; save it as UTF-8"
+        ) from error

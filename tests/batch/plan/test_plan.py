@@ -161,3 +161,11 @@ def test_a_plate_without_wells_is_refused(tmp_path):
     ome(plate, plate={"rows": []})
     with pytest.raises(InputError, match="plate metadata are broken"):
         plan(tmp_path / "plate.zarr").planned()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_plan_that_powershell_redirected_is_read(folder, encoding):
+    made = plan(folder / "*.tif")
+    path = folder / "plan.json"
+    path.write_bytes(made.to_json().replace("\n", "\r\n").encode(encoding))
+    assert read_plan(path) == made

@@ -80,3 +80,33 @@ def test_label_images_are_read_without_lineage(tmp_path):
 def test_unknown_formats_are_refused(folder):
     with pytest.raises(InputError, match="no format 'xml'"):
         open_tracked(folder, "xml")
+
+
+def test_tables_of_any_unicode_are_read(folder):
+    table = folder / "res_track.txt"
+    for encoding in ("utf-8-sig", "utf-16"):
+        table.write_bytes(TRACKS.replace("\n", "\r\n").encode(encoding))
+        assert open_tracked(folder).mothers == {2: 1, 3: 1}
+
+
+@pytest.mark.parametrize(
+    ("pixels", "options", "words"),
+    [
+        (np.zeros(SHAPE, np.uint8), {"compression": "jpeg"}, "changes pixels"),
+        (np.zeros((2, *SHAPE), np.uint16), {}, "holds a stack"),
+        (np.zeros((*SHAPE, 3), np.uint8), {"photometric": "rgb"}, "in colour"),
+        (np.full(SHAPE, 0.5, np.float32), {}, "labels are whole numbers"),
+        (np.zeros((9, 9), np.uint16), {}, "all masks have one shape"),
+    ],
+)
+def test_masks_that_are_no_labels_are_refused(folder, pixels, options, words):
+    options = {"photometric": "minisblack", **options}
+    tifffile.imwrite(folder / "mask001.tif", pixels, **options)
+    with pytest.raises(InputError, match=f"mask001.tif.*{words}"):
+        list(open_tracked(folder).frames())
+
+
+def test_a_damaged_mask_is_named(folder):
+    (folder / "mask002.tif").write_bytes(b"II*\0 no more")
+    with pytest.raises(InputError, match=r"mask002.tif is empty"):
+        list(open_tracked(folder).frames())

@@ -24,7 +24,7 @@ from napari_sam2.batch.plan.movies import FoundMovie, find_movies
 from napari_sam2.batch.prompting.policies import AutomaticPrompts, PromptPolicy
 from napari_sam2.errors import InputError
 from napari_sam2.io.label_store.store import DEFAULT_NAME
-from napari_sam2.paths import remote_url, user_path
+from napari_sam2.paths import read_text, remote_url, user_path
 from napari_sam2.session.planning.plan import Direction, MergePolicy
 
 VERSION: Literal[1] = 1
@@ -205,12 +205,7 @@ def read_plan(path: Path) -> BatchPlan:
     InputError
         If it cannot be read, is no plan, or a newer version wrote it.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is no text: give a plan as JSON") from error
+    text = read_text(path, "JSON")
     return plan_of(text, str(path)).from_folder(path.absolute().parent)
 
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import tifffile
 
 from napari_sam2.errors import InputError
 from napari_sam2.io.imports.tracked_labels import TrackedLabels
+from napari_sam2.io.movies.label_images import read_label_image
+from napari_sam2.paths import read_text
 
 TABLES = ("res_track.txt", "man_track.txt")
 MASK = re.compile(r"(?:mask|man_track)(\d+)\.tiff?", re.IGNORECASE)
@@ -54,12 +55,17 @@ def read_ctc(folder: Path) -> TrackedLabels:
     rows = _rows(table)
     _check_family(table, rows)
     files = _masks(folder)
-    labels = tifffile.imread(files[0])
+    shape = read_label_image(files[0]).shape
     owners, mothers = _objects(rows)
     seen: set[int] = set()
 
     def read(frame_index: int) -> np.ndarray:
-        found = tifffile.imread(files[frame_index])
+        found = read_label_image(files[frame_index])
+        if found.shape != shape:
+            raise InputError(
+                f"{files[frame_index]} is {found.shape}, but {files[0].name} is "
+                f"{shape}: all masks have one shape"
+            )
         ids = set(np.unique(found[found != 0]).tolist())
         _check_frame(table, rows, files[frame_index], frame_index, ids)
         seen.update(ids)
@@ -67,12 +73,12 @@ def read_ctc(folder: Path) -> TrackedLabels:
             _check_seen(table, rows, seen)
         return _renamed(found, owners)
 
-    return TrackedLabels(str(folder), len(files), labels.shape[:2], read, mothers)
+    return TrackedLabels(str(folder), len(files), (shape[0], shape[1]), read, mothers)
 
 
 def _rows(table: Path) -> dict[int, Row]:
     rows: dict[int, Row] = {}
-    for number, line in enumerate(table.read_text("utf-8").splitlines(), 1):
+    for number, line in enumerate(read_text(table, "tracks").splitlines(), 1):
         if not line.strip():
             continue
         where = f"{table}, row {number}"

@@ -116,6 +116,20 @@ def open_label_images(path: str | os.PathLike[str]) -> ImageStack:
         return _open_file(path, magic)
 
 
+def read_label_image(path: Path) -> np.ndarray:
+    """Read one label image: ``(Y, X)`` whole numbers, 0 for background.
+
+    Raises
+    ------
+    InputError
+        If it is missing or broken, in colour, or no file for labels.
+    """
+    pixels = _stored(path)
+    if pixels.ndim != 2:
+        raise InputError(f"{path} is in colour, but labels are one number a pixel")
+    return as_labels(pixels, str(path))
+
+
 def as_labels(pixels: np.ndarray, where: str) -> np.ndarray:
     """Return stored pixels as labels, 0 for background.
 

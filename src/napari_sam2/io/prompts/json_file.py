@@ -26,7 +26,7 @@ from napari_sam2.io.prompts.bounds import (
     check_family,
 )
 from napari_sam2.io.prompts.label_images import read_plane
-from napari_sam2.io.prompts.text import read_text
+from napari_sam2.paths import read_text
 from napari_sam2.prompts import (
     MAX_OBJECT_ID,
     BoxPrompt,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from napari_sam2.errors import InputError
 from napari_sam2.io.movies.files.image_stacks import one_line
-from napari_sam2.io.prompts.text import read_text
+from napari_sam2.paths import read_text
 
 DELIMITERS = ",;\t"
 """Of spreadsheets, which take what the system's language writes lists with."""

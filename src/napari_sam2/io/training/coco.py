@@ -13,7 +13,7 @@ import numpy as np
 from napari_sam2.errors import InputError
 from napari_sam2.io.optional_packages import optional_package
 from napari_sam2.io.training.images import LabelledImage, read_picture, to_uint8
-from napari_sam2.paths import refuse_pipe
+from napari_sam2.paths import read_text
 
 
 def read_coco(path: Path, images: Path) -> Iterator[LabelledImage]:
@@ -39,16 +39,13 @@ def read_coco(path: Path, images: Path) -> Iterator[LabelledImage]:
         If the file is not COCO's, or pycocotools is not installed.
     """
     try:
-        refuse_pipe(path)
-        content = json.loads(path.read_text())
+        content = json.loads(read_text(path, "JSON"))
         entries, annotations = content["images"], content["annotations"]
         of_image: dict[int, list[Mapping[str, Any]]] = {}
         for annotation in annotations:
             if not annotation.get("iscrowd", 0):
                 of_image.setdefault(annotation["image_id"], []).append(annotation)
         named = [(entry["id"], entry["file_name"]) for entry in entries]
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: no COCO annotations ({error!r})") from error
     for image_id, name in named:

@@ -21,7 +21,7 @@ from napari_sam2.io.training.images import (
     frames_to_uint8,
     read_pixels,
 )
-from napari_sam2.paths import refuse_pipe
+from napari_sam2.paths import read_text
 
 TRACK_COLUMNS = 4
 
@@ -75,13 +75,8 @@ def read_tracks(path: Path) -> dict[int, Track]:
     InputError
         If it is missing, or a line does not hold four whole numbers in order.
     """
-    try:
-        refuse_pipe(path)
-        lines = path.read_text().splitlines()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     tracks = {}
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(read_text(path, "tracks").splitlines(), 1):
         if not line.strip():
             continue
         try:

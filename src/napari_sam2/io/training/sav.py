@@ -17,7 +17,7 @@ from napari_sam2.errors import InputError
 from napari_sam2.io.optional_packages import optional_package
 from napari_sam2.io.training.coco import decode_segmentation
 from napari_sam2.io.training.images import LabelledImage, frames_to_uint8
-from napari_sam2.paths import refuse_pipe
+from napari_sam2.paths import read_text
 
 ANNOTATED_EVERY = 4
 
@@ -52,10 +52,8 @@ def read_sav(folder: Path, *, kind: str = "manual") -> Iterator[LabelledImage]:
 
 def _read_video(video: Path, masklets: Path) -> LabelledImage:
     try:
-        refuse_pipe(masklets)
-        annotated: list[list[Any]] = json.loads(masklets.read_text())["masklet"]
-    except OSError as error:
-        raise InputError(f"{masklets}: cannot be read ({error.strerror})") from error
+        text = read_text(masklets, "JSON")
+        annotated: list[list[Any]] = json.loads(text)["masklet"]
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{masklets}: no masklets of SA-V ({error!r})") from error
     frames, labels = [], []

@@ -7,15 +7,19 @@ they are read in short parts, of which only what lasts throughout teaches.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-import tifffile
 from scipy import ndimage
 
 from napari_sam2.errors import InputError
-from napari_sam2.io.training.images import LabelledImage, frames_to_uint8
+from napari_sam2.io.training.images import (
+    LabelledImage,
+    frames_to_uint8,
+    read_picture,
+    read_pixels,
+)
 
 PART = 24
 """Frames that are read together."""
@@ -67,8 +71,8 @@ def open_tracks(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     InputError
         If a file is missing or broken, or both do not show the same pixels.
     """
-    movie = _stack(folder / "movie.tif")
-    tracks = _stack(folder / "tracks.tif")
+    movie = _stack(folder / "movie.tif", read_picture)
+    tracks = _stack(folder / "tracks.tif", read_pixels)
     if movie.shape != tracks.shape:
         raise InputError(
             f"{folder / 'tracks.tif'}: has shape {tracks.shape}, but movie.tif "
@@ -77,11 +81,8 @@ def open_tracks(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     return movie, tracks
 
 
-def _stack(path: Path) -> np.ndarray:
-    try:
-        stack: np.ndarray = tifffile.imread(path)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as an image ({error})") from error
+def _stack(path: Path, read: Callable[[Path], np.ndarray]) -> np.ndarray:
+    stack = read(path)
     if stack.ndim != 3:
         raise InputError(
             f"{path}: has shape {stack.shape}; frames × rows × columns is needed"

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from napari_sam2.errors import InputError
 from napari_sam2.model.config import CONFIGS
-from napari_sam2.paths import refuse_pipe
+from napari_sam2.paths import read_text
 from napari_sam2.tracking.precision import is_device
 from napari_sam2.train.recipe.loss_weights import PRESETS, LossWeights
 from napari_sam2.train.recipe.typed_tables import (
@@ -363,10 +363,7 @@ def read_config(path: Path) -> TrainConfig:
         If the file is missing or no TOML, or a field is unknown, missing or wrong.
     """
     try:
-        refuse_pipe(path)
-        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+        table = tomllib.loads(read_text(path, "TOML"))
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: no valid TOML ({error})") from error
     where = str(path)

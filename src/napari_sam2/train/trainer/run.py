@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ import torch
 from napari_sam2.errors import InputError, OutputError
 from napari_sam2.model.checkpoints.checkpoint import save_model
 from napari_sam2.model.sam2 import Sam2
+from napari_sam2.paths import read_text
 from napari_sam2.train.data.examples import (
     SMALLEST_OBJECT,
     Corpus,
@@ -143,10 +144,7 @@ def split(source: Source, base: Path) -> tuple[list[Example], list[Example]]:
 
 
 def _held_out_names(path: Path) -> frozenset[str]:
-    try:
-        lines: Iterable[str] = path.read_text().splitlines()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    lines = read_text(path, "a list of names").splitlines()
     return frozenset(line.strip() for line in lines if line.strip())
 
 
