@@ -1,5 +1,7 @@
 """Labels beside an image have its axes, and lie on the plane that was tracked."""
 
+from contextlib import closing
+
 import numpy as np
 import pytest
 import zarr
@@ -193,3 +195,30 @@ def test_a_layer_that_is_saved_beside_an_image_has_its_axes(image, case):
     assert stored.ndim == len(axes)
     place = tuple(4 if axis == at.index(None) else 0 for axis in range(len(at)))
     np.testing.assert_array_equal(stored[place], frames[4])
+
+
+@pytest.mark.parametrize(
+    "names", [("T", "C", "Z", "Y", "X"), ("time", "channel", "depth", "row", "column")]
+)
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_an_image_may_call_its_axes_as_it_likes(
+    write_ome_zarr, new_store, names, version
+):
+    """OME-Zarr says what an axis is by its type and place."""
+    pixels = np.zeros((FRAMES, 2, 5, HEIGHT, WIDTH), np.uint8)
+    image = write_ome_zarr(pixels, axes="tczyx", version=version)
+    group = zarr.open_group(image)
+    attributes = group.attrs.asdict()
+    entry = attributes.get("ome", attributes)["multiscales"][0]
+    for axis, name in zip(entry["axes"], names, strict=True):
+        axis["name"] = name
+    group.attrs.put(attributes)
+    with closing(open_frames(image, z=3, channels=1)) as frames:
+        facts = PROVENANCE.model_copy(update={"frames": dict(frames.provenance)})
+    store = new_store(path=image, provenance=facts)
+    assert zarr.open_array(image / "labels/masklets/0").shape == (
+        *(FRAMES, 1, 5),
+        *FRAME_SHAPE,
+    )
+    assert store.plane == {"z": 3, "c": 0}
+    store.close()

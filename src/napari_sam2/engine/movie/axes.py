@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from napari_sam2.errors import InputError
-from napari_sam2.io.movies.axis_names import axis_letter
+from napari_sam2.io.axis_names import axis_letter
 from napari_sam2.prompts import BoxPrompt
 
 MAX_OTHER_AXES = 3

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from napari_sam2.errors import InputError
-from napari_sam2.io.movies.axis_names import AXIS_NAMES, PLANES_OR_COLORS, UNSAID
+from napari_sam2.io.axis_names import AXIS_NAMES, PLANES_OR_COLORS, UNSAID
 
 IGNORED = "_"
 """Stands for an axis of length 1 that means nothing here."""

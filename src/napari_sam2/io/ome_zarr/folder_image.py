@@ -8,7 +8,7 @@ from typing import Any
 
 import zarr
 
-from napari_sam2.io.ome_zarr.metadata import ome_metadata, read_geometry
+from napari_sam2.io.ome_zarr.metadata import image_axes, ome_metadata, read_geometry
 from napari_sam2.io.ome_zarr.zarr_nodes import array_at, attributes_of, storage_errors
 
 
@@ -23,7 +23,7 @@ class FolderImage:
     levels
         Arrays, finest first.
     axes
-        Names of their dimensions.
+        What their dimensions are: ``t``, ``c``, ``z``, ``y``, ``x``.
     scale, translation
         Of the finest level, by dimension.
     units
@@ -64,7 +64,7 @@ def _image(group: zarr.Group, entry: dict[str, Any]) -> FolderImage:
     return FolderImage(
         name=str(entry.get("name") or datasets[0]["path"]),
         levels=tuple(array_at(group, one["path"]) for one in datasets),
-        axes=tuple(axis["name"] for axis in axes),
+        axes=image_axes(entry),
         scale=geometry.scale,
         translation=geometry.translation,
         units=tuple(axis.get("unit") for axis in axes),

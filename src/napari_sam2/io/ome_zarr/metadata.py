@@ -16,6 +16,7 @@ import yaozarrs.v04
 import yaozarrs.v05
 
 from napari_sam2.interfaces import Calibration
+from napari_sam2.io.axis_names import axis_letters
 from napari_sam2.io.ome_zarr.planes import CHANNEL, SPACE, PlaneLayout
 from napari_sam2.palette import object_rgb
 
@@ -216,8 +217,29 @@ def read_geometry(dataset: dict[str, Any], dimensions: int) -> LevelGeometry:
     return LevelGeometry(scale, translation)
 
 
+def image_axes(entry: dict[str, Any]) -> tuple[str, ...]:
+    """Return what the dimensions of an image are, whatever it calls them.
+
+    OME-Zarr leaves their names to whoever writes them: ``T`` and ``time`` are ``t``.
+    What is not known, or there twice, keeps its name.
+
+    Parameters
+    ----------
+    entry
+        Of ``multiscales``.
+    """
+    axes = entry["axes"]
+    letters = axis_letters(
+        [axis["name"] for axis in axes], [axis.get("type") for axis in axes]
+    )
+    return tuple(
+        str(axes[at]["name"]) if letter in letters[:at] else letter.lower()
+        for at, letter in enumerate(letters)
+    )
+
+
 def axis_names(attributes: dict[str, Any]) -> tuple[str, ...]:
-    """Return the names of the dimensions of an image or a label image."""
+    """Return the names of the dimensions of a label image that we described."""
     entry = ome_metadata(attributes)["multiscales"][0]
     return tuple(axis["name"] for axis in entry["axes"])
 

@@ -19,6 +19,7 @@ from napari_sam2.io.ome_zarr.machine_lock import alone
 from napari_sam2.io.ome_zarr.metadata import (
     ZARR_FORMATS,
     LevelGeometry,
+    image_axes,
     labels_group_attributes,
     ome_attributes,
     ome_metadata,
@@ -407,7 +408,7 @@ def _described(path: Path, group: zarr.Group) -> Parent:
 
 def _parent_image(group: zarr.Group, metadata: dict[str, Any]) -> ParentImage:
     entry = metadata["multiscales"][0]
-    axes = [axis["name"] for axis in entry["axes"]]
+    axes = image_axes(entry)
     levels = []
     for dataset in entry["datasets"]:
         geometry = read_geometry(dataset, len(axes))

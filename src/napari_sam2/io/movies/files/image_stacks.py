@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from napari_sam2.errors import InputError
-from napari_sam2.io.movies.axis_names import axis_letters
+from napari_sam2.io.axis_names import axis_letters
 from napari_sam2.io.movies.calibration import AxisScale
 
 Index = tuple[int | slice, ...]

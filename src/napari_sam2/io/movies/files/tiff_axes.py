@@ -19,7 +19,7 @@ import numpy as np
 import tifffile
 
 from napari_sam2.errors import InputError
-from napari_sam2.io.movies.axis_names import AXIS_NAMES, PLANES_OR_COLORS, UNSAID
+from napari_sam2.io.axis_names import AXIS_NAMES, PLANES_OR_COLORS, UNSAID
 
 UNSAID_BY = ("uniform", "generic", "imagej", "stk", "scanimage", "nih")
 """Kinds of series in which tifffile calls pages a sequence for want of knowledge."""

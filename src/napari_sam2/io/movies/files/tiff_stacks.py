@@ -18,7 +18,7 @@ import numpy as np
 import tifffile
 
 from napari_sam2.errors import InputError
-from napari_sam2.io.movies.axis_names import UNSAID
+from napari_sam2.io.axis_names import UNSAID
 from napari_sam2.io.movies.calibration import (
     AxisScale,
     scales_from_imagej,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_sam2.errors import InputError
-from napari_sam2.io.movies.axis_names import axis_letters
+from napari_sam2.io.axis_names import axis_letters
 from napari_sam2.io.movies.calibration import AxisScale, axis_scale
 from napari_sam2.io.movies.files.image_stacks import ArrayStack, one_line, reading
 
