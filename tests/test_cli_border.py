@@ -202,6 +202,8 @@ def test_any_options_end_in_one_line(files, monkeypatch, capsys, name, data):
         (["verify"], "Missing argument"),
         (["verify", "x", "--colour"], "No such option: --colour"),
         (["track", "x", "--out", "y", "--frame", "²"], "Invalid value for '--frame'"),
+        (["simulate", "s", "--size", "1000000"], "one frame needs 58.2 TB, but"),
+        (["simulate", "s", "--cells", "1000000000"], "cell_count is 1000000000, must"),
     ],
 )
 @pytest.mark.parametrize("as_json", [False, True])

@@ -17,6 +17,7 @@ from napari_sam2.synthetic import PRESETS, MovieConfig, SimulatedMovie, preset
         ("frame_count", 0),
         ("frame_shape", (256, 8)),
         ("cell_count", 0),
+        ("cell_count", 10**9),
         ("seed", -1),
         ("bit_depth", 12),
         ("cell_size", 2),

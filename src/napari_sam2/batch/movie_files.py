@@ -10,8 +10,12 @@ import tifffile
 
 from napari_sam2.errors import OutputError
 from napari_sam2.interfaces import Calibration
+from napari_sam2.io.movies.files.image_headers import refuse_beyond_memory
 from napari_sam2.io.ome_zarr.embedded_image import embed_image
 from napari_sam2.synthetic import SimulatedMovie
+
+BYTES_OF_A_PIXEL = 64
+"""While a frame is drawn, in some planes of numbers of eight bytes."""
 
 FRAME_INTERVAL = 300.0
 PIXEL_SIZE = 0.65
@@ -30,6 +34,7 @@ def write_movie_zarr(movie: SimulatedMovie, path: Path) -> None:
     OutputError
         If the folder holds an image already, or the disk refuses.
     """
+    _check_memory(movie)
     embed_image(
         path,
         (movie.frame(index) for index in range(movie.frame_count)),
@@ -47,6 +52,7 @@ def write_movie_tiffs(movie: SimulatedMovie, folder: Path) -> None:
     OutputError
         If the folder exists, or the disk refuses.
     """
+    _check_memory(movie)
     try:
         folder.mkdir(parents=True)
         for name, read in (("movie", movie.frame), ("truth", movie.labels)):
@@ -59,3 +65,9 @@ def write_movie_tiffs(movie: SimulatedMovie, folder: Path) -> None:
         raise OutputError(f"{folder} exists; choose another folder") from error
     except OSError as error:
         raise OutputError(f"cannot write {folder}: {error.strerror}") from error
+
+
+def _check_memory(movie: SimulatedMovie) -> None:
+    """Refuse frames that cannot be drawn, before anything is written."""
+    height, width = movie.frame_shape
+    refuse_beyond_memory(height * width * BYTES_OF_A_PIXEL, "the simulated movie")

@@ -10,6 +10,10 @@ from napari_sam2.errors import InputError
 CellKind = Literal["nuclei", "phase", "bacteria"]
 
 
+SMALLEST_CELL = 4
+"""Pixels."""
+
+
 @dataclass(frozen=True, slots=True)
 class MovieConfig:
     """Everything that decides a simulated movie; equal configs give equal pixels.
@@ -27,7 +31,8 @@ class MovieConfig:
     frame_shape
         ``(Y, X)`` in pixels, each 16 or more.
     cell_count
-        Cells at the start; fewer are refilled from outside, divisions stop at 1.5 ×.
+        Cells at the start, each with room for `SMALLEST_CELL` pixels; fewer are
+        refilled from outside, divisions stop at 1.5 ×.
     seed
         Any integer ≥ 0.
     bit_depth
@@ -87,6 +92,9 @@ class MovieConfig:
         for name in ("frame_count", "cell_count"):
             value = getattr(self, name)
             _require(value >= 1, name, value, "1 or more")
+        most = self.frame_shape[0] * self.frame_shape[1] // SMALLEST_CELL
+        allowed = f"at most {most}, for one has {SMALLEST_CELL} pixels"
+        _require(self.cell_count <= most, "cell_count", self.cell_count, allowed)
         for name in ("seed", "deformation", "blur", "noise", "speed"):
             value = getattr(self, name)
             _require(value is None or value >= 0, name, value, "0 or more")

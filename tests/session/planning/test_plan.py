@@ -226,3 +226,11 @@ def test_a_correction_is_followed_from_the_anchor_before_it_alone():
     walk = resolution([PromptedObject(1, prompts)])
     assert walk.followed == {1: ((7, 9),)}
     assert walk.frames == (2, 6, 7, 8, 9)
+
+
+@pytest.mark.parametrize("direction", [Direction.NEXT_ANCHOR, Direction.ONE_FRAME])
+def test_directions_of_the_window_need_a_frame(direction):
+    with pytest.raises(InputError, match="both, forward or backward") as raised:
+        Plan(FrameRange(0, 5), direction)
+    assert raised.value.settings == ("direction",)
+    assert Plan(FrameRange(0, 5), direction, start=2).start == 2

@@ -185,9 +185,10 @@ def reading_errors(path: Path, what: str) -> Iterator[None]:
 
 def _damaged(path: Path, action: str, error: Exception) -> OutputError:
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    return OutputError(
-        f"{path}: cannot {action}: {lines[0][:200]}; it is damaged: {RESTORE}"
-    )
+    why = "it is damaged"
+    if isinstance(error, MemoryError):
+        why = "close other programs; if that does not help, it is damaged"
+    return OutputError(f"{path}: cannot {action}: {lines[0][:200]}; {why}: {RESTORE}")
 
 
 def _remedy(number: int | None) -> str:

@@ -101,7 +101,11 @@ class Plan:
 
     def __post_init__(self) -> None:
         if self.direction in AROUND_A_FRAME and self.start is None:
-            raise ValueError(f"direction {self.direction} needs the frame to start on")
+            raise InputError(
+                f"direction {self.direction} needs a frame to start on, which only the "
+                "window has: choose both, forward or backward",
+                settings=("direction",),
+            )
 
     @property
     def is_whole(self) -> bool:
