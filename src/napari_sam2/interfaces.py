@@ -72,6 +72,35 @@ class FrameSource(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class DivisionEvidence:
+    """What speaks for a division in the raw masks of objects.
+
+    Taken before any rule cuts a mask down to one component. NaN where an object was not
+    tracked: what people prompted is no evidence.
+
+    Attributes
+    ----------
+    raw_area
+        ``(…, objects)`` float32, area in pixels of the frame, all components together.
+    second_part
+        ``(…, objects)`` float32 in 0…1, area of the second largest component as a share
+        of the largest.
+    sister_iou
+        ``(…, objects)`` float32 in 0…1, predicted IoU of the best candidate mask of
+        like size that lies apart from the object; 0 without one.
+    sister_y, sister_x
+        ``(…, objects)`` float32, centre in pixels of the frame of the second component,
+        else of that candidate; NaN without.
+    """
+
+    raw_area: np.ndarray
+    second_part: np.ndarray
+    sister_iou: np.ndarray
+    sister_y: np.ndarray
+    sister_x: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class ObjectScores:
     """How sure the network was, for the objects of one frame.
 
@@ -85,12 +114,15 @@ class ObjectScores:
         ``(objects,)`` float32 in 0…1, area at logit > +1 over area at logit > −1.
     area
         ``(objects,)`` int64, pixels of the label image.
+    division
+        What speaks for divisions; None where nothing is known of that.
     """
 
     object_score: np.ndarray
     predicted_iou: np.ndarray
     stability: np.ndarray
     area: np.ndarray
+    division: DivisionEvidence | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,6 +17,7 @@ from napari_sam2.batch.job import TrackJob, open_run
 from napari_sam2.errors import InputError, OutputError
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.session.planning.plan import Direction, MergePolicy
+from napari_sam2.tracking.postprocess import other_components
 
 KILLED_RUN = """
 import os, signal, sys
@@ -66,6 +67,21 @@ def test_masks_in_one_piece_are_another_result_which_provenance_tells(job):
     run(whole.model_copy(update={"out": job.out}))
     kept = OmeZarrLabelStore.open(job.out, mode="r").provenance.settings
     assert kept["one_component"] is True
+
+
+def test_one_component_is_followed_and_what_was_cut_off_is_evidence(job):
+    options = job.model_options.model_copy(update={"one_component": True})
+    run(job.model_copy(update={"frames": (0, 8), "model_options": options}))
+    store = OmeZarrLabelStore.open(job.out, mode="r")
+    evidence = store.read_division_evidence()
+    is_cut = evidence.second_part > 0
+    assert is_cut.any(), "the toy's masks come in pieces"
+    frame, column = np.argwhere(is_cut)[0].tolist()
+    ids, logits = store.read_logits(frame)
+    mask = logits[ids.index(store.object_ids[column])] > 0
+    _, before = store.read_logits(frame - 1)
+    assert not other_components(mask[None] * 2.0 - 1, before[column][None]).any()
+    assert np.isfinite(evidence.sister_y[frame, column])
 
 
 def test_movies_without_end_are_refused_at_once(job, movie, tmp_path):

@@ -28,6 +28,7 @@ from napari_sam2.session.planning.plan import (
     Plan,
     object_lives,
 )
+from napari_sam2.tracking.division_evidence import chosen_evidence
 from napari_sam2.tracking.postprocess import label_image
 
 if TYPE_CHECKING:
@@ -125,6 +126,7 @@ class Composer:
             predicted_iou=step.predicted_iou[rows],
             stability=step.stability[rows],
             area=areas(labels, object_ids),
+            division=chosen_evidence(step.division, rows),
         )
         ids = tuple(object_ids)
         return self._measurable(

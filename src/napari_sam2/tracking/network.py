@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from napari_sam2.errors import ModelError
-from napari_sam2.interfaces import StoredAnchor
-from napari_sam2.model.mask_decoder import CANDIDATES, upsample_logits
+from napari_sam2.interfaces import DivisionEvidence, StoredAnchor
+from napari_sam2.model.mask_decoder import CANDIDATES, RawMasks, upsample_logits
 from napari_sam2.model.memory_attention import MemorySelection
 from napari_sam2.model.prompt_encoder import PromptTensors
 from napari_sam2.model.sam2 import Decoded, ImageEmbedding, Sam2
@@ -21,6 +21,10 @@ from napari_sam2.tracking.batching import (
     BatchKind,
     is_out_of_memory,
     not_enough_memory,
+)
+from napari_sam2.tracking.division_evidence import (
+    division_evidence,
+    unknown_evidence,
 )
 from napari_sam2.tracking.embedding_cache import EmbeddingCache
 from napari_sam2.tracking.postprocess import fill_holes
@@ -129,8 +133,6 @@ class Network:
                 features = features.expand(len(batch), -1, -1, -1)
                 prompts = self._prompt_tensors(batch, tracked_logits)
                 decoded = self.model.decode(features, each, prompts)
-        # The candidates that were not chosen would only fill the memory.
-        decoded = replace(decoded, raw=None)
         return self._seen(batch, decoded)
 
     def encode_tracked(self, embedding: ImageEmbedding, seen: Prediction) -> Tensor:
@@ -167,12 +169,23 @@ class Network:
         _check_numbers(batch, logits, score)
         return Prediction(
             batch=batch,
-            decoded=decoded,
+            # The candidates that were not chosen would only fill the memory.
+            decoded=replace(decoded, raw=None),
             logits=fill_holes(logits, self.hole_area),
             object_score=score,
             predicted_iou=to_numpy(decoded.predicted_iou),
             pointers=to_numpy(decoded.pointer),
+            division=self._division(batch, logits, decoded.raw),
         )
+
+    def _division(
+        self, batch: Batch, logits: np.ndarray, raw: RawMasks | None
+    ) -> DivisionEvidence:
+        """Return what the raw masks of tracked objects say of divisions."""
+        if batch.kind is not BatchKind.TRACKED or raw is None:
+            return unknown_evidence(len(batch))
+        (window,) = self.layout.windows([batch.tile])
+        return division_evidence(logits, raw, window)
 
     def _given_masks(self, batch: Batch) -> Tensor:
         masks = [

@@ -17,9 +17,9 @@ SMALLEST_PART = 0.1
 """A part of a mask is one if it has this share of the largest part's area."""
 STABILITY_DELTA = 1.0
 
-# Neighbours within a mask, corners included; none between masks.
-_WITHIN_MASKS = np.zeros((3, 3, 3), dtype=bool)
-_WITHIN_MASKS[1] = True
+WITHIN_MASKS = np.zeros((3, 3, 3), dtype=bool)
+"""Neighbours within a mask, corners included; none between masks."""
+WITHIN_MASKS[1] = True
 
 
 def fill_holes(logits: np.ndarray, max_area: int) -> np.ndarray:
@@ -42,7 +42,7 @@ def fill_holes(logits: np.ndarray, max_area: int) -> np.ndarray:
     """
     if max_area <= 0:
         return logits
-    components, count = ndimage.label(logits <= 0, structure=_WITHIN_MASKS)
+    components, count = ndimage.label(logits <= 0, structure=WITHIN_MASKS)
     is_hole = np.bincount(components.ravel(), minlength=count + 1) <= max_area
     is_hole[0] = False  # what lies inside the masks
     if not is_hole.any():
@@ -71,8 +71,8 @@ def other_components(logits: np.ndarray, before: np.ndarray) -> np.ndarray:
     numpy.ndarray
         ``(objects, h, w)`` bool, within the masks.
     """
-    components, count = ndimage.label(logits > 0, structure=_WITHIN_MASKS)
-    parts, _ = ndimage.label(before > 0, structure=_WITHIN_MASKS)
+    components, count = ndimage.label(logits > 0, structure=WITHIN_MASKS)
+    parts, _ = ndimage.label(before > 0, structure=WITHIN_MASKS)
     is_kept = np.zeros(count + 1, dtype=bool)
     for mask, earlier in zip(components, parts, strict=True):
         is_kept[_still_there(mask, earlier)] = True

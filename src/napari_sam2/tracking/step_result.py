@@ -9,9 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_sam2.interfaces import StoredAnchor
+from napari_sam2.interfaces import DivisionEvidence, StoredAnchor
 from napari_sam2.model.sam2 import Decoded
 from napari_sam2.tracking.batching import Batch, BatchKind
+from napari_sam2.tracking.division_evidence import (
+    chosen_evidence,
+    joined_evidence,
+    unknown_evidence,
+)
 from napari_sam2.tracking.postprocess import OUTSIDE_LOGIT, stability
 
 
@@ -39,6 +44,8 @@ class StepResult:
         What the person saw, of the objects that were prompted in this step.
     tiles
         ``(objects,)`` int64, the tile that each logit map covers.
+    division
+        What the raw masks said of divisions, before anything was cut off.
     """
 
     frame_index: int
@@ -50,6 +57,7 @@ class StepResult:
     pointers: np.ndarray
     anchors: tuple[StoredAnchor, ...]
     tiles: np.ndarray
+    division: DivisionEvidence
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +72,8 @@ class Prediction:
         The network's answer, on its device.
     logits, object_score, predicted_iou, pointers
         The same as float32 numpy arrays, holes filled.
+    division
+        Of tracked objects, what the raw masks say; unknown for others.
     """
 
     batch: Batch
@@ -72,6 +82,7 @@ class Prediction:
     object_score: np.ndarray
     predicted_iou: np.ndarray
     pointers: np.ndarray
+    division: DivisionEvidence
 
     def without(self, pixels: np.ndarray) -> Prediction:
         """Return the same without ``(objects, h, w)`` bool pixels of the masks."""
@@ -142,6 +153,7 @@ def step_result(
         (logit_side, logit_side),
     )
     anchors = [anchor for part in seen for anchor in part.stored_anchors()]
+    evidence = [unknown_evidence(len(replayed)), *(part.division for part in seen)]
     return StepResult(
         frame_index=frame_index,
         object_ids=tuple(ids[row] for row in order),
@@ -162,4 +174,5 @@ def step_result(
         ),
         anchors=tuple(sorted(anchors, key=lambda anchor: anchor.object_id)),
         tiles=np.asarray(tiles, dtype=np.int64)[order],
+        division=chosen_evidence(joined_evidence(evidence), order),
     )

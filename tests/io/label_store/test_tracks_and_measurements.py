@@ -5,7 +5,9 @@ from dataclasses import replace
 import numpy as np
 import zarr
 
+from napari_sam2.interfaces import DivisionEvidence
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
+from napari_sam2.io.label_store.tables.measurements import EVIDENCE
 from napari_sam2.io.label_store.tracks import track_rows, track_table, tracks_of
 from napari_sam2.metrics.regions import measure
 
@@ -67,6 +69,50 @@ def test_who_moves_without_a_change_of_area_is_measured_again(new_store, fake_ru
     assert measured.area[0] == measure(fake_run.result(0).labels, [3]).area[0]
     assert store.read_measurements("centroid_y")[0, 0] == measured.centroid_y[0]
     assert measured.centroid_y[0] != before
+
+
+def evidence_of(count):
+    parts = np.arange(len(EVIDENCE) * count, dtype=np.float32)
+    return DivisionEvidence(*parts.reshape(-1, count))
+
+
+def with_evidence(result):
+    evidence = evidence_of(len(result.object_ids))
+    return replace(result, scores=replace(result.scores, division=evidence))
+
+
+def test_evidence_of_divisions_is_kept_with_the_scores(new_store, fake_run):
+    store = new_store()
+    store.write(with_evidence(fake_run.result(2)))
+    store.write(with_evidence(fake_run.result(3)))
+    store.write(fake_run.result(3, [7]))
+    store.commit(fake_run.progress(4), None)
+    kept = OmeZarrLabelStore.open(store.path, mode="r").read_division_evidence()
+    for name in EVIDENCE:
+        expected = getattr(evidence_of(2), name)
+        np.testing.assert_array_equal(getattr(kept, name)[2, :2], expected)
+        # What was written later without evidence says nothing of divisions.
+        assert getattr(kept, name)[3, 0] == expected[0]
+        assert np.isnan(getattr(kept, name)[3, 1])
+        assert np.isnan(getattr(kept, name)[4]).all()
+
+
+def test_a_store_from_before_evidence_opens_and_gets_it(new_store, fake_run):
+    store = new_store()
+    store.write(fake_run.result(0))
+    store.commit(fake_run.progress(1), None)
+    run = zarr.open_group(store.path / "labels/masklets/napari-sam2", mode="r+")
+    for name in EVIDENCE:
+        del run[name]
+    old = OmeZarrLabelStore.open(store.path, mode="r").read_division_evidence()
+    assert old.second_part.shape == old.sister_iou.shape
+    assert np.isnan(old.second_part).all()
+    store.close()
+    again = OmeZarrLabelStore.open(store.path)
+    again.write(with_evidence(fake_run.result(1)))
+    again.commit(fake_run.progress(2), None)
+    new = OmeZarrLabelStore.open(store.path, mode="r").read_division_evidence()
+    assert np.isfinite(new.raw_area[1, :2]).all()
 
 
 def test_a_store_without_measurements_opens_and_gets_them(new_store, fake_run):

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from napari_sam2.errors import InputError
 from napari_sam2.interfaces import ABSENT_LOGIT
@@ -15,6 +16,7 @@ from napari_sam2.tracking.automatic.census import Census, Division
 from napari_sam2.tracking.automatic.discovery import Discovered, Discovery
 from napari_sam2.tracking.automatic.masklet_options import Divisions, MaskletOptions
 from napari_sam2.tracking.automatic.masks import AutomaticMask
+from napari_sam2.tracking.division_evidence import unknown_evidence
 
 SHAPE = (64, 64)
 Place = tuple[int, int]
@@ -24,6 +26,12 @@ Cells = Mapping[str, Mapping[int, tuple[float, float, float]]]
 def disc(y: float, x: float, radius: float) -> np.ndarray:
     rows, columns = np.mgrid[: SHAPE[0], : SHAPE[1]]
     return np.hypot(rows - y, columns - x) < radius
+
+
+def answer(ids: Sequence[int], masks: Sequence[np.ndarray], evidence: Any) -> Any:
+    shown = np.array(masks, bool).reshape(-1, *SHAPE)
+    logits = np.where(shown, 8.0, ABSENT_LOGIT).astype(np.float32)
+    return SimpleNamespace(object_ids=tuple(ids), logits=logits, division=evidence)
 
 
 class World:
@@ -38,7 +46,10 @@ class World:
         self.follows = follows
         self.known: dict[int, str] = {}
         self.network = SimpleNamespace(embeddings=None)
+        self.finds: set[str] | None = None
+        self.tells_parts = True
         self.blind: set[Place] = set()
+        self.sisters: dict[Place, tuple[float, float]] = {}
 
     def read(self, frame_index: int) -> np.ndarray:
         return np.zeros((*SHAPE, 3), np.uint8)
@@ -77,8 +88,24 @@ class World:
             else np.zeros(SHAPE, bool)
             for one in ids
         ]
-        logits = np.where(np.array(masks).reshape(-1, *SHAPE), 8.0, ABSENT_LOGIT)
-        return SimpleNamespace(object_ids=tuple(ids), logits=logits.astype(np.float32))
+        evidence = unknown_evidence(len(ids))
+        for row, one in enumerate(ids):
+            evidence.sister_iou[row] = 0.9 if (one, frame_index) in self.sisters else 0
+            place = self.sisters.get((one, frame_index), (np.nan, np.nan))
+            evidence.sister_y[row], evidence.sister_x[row] = place
+            _, count = ndimage.label(masks[row])
+            evidence.second_part[row] = float(count > 1 and self.tells_parts)
+        return answer(ids, masks, evidence)
+
+    def preview(self, frame_index: int, frame: np.ndarray, prompts: Any) -> Any:
+        """Answer a click with the cell there."""
+        (asked,) = prompts
+        (point,) = asked.points
+        masks = [
+            disc(*one[frame_index]) for one in self.cells.values() if frame_index in one
+        ]
+        hit = [one for one in masks if one[round(point.y), round(point.x)]]
+        return answer([asked.object_id], hit[:1], None)
 
     def remove(self, object_id: int) -> None:
         self.known.pop(object_id, None)
@@ -91,8 +118,8 @@ class World:
     ) -> list[AutomaticMask]:
         masks = [
             disc(*places[frame_index])
-            for places in self.cells.values()
-            if frame_index in places
+            for name, places in self.cells.items()
+            if frame_index in places and (self.finds is None or name in self.finds)
         ]
         return [AutomaticMask(0, 0, one, 0.9, 0.9, 5.0, (0.0, 0.0)) for one in masks]
 
@@ -175,7 +202,9 @@ def both_followed() -> World:
 
 
 def test_daughters_that_are_followed_as_one_are_told_apart() -> None:
-    found = discover(both_followed(), divisions=Divisions.ACCEPT)
+    world = both_followed()
+    world.tells_parts = False
+    found = discover(world, divisions=Divisions.ACCEPT)
     assert [one.frame_index for one in found.divisions] == [12]
     parents = [one.parent for one in found.objects]
     assert parents == [None, 1, 1]
@@ -187,6 +216,47 @@ def test_daughters_that_are_followed_as_one_are_only_proposed() -> None:
     assert {one.frame_index for one in found.divisions} == {12}
     assert found.divisions[0].daughters == (1, 0)
     assert [one.parent for one in found.objects] == [None]
+
+
+def test_daughters_that_nobody_finds_are_told_apart_by_their_mothers_mask() -> None:
+    found = discover(still_both(), divisions=Divisions.ACCEPT)
+    assert [one.frame_index for one in found.divisions] == [12]
+    assert [one.parent for one in found.objects] == [None, 1, 1]
+    proposed = discover(still_both(), divisions=Divisions.PROPOSE)
+    assert [one.frame_index for one in proposed.divisions] == [12]
+    places = np.sort(proposed.divisions[0].places, axis=0)
+    np.testing.assert_allclose(places, [(30, 23), (30, 37)], atol=0.5)
+
+
+def still_both() -> World:
+    world = both_followed()
+    world.finds = {"mother"}
+    return world
+
+
+def test_a_sister_among_the_candidates_is_asked_for_by_a_click() -> None:
+    world = dividing()
+    world.finds = {"mother"}
+    world.follows = {"left": "mother"}
+    world.sisters = {(1, frame): (30, 37) for frame in range(12, 24)}
+    found = discover(world, divisions=Divisions.PROPOSE)
+    assert [one.mother for one in found.divisions] == [1]
+    assert 12 <= found.divisions[0].frame_index <= 14
+
+
+def test_a_neighbour_that_appears_while_an_area_halves_is_a_daughter() -> None:
+    world = dividing()
+    world.follows = {"left": "mother"}  # the way back of the other one just ends
+    found = discover(world, divisions=Divisions.ACCEPT)
+    assert [one.frame_index for one in found.divisions] == [12]
+    assert [one.parent for one in found.objects] == [None, 1, 1]
+
+
+def test_a_neighbour_that_appears_beside_who_keeps_the_size_is_a_new_one() -> None:
+    world = dividing()
+    world.cells["left"].update(still(30, 23, range(12, 24), 9))
+    world.follows = {"left": "mother"}
+    assert discover(world, divisions=Divisions.ACCEPT).divisions == []
 
 
 def test_a_division_is_only_proposed() -> None:

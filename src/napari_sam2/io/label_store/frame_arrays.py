@@ -17,7 +17,11 @@ from napari_sam2.io.label_store.group import check_range
 from napari_sam2.io.label_store.mask_logits import LogitArray
 from napari_sam2.io.label_store.progress_journal import WholeFrames
 from napari_sam2.io.label_store.tables.frame_digests import FrameDigests
-from napari_sam2.io.label_store.tables.measurements import MeasurementArrays
+from napari_sam2.io.label_store.tables.measurements import (
+    EVIDENCE,
+    MEASUREMENTS,
+    MeasurementArrays,
+)
 from napari_sam2.io.label_store.tables.score_arrays import ScoreArrays
 from napari_sam2.io.label_store.tables.tile_array import TileArray
 from napari_sam2.io.ome_zarr.planes import PlaneLayout, label_planes
@@ -61,7 +65,9 @@ class FrameArrays:
         self.logits = LogitArray.open(run)
         height, width = self.labels.shape[1:]
         self.tiles = TileArray(run, (height, width))
-        self.measurements = MeasurementArrays(run, self.scores.shape)
+        shape = self.scores.shape
+        self.measurements = MeasurementArrays(run, shape, MEASUREMENTS)
+        self.evidence = MeasurementArrays(run, shape, EVIDENCE)
         self.digests = FrameDigests(run, stored, self.logits.array, layout)
         self._columns = {
             object_id: column for column, object_id in enumerate(object_ids)
@@ -92,7 +98,7 @@ class FrameArrays:
             self._columns[object_id] = len(self.object_ids)
             self.object_ids.append(object_id)
         count = len(self.object_ids)
-        for arrays in (self.scores, self.logits, self.measurements, self.tiles):
+        for arrays in (self.logits, self.tiles, *self._tables):
             arrays.resize(count)
         self.digests.resize()
 
@@ -107,6 +113,7 @@ class FrameArrays:
         self.logits.write(frame, columns, result.logits)
         self.tiles.write(frame, columns, result.tiles)
         self.scores.write(frame, columns, result.scores)
+        self.evidence.write(frame, columns, result.scores.division)
         self._measure(frame, columns, result.labels, image)
 
     def clear(self, frames: Collection[int]) -> None:
@@ -116,7 +123,7 @@ class FrameArrays:
             with self.labels_lock:
                 self.labels[frame] = 0
             self.logits.clear(frame)
-            for arrays in (self.scores, self.measurements, self.digests, self.tiles):
+            for arrays in (self.digests, self.tiles, *self._tables):
                 arrays.clear(frame)
         self.settle()
 
@@ -156,18 +163,23 @@ class FrameArrays:
     def settle(self) -> None:
         """Write out what waits in memory; all written frames are whole then."""
         self.tiles.flush()
-        self.scores.flush()
-        self.measurements.flush()
+        for table in self._tables:
+            table.flush()
         self.digests.flush(self.whole.pending, self.scores, self.object_ids)
         self.whole.mark()
 
     def forget(self) -> None:
         """Drop what is in memory, because the disk was changed below."""
         self.tiles.forget()
-        self.scores.forget()
-        self.measurements.forget()
+        for table in self._tables:
+            table.forget()
         self.digests.forget()
         self.whole.forget()
+
+    @property
+    def _tables(self) -> tuple[ScoreArrays | MeasurementArrays, ...]:
+        """What holds a number for each object on each frame."""
+        return self.scores, self.measurements, self.evidence
 
     def _measure(
         self,

@@ -22,7 +22,11 @@ from napari_sam2.interfaces import Calibration
 from napari_sam2.io.label_store.anchor_arrays import AnchorArrays
 from napari_sam2.io.label_store.mask_logits import LogitArray
 from napari_sam2.io.label_store.progress_journal import WholeFrames
-from napari_sam2.io.label_store.tables.measurements import MeasurementArrays
+from napari_sam2.io.label_store.tables.measurements import (
+    EVIDENCE,
+    MEASUREMENTS,
+    MeasurementArrays,
+)
 from napari_sam2.io.label_store.tables.score_arrays import ScoreArrays
 from napari_sam2.io.label_store.tables.tile_array import TILES, TileArray
 from napari_sam2.io.ome_zarr.metadata import (
@@ -344,7 +348,7 @@ def _fill_run(group: zarr.Group, spec: LabelGroupSpec, ids: list[int]) -> None:
     if spec.tiles is not None:
         TileArray.create(run, (frame_count, len(ids)))
     ScoreArrays.create(run, (frame_count, len(ids)))
-    MeasurementArrays(run, (frame_count, len(ids)))
+    MeasurementArrays(run, (frame_count, len(ids)), (*MEASUREMENTS, *EVIDENCE))
     LogitArray.create(run, (frame_count, len(ids), *spec.logits_shape))
     WholeFrames.create(run, frame_count)
     AnchorArrays.create(

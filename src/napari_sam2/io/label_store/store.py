@@ -21,6 +21,7 @@ from napari_sam2.errors import OutputError
 from napari_sam2.interfaces import (
     Arrays,
     Calibration,
+    DivisionEvidence,
     FrameResult,
     ObjectScores,
     Progress,
@@ -35,7 +36,7 @@ from napari_sam2.io.label_store.group import (
     write_provenance,
 )
 from napari_sam2.io.label_store.mending import mend
-from napari_sam2.io.label_store.tables.measurements import MeasurementName
+from napari_sam2.io.label_store.tables.measurements import EVIDENCE, MeasurementName
 from napari_sam2.io.label_store.writing_lock import (
     NO_LOCK,
     hold_writing_lock,
@@ -415,6 +416,12 @@ class OmeZarrLabelStore:
         """Return one measurement as ``(T, objects)`` float32; NaN where unknown."""
         with self._files.reading("the measurements"):
             return self._frames.measurements.read_all(name)
+
+    def read_division_evidence(self) -> DivisionEvidence:
+        """Return what raw masks said of divisions, ``(T, objects)``; NaN if unknown."""
+        table = self._frames.evidence
+        with self._files.reading("the evidence of divisions"):
+            return DivisionEvidence(**{name: table.read_all(name) for name in EVIDENCE})
 
     def write_anchor(self, anchor: StoredAnchor) -> None:
         """Store what a person saw on an anchor, bit for bit."""

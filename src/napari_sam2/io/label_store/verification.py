@@ -11,13 +11,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import get_args
 
 from napari_sam2.errors import InputError, OutputError
 from napari_sam2.io.label_store.faults import Fault, Part, first_line, frame_faults
 from napari_sam2.io.label_store.files import LabelFiles
 from napari_sam2.io.label_store.group import RUN
-from napari_sam2.io.label_store.tables.measurements import MeasurementName
 from napari_sam2.io.label_store.writing_lock import keeping_writers_out
 from napari_sam2.io.ome_zarr.embedded_image import image_faults
 from napari_sam2.io.ome_zarr.parent import open_parent
@@ -133,9 +131,10 @@ def _faults_of(files: LabelFiles) -> Iterator[Fault]:
         for mask in files.masks.damaged():
             yield Fault("session", f"the drawn mask {mask} is not what was drawn")
         files.read_session()
-    for measurement in get_args(MeasurementName):
-        with _noting(found, "measurements", measurement):
-            files.frames.measurements.read_all(measurement)
+    for table in (files.frames.measurements, files.frames.evidence):
+        for name in table.names:
+            with _noting(found, "measurements", name):
+                table.read_all(name)
     with _noting(found, "history", "the history"):
         for text in files.history.faults():
             yield Fault("history", text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -21,11 +21,14 @@ class Division:
         second is unknown (0) where she is followed as both.
     frame_index
         First frame of the daughters.
+    places
+        ``(y, x)`` of both there, of a proposal whose second daughter is unknown.
     """
 
     mother: int
     daughters: tuple[int, int]
     frame_index: int
+    places: tuple[tuple[float, float], tuple[float, float]] | None = None
 
 
 @dataclass(slots=True)
@@ -129,9 +132,7 @@ class Census:
             if found.parent == sister:
                 found.parent = division.mother
         self.divisions = [
-            Division(division.mother, one.daughters, one.frame_index)
-            if one.mother == sister
-            else one
+            replace(one, mother=division.mother) if one.mother == sister else one
             for one in self.divisions
             if one is not division
         ]
@@ -152,10 +153,13 @@ class Census:
             for object_id, found in sorted(self.objects.items())
         ]
         divisions = [
-            Division(
-                numbers[one.mother],
-                (numbers[one.daughters[0]], numbers.get(one.daughters[1], 0)),
-                one.frame_index,
+            replace(
+                one,
+                mother=numbers[one.mother],
+                daughters=(
+                    numbers[one.daughters[0]],
+                    numbers.get(one.daughters[1], 0),
+                ),
             )
             for one in self.divisions
         ]

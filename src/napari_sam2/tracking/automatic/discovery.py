@@ -15,21 +15,33 @@ import numpy as np
 
 from napari_sam2.interfaces import FrameSource
 from napari_sam2.metrics.matching import Overlaps, count_overlaps
-from napari_sam2.prompts import FramePrompt, MaskPrompt, PromptedObject
+from napari_sam2.prompts import (
+    MAX_OBJECT_ID,
+    FramePrompt,
+    MaskPrompt,
+    PointPrompt,
+    PromptedObject,
+)
 from napari_sam2.tracking.automatic.census import Census, Division
 from napari_sam2.tracking.automatic.generator import MaskGenerator
 from napari_sam2.tracking.automatic.masklet_options import Divisions, MaskletOptions
 from napari_sam2.tracking.automatic.masks import AutomaticMask, label_masks
 from napari_sam2.tracking.automatic.sisters import (
+    HALVED,
     are_daughters,
     are_of_like_size,
+    halves,
     have_met,
+    is_beside,
     meets_border,
     pairs_inside,
+    parts_of,
 )
+from napari_sam2.tracking.division_evidence import STABLE, shows_two
 from napari_sam2.tracking.embedding_cache import EmbeddingCache
 from napari_sam2.tracking.postprocess import label_image
 from napari_sam2.tracking.predictor import StreamingPredictor
+from napari_sam2.tracking.step_result import StepResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +149,7 @@ class Discovery:
         self._generator = MaskGenerator(predictor.network, options.masks)
         self._census = Census()
         self._labels = RecentLabels(options.every + 1)
+        self._two_on: dict[int, int] = {}
         # The way back shows frames again that were embedded on the way there.
         predictor.network.embeddings = EmbeddingCache(options.every + 1)
 
@@ -176,6 +189,8 @@ class Discovery:
         self._labels.put(frame_index, labels)
         for object_id in np.unique(labels[labels > 0]).tolist():
             self._census.objects[object_id].frames_seen += 1
+        if self.options.divisions is not Divisions.IGNORE:
+            self._divide_parted(frame_index, frame, step)
 
     def _look(self, frame_index: int, frame: np.ndarray) -> None:
         """Ask the network what there is, and find out who is new."""
@@ -275,6 +290,9 @@ class Discovery:
         for known_id, new in by_known.items():
             self._settle_family(frame_index, frame, known_id, new, ways)
         for object_id, way in ways.items():
+            if way.into is None and not way.is_open:
+                self._settle_neighbour(frame_index, frame, object_id, way.beginning)
+        for object_id, way in ways.items():
             found = self._census.objects.get(object_id)
             if found is not None and found.parent is None and not way.is_open:
                 empty = np.zeros(self.source.frame_shape, dtype=bool)
@@ -307,6 +325,27 @@ class Discovery:
             pair = new if is_lost else [known_id, *new]
             if len(pair) == 2:
                 self._divide(frame_index, frame, known_id, pair, birth)
+
+    def _settle_neighbour(
+        self, frame_index: int, frame: np.ndarray, new: int, birth: int
+    ) -> None:
+        """Decide about who appears beside an object whose area halves."""
+        if self.options.divisions is Divisions.IGNORE or birth <= self.frames[0]:
+            return
+        before, after = self._labels.get(birth - 1), self._labels.get(birth)
+        own = after == new
+        if not own.any():
+            return
+        near = {}
+        for known_id in np.unique(before[before > 0]).tolist():
+            mother = before == known_id
+            left = np.count_nonzero(after == known_id)
+            has_halved = 0 < left <= HALVED * np.count_nonzero(mother)
+            if known_id not in self._told and has_halved and is_beside(own, mother):
+                near[known_id] = np.count_nonzero(mother)
+        if near:
+            mother_id = max(near, key=lambda one: near[one])
+            self._divide(frame_index, frame, mother_id, [mother_id, new], birth)
 
     def _divide(
         self,
@@ -369,10 +408,57 @@ class Discovery:
             minimum_visible=options.masks.minimum_visible,
         )
         pairs = pairs_inside(best, known, options.inside_share, options.sister_ratio)
-        told = {one.mother for one in self._census.divisions}
         for mother, pair in pairs.items():
-            if mother not in told:
+            if mother not in self._told:
                 self._divide_pair(frame_index, frame, mother, pair)
+
+    @property
+    def _told(self) -> set[int]:
+        """Who is known to divide."""
+        return {one.mother for one in self._census.divisions}
+
+    def _divide_parted(
+        self, frame_index: int, frame: np.ndarray, step: StepResult
+    ) -> None:
+        """Divide objects whose raw masks were two of like size for some frames."""
+        is_two = shows_two(step.division)
+        for row, object_id in enumerate(step.object_ids):
+            run = self._two_on.get(object_id, 0) + 1 if is_two[row] else 0
+            self._two_on[object_id] = run
+            if run != STABLE or object_id in self._told:
+                continue
+            place = (step.division.sister_y[row], step.division.sister_x[row])
+            pair = self._parts(frame_index, frame, object_id, place)
+            if pair is not None and self._are_alike(pair):
+                self._divide_pair(frame_index, frame, object_id, pair)
+
+    def _parts(
+        self,
+        frame_index: int,
+        frame: np.ndarray,
+        object_id: int,
+        place: tuple[float, float],
+    ) -> tuple[AutomaticMask, AutomaticMask] | None:
+        """Return the two that an object is: its parts, or it and who is at a place."""
+        own = self._labels.get(frame_index) == object_id
+        pair = parts_of(own)
+        if pair is not None and self._are_alike(pair):
+            return pair
+        # As a stranger: what the object remembers is no answer to who else is there.
+        click = (PointPrompt(float(place[0]), float(place[1])),)
+        asked = FramePrompt(MAX_OBJECT_ID, frame_index, click)
+        step = self.predictor.preview(frame_index, frame, [asked])
+        seen = label_image(step.object_ids, step.logits, self.source.frame_shape) > 0
+        known = self._labels.get(frame_index)
+        return halves(own, seen & ((known == 0) | own))
+
+    def _are_alike(self, pair: tuple[AutomaticMask, AutomaticMask]) -> bool:
+        """Tell whether two are large enough to be objects, and of like size."""
+        options = self.options
+        areas = [mask.area for mask in pair]
+        return min(areas) >= options.masks.minimum_area and are_of_like_size(
+            areas, options.sister_ratio
+        )
 
     def _divide_pair(
         self,
@@ -391,8 +477,12 @@ class Discovery:
         is_known = birth > self.frames[0] and self._census.lived_before(mother, birth)
         is_fact = is_known and self.options.divisions is Divisions.ACCEPT
         if is_known:
-            daughters = (ids[0], ids[1]) if is_fact else (mother, 0)
-            self._census.divisions.append(Division(mother, daughters, birth))
+            division = Division(mother, (ids[0], ids[1]), birth)
+            if not is_fact:
+                both = apart.get(birth) or [mask.on(shape) for mask in pair]
+                places = _centre(both[0]), _centre(both[1])
+                division = Division(mother, (mother, 0), birth, places)
+            self._census.divisions.append(division)
         if not is_fact:
             self._labels.put(frame_index, before)
             for daughter in ids:
@@ -448,3 +538,9 @@ class Discovery:
             labels = self._labels.get(frame_index)
             labels[labels == old] = new
             self._labels.put(frame_index, labels)
+
+
+def _centre(mask: np.ndarray) -> tuple[float, float]:
+    """Return the ``(y, x)`` centre of a ``(Y, X)`` bool mask."""
+    y, x = np.argwhere(mask).mean(axis=0)
+    return float(y), float(x)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+from scipy import ndimage
 
 from napari_sam2.tracking.automatic.masks import AutomaticMask
 
@@ -14,6 +15,10 @@ PAIR_COVERS = 0.6
 """Two masks stand for an object if they cover this share of it."""
 MEETING_SHARE = 0.5
 """Followed back, daughters are the mother where they share so much of the smaller."""
+HALVED = 0.7
+"""A mother's area falls to this share or less."""
+NEAR = 3.0
+"""A daughter lies within so many of the mother's radii."""
 
 
 def are_of_like_size(
@@ -65,6 +70,39 @@ def have_met(one: np.ndarray, other: np.ndarray) -> bool:
     """Tell whether two ``(Y, X)`` bool masks, followed back, are one object again."""
     smaller = min(np.count_nonzero(one), np.count_nonzero(other))
     return bool(np.count_nonzero(one & other) >= max(1, MEETING_SHARE * smaller))
+
+
+def is_beside(one: np.ndarray, mother: np.ndarray) -> bool:
+    """Tell whether a ``(Y, X)`` bool mask lies where a mother's daughter would."""
+    centres = [np.argwhere(mask).mean(axis=0) for mask in (one, mother)]
+    way = float(np.hypot(*(centres[0] - centres[1])))
+    return way <= NEAR * float(np.sqrt(np.count_nonzero(mother) / np.pi))
+
+
+def parts_of(mask: np.ndarray) -> tuple[AutomaticMask, AutomaticMask] | None:
+    """Return the two largest components of a ``(Y, X)`` bool mask; None of one."""
+    components, count = ndimage.label(mask, structure=np.ones((3, 3)))
+    if count < 2:
+        return None
+    sizes = np.bincount(components.ravel())[1:]
+    largest = np.argsort(-sizes, kind="stable")[:2] + 1
+    return _piece(components == largest[0]), _piece(components == largest[1])
+
+
+def halves(
+    mask: np.ndarray, sister: np.ndarray
+) -> tuple[AutomaticMask, AutomaticMask] | None:
+    """Return a ``(Y, X)`` bool mask without a sister's, and the sister's."""
+    rest = mask & ~sister
+    return (_piece(rest), _piece(sister)) if rest.any() and sister.any() else None
+
+
+def _piece(mask: np.ndarray) -> AutomaticMask:
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    region = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    centre = np.argwhere(mask).mean(axis=0)
+    point = (float(centre[0]), float(centre[1]))
+    return AutomaticMask(int(rows[0]), int(columns[0]), mask[region], 1, 1, 1, point)
 
 
 def pairs_inside(

@@ -1,28 +1,31 @@
-"""Where each object is on each frame, and how bright: ``(T, objects)`` arrays.
+"""What is known of objects on frames beside scores: ``(T, objects)`` arrays.
 
-Stored beside the scores for plots, so that nobody reads pixels to draw a curve. A
-store that was written before these were kept gets them with its next write; until
-then everything in them is NaN.
+Where it is and how bright, for plots, so that nobody reads pixels to draw a curve; and
+what its raw masks said of divisions. A store that was written before these were kept
+gets them with its next write; until then everything in them is NaN.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Literal, get_args
 
 import numpy as np
 import zarr
 
+from napari_sam2.interfaces import DivisionEvidence
 from napari_sam2.io.label_store.tables.row_block import RowBlock
 from napari_sam2.io.label_store.tables.score_arrays import create_table
 from napari_sam2.metrics.regions import Measured
 
 MeasurementName = Literal["centroid_y", "centroid_x", "mean_intensity"]
-NAMES: tuple[MeasurementName, ...] = get_args(MeasurementName)
+MEASUREMENTS: tuple[MeasurementName, ...] = get_args(MeasurementName)
+EVIDENCE = tuple(one.name for one in fields(DivisionEvidence))
 
 
 class MeasurementArrays:
-    """Three arrays of measurements with a write-back block of rows.
+    """Arrays that belong together, with a write-back block of rows.
 
     Parameters
     ----------
@@ -30,27 +33,34 @@ class MeasurementArrays:
         Group of the run; arrays that it lacks are made if it is writable.
     shape
         Number of frames and of objects.
+    names
+        What they are called, as attributes of what is written.
     """
 
-    def __init__(self, group: zarr.Group, shape: tuple[int, int]) -> None:
+    def __init__(
+        self, group: zarr.Group, shape: tuple[int, int], names: Sequence[str]
+    ) -> None:
         arrays: dict[str, zarr.Array] = {}
-        for name in NAMES:
+        for name in names:
             node = group.get(name)
             if isinstance(node, zarr.Array):
                 arrays[name] = node
             elif not group.read_only:
                 arrays[name] = create_table(group, name, shape)
-        self._arrays = arrays
+        self._arrays, self.names = arrays, tuple(names)
         self._block = RowBlock(arrays)
         self._shape = shape
 
     def write(
-        self, frame_index: int, columns: Sequence[int], measured: Measured
+        self,
+        frame_index: int,
+        columns: Sequence[int],
+        measured: Measured | DivisionEvidence | None,
     ) -> None:
-        """Set position and intensity of some objects on a frame."""
+        """Set what is known of some objects on a frame; None forgets it."""
         row = self._block.change(frame_index)
         for name, rows in self._block.rows.items():
-            rows[row, list(columns)] = getattr(measured, name)
+            rows[row, list(columns)] = getattr(measured, name, np.nan)
 
     def write_positions(
         self, frame_index: int, columns: Sequence[int], measured: Measured
@@ -60,7 +70,7 @@ class MeasurementArrays:
         for name in ("centroid_y", "centroid_x"):
             self._block.rows[name][row, list(columns)] = getattr(measured, name)
 
-    def read_all(self, name: MeasurementName) -> np.ndarray:
+    def read_all(self, name: str) -> np.ndarray:
         """Return one measurement as ``(T, objects)`` float32, NaN where unknown."""
         if name not in self._arrays:
             return np.full(self._shape, np.nan, np.float32)
