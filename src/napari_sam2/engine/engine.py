@@ -34,7 +34,7 @@ from napari_sam2.io.label_store.tracks import table_of, track_rows
 from napari_sam2.io.sessions.document import SessionDocument
 from napari_sam2.prompts import FramePrompt
 from napari_sam2.session.book.prompt_book import Edit
-from napari_sam2.session.book.state import BookState
+from napari_sam2.session.book.state import BookState, ObjectState
 from napari_sam2.session.planning.plan import Direction
 from napari_sam2.tracking.automatic.mask_options import MaskOptions
 from napari_sam2.tracking.automatic.masklet_options import MaskletOptions
@@ -285,6 +285,32 @@ class TrackingEngine:
             If there are none.
         """
         yield from self._search.objects(request, options)
+
+    def find_similar(
+        self,
+        request: Request,
+        state: ObjectState,
+        frame_index: int,
+        options: MaskOptions,
+    ) -> Iterator[Event]:
+        """Find masks on a frame that are like an object; `MasksFound` ranks them.
+
+        Raises
+        ------
+        InputError
+            If the object has no mask.
+        """
+        yield from self._search.similar(request, state, frame_index, options)
+
+    def find_divisions(self, request: Request, book: BookState) -> Iterator[Event]:
+        """Look for divisions of what is tracked; `DivisionsSeen` has them.
+
+        Raises
+        ------
+        InputError
+            If there are no masklets.
+        """
+        yield from self._search.divisions(request, book)
 
     # --- The session
 

@@ -270,14 +270,17 @@ class MasksFound:
     frame_index
         The frame.
     labels
-        ``(Y, X)``, 1 for the best mask.
+        ``(Y, X)``, 1 for the best mask, or the one that is most alike.
     count
         How many masks there are.
+    likeness
+        Of each mask to the object that more are sought of, 0…1; empty if none is.
     """
 
     frame_index: int
     labels: np.ndarray
     count: int
+    likeness: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -294,6 +297,13 @@ class ObjectsFound:
 
     objects: tuple[PromptedObject, ...]
     proposals: tuple[ProposedDivision, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DivisionsSeen:
+    """Divisions that the scores of tracked objects speak for, by frame."""
+
+    proposals: tuple[ProposedDivision, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -332,5 +342,6 @@ Event = (
     | TracksMade
     | MasksFound
     | ObjectsFound
+    | DivisionsSeen
     | Together
 )

@@ -1,8 +1,10 @@
 """Everything on a frame and in the movie, by real clicks."""
 
+import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from tests.ui.conftest import PATIENCE
+from tests.ui.hand import Hand
 
 from napari_sam2.ui.tool.preview import NAME
 
@@ -26,7 +28,7 @@ def test_masks_are_tried_out_and_taken(opened, answered, qtbot):
     viewer.dims.set_current_step(0, 4)
     push(qtbot, panel.look_button)
     qtbot.waitUntil(panel.take_button.isEnabled, timeout=PATIENCE)
-    assert panel.note.text() == "3 masks that nobody follows yet"
+    assert panel.note.text().startswith("3 masks that nobody follows yet: click")
     assert viewer.layers[NAME].visible
     assert len(dock.conductor.book.objects) == 0
     panel.area_spin.setValue(9000)
@@ -42,6 +44,58 @@ def test_masks_are_tried_out_and_taken(opened, answered, qtbot):
     assert NAME not in viewer.layers
     push(qtbot, panel.look_button)
     qtbot.waitUntil(lambda: "0 masks" in panel.note.text(), timeout=PATIENCE)
+
+
+def test_a_click_takes_one_mask_and_is_no_prompt(opened, answered, qtbot):
+    viewer, dock, panel = opened
+    viewer.dims.set_current_step(0, 4)
+    before = viewer.layers.selection.active
+    push(qtbot, panel.look_button)
+    qtbot.waitUntil(panel.take_button.isEnabled, timeout=PATIENCE)
+    labels = np.asarray(viewer.layers[NAME].data[4])
+    y, x = np.argwhere(labels == 2).mean(axis=0)
+    Hand(viewer).click(4, y, x)
+    answered(dock)
+    book = dock.conductor.book
+    assert [state.object_id for state in book.objects] == [2]
+    (prompt,) = book[2].prompts
+    assert prompt.frame_index == 4
+    assert (prompt.mask.mask == (labels == 2)).all()
+    assert panel.note.text().startswith("2 masks")
+    Hand(viewer).click(4, 0, 0)
+    assert len(dock.conductor.book.objects) == 1
+    push(qtbot, panel.clear_button)
+    assert viewer.layers.selection.active.name == before.name
+
+
+def test_more_like_the_chosen_object_are_ranked_and_taken(
+    opened, open_dock, answered, qtbot
+):
+    viewer, dock, panel = opened
+    viewer.dims.set_current_step(0, 4)
+    push(qtbot, panel.similar_button)
+    assert "Choose the object" in dock.status.text()
+    push(qtbot, panel.look_button)
+    qtbot.waitUntil(panel.take_button.isEnabled, timeout=PATIENCE)
+    labels = np.asarray(viewer.layers[NAME].data[4])
+    y, x = np.argwhere(labels == 2).mean(axis=0)
+    Hand(viewer).click(4, y, x)
+    answered(dock)
+    push(qtbot, panel.clear_button)
+    dock.selection.go_on_with(2)
+    panel.likeness.slider.setValue(0)
+    push(qtbot, panel.similar_button)
+    qtbot.waitUntil(panel.take_button.isEnabled, timeout=PATIENCE)
+    assert panel.note.text().startswith("2 masks")
+    alike = open_dock.docks[-1].finder._found.likeness
+    assert len(alike) == 2
+    assert 1 >= alike[0] >= alike[1] >= 0
+    panel.likeness.slider.setValue(100)
+    assert panel.note.text().startswith("0 masks")
+    panel.likeness.slider.setValue(0)
+    push(qtbot, panel.take_button)
+    answered(dock)
+    assert len(dock.conductor.book.objects) == 3
 
 
 def test_the_movie_is_searched_and_tracked(opened, answered, qtbot):

@@ -6,7 +6,10 @@ from collections.abc import Hashable, Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_sam2.engine.events import (
+    DivisionsSeen,
     Event,
     MasksFound,
     ObjectsFound,
@@ -14,9 +17,12 @@ from napari_sam2.engine.events import (
     Said,
 )
 from napari_sam2.engine.workspace.loading import predictor_for
+from napari_sam2.engine.workspace.score_reading import tables_of
 from napari_sam2.engine.workspace.workspace import Workspace
 from napari_sam2.errors import InputError
 from napari_sam2.session.book.proposals import ProposedDivision
+from napari_sam2.session.book.state import BookState, ObjectState
+from napari_sam2.session.scores.divisions import proposed_divisions
 from napari_sam2.tracking.automatic.mask_options import MaskOptions
 from napari_sam2.tracking.automatic.masklet_options import Divisions, MaskletOptions
 
@@ -42,22 +48,43 @@ class Search:
         self, request: Request, frame_index: int, options: MaskOptions
     ) -> Iterator[Event]:
         """Find masks on a frame that nobody follows."""
-        from napari_sam2.tracking.automatic.generator import chosen
-        from napari_sam2.tracking.automatic.masks import label_masks
-
         yield from self._workspace.prepare(request)
         yield Said(f"Looking for everything on frame {frame_index} …")
-        self._look(request, frame_index, options)
-        masklets = self._workspace.masklets(request)
-        known = None if masklets is None else masklets.store.read_labels(frame_index)
-        labels, kept = label_masks(
-            chosen(self._masks, options),
-            self._workspace.prepared[1].source.frame_shape,
-            minimum_area=options.minimum_area,
-            minimum_visible=options.minimum_visible,
-            occupied=None if known is None else known > 0,
-        )
+        labels, kept = self._free(request, frame_index, options)
         yield MasksFound(frame_index, labels, len(kept))
+
+    def similar(
+        self,
+        request: Request,
+        state: ObjectState,
+        frame_index: int,
+        options: MaskOptions,
+    ) -> Iterator[Event]:
+        """Find masks on a frame that are like an object, the most alike first."""
+        from napari_sam2.tracking.automatic.likeness import likeness, pointers_of
+
+        yield from self._workspace.prepare(request)
+        yield Said(f"Looking for more like object {state.object_id} …")
+        movie = self._workspace.prepared[1]
+        at, own = self._mask_of(request, state, frame_index)
+        labels, kept = self._free(request, frame_index, options)
+        shape = movie.source.frame_shape
+        pointer = pointers_of(movie.predictor, at, movie.source.read(at), iter([own]))[
+            0
+        ]
+        pointers = pointers_of(
+            movie.predictor,
+            frame_index,
+            movie.source.read(frame_index),
+            (mask.on(shape) for mask in kept),
+        )
+        areas = [mask.area for mask in kept]
+        alike = likeness((pointer, int(own.sum())), pointers, areas) if kept else []
+        order = np.argsort(-np.asarray(alike), kind="stable")
+        ranks = np.zeros(len(kept) + 1, labels.dtype)
+        ranks[1 + order] = np.arange(1, len(kept) + 1)
+        ranked = tuple(float(alike[place]) for place in order)
+        yield MasksFound(frame_index, ranks[labels], len(kept), ranked)
 
     def objects(self, request: Request, options: MaskletOptions) -> Iterator[Event]:
         """Find the objects of the movie."""
@@ -85,9 +112,60 @@ class Search:
         yield ObjectsFound(
             tuple(found.objects),
             tuple(
-                ProposedDivision(one.mother, one.daughters[1], one.frame_index)
+                ProposedDivision(
+                    one.mother, one.daughters[1], one.frame_index, one.places
+                )
                 for one in seen
             ),
+        )
+
+    def divisions(self, request: Request, book: BookState) -> Iterator[Event]:
+        """Say which divisions the scores of tracked objects speak for."""
+        masklets = self._workspace.masklets(request)
+        if masklets is None:
+            raise InputError("There are no masks yet: track first")
+        store = masklets.store
+        tables = tables_of(store, request.model)
+        evidence = store.read_division_evidence()
+        yield DivisionsSeen(tuple(proposed_divisions(tables, evidence, book)))
+
+    def _free(
+        self, request: Request, frame_index: int, options: MaskOptions
+    ) -> tuple[np.ndarray, list[AutomaticMask]]:
+        """Return labels, and the masks, of what nobody follows on a frame."""
+        from napari_sam2.tracking.automatic.generator import chosen
+        from napari_sam2.tracking.automatic.masks import label_masks
+
+        self._look(request, frame_index, options)
+        masklets = self._workspace.masklets(request)
+        known = None if masklets is None else masklets.store.read_labels(frame_index)
+        return label_masks(
+            chosen(self._masks, options),
+            self._workspace.prepared[1].source.frame_shape,
+            minimum_area=options.minimum_area,
+            minimum_visible=options.minimum_visible,
+            occupied=None if known is None else known > 0,
+        )
+
+    def _mask_of(
+        self, request: Request, state: ObjectState, frame_index: int
+    ) -> tuple[int, np.ndarray]:
+        """Return an object's mask on a frame, else on the nearest that was prompted.
+
+        Raises
+        ------
+        InputError
+            If it has none.
+        """
+        masklets = self._workspace.masklets(request)
+        anchors = sorted(state.anchors, key=lambda one: abs(one - frame_index))
+        for at in (frame_index, *anchors) if masklets is not None else ():
+            mask = masklets.store.read_labels(at) == state.object_id
+            if mask.any():
+                return at, mask
+        raise InputError(
+            f"object {state.object_id} has no mask where it was prompted: choose one "
+            "that has"
         )
 
     def _look(self, request: Request, frame_index: int, options: MaskOptions) -> None:

@@ -122,7 +122,7 @@ def merged(book: BookState, kept: int, gone: int) -> BookState:
 
 
 def divided(
-    book: BookState, mother_id: int, sister_id: int, first: FramePrompt
+    book: BookState, mother_id: int, sister: int | FramePrompt, first: FramePrompt
 ) -> BookState:
     """Return a state in which an object ends as the mother of two.
 
@@ -130,8 +130,10 @@ def divided(
     ----------
     book
         The state before.
-    mother_id, sister_id
-        Who divides, and the daughter that is an object already.
+    mother_id
+        Who divides.
+    sister
+        The daughter that is an object already, or what a new one is on her first frame.
     first
         What the other daughter is on her first frame, under a free id; later prompts
         of the mother become hers.
@@ -160,8 +162,11 @@ def divided(
         if one.frame_index > birth
     )
     daughter = ObjectState(first.object_id, "", mother_id, (first, *later))
-    sister = replace(book[sister_id], parent=mother_id)
-    return book.with_objects([replace(mother, prompts=before), daughter, sister])
+    if isinstance(sister, FramePrompt):
+        other = ObjectState(sister.object_id, "", mother_id, (sister,))
+    else:
+        other = replace(book[sister], parent=mother_id)
+    return book.with_objects([replace(mother, prompts=before), daughter, other])
 
 
 def duplicated(book: BookState, object_id: int) -> BookState:

@@ -143,7 +143,9 @@ class PromptBook:
             lambda state: book_edits.merged(state, kept, gone),
         )
 
-    def divide(self, mother: int, sister: int, first: FramePrompt) -> Edit | None:
+    def divide(
+        self, mother: int, sister: int | FramePrompt, first: FramePrompt
+    ) -> Edit | None:
         """Let an object end as the mother of two daughters; see `edits.divided`.
 
         Raises
@@ -151,8 +153,9 @@ class PromptBook:
         InputError
             If it cannot be their mother.
         """
-        self._require((mother, sister))
-        self._check((first,))
+        is_new = isinstance(sister, FramePrompt)
+        self._require((mother,) if is_new else (mother, sister))
+        self._check((first, sister) if is_new else (first,))
         return self._edit(
             f"division of object {mother}",
             lambda state: book_edits.divided(state, mother, sister, first),

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+
+from napari_sam2.prompts import FramePrompt, MaskPrompt, PointPrompt
+
 Place = tuple[float, float]
 
 
@@ -33,3 +37,50 @@ class ProposedDivision:
         """Return it with objects under new ids."""
         mother, daughter = (ids.get(one, one) for one in (self.mother, self.daughter))
         return replace(self, mother=mother, daughter=daughter)
+
+
+def daughters_of(
+    proposed: ProposedDivision, mask: np.ndarray, new_ids: tuple[int, int]
+) -> tuple[FramePrompt, FramePrompt]:
+    """Return what both daughters are on their first frame where neither is an object.
+
+    Each gets the pixels of the mother that are nearer to her place; one that gets none,
+    because the mother is followed as the other, gets a click there.
+
+    Parameters
+    ----------
+    proposed
+        With places.
+    mask
+        ``(Y, X)`` bool, what the mother is on that frame.
+    new_ids
+        Free ids.
+
+    Raises
+    ------
+    ValueError
+        If nobody knows where they are.
+    """
+    if proposed.places is None:
+        raise ValueError("a division without places has no daughters to prompt")
+    rows, columns = np.nonzero(mask)
+    ways = [np.hypot(rows - y, columns - x) for y, x in proposed.places]
+    is_second = ways[1] < ways[0]
+    prompts = []
+    for number, place in enumerate(proposed.places):
+        own = is_second if number else ~is_second
+        half = np.zeros_like(mask)
+        half[rows[own], columns[own]] = True
+        at = (new_ids[number], proposed.frame_index)
+        if _covers(half, place):
+            prompts.append(FramePrompt(*at, mask=MaskPrompt(half)))
+        else:
+            prompts.append(FramePrompt(*at, (PointPrompt(*place),)))
+    return prompts[0], prompts[1]
+
+
+def _covers(half: np.ndarray, place: Place) -> bool:
+    """Tell whether a ``(Y, X)`` bool mask has the pixel at a place."""
+    y, x = (round(value) for value in place)
+    height, width = half.shape
+    return 0 <= y < height and 0 <= x < width and bool(half[y, x])

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from napari_sam2.engine import Request
-from napari_sam2.engine.events import MasksFound, ObjectsFound
+from napari_sam2.engine.events import Event, MasksFound, ObjectsFound
 from napari_sam2.engine.jobs import Job, Priority
 from napari_sam2.errors import InputError, NapariSam2Error
 from napari_sam2.prompts import FramePrompt, MaskPrompt
@@ -21,7 +21,7 @@ from napari_sam2.ui.controller.conductor import Conductor
 from napari_sam2.ui.tool.preview import ToolPreview
 
 if TYPE_CHECKING:
-    from napari.layers import Image
+    from napari.layers import Image, Labels, Layer
     from napari.viewer import Viewer
 
 LOOK = "look for everything"
@@ -30,11 +30,12 @@ LOOK = "look for everything"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shown:
-    """What is looked at: the movie's layer, what the panels say, the frame."""
+    """What is looked at: the movie's layer, what the panels say, frame, object."""
 
     layer: Image
     request: Request
     frame_index: int
+    object_id: int
 
 
 class Finder(QObject):
@@ -72,9 +73,14 @@ class Finder(QObject):
         super().__init__(parent)
         self._panel, self._conductor, self._shown = panel, conductor, shown
         self._preview = ToolPreview(viewer)
+        self._viewer = viewer
+        self._active: Layer | None = None
+        self._at: Shown | None = None
         self._found: MasksFound | None = None
         self._job: Job | None = None
         panel.look_requested.connect(self.look)
+        panel.similar_requested.connect(self.look_for_similar)
+        panel.likeness_changed.connect(self._show_again)
         panel.take_requested.connect(self.take)
         panel.clear_requested.connect(self.clear)
         panel.movie_requested.connect(self.search)
@@ -93,6 +99,28 @@ class Finder(QObject):
             shown.frame_index,
             options,
         )
+        self._submit(shown, find)
+
+    def look_for_similar(self) -> None:
+        """Show masks on this frame that are like the chosen object."""
+        try:
+            shown, options = self._shown(), self._panel.mask_options
+            state = self._conductor.book.get(shown.object_id)
+            if state is None:
+                raise InputError("Choose the object that you want more of")
+        except NapariSam2Error as error:
+            self.failed.emit(error)
+            return
+        find = partial(
+            self._conductor.engine.find_similar,
+            shown.request,
+            state,
+            shown.frame_index,
+            options,
+        )
+        self._submit(shown, find)
+
+    def _submit(self, shown: Shown, find: Callable[[], Iterator[Event]]) -> None:
         hear = self._conductor.editor.hearing()
 
         def deliver(event: object) -> None:
@@ -105,22 +133,29 @@ class Finder(QObject):
 
     def take(self) -> None:
         """Make objects of the masks that are shown."""
-        found = self._found
-        if found is None:
+        if self._found is not None:
+            labels = self._alike(self._found)
+            self.clear()
+            self._take_masks(labels, np.unique(labels[labels > 0]).tolist())
+
+    def _take_masks(self, labels: np.ndarray, numbers: Sequence[int]) -> None:
+        """Make objects of some masks of the frame that was looked at."""
+        if self._at is None:
             return
+        frame_index = self._at.frame_index
         prompts = [
-            FramePrompt(
-                label, found.frame_index, mask=MaskPrompt(found.labels == label)
-            )
-            for label in range(1, found.count + 1)
+            FramePrompt(number, frame_index, mask=MaskPrompt(labels == number))
+            for number in numbers
         ]
-        self.clear()
         self._take(intake_of(gathered(prompts), "everything on a frame", self._taken()))
 
     def clear(self) -> None:
         """Show no masks any more."""
         self._found = None
         self._preview.close()
+        if self._active is not None and self._active in self._viewer.layers:
+            self._viewer.layers.selection.active = self._active
+        self._active = None
         self._panel.show_count(None)
 
     def search(self) -> None:
@@ -164,12 +199,51 @@ class Finder(QObject):
         self._preview.close()
 
     def _show(self, shown: Shown, found: MasksFound) -> None:
-        self._found = found
-        axes = shown.request.image.axes
-        labels = found.labels.astype(np.uint16)
-        self._preview.show_mask(shown.layer, axes, found.frame_index, labels)
-        self._panel.show_count(found.count)
+        self._found, self._at = found, shown
+        self._show_again()
+        layer = self._preview.layer
+        if layer is not None and self._on_pressed not in layer.mouse_drag_callbacks:
+            # In front of the tool: a click takes a mask, and is no prompt.
+            self._active = self._viewer.layers.selection.active
+            self._viewer.layers.selection.active = layer
+            layer.mouse_drag_callbacks.append(self._on_pressed)
         self.told.emit(f"{found.count} masks on frame {found.frame_index}.")
+
+    def _show_again(self) -> None:
+        """Show what is alike enough of what was found."""
+        shown, found = self._at, self._found
+        if shown is None or found is None:
+            return
+        labels = self._alike(found)
+        axes = shown.request.image.axes
+        self._preview.show_mask(shown.layer, axes, found.frame_index, labels)
+        self._panel.show_count(len(np.unique(labels[labels > 0])))
+
+    def _alike(self, found: MasksFound) -> np.ndarray:
+        """Return ``(Y, X)`` uint16 labels of the masks that are alike enough."""
+        labels: np.ndarray = found.labels.astype(np.uint16)
+        least = self._panel.likeness.value
+        alike = sum(one >= least for one in found.likeness)
+        return np.where(labels <= alike, labels, 0) if found.likeness else labels
+
+    def _on_pressed(self, layer: Labels, event: Any) -> None:
+        """Take the mask that was clicked on."""
+        found, shown = self._found, self._at
+        if found is None or shown is None or event.button != 1:
+            return
+        place = layer.world_to_data(event.position)
+        if shown.request.image.axes.frame_at(place) != found.frame_index:
+            return
+        y, x = (round(value) for value in place[-2:])
+        labels = self._alike(found)
+        is_inside = 0 <= y < labels.shape[0] and 0 <= x < labels.shape[1]
+        number = int(labels[y, x]) if is_inside else 0
+        if number:
+            self._found = replace(
+                found, labels=np.where(found.labels == number, 0, found.labels)
+            )
+            self._take_masks(labels, [number])
+            self._show_again()
 
     def _take(self, intake: Intake) -> None:
         if not intake.objects:

@@ -22,6 +22,9 @@ from napari_sam2.ui.widgets.panel import Note, Panel
 
 LARGEST_AREA = 100_000
 LARGEST_STEP = 1000
+TAKE_ONE = ": click on one to take it alone"
+LIKE = 0.5
+"""Of masks that are sought like an object, what is less alike is not shown at first."""
 DEFAULTS = MaskletOptions()
 
 
@@ -61,10 +64,16 @@ class AutomaticPanel(Panel):
     """Find masks on this frame, with `mask_options`; or show what others would be."""
     take_requested = Signal()
     """Make objects of the masks that are shown."""
+    similar_requested = Signal()
+    """Find masks on this frame that are like the chosen object."""
+    likeness_changed = Signal()
+    """Show those that are at least as much alike as `least_likeness`."""
     clear_requested = Signal()
     """Show no masks any more."""
     movie_requested = Signal()
     """Find and follow the objects of the movie, with `masklet_options`."""
+    divisions_requested = Signal()
+    """Say who of the tracked objects may divide."""
     stop_requested = Signal()
     """End the search through the movie."""
 
@@ -85,10 +94,17 @@ class AutomaticPanel(Panel):
         for choice in Divisions:
             self.divisions_combo.addItem(str(choice).capitalize(), choice)
         self.look_button = _button("Find", "Show the masks of all on this frame")
+        self.similar_button = _button(
+            "More like this", "Show masks that are like the chosen object"
+        )
+        self.likeness = Threshold(0, LIKE)
         self.take_button = _button("Take", "Make objects of the masks that are shown")
         self.clear_button = _button("Clear", "Show no masks any more")
         self.movie_button = _button(
             "Find and track all", "Find the objects of the whole movie, and track them"
+        )
+        self.divisions_button = _button(
+            "Find divisions", "Say who of the tracked objects may divide (then D)"
         )
         self.stop_button = _button("Stop", "End the search")
         self.note = Note()
@@ -122,6 +138,7 @@ class AutomaticPanel(Panel):
         self.take_button.setEnabled(bool(count))
         self.clear_button.setEnabled(self._is_live)
         text = "" if count is None else f"{count} masks that nobody follows yet"
+        text += TAKE_ONE if count else ""
         self.note.show_text(text)
 
     def set_searching(self, searching: bool) -> None:
@@ -134,17 +151,23 @@ class AutomaticPanel(Panel):
         self.add_row("IoU above", self.iou)
         self.add_row("Stability", self.stability)
         self.add_row("Area from", self.area_spin)
-        self.form.addRow(_row(self.look_button, self.take_button, self.clear_button))
+        self.add_row("Like it", self.likeness)
+        self.form.addRow(_row(self.look_button, self.similar_button))
+        self.form.addRow(_row(self.take_button, self.clear_button))
         self.form.addRow(self.note)
         self.add_row("The movie", self.every_spin)
         self.add_row("Divisions", self.divisions_combo)
         self.form.addRow(_row(self.movie_button, self.stop_button))
+        self.form.addRow(_row(self.divisions_button))
 
     def _connect(self) -> None:
         self.look_button.clicked.connect(self.look_requested)
+        self.similar_button.clicked.connect(self.similar_requested)
+        self.likeness.slider.valueChanged.connect(self.likeness_changed)
         self.take_button.clicked.connect(self.take_requested)
         self.clear_button.clicked.connect(self.clear_requested)
         self.movie_button.clicked.connect(self.movie_requested)
+        self.divisions_button.clicked.connect(self.divisions_requested)
         self.stop_button.clicked.connect(self.stop_requested)
         for threshold in (self.iou, self.stability):
             threshold.slider.valueChanged.connect(self._on_changed)

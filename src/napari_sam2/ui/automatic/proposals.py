@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from napari_sam2.engine import Request
+from napari_sam2.engine.events import DivisionsSeen
 from napari_sam2.engine.jobs import Job, once
 from napari_sam2.errors import InputError, NapariSam2Error
 from napari_sam2.prompts import FramePrompt, MaskPrompt
-from napari_sam2.session.book.proposals import ProposedDivision
+from napari_sam2.session.book.intake import free_ids
+from napari_sam2.session.book.proposals import ProposedDivision, daughters_of
 from napari_sam2.ui.controller.conductor import Conductor
 from napari_sam2.ui.controller.cursor import Cursor
 from napari_sam2.ui.controller.selection import Selection
 
-NOTHING = "No division is proposed: look for everything with Divisions: Propose."
+NONE_SEEN = "No division is seen in what is tracked."
+NOTHING = (
+    "No division is proposed: push Find divisions, or look for everything with "
+    "Divisions: Propose."
+)
 
 
 class Proposals(QObject):
@@ -55,6 +62,22 @@ class Proposals(QObject):
         if self._waiting:
             self.told.emit(f"{self._count()}: D goes to the first.")
 
+    def look(self) -> None:
+        """Let the scores of what is tracked say who may divide."""
+        request = self._conductor.editor.asked()
+        if request is None:
+            return
+        book = self._conductor.book
+        find = partial(self._conductor.engine.find_divisions, request, book)
+
+        def deliver(event: object) -> None:
+            if isinstance(event, DivisionsSeen):
+                self.show(event.proposals)
+                if not event.proposals:
+                    self.told.emit(NONE_SEEN)
+
+        self._conductor.editor.submit(find, deliver)
+
     def accept(self) -> None:
         """Accept the division that is shown, or go to the nearest one."""
         proposed = self._here()
@@ -62,7 +85,7 @@ class Proposals(QObject):
             self._go_to_nearest()
             return
         try:
-            if proposed.daughter == 0:
+            if proposed.daughter == 0 and proposed.places is None:
                 raise InputError(
                     "The second daughter is no object yet: click on her as a new one, "
                     f"and choose object {proposed.mother} as her mother"
@@ -94,14 +117,18 @@ class Proposals(QObject):
             where = f"object {proposed.mother} has no mask on {proposed.frame_index}"
             self.failed.emit(InputError(f"{where}: track it first"))
             return
-        new_id = self._conductor.book.next_id
-        first = FramePrompt(new_id, proposed.frame_index, mask=MaskPrompt(mask))
-        edit = self._conductor.divide(proposed.mother, proposed.daughter, first)
+        free = free_ids([state.object_id for state in self._conductor.book.objects])
+        new_ids = (next(free), next(free))
+        sister: int | FramePrompt = proposed.daughter
+        first = FramePrompt(new_ids[0], proposed.frame_index, mask=MaskPrompt(mask))
+        if proposed.daughter == 0:
+            first, sister = daughters_of(proposed, mask, new_ids)
+        edit = self._conductor.divide(proposed.mother, sister, first)
         if edit is not None:
             self._waiting.remove(proposed)
             self.told.emit(
-                f"Object {proposed.mother} divides into {new_id} and "
-                f"{proposed.daughter}. {self._count()}."
+                f"Object {proposed.mother} divides into {new_ids[0]} and "
+                f"{proposed.daughter or new_ids[1]}. {self._count()}."
             )
 
     def _here(self) -> ProposedDivision | None:

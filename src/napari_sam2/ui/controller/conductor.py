@@ -243,9 +243,12 @@ class Conductor(QObject):
 
         self.editor.edit(lambda book: book.merge(kept, gone), steps)
 
-    def divide(self, mother: int, sister: int, first: FramePrompt) -> Edit | None:
-        """Let an object end as the mother of an object and of what it is from there."""
-        self._stop_if_tracked((mother, sister))
+    def divide(
+        self, mother: int, sister: int | FramePrompt, first: FramePrompt
+    ) -> Edit | None:
+        """Let an object end as the mother of a sister and of what it is from there."""
+        known = (mother,) if isinstance(sister, FramePrompt) else (mother, sister)
+        self._stop_if_tracked(known)
         return self.editor.edit(lambda book: book.divide(mother, sister, first))
 
     def duplicate(self, object_id: int) -> None:

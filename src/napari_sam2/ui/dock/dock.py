@@ -157,6 +157,7 @@ class TrackerDock(QWidget):
             teller.failed.connect(self._on_failed)
         finder.found.connect(self._on_found)
         finder.proposed.connect(proposals.show)
+        parts.automatic_panel.divisions_requested.connect(proposals.look)
         parts.keys.accept_division_requested.connect(proposals.accept)
         parts.keys.reject_division_requested.connect(proposals.reject)
         return finder
@@ -176,7 +177,8 @@ class TrackerDock(QWidget):
         if layer is None:
             raise InputError(NO_MOVIE)
         frame_index = self.parts.frame_cursor.frame_index
-        return Shown(layer, self.parts.request(), frame_index)
+        current = self.parts.selection.current
+        return Shown(layer, self.parts.request(), frame_index, current)
 
     # --- A run is asked for: the worker takes its steps
 
