@@ -1,9 +1,14 @@
 """Proposed divisions: D goes there, D accepts, Ctrl+D rejects; nothing by itself."""
 
+from dataclasses import fields, replace
+
+import numpy as np
 import pytest
+from qtpy.QtCore import Qt
 from tests.engine.engine_steps import click
 from tests.ui.hand import Hand
 
+from napari_sam2.interfaces import DivisionEvidence, FrameResult
 from napari_sam2.session.book.proposals import ProposedDivision
 
 
@@ -60,3 +65,57 @@ def test_a_division_is_rejected_and_an_unknown_daughter_is_said(proposed, answer
     assert "0 divisions proposed" in told[-1]
     hand.push("D")
     assert "No division is proposed" in told[-1]
+
+
+def say_two(store, frames, place):
+    """Let a store's only object look like two on some frames, another one at a place.
+
+    Its masks there are those of the frame before the first, so that they are not empty.
+    """
+    ids, logits = store.read_logits(frames[0] - 1)
+    _, scores = store.read_scores(frames[0] - 1)
+    labels = store.read_labels(frames[0] - 1)
+    count = len(fields(DivisionEvidence))
+    evidence = DivisionEvidence(*np.zeros((count, len(ids)), np.float32))
+    evidence.raw_area[:] = 3 * scores.area  # one component of more was kept
+    evidence.second_part[:] = 1
+    evidence.sister_y[:], evidence.sister_x[:] = place
+    for frame in frames:
+        said = replace(scores, division=evidence)
+        store.write(FrameResult(frame, labels, ids, logits, said))
+
+
+def test_divisions_of_what_is_tracked_are_found_and_accepted(
+    open_dock, answered, qtbot
+):
+    viewer, dock = open_dock()
+    window = open_dock.docks[-1]
+    window.sections.sections["everything"].set_open(True)
+    button = dock.automatic_panel.divisions_button
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    answered(dock)
+    assert "no masks yet" in dock.status.text()
+    dock.conductor.set_prompts([click(1, 2, (30, 40))], "said")
+    answered(dock)
+    store = dock.conductor.engine.store_of(dock.request())
+    say_two(store, (3, 4, 5), (60, 80))
+    viewer.layers.selection.active = dock.masklets.layer
+    before = dock.conductor.book
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    answered(dock)
+    assert "1 division proposed" in dock.status.text()
+    assert dock.conductor.book is before
+    hand = Hand(viewer)
+    hand.push("D")
+    assert dock.frame_cursor.frame_index == 3
+    hand.push("D")
+    answered(dock)
+    book = dock.conductor.book
+    assert {one.object_id: one.parent for one in book.objects} == {1: None, 2: 1, 3: 1}
+    assert book[2].anchors == book[3].anchors == (3,)
+    (point,) = book[3].prompts[0].points
+    assert (point.y, point.x) == (60, 80)
+    assert book[2].prompts[0].mask is not None
+    dock.conductor.undo()
+    answered(dock)
+    assert [one.object_id for one in dock.conductor.book.objects] == [1]
