@@ -7,6 +7,7 @@ from napari.layers import Image, Shapes
 from napari_sam2.engine.movie.axes import box_between, corners_of, lay_out_layer
 from napari_sam2.errors import InputError
 from napari_sam2.io.prompts.files import write_prompts
+from napari_sam2.io.prompts.outlines import MOST_POINTS, points_along
 from napari_sam2.prompts import (
     BoxPrompt,
     FramePrompt,
@@ -30,8 +31,9 @@ SHAPE = (5, 40, 60)
 AXES = lay_out_layer(SHAPE, ("t", "y", "x"), 0, {})
 
 
-def outline(kind, *corners, frame=2, label=None):
-    return Outline(kind, np.array([(frame, *one) for one in corners], float), label)
+def outline(kind, *corners, frame=2, label=None, positive=True):
+    vertices = np.array([(frame, *one) for one in corners], float)
+    return Outline(kind, vertices, label, positive)
 
 
 def square(kind="rectangle", at=10, side=4, **options):
@@ -79,8 +81,8 @@ def test_what_cannot_be_used_is_left_out_and_counted():
     across = Outline("polygon", np.array([(0, 1, 1), (1, 9, 1), (1, 9, 9)], float))
     intake = taken_in(
         square(),
-        square("path"),
-        square("line"),
+        outline("path", (-9, 3), (-4, 3)),
+        outline("line", (3, 3), (9, 9), positive=False),
         across,
         square(frame=5),
         square(at=100),
@@ -88,10 +90,72 @@ def test_what_cannot_be_used_is_left_out_and_counted():
         square(label="cell"),
     )
     assert len(intake.objects) == 1
-    for part in ("2 open lines", "2 on another plane", "2 outside", "1 whose label"):
+    said = ("2 on another plane", "3 outside", "1 whose label", "1 of lines that say")
+    for part in said:
         assert part in intake.sentence
     with pytest.raises(InputError, match="Draw rectangles"):
-        taken_in(square("path"))
+        taken_in(square("path", frame=5))
+
+
+def test_open_lines_are_clicks_along_them():
+    intake = taken_in(
+        outline("path", (10, 10), (10, 26), (26, 26), label=7),
+        outline("line", (30, 30), (30, 34), label=7, positive=False),
+        outline("path", (5, 5), (6, 5)),
+        taken={7},
+    )
+    seven, short = intake.objects
+    (prompt,) = seven.prompts
+    inside = [(one.y, one.x) for one in prompt.points if one.positive]
+    assert inside == [(10, 14), (10, 22), (14, 26), (22, 26)]
+    assert [(p.y, p.x) for p in prompt.points if not p.positive] == [(30, 32)]
+    assert short.object_id == 8
+    assert short.prompts[0].points == (PointPrompt(5.5, 5),)
+
+
+def test_long_lines_have_few_points_and_those_in_the_picture_only():
+    intake = taken_in(outline("path", (20, -60), (20, 119)))
+    (prompt,) = intake.prompts
+    assert len(prompt.points) == 2  # of eight
+    assert all(-0.5 <= one.x < 59.5 for one in prompt.points)
+
+
+def test_lines_add_to_a_box_and_to_what_is_said_and_not_twice():
+    book = PromptBook(5)
+    book.set_prompt(FramePrompt(3, 2, (PointPrompt(1, 1),), BoxPrompt(0, 0, 9, 9)))
+    line = outline("line", (30, 30), (30, 34), label=3, positive=False)
+    with_box = taken_in(square(label=4), outline("line", (11, 11), (12, 12), label=4))
+    assert with_box.prompts[0].box == BoxPrompt(10, 10, 13, 13)
+    assert len(with_box.prompts[0].points) == 1
+    for _ in range(2):
+        intake = shapes_to_prompts(
+            [line], AXES, source="lines", taken={3}, said=book.state
+        )
+        book.take_in(intake)
+        (prompt,) = book.state[3].prompts
+        assert prompt.box == BoxPrompt(0, 0, 9, 9)
+        assert prompt.points == (PointPrompt(1, 1), PointPrompt(30, 32, False))
+
+
+@given(
+    st.lists(st.tuples(st.floats(-50, 90), st.floats(-50, 90)), min_size=2, max_size=9)
+)
+def test_points_along_lie_on_the_line_and_in_the_picture(vertices):
+    line = np.array(vertices)
+    points = points_along(line, SHAPE[1:], is_positive=False)
+    assert len(points) <= MOST_POINTS
+    for one in points:
+        assert not one.positive
+        assert -0.5 <= one.y < SHAPE[1] - 0.5
+        assert -0.5 <= one.x < SHAPE[2] - 0.5
+        assert _distance_to(line, (one.y, one.x)) < 1e-6
+
+
+def _distance_to(line, place):
+    starts, steps = line[:-1], np.diff(line, axis=0)
+    lengths = np.maximum((steps**2).sum(axis=1), 1e-12)
+    along = np.clip(((np.array(place) - starts) * steps).sum(axis=1) / lengths, 0, 1)
+    return np.hypot(*(starts + along[:, None] * steps - place).T).min()
 
 
 def test_a_shape_over_the_edge_is_cut():
@@ -132,6 +196,16 @@ def test_shapes_of_napari_lie_where_they_are_seen():
     np.testing.assert_allclose(found.vertices[:, 0], 2)
     np.testing.assert_allclose(found.vertices[:, 1:], corners)
     assert not found.is_labelled
+    assert found.is_positive
+
+
+@pytest.mark.parametrize("no", [False, "False", "no", 0, 0.0])
+def test_a_feature_says_that_a_line_is_outside(no):
+    image = Image(np.zeros(SHAPE))
+    lines = [np.array([(2, 1, 1), (2, 9, 9)], float)] * 2
+    shapes = Shapes(lines, shape_type="path", features={"positive": [no, True]})
+    found = read_outlines(shapes, image, (0, 0, 0))
+    assert [one.is_positive for one in found] == [False, True]
 
 
 def test_prompts_of_a_file_get_new_ids_where_theirs_are_in_use(tmp_path):

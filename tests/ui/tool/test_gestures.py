@@ -15,6 +15,8 @@ from napari_sam2.ui.tool.gestures import (
     Click,
     Gestures,
     Hover,
+    Line,
+    LineDraft,
     Pointer,
     PointerAction,
     PreviewEnd,
@@ -70,7 +72,7 @@ def test_a_drag_that_comes_back_is_still_a_box():
         at(PointerAction.MOVE, 40.0, 40.0),
         gestures=gestures,
     )
-    assert gestures.is_box
+    assert gestures.is_drawing
     assert play(at(PointerAction.RELEASE, 1.0, 1.0), gestures=gestures)[-1] == Box(
         (0.0, 0.0, 0.0), (0.0, 1.0, 1.0)
     )
@@ -80,6 +82,25 @@ def test_dragging_with_control_or_alt_means_what_was_pressed():
     far = (90.0, 90.0)
     assert stroke(CONTROL, to=far) == [Click((0.0, 5.0, 5.0), is_positive=False)]
     assert stroke(ALT, to=far) == [Choose((0.0, 5.0, 5.0))]
+
+
+def test_a_drag_with_shift_is_a_line_through_all_places():
+    first, last = (0.0, 5.0, 5.0), (0.0, 90.0, 90.0)
+    assert stroke(SHIFT, to=(90.0, 90.0)) == [
+        LineDraft((first, last)),
+        PreviewEnd(),
+        Line((first, last), is_positive=True),
+    ]
+    assert stroke(SHIFT, CONTROL, to=(90.0, 90.0))[-1] == Line(
+        (first, last), is_positive=False
+    )
+    made = play(
+        at(PointerAction.PRESS, 0.0, 0.0, SHIFT),
+        at(PointerAction.MOVE, 0.0, 20.0, SHIFT),
+        at(PointerAction.MOVE, 1.0, 1.0),  # near again, and Shift let go
+        at(PointerAction.RELEASE, 1.0, 1.0),
+    )
+    assert made[-1] == Line(((0.0,) * 3, (0.0, 0.0, 20.0), (0.0, 1.0, 1.0)), True)
 
 
 def test_a_second_button_takes_a_box_back():
@@ -129,7 +150,7 @@ def test_any_order_of_events_keeps_its_promises(moves, ticks):
         made += [(seconds, one) for one in gestures.take(pointer)]
     made += [(seconds, one) for one in gestures.cancel()]
     presses = sum(kind is PointerAction.PRESS and left for kind, *_, left in moves)
-    decisions = [one for _, one in made if isinstance(one, Click | Box | Choose)]
+    decisions = [one for _, one in made if isinstance(one, Click | Box | Line | Choose)]
     assert len(decisions) <= presses
     hovers = [when for when, one in made if isinstance(one, Hover)]
     # Sums of floats: a millionth of a second is no haste.
@@ -143,5 +164,5 @@ def test_any_order_of_events_keeps_its_promises(moves, ticks):
         if isinstance(one, PreviewEnd):
             assert is_open
             is_open = False
-        is_open |= isinstance(one, Hover | BoxDraft)
+        is_open |= isinstance(one, Hover | BoxDraft | LineDraft)
     assert not is_open

@@ -15,6 +15,7 @@ from napari_sam2.engine.movie.axes import lay_out_layer
 from napari_sam2.prompts import BoxPrompt, FramePrompt, MaskPrompt, PointPrompt
 from napari_sam2.ui.keys.bindings import ToolKeys
 from napari_sam2.ui.tool.labels_tool import LabelsTool
+from napari_sam2.ui.tool.preview import NAME
 
 SHAPE = (5, 60, 80)
 AXES = lay_out_layer(SHAPE, ("t", "y", "x"), 0, {})
@@ -107,6 +108,20 @@ def test_gestures_become_prompts(bench):
     hand.click(4, 10, 12)
     assert one.said(1, 4).mask is None
     assert "gave way" in one.heard.told.call_args.args[0]
+
+
+def test_a_line_is_clicks_along_it(bench):
+    one = bench()
+    one.tool.set_on(True)
+    one.hand.drag((2, 10, 12), (2, 10, 28), held=("Shift",))
+    assert not one.viewer.layers[NAME].visible  # it was shown while it was drawn
+    said = one.said(1, 2)
+    assert [(point.y, point.x, point.positive) for point in said.points] == [
+        (10, 16, True),
+        (10, 24, True),
+    ]
+    one.hand.drag((2, 20, 12), (2, 20, 14), held=("Shift", "Control"))
+    assert one.said(1, 2).points[-1] == PointPrompt(20, 13, False)
 
 
 def test_what_it_takes_hold_of_is_given_back(bench):

@@ -1,16 +1,20 @@
-"""Areas inside outlines, as napari draws them: polygons and ellipses become masks."""
+"""Shapes as napari draws them: areas become masks, lines become points along them."""
 
 from __future__ import annotations
 
 import numpy as np
 from skimage.draw import polygon
 
-from napari_sam2.prompts import MaskPrompt
+from napari_sam2.prompts import MaskPrompt, PointPrompt
 
 RECTANGLE, ELLIPSE, POLYGON = "rectangle", "ellipse", "polygon"
 AREAS = (RECTANGLE, ELLIPSE, POLYGON)
 """napari's words for shapes that have an inside; paths and lines have none."""
+LINES = ("path", "line")
 ELLIPSE_CORNERS = 180
+POINT_STEP, MOST_POINTS = 8.0, 8
+"""A line gets a point for each so many pixels, and at most so many points: more say
+nothing new to SAM 2, and each takes its time."""
 FAR = 1e6
 
 
@@ -38,6 +42,33 @@ def mask_inside(
     mask = np.zeros(frame_shape, bool)
     mask[rows, columns] = True
     return MaskPrompt(mask)
+
+
+def points_along(
+    vertices: np.ndarray, frame_shape: tuple[int, int], *, is_positive: bool
+) -> tuple[PointPrompt, ...]:
+    """Return clicks along a line, in its order: the middles of equal parts of it.
+
+    Parameters
+    ----------
+    vertices
+        ``(vertices, 2)`` in ``(y, x)``.
+    frame_shape
+        ``(Y, X)``; what lies outside is left out.
+    is_positive
+        Whether the line lies inside of the object.
+    """
+    steps = np.hypot(*np.diff(vertices, axis=0).T)
+    ways = np.concatenate(([0.0], np.cumsum(steps)))
+    count = int(np.clip(np.ceil(ways[-1] / POINT_STEP), 1, MOST_POINTS))
+    middles = ways[-1] * (np.arange(count) + 0.5) / count
+    y, x = (np.interp(middles, ways, column) for column in vertices.T)
+    height, width = frame_shape
+    is_inside = (y >= -0.5) & (y < height - 0.5) & (x >= -0.5) & (x < width - 0.5)
+    return tuple(
+        PointPrompt(float(row), float(column), is_positive)
+        for row, column in zip(y[is_inside], x[is_inside], strict=True)
+    )
 
 
 def _ellipse(corners: np.ndarray) -> np.ndarray:

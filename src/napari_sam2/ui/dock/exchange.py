@@ -92,8 +92,10 @@ class Exchange(QObject):
             shapes = parts.prompt_sources.shapes
             outlines = read_outlines(shapes, image, parts.viewer.dims.point)
             source = f"shapes of {shapes.name}"
-            taken = self._taken()
-            self._take(shapes_to_prompts(outlines, axes, source=source, taken=taken))
+            taken, said = self._taken(), parts.conductor.book
+            self._take(
+                shapes_to_prompts(outlines, axes, source=source, taken=taken, said=said)
+            )
         except NapariSam2Error as error:
             parts.status.complain(error)
 

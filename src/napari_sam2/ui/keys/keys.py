@@ -63,6 +63,8 @@ GESTURES = (
     Gesture("Click", "This belongs to the object"),
     Gesture("{Control}click", "This does not belong to it"),
     Gesture("Drag", "A box around the object"),
+    Gesture("{Shift}drag", "A line through the object: clicks along it"),
+    Gesture("{Control}{Shift}drag", "A line through what does not belong to it"),
     Gesture("{Shift}move", "Preview: what a click here would do"),
     Gesture("{Control}{Shift}move", "Preview of a click outside the object"),
     Gesture("Middle or {Alt}click", "Go on with the object under the pointer"),

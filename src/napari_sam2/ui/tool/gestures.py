@@ -21,13 +21,18 @@ def with_click(
 
     A mask that was drawn gives way: clicks and masks cannot be said together.
     """
-    said = prompt_in(book, object_id, spot.frame_index)
     point = PointPrompt(spot.y, spot.x, is_positive)
-    return (
-        replace(said, points=(*said.points, point))
-        if said
-        else _only(object_id, spot.frame_index, points=(point,))
-    )
+    return with_points(book, object_id, spot.frame_index, (point,))
+
+
+def with_points(
+    book: BookState, object_id: int, frame_index: int, points: tuple[PointPrompt, ...]
+) -> FramePrompt:
+    """Return what is said about an object once there are more clicks, see above."""
+    said = prompt_in(book, object_id, frame_index)
+    if said is None:
+        return _only(object_id, frame_index, points=points)
+    return replace(said, points=(*said.points, *points))
 
 
 def with_box(
@@ -140,6 +145,21 @@ class BoxDraft:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """The pixels along a line belong to the object, or do not."""
+
+    positions: tuple[Position, ...]
+    is_positive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LineDraft:
+    """A line is being drawn, so far through these places."""
+
+    positions: tuple[Position, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Choose:
     """The object at this pixel is the one to go on with."""
 
@@ -159,28 +179,29 @@ class PreviewEnd:
     """No box is drawn any more, and no click is tried out."""
 
 
-Intent = Click | Box | BoxDraft | Choose | Hover | PreviewEnd
+Intent = Click | Box | BoxDraft | Line | LineDraft | Choose | Hover | PreviewEnd
 
 
 class Gestures:
     """Understands one hand.
 
     A click is positive, with Control negative, with Alt it chooses an object. A drag is
-    a box. With Shift held, moving tries a click out.
+    a box, with Shift a line. With Shift held, moving tries a click out.
     """
 
     def __init__(self) -> None:
         self._pressed: Pointer | None = None
         self._is_box = False
+        self._line: tuple[Position, ...] = ()
         self._is_previewing = False
         self._last_hover: Hover | None = None
         self._last_hover_at = -math.inf
         self._waiting: Pointer | None = None
 
     @property
-    def is_box(self) -> bool:
-        """Whether a box is being drawn."""
-        return self._is_box
+    def is_drawing(self) -> bool:
+        """Whether a box or a line is being drawn."""
+        return self._is_box or bool(self._line)
 
     @property
     def due(self) -> float | None:
@@ -208,7 +229,7 @@ class Gestures:
     def cancel(self) -> list[Intent]:
         """Forget what was begun."""
         self._pressed = None
-        self._is_box = False
+        self._is_box, self._line = False, ()
         return self._end_preview()
 
     def _press(self, pointer: Pointer) -> list[Intent]:
@@ -220,21 +241,28 @@ class Gestures:
         return []
 
     def _drag(self, pressed: Pointer, pointer: Pointer) -> list[Intent]:
-        if pressed.modifiers & {CONTROL, ALT}:
+        is_line = SHIFT in pressed.modifiers
+        if ALT in pressed.modifiers or (CONTROL in pressed.modifiers and not is_line):
             return []
-        if not self._is_box and _distance(pressed, pointer) < DRAG_PIXELS:
+        if not self.is_drawing and _distance(pressed, pointer) < DRAG_PIXELS:
             return []
-        ended = [] if self._is_box else self._end_preview()
-        self._is_box = self._is_previewing = True
+        ended = [] if self.is_drawing else self._end_preview()
+        self._is_previewing = True
+        if is_line:
+            self._line = (*(self._line or (pressed.position,)), pointer.position)
+            return [*ended, LineDraft(self._line)]
+        self._is_box = True
         return [*ended, BoxDraft(pressed.position, pointer.position)]
 
     def _release(self, pointer: Pointer) -> list[Intent]:
-        pressed, is_box = self._pressed, self._is_box
+        pressed, is_box, line = self._pressed, self._is_box, self._line
         ended = self.cancel()
         if pressed is None:
             return ended
         if is_box:
             return [*ended, Box(pressed.position, pointer.position)]
+        if line:
+            return [*ended, Line(line, CONTROL not in pressed.modifiers)]
         if ALT in pressed.modifiers:
             return [*ended, Choose(pressed.position)]
         return [*ended, Click(pressed.position, CONTROL not in pressed.modifiers)]

@@ -24,6 +24,7 @@ from napari_sam2.engine.movie.axes import (
     is_on_frame,
     spot_at,
 )
+from napari_sam2.io.prompts.outlines import points_along
 from napari_sam2.session.book.state import BookState
 from napari_sam2.ui.keys.bindings import (
     LayerKeys,
@@ -45,12 +46,15 @@ from napari_sam2.ui.tool.gestures import (
     Gestures,
     Hover,
     Intent,
+    Line,
+    LineDraft,
     Pointer,
     PointerAction,
     PreviewEnd,
     gives_up_mask,
     with_box,
     with_click,
+    with_points,
 )
 from napari_sam2.ui.tool.preview import ToolPreview
 from napari_sam2.ui.widgets.connections import Connections
@@ -240,6 +244,16 @@ class LabelsTool(QObject):
         self._book = BookState()
         self._object_id: int | None = None
         self._gestures = Gestures()
+        self._performers: dict[type, Callable[[Any], None]] = {
+            Click: self._click,
+            Box: self._box,
+            BoxDraft: self._draft,
+            Line: self._line,
+            LineDraft: self._draft_line,
+            Choose: self._choose,
+            Hover: self._hover,
+            PreviewEnd: self._end_preview,
+        }
         self._hovered: int | None = None
         self._pointed: tuple[int, int] | None = None
         self._is_each_new = False
@@ -333,7 +347,7 @@ class LabelsTool(QObject):
         self, frame_index: int, object_id: int, mask: np.ndarray | None
     ) -> None:
         """Show the mask ``(Y, X)`` of a click that is tried out, unless it is late."""
-        if self._layer is None or self._axes is None or self._gestures.is_box:
+        if self._layer is None or self._axes is None or self._gestures.is_drawing:
             return
         if mask is None or self._hovered != frame_index:
             self._preview.clear()
@@ -372,7 +386,8 @@ class LabelsTool(QObject):
             return
         if event.button == MIDDLE and self._layer is not None:
             # Window managers of Linux keep Alt and the mouse for themselves.
-            self._choose(tuple(map(float, self._layer.world_to_data(event.position))))
+            place = self._layer.world_to_data(event.position)
+            self._choose(Choose(tuple(map(float, place))))
             return
         is_left = event.button == LEFT
         self._take(PointerAction.PRESS, event, is_left=is_left)
@@ -430,33 +445,37 @@ class LabelsTool(QObject):
 
     def _perform(self, intents: list[Intent]) -> None:
         for intent in intents:
-            match intent:
-                case Click(position, is_positive):
-                    self._click(position, is_positive)
-                case Box(first, last):
-                    self._box(first, last)
-                case BoxDraft(first, last):
-                    self._draft(first, last)
-                case Choose(position):
-                    self._choose(position)
-                case Hover(position, is_positive):
-                    self._hover(position, is_positive)
-                case PreviewEnd():
-                    self._end_preview()
+            self._performers[type(intent)](intent)
 
-    def _click(self, position: tuple[float, ...], is_positive: bool) -> None:
-        spot = self._spot(position)
+    def _click(self, click: Click) -> None:
+        spot, is_positive = self._spot(click.position), click.is_positive
         if spot is None:
             return
-        one = self._about(position, is_positive=is_positive)
+        one = self._about(click.position, is_positive=is_positive)
         self._ask(with_click(self._book, one, spot, is_positive=is_positive))
 
-    def _box(self, first: tuple[float, ...], last: tuple[float, ...]) -> None:
-        found = self._box_at(first, last)
+    def _box(self, drawn: Box) -> None:
+        found = self._box_at(drawn.first, drawn.last)
         if found is not None:
             frame_index, box = found
             one = self._new_object() if self._is_each_new else self._current_object()
             self._ask(with_box(self._book, one, frame_index, box))
+
+    def _line(self, line: Line) -> None:
+        spot, axes = self._spot(line.positions[0]), self._axes
+        if spot is None or axes is None:
+            return
+        vertices, is_positive = np.array(line.positions)[:, -2:], line.is_positive
+        points = points_along(vertices, axes.frame_shape, is_positive=is_positive)
+        if points:
+            one = self._about(line.positions[0], is_positive=is_positive)
+            self._ask(with_points(self._book, one, spot.frame_index, points))
+
+    def _draft_line(self, draft: LineDraft) -> None:
+        spot = self._spot(draft.positions[0])
+        if spot is not None and self._layer is not None and self._axes is not None:
+            drawn = (self._current_object(), np.array(draft.positions)[:, -2:])
+            self._preview.show_line(self._layer, self._axes, spot.frame_index, drawn)
 
     def _ask(self, prompt: Any) -> None:
         if gives_up_mask(self._book, prompt):
@@ -473,8 +492,8 @@ class LabelsTool(QObject):
             self.show_selected(object_id)
             self.object_selected.emit(object_id)
 
-    def _draft(self, first: tuple[float, ...], last: tuple[float, ...]) -> None:
-        found = self._box_at(first, last)
+    def _draft(self, draft: BoxDraft) -> None:
+        found = self._box_at(draft.first, draft.last)
         if self._layer is None or self._axes is None or found is None:
             self._preview.clear()
             return
@@ -482,7 +501,8 @@ class LabelsTool(QObject):
         drawn = (self._current_object(), box)
         self._preview.show_box(self._layer, self._axes, frame_index, drawn)
 
-    def _choose(self, position: tuple[float, ...]) -> None:
+    def _choose(self, choice: Choose) -> None:
+        position = choice.position
         if not isinstance(self._layer, Labels) or self._spot(position) is None:
             return
         value = self._layer.get_value(position)
@@ -490,7 +510,8 @@ class LabelsTool(QObject):
             self._select(int(value))
             self.object_chosen.emit(int(value))
 
-    def _hover(self, position: tuple[float, ...], is_positive: bool) -> None:
+    def _hover(self, hover: Hover) -> None:
+        position, is_positive = hover.position, hover.is_positive
         spot = self._spot(position)
         if spot is None:
             self._end_preview()
@@ -500,7 +521,7 @@ class LabelsTool(QObject):
         prompt = with_click(self._book, one, spot, is_positive=is_positive)
         self.hover_requested.emit(spot.frame_index, prompt)
 
-    def _end_preview(self) -> None:
+    def _end_preview(self, _end: PreviewEnd | None = None) -> None:
         self._preview.clear()
         if self._hovered is not None:
             frame_index, self._hovered = self._hovered, None

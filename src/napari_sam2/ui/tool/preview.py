@@ -129,6 +129,25 @@ class ToolPreview:
         labels[rows, round(box.x0) : round(box.x1) + 1] = object_id
         self.show_mask(on, axes, frame_index, labels)
 
+    def show_line(
+        self,
+        on: Layer,
+        axes: LayerAxes,
+        frame_index: int,
+        drawn: tuple[int, np.ndarray],
+    ) -> None:
+        """Show a line that is being drawn, ``(object_id, (vertices, 2) places)``."""
+        object_id, line = drawn
+        labels = np.zeros(axes.frame_shape, np.uint16)
+        steps = np.abs(np.diff(line, axis=0)).max(axis=1)
+        at = np.concatenate(([0.0], np.cumsum(steps)))
+        along = np.linspace(0, at[-1], int(np.ceil(at[-1])) + 1)
+        places = [np.rint(np.interp(along, at, column)) for column in line.T]
+        pixels = np.stack(places, axis=1).astype(int)
+        inside = ((pixels >= 0) & (pixels < labels.shape)).all(axis=1)
+        labels[tuple(pixels[inside].T)] = object_id
+        self.show_mask(on, axes, frame_index, labels)
+
     def show_colors(self, own: Mapping[int, Color]) -> None:
         """Know the objects that have colours of their own."""
         self._colors = own
