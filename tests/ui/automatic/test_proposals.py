@@ -105,6 +105,8 @@ def test_divisions_of_what_is_tracked_are_found_and_accepted(
     answered(dock)
     assert "1 division proposed" in dock.status.text()
     assert dock.conductor.book is before
+    timeline = dock.timeline_panel.timeline
+    assert timeline._divisions == {1: [3]}
     hand = Hand(viewer)
     hand.push("D")
     assert dock.frame_cursor.frame_index == 3
@@ -113,6 +115,7 @@ def test_divisions_of_what_is_tracked_are_found_and_accepted(
     book = dock.conductor.book
     assert {one.object_id: one.parent for one in book.objects} == {1: None, 2: 1, 3: 1}
     assert book[2].anchors == book[3].anchors == (3,)
+    assert timeline._divisions == {}
     (point,) = book[3].prompts[0].points
     assert (point.y, point.x) == (60, 80)
     assert book[2].prompts[0].mask is not None

@@ -241,6 +241,8 @@ def test_a_place_is_put_into_words():
     assert "100 px" in text
     text = lane_text(mother, Hit(Part.LANE, 60, 0), None)
     assert text == "mother, frame 60\nnot tracked yet\nanchor: a mask"
+    text = lane_text(mother, Hit(Part.LANE, 60, 0), None, [60])
+    assert "a division is proposed" in text
     assert "absent" in lane_text(mother, Hit(Part.LANE, 95, 0), made_tables())
     assert "locked" in lane_text(mother, Hit(Part.LANE, 30, 0), made_tables())
     assert lane_text(Lane(1, "x"), Hit(Part.NAME, 0, 0), None) == "x (id 1)"

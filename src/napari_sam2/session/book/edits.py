@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from napari_sam2.errors import InputError
-from napari_sam2.prompts import FramePrompt, Place
+from napari_sam2.prompts import FramePrompt, MaskPrompt, Place
 from napari_sam2.session.book.intake import Intake
 from napari_sam2.session.book.staleness import is_same_prompt
-from napari_sam2.session.book.state import BookState, ObjectState
+from napari_sam2.session.book.state import BookState, Color, ObjectState
 from napari_sam2.session.planning.plan import refused_alone
 
 
@@ -143,24 +145,10 @@ def divided(
     InputError
         If nothing is said of the mother before, she has daughters, or is locked later.
     """
-    birth, mother = first.frame_index, book[mother_id]
-    before = tuple(one for one in mother.prompts if one.frame_index < birth)
-    if not before:
-        raise InputError(
-            f"object {mother_id} is not prompted before frame {birth}, so it cannot "
-            "divide there: click on it on an earlier frame"
-        )
+    mother = book[mother_id]
+    before, later = _parted(mother, first, "divide")
     if any(state.parent == mother_id for state in book.objects):
         raise InputError(f"object {mother_id} has daughters already")
-    if any(frame >= birth for frame in mother.locked):
-        raise InputError(
-            f"object {mother_id} is locked from frame {birth} on: unlock it there"
-        )
-    later = tuple(
-        replace(one, object_id=first.object_id)
-        for one in mother.prompts
-        if one.frame_index > birth
-    )
     daughter = ObjectState(first.object_id, "", mother_id, (first, *later))
     if isinstance(sister, FramePrompt):
         other = ObjectState(sister.object_id, "", mother_id, (sister,))
@@ -175,6 +163,77 @@ def duplicated(book: BookState, object_id: int) -> BookState:
     prompts = tuple(replace(prompt, object_id=new_id) for prompt in state.prompts)
     return book.with_objects(
         [ObjectState(new_id, state.name, state.parent, prompts, state.is_hidden)]
+    )
+
+
+def cut(book: BookState, object_id: int, first: FramePrompt) -> BookState:
+    """Return a state in which an object ends, and goes on as another one.
+
+    Neither is the other's mother. Its daughters are those of the new one.
+
+    Parameters
+    ----------
+    book
+        The state before.
+    object_id
+        Who ends on the frame before.
+    first
+        What the new object is on its first frame, with a mask, under a free id.
+
+    Raises
+    ------
+    InputError
+        If nothing is said of the object before, or it is locked later.
+    ValueError
+        Without a mask.
+    """
+    if first.mask is None:
+        raise ValueError("an object is cut where its mask is known")
+    state, at, new_id = book[object_id], first.frame_index, first.object_id
+    before, later = _parted(state, first, "be cut")
+    nothing = MaskPrompt(np.zeros_like(first.mask.mask))
+    ended = (*before, FramePrompt(object_id, at, mask=nothing))
+    begun = (FramePrompt(new_id, at - 1, mask=nothing), first, *later)
+    daughters = [
+        replace(one, parent=new_id) for one in book.objects if one.parent == object_id
+    ]
+    halves = [replace(state, prompts=ended), ObjectState(new_id, "", None, begun)]
+    return book.with_objects([*daughters, *halves])
+
+
+def _parted(
+    state: ObjectState, first: FramePrompt, verb: str
+) -> tuple[tuple[FramePrompt, ...], tuple[FramePrompt, ...]]:
+    """Return prompts before a frame, and those after it as another object's.
+
+    Raises
+    ------
+    InputError
+        If there are none before, or the object is locked from there on.
+    """
+    object_id, at = state.object_id, first.frame_index
+    before = tuple(one for one in state.prompts if one.frame_index < at)
+    if not before:
+        raise InputError(
+            f"object {object_id} is not prompted before frame {at}, so it cannot "
+            f"{verb} there: click on it on an earlier frame"
+        )
+    if any(frame >= at for frame in state.locked):
+        raise InputError(
+            f"object {object_id} is locked from frame {at} on: unlock it there"
+        )
+    later = tuple(
+        replace(one, object_id=first.object_id)
+        for one in state.prompts
+        if one.frame_index > at
+    )
+    return before, later
+
+
+def recolored(book: BookState, colors: Mapping[int, Color | None]) -> BookState:
+    """Return a state in which objects have colours of their own, or (None) none."""
+    return book.with_objects(
+        replace(book[object_id], color=color) for object_id, color in colors.items()
     )
 
 

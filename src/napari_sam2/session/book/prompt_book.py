@@ -161,6 +161,29 @@ class PromptBook:
             lambda state: book_edits.divided(state, mother, sister, first),
         )
 
+    def cut(self, object_id: int, first: FramePrompt) -> Edit | None:
+        """Let an object end, and go on as another one; see `edits.cut`.
+
+        Raises
+        ------
+        InputError
+            If it cannot be cut there.
+        """
+        self._require((object_id,))
+        self._check((first,))
+        return self._edit(
+            f"cut object {object_id}",
+            lambda state: book_edits.cut(state, object_id, first),
+        )
+
+    def recolor(self, colors: Mapping[int, Color | None]) -> Edit | None:
+        """Give objects colours of their own, or (None) those of their ids."""
+        self._require(colors)
+        return self._edit(
+            f"colours of {len(colors)} objects",
+            lambda state: book_edits.recolored(state, colors),
+        )
+
     def duplicate(self, object_id: int) -> Edit | None:
         """Add an object with the same prompts, under the next free id."""
         self._require((object_id,))

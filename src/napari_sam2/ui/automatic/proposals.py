@@ -40,6 +40,8 @@ class Proposals(QObject):
         The dock.
     """
 
+    changed = Signal(object)
+    """The `ProposedDivision` that wait to be decided about, a tuple."""
     told = Signal(str)
     failed = Signal(object)
 
@@ -58,7 +60,7 @@ class Proposals(QObject):
 
     def show(self, proposals: Iterable[ProposedDivision]) -> None:
         """Let people decide about these, and no others."""
-        self._waiting = list(proposals)
+        self._wait_for(proposals)
         if self._waiting:
             self.told.emit(f"{self._count()}: D goes to the first.")
 
@@ -109,7 +111,7 @@ class Proposals(QObject):
         if proposed is None:
             self._go_to_nearest()
             return
-        self._waiting.remove(proposed)
+        self._wait_for(one for one in self._waiting if one is not proposed)
         self.told.emit(f"Rejected. {self._count()}.")
 
     def _divide(self, proposed: ProposedDivision, mask: np.ndarray) -> None:
@@ -125,7 +127,7 @@ class Proposals(QObject):
             first, sister = daughters_of(proposed, mask, new_ids)
         edit = self._conductor.divide(proposed.mother, sister, first)
         if edit is not None:
-            self._waiting.remove(proposed)
+            self._wait_for(one for one in self._waiting if one is not proposed)
             self.told.emit(
                 f"Object {proposed.mother} divides into {new_ids[0]} and "
                 f"{proposed.daughter or new_ids[1]}. {self._count()}."
@@ -159,11 +161,17 @@ class Proposals(QObject):
     def _drop_gone(self) -> None:
         """Forget proposals whose objects were deleted or merged."""
         book = self._conductor.book
-        self._waiting = [
+        self._wait_for(
             one
             for one in self._waiting
             if one.mother in book and (one.daughter == 0 or one.daughter in book)
-        ]
+        )
+
+    def _wait_for(self, proposals: Iterable[ProposedDivision]) -> None:
+        """Let these wait, and say so if they are others than before."""
+        before, self._waiting = self._waiting, list(proposals)
+        if self._waiting != before:
+            self.changed.emit(tuple(self._waiting))
 
     def _count(self) -> str:
         count = len(self._waiting)

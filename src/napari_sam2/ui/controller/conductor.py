@@ -5,7 +5,7 @@ Knows the book, the engine and the worker; no panels and no layers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -34,7 +34,7 @@ from napari_sam2.prompts import FramePrompt, Place
 from napari_sam2.session.book.drawn import drawn_prompts
 from napari_sam2.session.book.intake import Intake
 from napari_sam2.session.book.prompt_book import Edit
-from napari_sam2.session.book.state import BookState, FrameFlag
+from napari_sam2.session.book.state import BookState, Color, FrameFlag
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.planning.plan import Direction
 from napari_sam2.session.scores.tables import ScoreTables
@@ -250,6 +250,15 @@ class Conductor(QObject):
         known = (mother,) if isinstance(sister, FramePrompt) else (mother, sister)
         self._stop_if_tracked(known)
         return self.editor.edit(lambda book: book.divide(mother, sister, first))
+
+    def cut(self, object_id: int, first: FramePrompt) -> Edit | None:
+        """Let an object end, and go on as another one from a frame on."""
+        self._stop_if_tracked((object_id,))
+        return self.editor.edit(lambda book: book.cut(object_id, first))
+
+    def recolor(self, colors: Mapping[int, Color | None]) -> None:
+        """Give objects colours of their own, or take these away."""
+        self.editor.edit(lambda book: book.recolor(colors))
 
     def duplicate(self, object_id: int) -> None:
         """Add an object with the same prompts."""

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
 from qtpy.QtCore import QObject, Signal
 
+from napari_sam2.engine.jobs import Job, once
+from napari_sam2.prompts import FramePrompt, MaskPrompt
 from napari_sam2.session.book.state import FrameFlag, ObjectState
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.ui.controller.conductor import Conductor
 from napari_sam2.ui.controller.cursor import Cursor
 from napari_sam2.ui.controller.selection import Selection
 from napari_sam2.ui.keys.bindings import ToolKeys
+from napari_sam2.ui.layers.colors import family_colors
 
 DOUBTFUL = (
     "Object {} on frame {} is the least trusted that nobody reviewed ({:.2f}): U if it "
     "is right, else click to correct it."
 )
 NOTHING_DOUBTFUL = "No frame is left that nobody reviewed."
+NO_MASKS = "There are no masks yet: track first."
+NOT_THERE = "Object {} has no mask on frame {}: go to a frame that shows it."
+CUT = "Object {} is object {} from frame {} on."
+NO_FAMILY = "No object has a mother yet: set one, or accept a division."
 
 
 class KeyVerbs(QObject):
@@ -58,6 +66,7 @@ class KeyVerbs(QObject):
         keys.review_requested.connect(self.review_here)
         keys.previous_anchor_requested.connect(lambda: self._step_anchor(-1))
         keys.next_anchor_requested.connect(lambda: self._step_anchor(1))
+        keys.cut_requested.connect(self.cut_here)
         keys.track_requested.connect(self.track_toggled)
         keys.undo_requested.connect(conductor.undo)
         keys.redo_requested.connect(conductor.redo)
@@ -118,6 +127,42 @@ class KeyVerbs(QObject):
         self.pointed.emit(object_id, frame_index)
         trust = float(tables.trust()[frame_index, tables.columns[object_id]])
         self.told.emit(DOUBTFUL.format(object_id, frame_index, trust))
+
+    # --- Tracks and families
+
+    def cut_here(self) -> None:
+        """Let the chosen object be another one from the frame shown on."""
+        conductor, here = self._conductor, self._cursor.frame_index
+        state, request = self._current(), conductor.editor.asked()
+        if state is None or request is None:
+            return
+        store = conductor.engine.store_of(request)
+        if store is None:
+            self.told.emit(NO_MASKS)
+            return
+
+        def cut(labels: np.ndarray) -> None:
+            mask = labels == state.object_id
+            if not mask.any():
+                self.told.emit(NOT_THERE.format(state.object_id, here))
+                return
+            new_id = conductor.book.next_id
+            first = FramePrompt(new_id, here, mask=MaskPrompt(mask))
+            if conductor.cut(state.object_id, first) is not None:
+                self._selection.go_on_with(new_id)
+                self.told.emit(CUT.format(state.object_id, new_id, here))
+
+        read = once(store.read_labels, here)
+        conductor.worker.submit(Job(read, cut, conductor.editor.failed.emit))
+
+    def color_families(self) -> None:
+        """Give each family the colour of its founder; again, take it away."""
+        conductor = self._conductor
+        colors = family_colors(conductor.book)
+        if colors:
+            conductor.recolor(colors)
+        else:
+            self.told.emit(NO_FAMILY)
 
     # --- Steps
 

@@ -157,6 +157,7 @@ class TrackerDock(QWidget):
             teller.failed.connect(self._on_failed)
         finder.found.connect(self._on_found)
         finder.proposed.connect(proposals.show)
+        proposals.changed.connect(parts.timeline_panel.show_divisions)
         parts.automatic_panel.divisions_requested.connect(proposals.look)
         parts.keys.accept_division_requested.connect(proposals.accept)
         parts.keys.reject_division_requested.connect(proposals.reject)

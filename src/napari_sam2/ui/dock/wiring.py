@@ -184,3 +184,6 @@ def _connect_family(parts: TrackerParts) -> None:
     family.frame_requested.connect(parts.frame_cursor.go_to)
     family.cut_requested.connect(lambda one: conductor.set_parent(one, None))
     family.join_requested.connect(conductor.merge)
+    family.parent_requested.connect(conductor.set_parent)
+    family.cut_here_requested.connect(parts.verbs.cut_here)
+    family.colors_requested.connect(parts.verbs.color_families)

@@ -32,6 +32,7 @@ class ToolKeys(QObject):
     next_anchor_requested = Signal()
     accept_division_requested = Signal()
     reject_division_requested = Signal()
+    cut_requested = Signal()
     track_requested = Signal()
     undo_requested = Signal()
     redo_requested = Signal()

@@ -49,6 +49,29 @@ def color_in(book: BookState, object_id: int) -> np.ndarray:
     return object_color(object_id)
 
 
+def family_colors(book: BookState) -> dict[int, Color | None]:
+    """Return the colour of its founder for each object that has a family.
+
+    Where all have it already: None for each, so that asking again takes it away.
+    """
+    colors: dict[int, Color | None] = {}
+    for state in book.objects:
+        founder = state
+        while founder.parent is not None:
+            founder = book[founder.parent]
+        if founder is not state:
+            red, green, blue, alpha = color_of(founder).tolist()
+            colors[state.object_id] = colors[founder.object_id] = (
+                red,
+                green,
+                blue,
+                alpha,
+            )
+    if all(book[one].color == color for one, color in colors.items()):
+        return dict.fromkeys(colors)
+    return colors
+
+
 def own_colors(book: BookState) -> dict[int, Color]:
     """Return the objects that have colours of their own, and these."""
     return {one.object_id: one.color for one in book.objects if one.color is not None}

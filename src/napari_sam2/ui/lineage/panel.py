@@ -11,6 +11,7 @@ from qtpy.QtGui import QPalette
 from qtpy.QtWidgets import QHBoxLayout, QPushButton
 
 from napari_sam2.session.book.state import BookState
+from napari_sam2.ui.keys.bindings import with_key
 from napari_sam2.ui.layers.colors import color_in
 from napari_sam2.ui.lineage.tree import Branch, branch_at, family_tree
 from napari_sam2.ui.widgets.panel import Panel
@@ -34,6 +35,12 @@ class LineagePanel(Panel):
     """The object has no mother any more."""
     join_requested = Signal(int, int)
     """The first object goes on as the second, its daughter."""
+    parent_requested = Signal(int, int)
+    """The first object was dragged onto the second: that is its mother."""
+    cut_here_requested = Signal()
+    """From the frame shown on, the chosen object is another one."""
+    colors_requested = Signal()
+    """Families have the colour of their founder, or no more."""
 
     def __init__(self) -> None:
         super().__init__("Family")
@@ -43,15 +50,30 @@ class LineagePanel(Panel):
         self.join_button.setToolTip(
             "The chosen object is its mother going on: both become one"
         )
+        self.split_button = QPushButton("Cut here")
+        self.split_button.setToolTip(
+            with_key("From this frame on, the chosen object is another one", "cut")
+        )
+        self.color_button = QPushButton("Colour")
+        self.color_button.setToolTip(
+            "Families have the colour of their founder; again: each its own"
+        )
         row = QHBoxLayout()
-        row.addWidget(self.cut_button)
-        row.addWidget(self.join_button)
+        for button in (
+            self.cut_button,
+            self.join_button,
+            self.split_button,
+            self.color_button,
+        ):
+            row.addWidget(button)
         self.form.addRow(row)
         self.plot: Any = None
         self.branches: tuple[Branch, ...] = ()
         self._book, self._current, self._frame_count = BookState(), 0, 1
         self.cut_button.clicked.connect(self._cut)
         self.join_button.clicked.connect(self._join)
+        self.split_button.clicked.connect(self.cut_here_requested)
+        self.color_button.clicked.connect(self.colors_requested)
         self.setVisible(False)
 
     def show_movie(self, frame_count: int) -> None:
@@ -95,7 +117,14 @@ class LineagePanel(Panel):
     def _make_plot(self) -> None:
         import pyqtgraph
 
-        self.plot = plot = pyqtgraph.PlotWidget(enableMenu=False)
+        from napari_sam2.ui.lineage.branch_box import BranchBox
+
+        box = BranchBox(lambda row: branch_at(self.branches, row) is not None)
+        box.dropped.connect(self._on_dropped)
+        self.plot = plot = pyqtgraph.PlotWidget(viewBox=box, enableMenu=False)
+        plot.setToolTip(
+            "Drag a branch onto her mother, or beside all to take her mother away"
+        )
         plot.setMinimumHeight(LEAST_HEIGHT)
         plot.setBackground(self.palette().color(QPalette.ColorRole.Base))
         plot.hideButtons()
@@ -131,6 +160,16 @@ class LineagePanel(Panel):
             self.object_requested.emit(branch.object_id)
         last = self._frame_count - 1
         self.frame_requested.emit(min(max(round(place.x()), 0), last))
+
+    def _on_dropped(self, first: float, last: float) -> None:
+        """Say whose daughter a branch is, by where it was dropped."""
+        moved, onto = branch_at(self.branches, first), branch_at(self.branches, last)
+        if moved is None:
+            return
+        if onto is None and moved.mother is not None:
+            self.cut_requested.emit(moved.object_id)
+        elif onto is not None and onto.object_id not in (moved.object_id, moved.mother):
+            self.parent_requested.emit(moved.object_id, onto.object_id)
 
     def _cut(self) -> None:
         self.cut_requested.emit(self._current)

@@ -88,13 +88,23 @@ def tracks_arguments(table: TrackTable, axes: LayerAxes) -> dict[str, Any]:
     data[:, 1 + axes.frame_axis] = table.rows[:, 1]
     data[:, -2:] = table.rows[:, 2:]
     # napari wants times first and ascending in each track; a track is an object.
-    features = {"object_id": table.rows[:, 0].astype(int), **table.features}
+    ids = table.rows[:, 0].astype(int)
+    each, place = np.unique(ids, return_inverse=True)
+    founders = np.array([_founder(table, one) for one in each.tolist()], int)
+    features = {"object_id": ids, "family": founders[place], **table.features}
     return {
         "data": data,
         "graph": {child: list(mothers) for child, mothers in table.graph.items()},
         "features": features,
         "color_by": "object_id",
     }
+
+
+def _founder(table: TrackTable, object_id: int) -> int:
+    """Return who an object descends from at last."""
+    while mothers := table.graph.get(object_id):
+        (object_id,) = mothers
+    return object_id
 
 
 def show_tracks(

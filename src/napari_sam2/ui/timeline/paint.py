@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -195,6 +195,7 @@ def _mix(below: np.ndarray, above: np.ndarray, share: float | np.ndarray) -> np.
 
 SWATCH = 9
 DOT = 3.2
+FORK = 5.0
 """Radius of an anchor's dot."""
 
 ANCHOR_SPACING = 3
@@ -270,6 +271,28 @@ class TimelinePainter:
             self._draw_anchors(lanes[number], number)
         self._painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
         self._painter.setClipping(False)
+
+    def draw_divisions(
+        self,
+        lanes: Sequence[Lane],
+        visible: range,
+        divisions: Mapping[int, Collection[int]],
+    ) -> None:
+        """Draw a fork where an object is proposed to divide."""
+        painter, geometry = self._painter, self._geometry
+        self._clip(self._below_ruler(geometry.names_width))
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(self._text, 2))
+        band = self._style.band
+        for number in visible:
+            frames = np.array(sorted(divisions.get(lanes[number].object_id, ())), int)
+            y = geometry.lane_top(number) + (band.start + band.stop) / 2
+            for x in self._places(frames):
+                for end in (-FORK, FORK):
+                    painter.drawLine(QPointF(x - FORK, y), QPointF(x, y))
+                    painter.drawLine(QPointF(x, y), QPointF(x + FORK, y + end))
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        painter.setClipping(False)
 
     def draw_range(self, marked: tuple[int, int]) -> None:
         """Draw a veil over what lies outside the range."""

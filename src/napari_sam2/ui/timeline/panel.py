@@ -9,6 +9,7 @@ from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton
 
+from napari_sam2.session.book.proposals import ProposedDivision
 from napari_sam2.session.book.state import BookState, FrameFlag
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.scores.tables import ScoreTables
@@ -113,6 +114,13 @@ class TimelinePanel(Panel):
         self._tables = tables
         self.timeline.show_scores(tables)
         self._count_soon()
+
+    def show_divisions(self, proposals: Iterable[ProposedDivision]) -> None:
+        """Show which divisions are proposed."""
+        frames: dict[int, list[int]] = {}
+        for proposed in proposals:
+            frames.setdefault(proposed.mother, []).append(proposed.frame_index)
+        self.timeline.show_divisions(frames)
 
     def show_frame(self, frame_index: int) -> None:
         """Show where the viewer is."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from qtpy.QtCore import QEvent, QPointF, QSize, Qt, Signal
 from qtpy.QtGui import (
@@ -41,7 +41,12 @@ HINTS = {
 }
 
 
-def lane_text(lane: Lane | None, hit: Hit, tables: ScoreTables | None) -> str:
+def lane_text(
+    lane: Lane | None,
+    hit: Hit,
+    tables: ScoreTables | None,
+    divisions: Collection[int] = (),
+) -> str:
     """Return what is known of a place in the timeline, for a tooltip."""
     if lane is None:
         return HINTS.get(hit.part, "")
@@ -56,6 +61,8 @@ def lane_text(lane: Lane | None, hit: Hit, tables: ScoreTables | None) -> str:
         facts.append("anchor: clicks or a box")
     if frame in lane.mask_anchors:
         facts.append("anchor: a mask")
+    if frame in divisions:
+        facts.append("a division is proposed: D accepts, Ctrl+D rejects")
     marks = {
         "locked": lane.locked,
         "reviewed": lane.reviewed,
@@ -157,6 +164,7 @@ class Timeline(QAbstractScrollArea):
         self._lanes: tuple[Lane, ...] = ()
         self._objects: dict[int, ObjectState] = {}
         self._tables: ScoreTables | None = None
+        self._divisions: Mapping[int, Collection[int]] = {}
         self._view = TimeView.whole(1, 1)
         self._range = (0, 0)
         self._drag_range: tuple[int, int] | None = None
@@ -202,6 +210,11 @@ class Timeline(QAbstractScrollArea):
         """Show presence and trust; call again when a table was written to."""
         self._tables = tables
         self._renew()
+
+    def show_divisions(self, divisions: Mapping[int, Collection[int]]) -> None:
+        """Show on which frames objects are proposed to divide, by object."""
+        self._divisions = divisions
+        self._port.update()
 
     def show_frame(self, frame_index: int) -> None:
         """Show where the viewer is."""
@@ -272,6 +285,7 @@ class Timeline(QAbstractScrollArea):
         painter = QPainter(self._port)
         drawing = TimelinePainter(painter, geometry, self._style, self._port)
         drawing.draw_lanes(self._picture, self._lanes, visible, self._selected)
+        drawing.draw_divisions(self._lanes, visible, self._divisions)
         drawing.draw_range(self.marked)
         drawing.draw_ruler(self.marked, self._frame)
         drawing.draw_cursor(self._frame)
@@ -426,7 +440,8 @@ class Timeline(QAbstractScrollArea):
             at = event.pos()
             hit = self.geometry_of_lanes.hit(at.x(), at.y(), self.marked)
             lane = None if hit.lane is None else self._lanes[hit.lane]
-            text = lane_text(lane, hit, self._tables)
+            divisions = self._divisions.get(lane.object_id, ()) if lane else ()
+            text = lane_text(lane, hit, self._tables, divisions)
             QToolTip.showText(event.globalPos(), text, self._port)
             return True
         return bool(super().viewportEvent(event))
