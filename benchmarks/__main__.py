@@ -4,7 +4,9 @@
 ``nano`` does so for the bundled model, with a commit of ours and with what a frame's
 time is spent on; ``gpu`` is for a machine with CUDA, in order of importance, and writes
 after each case; ``wheels`` fetches the contenders for a machine without a network.
-Each writes a table, JSON and a picture to ``--out``. What is not installed is a row
+``automatic`` scores what is tracked without a click, see `benchmarks.automatic` for
+its options. Each of the others writes a table, JSON and a picture to ``--out``. What
+is not installed is a row
 "not measured".
 """
 
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -27,6 +30,11 @@ GPU_SECONDS = 520.0
 
 def main() -> None:
     """Run a command."""
+    if sys.argv[1:2] == ["automatic"]:
+        from benchmarks import automatic
+
+        automatic.main(sys.argv[2:])
+        return
     options = parsed()
     {"cpu": cpu, "nano": nano, "gpu": gpu, "wheels": fetch}[options.command](options)
 

@@ -1,12 +1,15 @@
 """Score what is tracked without a click: simulate, track --auto, export, CTC measures.
 
-    python benchmarks/automatic.py [--seeds 1 2 3] [--frames 40] [--restless]
+    python -m benchmarks automatic [--seeds 1 2 3] [--frames 40] [--restless]
+    python -m benchmarks automatic --seeds 301 --sweep sister_ratio 0.3 0.4 0.6
 
 Prints a Markdown table with a row for each simulated movie: DET, TRA and SEG of the
 Cell Tracking Challenge (py-ctcmetrics), and precision, recall and F1 of divisions (a
 division is found if the same mother divides within two frames of the true one), for
 nano and for the baseline "Otsu's threshold, linked by overlap". Without ``--seeds`` the
 three presets are scored; the thresholds of masks were chosen on other seeds.
+``--sweep`` scores the same movies with each value of one rule. A last row is the sum
+of all divisions, by rule.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ import io
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -252,8 +255,59 @@ def configs(seeds: list[int] | None, frames: int, restless: bool) -> Iterator[An
             yield f"{kind} {seed}", changed
 
 
-def main() -> None:
+def main(words: Sequence[str] | None = None) -> None:
     """Score movies and print a table."""
+    given = parsed(words)
+    base = MaskletOptions(
+        **{name: getattr(given, name) for name in rules()},
+        divisions=Divisions(given.divisions),
+    )
+    print(
+        "| rule | movie | method | DET | TRA | SEG | divisions right/found/true | s |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
+    name, *values = given.sweep or ["", ""]
+    for value in values:
+        options = replace(base, **{name: rules()[name](value)}) if name else base
+        print_scores(f"{name} {value}".strip(), options, given)
+
+
+def print_scores(rule: str, options: MaskletOptions, given: argparse.Namespace) -> None:
+    """Print a row for each movie, and the sum of the divisions that nano found."""
+    right = found = true = 0
+    for name, config in configs(given.seeds, given.frames, given.restless):
+        if config.kind not in given.kinds:
+            continue
+        for row in score(name, config, options, given.model, not given.no_baseline):
+            divisions = f"{row['right']}/{row['found']}/{row['true']}"
+            print(
+                f"| {rule} | {row['movie']} | {row['method']} | {row['DET']:.3f} | "
+                f"{row['TRA']:.3f} | {row['SEG']:.3f} | {divisions} | "
+                f"{row['seconds']:.0f} |",
+                flush=True,
+            )
+            if row["method"] == "nano":
+                right, found = right + row["right"], found + row["found"]
+                true += row["true"]
+    f1 = 2 * right / (found + true) if found + true else float("nan")
+    print(
+        f"| {rule} | all | nano | | | | {right}/{found}/{true}, F1 {f1:.2f} | |",
+        flush=True,
+    )
+
+
+def rules() -> dict[str, type]:
+    """Return the rules that are numbers, with their types."""
+    kinds = {"int": int, "float": float}
+    return {
+        one.name: kinds[str(one.type)]
+        for one in fields(MaskletOptions)
+        if one.type in kinds
+    }
+
+
+def parsed(words: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="*")
     parser.add_argument("--frames", type=int, default=60)
@@ -262,29 +316,14 @@ def main() -> None:
     parser.add_argument("--no-baseline", action="store_true")
     parser.add_argument("--model", default="nano")
     parser.add_argument("--divisions", default="accept")
-    for one in fields(MaskletOptions):
-        if one.type in ("int", "float"):
-            kind = int if one.type == "int" else float
-            parser.add_argument(f"--{one.name}", type=kind, default=one.default)
-    given = parser.parse_args()
-    chosen = {
-        one.name: getattr(given, one.name)
-        for one in fields(MaskletOptions)
-        if one.type in ("int", "float")
-    }
-    options = MaskletOptions(**chosen, divisions=Divisions(given.divisions))
-    print("| movie | method | DET | TRA | SEG | divisions right/found/true | s |")
-    print("|---|---|---|---|---|---|---|")
-    for name, config in configs(given.seeds, given.frames, given.restless):
-        if config.kind not in given.kinds:
-            continue
-        for row in score(name, config, options, given.model, not given.no_baseline):
-            print(
-                f"| {row['movie']} | {row['method']} | {row['DET']:.3f} | "
-                f"{row['TRA']:.3f} | {row['SEG']:.3f} | {row['right']}/{row['found']}/"
-                f"{row['true']} | {row['seconds']:.0f} |",
-                flush=True,
-            )
+    parser.add_argument("--sweep", nargs="+", help="a rule, and its values")
+    for name, kind in rules().items():
+        default = getattr(MaskletOptions(), name)
+        parser.add_argument(f"--{name}", type=kind, default=default)
+    given = parser.parse_args(words)
+    if given.sweep and given.sweep[0] not in rules():
+        parser.error(f"--sweep {given.sweep[0]}: choose one of {', '.join(rules())}")
+    return given
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
@@ -15,14 +16,31 @@ from napari_sam2.batch.job import (
     load_predictor,
 )
 from napari_sam2.batch.prompting.policies import UserPath
+from napari_sam2.batch.report.summary import tables_of
 from napari_sam2.errors import InputError
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.io.movies.frame_sources import open_frames
 from napari_sam2.io.prompts.files import write_prompts
 from napari_sam2.prompts import MAX_OBJECT_ID
+from napari_sam2.session.book.proposals import ProposedDivision
+from napari_sam2.session.scores.divisions import proposed_divisions
 from napari_sam2.tracking.automatic.masklet_options import MaskletOptions
 
 if TYPE_CHECKING:
     from napari_sam2.tracking.automatic.discovery import Discovered, Looked
+
+
+def divisions_seen(labels: Path, name: str) -> list[ProposedDivision]:
+    """Return the divisions that the scores of tracked masklets speak for.
+
+    Parameters
+    ----------
+    labels, name
+        The OME-Zarr folder, and the label group in it.
+    """
+    store = OmeZarrLabelStore.open(labels, name, mode="r")
+    evidence, book = store.read_division_evidence(), store.read_session().book
+    return proposed_divisions(tables_of(store), evidence, book)
 
 
 class DiscoveryJob(BaseModel):

@@ -19,7 +19,6 @@ from napari_sam2.tracking.automatic.masklet_options import Divisions, MaskletOpt
 
 if TYPE_CHECKING:
     from napari_sam2.batch.job import TrackJob
-    from napari_sam2.tracking.automatic.census import Division
 
 Option = typer.Option
 FINDING = MaskletOptions()
@@ -105,7 +104,10 @@ Shortest = Annotated[
 ]
 LeastIou = Annotated[float, Option(help="With --auto: least predicted IoU of a mask.")]
 OnDivisions = Annotated[
-    Divisions, Option(help="With --auto: what a division is, a proposal or a fact.")
+    Divisions,
+    Option(
+        help="What a division that is seen is: a proposal, or a fact (with --auto)."
+    ),
 ]
 Sync = Annotated[
     bool,
@@ -162,6 +164,11 @@ def track(  # noqa: PLR0913 - one parameter an option
         divisions=divisions,
         masks=MaskOptions(minimum_iou=minimum_iou),
     )
+    if divisions is Divisions.ACCEPT and not auto:
+        raise InputError(
+            "--divisions accept needs --auto: of prompted objects, divisions are only "
+            "proposed"
+        )
     beside = _prompts(prompts, out, auto)
     job = TrackJob(
         **{option: given[option] for option in AS_GIVEN},
@@ -174,6 +181,8 @@ def track(  # noqa: PLR0913 - one parameter an option
     if auto:
         find_first(job, beside, finding)
     run_and_report(job, as_json=as_json)
+    if divisions is Divisions.PROPOSE and not auto:
+        propose_divisions(job)
 
 
 def _prompts(prompts: Path | None, out: Path, auto: bool) -> Path:
@@ -206,12 +215,21 @@ def find_first(job: TrackJob, prompts: Path, options: MaskletOptions) -> None:
     found = follow(find_objects(search), "looking", on_cancel="nothing was kept")
     typer.echo(f"{len(found.objects)} objects found, kept in {prompts}", err=True)
     for one in found.divisions:
-        typer.echo(f"frame {one.frame_index}: {_in_words(one)}", err=True)
+        words = _in_words(one.mother, *one.daughters)
+        typer.echo(f"frame {one.frame_index}: {words}", err=True)
 
 
-def _in_words(division: Division) -> str:
-    """Say who divides; a proposal is a question."""
-    mother, (first, second) = division.mother, division.daughters
+def propose_divisions(job: TrackJob) -> None:
+    """Say which of the tracked objects may divide, by what was scored."""
+    from napari_sam2.batch.automatic import divisions_seen
+
+    for one in divisions_seen(job.out, job.name):
+        words = _in_words(one.mother, one.mother, one.daughter)
+        typer.echo(f"frame {one.frame_index}: {words}", err=True)
+
+
+def _in_words(mother: int, first: int, second: int) -> str:
+    """Say who divides; a proposal, where the mother goes on, is a question."""
     if first != mother:
         return f"object {mother} divides into {first} and {second}"
     partner = f" from object {second}" if second else ""

@@ -42,7 +42,7 @@ def summary_of(job: TrackJob) -> dict[str, Any]:
         ``version``.
     """
     store = OmeZarrLabelStore.open(job.out, job.name, mode="r")
-    tables = _tables(store)
+    tables = tables_of(store)
     made_by = store.provenance
     computed = np.flatnonzero(~np.isnan(tables.area).all(axis=1))
     first, last = (int(computed[0]), int(computed[-1])) if len(computed) else (0, 0)
@@ -63,7 +63,8 @@ def summary_of(job: TrackJob) -> dict[str, Any]:
     }
 
 
-def _tables(store: OmeZarrLabelStore) -> ScoreTables:
+def tables_of(store: OmeZarrLabelStore) -> ScoreTables:
+    """Read scores and measurements of all frames, judged as the model's file says."""
     tables = ScoreTables.empty(store.object_ids, store.frame_count)
     tables.object_score[...] = store.read_score_table("object_score")
     tables.predicted_iou[...] = store.read_score_table("predicted_iou")
