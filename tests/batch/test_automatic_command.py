@@ -6,6 +6,7 @@ from functools import partial
 import pytest
 from tests.batch.test_track_command import run_main
 
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.tracking.automatic.mask_options import MaskOptions
 
 ANYTHING = partial(
@@ -54,3 +55,23 @@ def test_neither_prompts_nor_auto(monkeypatch, capsys, files, tmp_path):
     out = tmp_path / "out.zarr"
     assert run_main(monkeypatch, "track", files / "movie.tif", "--out", out) == 2
     assert "give --prompts, or --auto" in capsys.readouterr().err
+
+
+def test_divisions_of_prompted_objects_are_proposed_and_no_more(
+    monkeypatch, capsys, files, tmp_path
+):
+    out, model = tmp_path / "out.zarr", files / "toy.safetensors"
+    said = ("track", files / "movie.tif", "--prompts", files / "prompts.tif")
+    options = ("--out", out, "--model", model, "--device", "cpu", "--frames", "0:6")
+    words = (*said, *options, "--divisions")
+    assert run_main(monkeypatch, *words, "accept") == 2
+    assert "needs --auto" in capsys.readouterr().err
+    assert not out.exists()
+    monkeypatch.setattr(
+        "napari_sam2.tracking.division_evidence.LIKE_SIZE", -1.0
+    )  # every mask is two
+    assert run_main(monkeypatch, *words, "propose") == 0
+    told = capsys.readouterr().err
+    assert "frame 1: does object 1 divide?" in told
+    kept = OmeZarrLabelStore.open(out, mode="r").read_session().book
+    assert all(state.parent is None for state in kept.objects)
