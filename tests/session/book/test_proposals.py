@@ -25,11 +25,17 @@ def test_each_daughter_gets_the_pixels_nearer_to_her():
 
 
 @pytest.mark.parametrize("place", [(9, 36), (-3, 24), (9, 200)])
-def test_who_is_not_covered_by_her_half_gets_a_click(place):
+def test_who_is_not_in_the_mothers_mask_gets_a_click(place):
     proposed = ProposedDivision(1, 0, 4, ((9, 9), place))
-    first, second = daughters_of(proposed, two_blocks(), (2, 3))
-    assert first.mask is not None
+    mask = two_blocks()
+    mask[:, 16:] = False
+    first, second = daughters_of(proposed, mask, (2, 3))
+    assert (first.mask.mask == mask).all()
     assert second.points == (PointPrompt(*place),)
+    swapped = ProposedDivision(1, 0, 4, (place, (9, 9)))
+    first, second = daughters_of(swapped, mask, (2, 3))
+    assert first.points == (PointPrompt(*place),)
+    assert (second.mask.mask == mask).all()
 
 
 def test_without_places_nobody_guesses():

@@ -68,20 +68,19 @@ def test_a_division_is_rejected_and_an_unknown_daughter_is_said(proposed, answer
 
 
 def say_two(store, frames, place):
-    """Let a store's only object look like two on some frames, another one at a place.
-
-    Its masks there are those of the frame before the first, so that they are not empty.
-    """
+    """Let object 1 be a disc at (30, 40) that looks like two, another one at a place."""
     ids, logits = store.read_logits(frames[0] - 1)
     _, scores = store.read_scores(frames[0] - 1)
-    labels = store.read_labels(frames[0] - 1)
+    rows, columns = np.indices(store.frame_shape)
+    labels = (np.hypot(rows - 30, columns - 40) < 8).astype(np.uint16)
     count = len(fields(DivisionEvidence))
     evidence = DivisionEvidence(*np.zeros((count, len(ids)), np.float32))
-    evidence.raw_area[:] = 3 * scores.area  # one component of more was kept
+    evidence.raw_area[:] = 2 * labels.sum()  # the other one was cut off
     evidence.second_part[:] = 1
     evidence.sister_y[:], evidence.sister_x[:] = place
     for frame in frames:
-        said = replace(scores, division=evidence)
+        area = np.array([labels.sum()])
+        said = replace(scores, area=area, division=evidence)
         store.write(FrameResult(frame, labels, ids, logits, said))
 
 
@@ -118,7 +117,7 @@ def test_divisions_of_what_is_tracked_are_found_and_accepted(
     assert timeline._divisions == {}
     (point,) = book[3].prompts[0].points
     assert (point.y, point.x) == (60, 80)
-    assert book[2].prompts[0].mask is not None
+    assert book[2].prompts[0].mask.mask[30, 40]
     dock.conductor.undo()
     answered(dock)
     assert [one.object_id for one in dock.conductor.book.objects] == [1]

@@ -44,9 +44,10 @@ def drag(panel, qtbot, first, last):
         for place in (first, midway(first, last), last)
     )
     left = Qt.MouseButton.LeftButton
+    send_move(viewport, start, Qt.MouseButton.NoButton)  # as a hand comes there
     qtbot.mousePress(viewport, left, pos=start)
     for place in way:
-        send_move(viewport, place)
+        send_move(viewport, place, left)
     qtbot.mouseRelease(viewport, left, pos=way[-1])
 
 
@@ -54,14 +55,14 @@ def midway(one, other):
     return [(a + b) / 2 for a, b in zip(one, other, strict=True)]
 
 
-def send_move(viewport, place):
-    """Move with the left button held, which `qtbot` does not say."""
+def send_move(viewport, place, held):
+    """Move with a button held, which `qtbot` does not say."""
     event = QMouseEvent(
         QEvent.Type.MouseMove,
         QPointF(place),
         QPointF(viewport.mapToGlobal(place)),
         Qt.MouseButton.NoButton,
-        Qt.MouseButton.LeftButton,
+        held,
         Qt.KeyboardModifier.NoModifier,
     )
     QApplication.sendEvent(viewport, event)

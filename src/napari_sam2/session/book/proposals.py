@@ -11,6 +11,9 @@ from napari_sam2.prompts import FramePrompt, MaskPrompt, PointPrompt
 
 Place = tuple[float, float]
 
+LIKE_SIZE = 0.4
+"""The smaller of two daughters has this share of the larger one's pixels."""
+
 
 @dataclass(frozen=True, slots=True)
 class ProposedDivision:
@@ -44,8 +47,9 @@ def daughters_of(
 ) -> tuple[FramePrompt, FramePrompt]:
     """Return what both daughters are on their first frame where neither is an object.
 
-    Each gets the pixels of the mother that are nearer to her place; one that gets none,
-    because the mother is followed as the other, gets a click there.
+    Each gets the pixels of the mother that are nearer to her place. Where these are not
+    of like size, the mother is followed as one of them, who gets all of her mask; the
+    other one gets a click at her place.
 
     Parameters
     ----------
@@ -66,21 +70,16 @@ def daughters_of(
     rows, columns = np.nonzero(mask)
     ways = [np.hypot(rows - y, columns - x) for y, x in proposed.places]
     is_second = ways[1] < ways[0]
+    counts = [int(np.count_nonzero(~is_second)), int(np.count_nonzero(is_second))]
+    is_both = min(counts) >= LIKE_SIZE * max(counts)
     prompts = []
     for number, place in enumerate(proposed.places):
-        own = is_second if number else ~is_second
+        at = (new_ids[number], proposed.frame_index)
+        own = (is_second if number else ~is_second) | (not is_both)
         half = np.zeros_like(mask)
         half[rows[own], columns[own]] = True
-        at = (new_ids[number], proposed.frame_index)
-        if _covers(half, place):
+        if is_both or number == int(np.argmax(counts)):
             prompts.append(FramePrompt(*at, mask=MaskPrompt(half)))
         else:
             prompts.append(FramePrompt(*at, (PointPrompt(*place),)))
     return prompts[0], prompts[1]
-
-
-def _covers(half: np.ndarray, place: Place) -> bool:
-    """Tell whether a ``(Y, X)`` bool mask has the pixel at a place."""
-    y, x = (round(value) for value in place)
-    height, width = half.shape
-    return 0 <= y < height and 0 <= x < width and bool(half[y, x])
