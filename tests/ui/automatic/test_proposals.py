@@ -68,7 +68,7 @@ def test_a_division_is_rejected_and_an_unknown_daughter_is_said(proposed, answer
 
 
 def say_two(store, frames, place):
-    """Let object 1 be a disc at (30, 40) that looks like two, another one at a place."""
+    """Let object 1 be a disc at (30, 40) that looks like two, one more at a place."""
     ids, logits = store.read_logits(frames[0] - 1)
     _, scores = store.read_scores(frames[0] - 1)
     rows, columns = np.indices(store.frame_shape)
