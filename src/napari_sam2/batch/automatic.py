@@ -16,7 +16,7 @@ from napari_sam2.batch.job import (
     load_predictor,
 )
 from napari_sam2.batch.prompting.policies import UserPath
-from napari_sam2.batch.report.summary import tables_of
+from napari_sam2.batch.score_tables import tables_of
 from napari_sam2.errors import InputError
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.io.movies.frame_sources import open_frames

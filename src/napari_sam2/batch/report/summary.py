@@ -11,14 +11,11 @@ import numpy as np
 from PIL import Image
 
 from napari_sam2.batch.job import TrackJob
+from napari_sam2.batch.score_tables import tables_of
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.io.movies.frame_sources import StackFrames, open_frames
 from napari_sam2.io.movies.intensity import IntensityMapping
-from napari_sam2.model.checkpoints.notes import TRUST_NOTE, read_notes
-from napari_sam2.model.checkpoints.weights_file import weights_path
 from napari_sam2.session.scores.tables import ScoreTables
-from napari_sam2.session.scores.trust_model import TrustModel
-from napari_sam2.session.scores.trust_rule import neighbour_trust
 
 DOUBTFUL = 0.5
 """Masks that are trusted less should be looked at."""
@@ -61,21 +58,6 @@ def summary_of(job: TrackJob) -> dict[str, Any]:
         "threads": made_by.threads,
         "version": made_by.plugin_version,
     }
-
-
-def tables_of(store: OmeZarrLabelStore) -> ScoreTables:
-    """Read scores and measurements of all frames, judged as the model's file says."""
-    tables = ScoreTables.empty(store.object_ids, store.frame_count)
-    tables.object_score[...] = store.read_score_table("object_score")
-    tables.predicted_iou[...] = store.read_score_table("predicted_iou")
-    tables.stability[...] = store.read_score_table("stability")
-    tables.y[...] = store.read_measurements("centroid_y")
-    tables.x[...] = store.read_measurements("centroid_x")
-    area = store.read_score_table("area")
-    tables.area[...] = np.where(area < 0, np.nan, area)
-    note = read_notes(weights_path(store.provenance.model)).get(TRUST_NOTE)
-    fitted = None if note is None else TrustModel.from_json(note)
-    return tables.with_trust(fitted or neighbour_trust)
 
 
 def _lost(store: OmeZarrLabelStore, tables: ScoreTables, last: int) -> int:
