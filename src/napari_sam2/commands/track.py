@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -158,17 +158,7 @@ def track(  # noqa: PLR0913 - one parameter an option
     given = dict(locals())
     from napari_sam2.batch.job import TrackJob
 
-    finding = MaskletOptions(
-        every=every,
-        shortest=shortest,
-        divisions=divisions,
-        masks=MaskOptions(minimum_iou=minimum_iou),
-    )
-    if divisions is Divisions.ACCEPT and not auto:
-        raise InputError(
-            "--divisions accept needs --auto: of prompted objects, divisions are only "
-            "proposed"
-        )
+    finding = _finding(given)
     beside = _prompts(prompts, out, auto)
     job = TrackJob(
         **{option: given[option] for option in AS_GIVEN},
@@ -183,6 +173,21 @@ def track(  # noqa: PLR0913 - one parameter an option
     run_and_report(job, as_json=as_json)
     if divisions is Divisions.PROPOSE and not auto:
         propose_divisions(job)
+
+
+def _finding(given: dict[str, Any]) -> MaskletOptions:
+    """Return what becomes an object, as it was asked for."""
+    if given["divisions"] is Divisions.ACCEPT and not given["auto"]:
+        raise InputError(
+            "--divisions accept needs --auto: of prompted objects, divisions are only "
+            "proposed"
+        )
+    return MaskletOptions(
+        every=given["every"],
+        shortest=given["shortest"],
+        divisions=given["divisions"],
+        masks=MaskOptions(minimum_iou=given["minimum_iou"]),
+    )
 
 
 def _prompts(prompts: Path | None, out: Path, auto: bool) -> Path:

@@ -160,12 +160,7 @@ def shapes_to_prompts(
     """
     outlines = list(outlines)
     left_out: Counter[str] = Counter()
-    labelled = {
-        one
-        for outline in outlines
-        if outline.is_labelled and (one := object_id_of(outline.label)) is not None
-    }
-    free = free_ids({*taken, *labelled})
+    free = free_ids({*taken, *_labelled(outlines)})
     prompts: dict[tuple[int, int], FramePrompt] = {}
     for outline in outlines:
         found = said_by(outline, axes)
@@ -181,8 +176,8 @@ def shapes_to_prompts(
         united = _united(before, replace(found, object_id=object_id))
         if united is None:
             left_out[TWICE] += 1
-        else:
-            prompts[place] = united
+            continue
+        prompts[place] = united
     objects = gathered(prompts.values())
     sentence = sentence_of(objects, source, {}, left_out)
     if not objects:
@@ -190,6 +185,12 @@ def shapes_to_prompts(
             f"{sentence} Draw rectangles, ellipses, polygons or paths on cells."
         )
     return Intake(objects, source, sentence)
+
+
+def _labelled(outlines: Iterable[Outline]) -> set[int]:
+    """Return the objects that shapes name."""
+    named = (object_id_of(one.label) for one in outlines if one.is_labelled)
+    return {one for one in named if one is not None}
 
 
 def said_by(outline: Outline, axes: LayerAxes) -> FramePrompt | str:
