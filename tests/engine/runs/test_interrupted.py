@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.engine.engine_steps import Table, click, movie_input
+from tests.engine.engine_steps import Table, click, movie_input, of_kind
 
-from napari_sam2.engine import Request, Scored
+from napari_sam2.engine import BookReturned, Request, Scored
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.prompts import FramePrompt, MaskPrompt
 from napari_sam2.session.book.state import FrameFlag
@@ -32,26 +32,32 @@ def tracking(table):
     return run
 
 
-def test_what_was_done_while_tracking_is_not_taken_back_with_the_run(table, tracking):
+def test_a_run_is_one_step_and_so_is_what_was_done_meanwhile(table, tracking):
+    before = table.labels(8)
     table.say(click(2, 11, (70, 90)))
     table.follow(table.book.rename(1, "mother"))
     list(tracking)
-    table.turn(table.engine.undo)  # what was tracked after that
-    assert table.book.state[1].name == "mother"
-    assert table.book.state[2].anchors == (11,)
-    table.turn(table.engine.undo)  # the name
-    assert table.book.state[1].name == ""
-    table.turn(table.engine.undo)  # the click
+    after = [table.labels(frame) for frame in range(12)]
+    undone = []
+    for _ in range(3):
+        (returned,) = of_kind(BookReturned, table.turn(table.engine.undo))
+        undone.append(returned.text)
+    assert undone == ["rename object 1", "say", "track forward"]
     assert 2 not in table.book.state
+    assert table.book.state[1].anchors == (0,)  # said before the run
+    assert table.book.state[1].stale == FrameSet.between(1, 11)
+    np.testing.assert_array_equal(table.labels(8), before)
     for _ in range(3):
         table.turn(table.engine.redo)
     assert table.book.state[1].name == "mother"
     assert table.book.state[2].anchors == (11,)
+    for frame, labels in enumerate(after):
+        np.testing.assert_array_equal(table.labels(frame), labels)
 
 
 def test_what_was_clicked_while_tracking_is_tracked_in_the_end(table, tracking):
+    before = [table.labels(frame) for frame in range(12)]
     table.say(click(2, 5, (70, 90)))
-    said = [table.labels(frame) for frame in range(12)]
     list(tracking)
     book = table.store.history.book
     assert not book[1].stale
@@ -59,11 +65,15 @@ def test_what_was_clicked_while_tracking_is_tracked_in_the_end(table, tracking):
     computed = table.store.read_score_table("area")[:, 1] >= 0
     assert computed[5:].all()
     assert not computed[:5].any()  # the run goes forward
-    # One step holds all that the run wrote since.
+    # The click is taken back with what was tracked since, the run itself stays.
     table.turn(table.engine.undo)
-    assert 2 in table.book.state
-    for frame in (6, 11):
-        np.testing.assert_array_equal(table.labels(frame), said[frame])
+    assert 2 not in table.book.state
+    assert table.book.state[1].stale == FrameSet.between(4, 11)
+    for frame, labels in enumerate(before):
+        np.testing.assert_array_equal(table.labels(frame), labels)
+    # And the next run goes on from there.
+    table.track(direction=Direction.FORWARD)
+    assert not table.book.state[1].stale
 
 
 def test_a_lock_holds_for_the_run_that_it_meets(table, tracking):

@@ -60,7 +60,8 @@ class Runs:
         """Track, or repair; everything that is prompted was answered before.
 
         Where prompts or locks of its objects change meanwhile, it is planned anew; what
-        is clicked on meanwhile is tracked in the end, without a step of its own.
+        is clicked on meanwhile is tracked in the end. A run is one step of the history;
+        what is done meanwhile is a step of its own, and takes in what is written after.
         """
         masklets = self._workspace.opened(request)
         history = masklets.store.history
@@ -70,7 +71,8 @@ class Runs:
             return
         if masklets.store.provenance.fingerprint is None:
             yield from self._workspace.know_movie(request, masklets.store)
-        self._begin(request, book, order)
+        begin = self._steps.join if order.joins_step else self._steps.record
+        begin(request, Edit(order.text, book, book))
         while plan is not None:
             masklets.interrupted = plan
             yield Followed(book)
@@ -105,16 +107,11 @@ class Runs:
                     present, written = history.book, []
                     if not holds(book, present, store.frame_count):
                         break
-                    self._begin(request, present, order)
+                    self._steps.join(request, Edit(order.text, present, present))
                     position = history.position
         finally:
             if history.position == position:
                 history.renew_after(_marked(history.book, written))
-
-    def _begin(self, request: Request, book: BookState, order: Order) -> None:
-        """Say which step of the history takes what is written from now on."""
-        begin = self._steps.join if order.joins_step else self._steps.record
-        begin(request, Edit(order.text, book, book))
 
     def _propagate(
         self, request: Request, book: BookState, plan: Plan
