@@ -5,6 +5,7 @@ from napari_sam2.engine.movie.axes import (
     guess_channel_axis,
     guess_frame_axis,
     lay_out_layer,
+    unsure_axes,
 )
 from napari_sam2.errors import InputError
 
@@ -16,10 +17,26 @@ from napari_sam2.errors import InputError
         ((5, 60, 256, 256), ("z", "t", "y", "x"), 1),  # the one called time
         ((1, 60, 256, 256), ("t", "z", "y", "x"), 1),  # a single time point
         ((256, 256), ("y", "x"), None),
+        ((2, 60, 256, 256), ("-4", "-3", "-2", "-1"), 1),  # two are rather channels
+        ((3, 256, 256), ("-3", "-2", "-1"), 0),  # there is no other
     ],
 )
 def test_the_frame_axis_is_guessed(shape, names, expected):
     assert guess_frame_axis(shape, names) == expected
+
+
+@pytest.mark.parametrize(
+    ("shape", "names", "expected"),
+    [
+        ((3, 64, 64), ("-3", "-2", "-1"), [0]),
+        ((60, 2, 64, 64), ("-4", "-3", "-2", "-1"), [1]),
+        ((60, 4, 64, 64), ("-4", "-3", "-2", "-1"), []),
+        ((3, 64, 64), ("t", "y", "x"), []),
+        ((3, 2, 64, 64), ("-4", "c", "-2", "-1"), []),  # those are the channels
+    ],
+)
+def test_short_axes_without_a_name_may_be_channels(shape, names, expected):
+    assert unsure_axes(shape, names) == expected
 
 
 def test_frames_run_along_any_axis_but_rows_and_columns():

@@ -5,6 +5,8 @@ import sys
 
 from npe2 import PluginManifest
 
+from napari_sam2.ui.contributions.sample_data import SAMPLES
+
 CONTRIBUTIONS = PluginManifest.from_distribution("napari-sam2").contributions
 
 DECLINE = """
@@ -32,11 +34,8 @@ def test_the_tracker_is_found_below_segment_and_track():
 
 
 def test_three_simulated_movies_are_offered():
-    assert [one.key for one in CONTRIBUTIONS.sample_data] == [
-        "nuclei",
-        "phase_contrast",
-        "bacteria",
-    ]
+    offered = {one.key: one.display_name for one in CONTRIBUTIONS.sample_data}
+    assert offered == {key: f"{title} (simulated)" for key, title in SAMPLES.items()}
 
 
 def test_declining_a_folder_costs_nothing(tmp_path):

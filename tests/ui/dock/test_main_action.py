@@ -1,5 +1,6 @@
 """The main action: in sight at every window size, and the picture goes along."""
 
+import dask.array as da
 import pytest
 from qtpy.QtCore import QPoint, Qt
 from tests.engine.engine_steps import click
@@ -33,7 +34,30 @@ def test_track_is_in_sight_and_the_picture_is_large(open_dock, qtbot, size):
     assert canvas.height() >= size[1] / 2
 
 
-def test_the_picture_follows_until_somebody_moves(open_dock, answered, qtbot, stack):
+@pytest.fixture(params=["numpy", "dask"])
+def movie_array(request, stack):
+    """The movie in memory, and as napari's cache of dask arrays reads it."""
+    return (
+        stack if request.param == "numpy" else da.from_array(stack, chunks=(1, 96, 112))
+    )
+
+
+def test_the_picture_goes_along_with_the_tracker(
+    open_dock, answered, qtbot, movie_array
+):
+    _, dock = open_dock(movie_array)
+    dock.conductor.set_prompt(click(1, 0, (30, 40)))
+    answered(dock)
+    dock.frame_cursor.go_to(0)
+    seen = []
+    dock.frame_cursor.moved.connect(seen.append)
+    qtbot.mouseClick(dock.run_bar.track_button, Qt.MouseButton.LeftButton)
+    answered(dock)
+    assert seen == list(range(1, len(movie_array)))
+    assert not dock.conductor.book[1].stale
+
+
+def test_the_picture_follows_until_somebody_moves(open_dock, answered, qtbot):
     viewer, dock = open_dock()
     dock.conductor.set_prompt(click(1, 0, (30, 40)))
     answered(dock)
@@ -49,9 +73,29 @@ def test_the_picture_follows_until_somebody_moves(open_dock, answered, qtbot, st
 
     dock.frame_cursor.moved.connect(look_back)
     qtbot.mouseClick(bar.track_button, Qt.MouseButton.LeftButton)
-    bar.follow_button.click()
     qtbot.waitUntil(lambda: bool(moved), timeout=PATIENCE)
     assert not bar.follows
+    assert not bar.follow_button.isHidden()
     answered(dock)
     assert dock.frame_cursor.frame_index == 1
     assert bar.follow_button.isHidden()
+
+
+def test_who_looked_elsewhere_follows_again_by_a_button(open_dock, answered, qtbot):
+    viewer, dock = open_dock()
+    dock.conductor.set_prompt(click(1, 0, (30, 40)))
+    answered(dock)
+    bar, seen = dock.run_bar, []
+    dock.frame_cursor.go_to(0)
+
+    def look_back(frame):
+        seen.append(frame)
+        if frame == 4 and len(seen) == 4:
+            viewer.dims.set_point(0, 1)
+            qtbot.mouseClick(bar.follow_button, Qt.MouseButton.LeftButton)
+
+    dock.frame_cursor.moved.connect(look_back)
+    qtbot.mouseClick(bar.track_button, Qt.MouseButton.LeftButton)
+    answered(dock)
+    assert seen[:5] == [1, 2, 3, 4, 1]
+    assert seen[-1] == 11

@@ -274,6 +274,41 @@ def test_what_was_decided_is_said_with_the_reason(viewer, open_panel, names, wor
     assert words in open_panel().summary.text()
 
 
+@pytest.mark.parametrize(
+    ("data", "shape_asked", "frame_axis", "channel_axis"),
+    [
+        (STACK[:, :2], "2 pictures along axis 1", 0, 1),
+        (STACK[:3, 0], "3 pic", None, 0),
+    ],
+)
+def test_a_short_axis_without_a_name_is_offered_as_channels(
+    viewer, open_panel, qtbot, data, shape_asked, frame_axis, channel_axis
+):
+    add_movie(viewer, data)
+    panel = open_panel()
+    assert shape_asked in panel.question.note.text()
+    qtbot.mouseClick(panel.question.buttons[0], Qt.MouseButton.LeftButton)
+    assert (panel.frame_axis, panel.channel_axis) == (frame_axis, channel_axis)
+    assert panel.image_input().axes.spread == (channel_axis,)
+    assert not panel.question.is_open
+    add_movie(viewer, name="other")
+    panel.layer_combo.choose(viewer.layers[0])
+    assert not panel.question.is_open  # asked once
+
+
+def test_a_short_axis_may_be_frames_and_one_with_a_name_is_not_asked_about(
+    viewer, open_panel, qtbot
+):
+    add_movie(viewer, STACK[:3, 0])
+    panel = open_panel()
+    assert panel.frame_axis == 0
+    qtbot.mouseClick(panel.question.buttons[1], Qt.MouseButton.LeftButton)
+    assert panel.axes().frame_count == 3
+    add_movie(viewer, STACK[:3, 0], axis_labels=("t", "y", "x"), name="named")
+    panel.layer_combo.choose(viewer.layers["named"])
+    assert not panel.question.is_open
+
+
 def test_a_run_of_the_command_line_brings_its_frames_and_plane(viewer, open_panel):
     volume = np.zeros((3, 4, 5, 24, 32), np.uint8)
     add_movie(viewer, volume, axis_labels=("z", "t", "q", "y", "x"))

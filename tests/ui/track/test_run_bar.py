@@ -94,9 +94,7 @@ def test_long_runs_are_told_of_and_short_ones_are_not(bar, qtbot, monkeypatch):
         bar.set_tracking(False)
 
 
-def test_it_follows_until_somebody_looks_elsewhere(qtbot):
-    bar = RunBar(Preferences(follow=True))
-    qtbot.addWidget(bar)
+def test_it_follows_until_somebody_looks_elsewhere(bar, qtbot):
     assert not bar.follows  # nothing runs
     bar.set_tracking(True)
     assert bar.follows
@@ -112,7 +110,9 @@ def test_it_follows_until_somebody_looks_elsewhere(qtbot):
     assert not bar.follows
 
 
-def test_it_need_not_follow(bar):
+def test_it_need_not_follow(qtbot):
+    bar = RunBar(Preferences(follow=False))
+    qtbot.addWidget(bar)
     bar.set_tracking(True)
     assert not bar.follows
     assert not bar.follow_button.isHidden()

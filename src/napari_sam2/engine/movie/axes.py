@@ -14,6 +14,9 @@ from napari_sam2.prompts import BoxPrompt
 
 MAX_OTHER_AXES = 3
 
+FEW = 3
+"""Nameless dimensions of at most this length may well be channels."""
+
 
 @dataclass(frozen=True, slots=True)
 class LayerAxes:
@@ -77,8 +80,9 @@ def candidate_frame_axes(shape: Sequence[int]) -> list[int]:
 def guess_frame_axis(shape: Sequence[int], names: Sequence[str]) -> int | None:
     """Return the axis called time, else the first that is called depth or nothing.
 
-    None if all are called something else, such as a stage position: which of these
-    frames run along is for a person to say.
+    One without a name that is as short as channels are comes last. None if all are
+    called something else, such as a stage position: which of these frames run along is
+    for a person to say.
 
     Parameters
     ----------
@@ -92,10 +96,29 @@ def guess_frame_axis(shape: Sequence[int], names: Sequence[str]) -> int | None:
     for axis in candidates:
         if letters[axis] == "T":
             return axis
-    for axis in candidates:
-        if letters[axis] == "Z" or names[axis].lstrip("-").isdigit():
+    few = unsure_axes(shape, names)
+    for axis in sorted(candidates, key=few.__contains__):
+        if letters[axis] == "Z" or is_nameless(names[axis]):
             return axis
     return None
+
+
+def is_nameless(name: str) -> bool:
+    """Whether a layer calls an axis nothing: napari then numbers it from the end."""
+    return name.lstrip("-").isdigit()
+
+
+def unsure_axes(shape: Sequence[int], names: Sequence[str]) -> list[int]:
+    """Return the nameless dimensions that are as short as channels are.
+
+    None where another one is called channel.
+    """
+    candidates = candidate_frame_axes(shape)
+    if any(axis_letter(names[axis]) == "C" for axis in candidates):
+        return []
+    return [
+        axis for axis in candidates if shape[axis] <= FEW and is_nameless(names[axis])
+    ]
 
 
 def guess_channel_axis(
@@ -173,7 +196,7 @@ def reading_of(axes: LayerAxes, names: Sequence[str]) -> str:
         What the layer calls its dimensions.
     """
     others = range(len(axes.shape) - 2)
-    nameless = [axis for axis in others if names[axis].lstrip("-").isdigit()]
+    nameless = [axis for axis in others if is_nameless(names[axis])]
     chosen = [
         axis
         for axis in others

@@ -12,6 +12,13 @@ import numpy.typing as npt
 
 from napari_sam2.synthetic import PRESETS, SimulatedMovie
 
+SAMPLES = {
+    "nuclei": "Dividing nuclei",
+    "phase_contrast": "Cells in phase contrast",
+    "bacteria": "Growing bacteria",
+}
+"""What people call the samples, by their keys in the manifest."""
+
 LayerData = tuple[Any, dict[str, Any], str]
 
 AXES = ("t", "y", "x")
@@ -21,17 +28,17 @@ SHOWN_PERCENTILES = (0.1, 99.9)
 
 def nuclei() -> list[LayerData]:
     """Fluorescent nuclei that move, divide and leave."""
-    return _sample("nuclei", "Dividing nuclei", (10.0, 0.5))
+    return _sample("nuclei", SAMPLES["nuclei"], (10.0, 0.5))
 
 
 def phase_contrast() -> list[LayerData]:
     """Spread cells in phase contrast."""
-    return _sample("phase", "Cells in phase contrast", (5.0, 0.65))
+    return _sample("phase", SAMPLES["phase_contrast"], (5.0, 0.65))
 
 
 def bacteria() -> list[LayerData]:
     """Growing and dividing rods."""
-    return _sample("bacteria", "Growing bacteria", (2.0, 0.065))
+    return _sample("bacteria", SAMPLES["bacteria"], (2.0, 0.065))
 
 
 def _sample(

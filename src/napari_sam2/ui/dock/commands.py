@@ -6,8 +6,9 @@ import napari
 from napari.utils.notifications import show_warning
 
 from napari_sam2.ui.dock.dock import TrackerDock
+from napari_sam2.ui.dock.help import PLUGIN
 
-PLUGIN, DOCK = "napari-sam2", "SAM 2 Tracker"
+DOCK = "SAM 2 Tracker"
 
 
 def everything() -> None:

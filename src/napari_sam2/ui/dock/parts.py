@@ -11,6 +11,7 @@ from napari_sam2.ui.controller.conductor import Conductor
 from napari_sam2.ui.controller.cursor import Cursor
 from napari_sam2.ui.controller.key_verbs import KeyVerbs
 from napari_sam2.ui.controller.selection import Selection
+from napari_sam2.ui.dock.help import Beginning, HelpButton
 from napari_sam2.ui.keys.bindings import ToolKeys
 from napari_sam2.ui.lineage.panel import LineagePanel
 from napari_sam2.ui.masklets.layer import MaskletLayer
@@ -82,9 +83,11 @@ class TrackerParts:
         self.prompt_sources = PromptSources(viewer, connections)
         self.object_panel = ObjectPanel()
         self.offer = Offer()
+        self.help_button = HelpButton(viewer)
         self.run_bar = RunBar(self.preferences)
         self.track_panel = TrackPanel(self.preferences)
         self.output_panel = OutputPanel()
+        self.beginning = Beginning(viewer, self.output_panel.recent.menu())
         self.timeline_panel = TimelinePanel()
         self.plots_panel = PlotsPanel()
         self.automatic_panel = AutomaticPanel()

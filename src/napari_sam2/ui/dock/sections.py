@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QObject
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from functools import partial
+
+from qtpy.QtCore import QObject, Qt
+from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_sam2.session.book.state import BookState
 from napari_sam2.ui.dock.parts import TrackerParts
@@ -46,11 +48,16 @@ class DockSections(QObject):
         head = QWidget()
         column = QVBoxLayout(head)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(parts.status)
+        line = QHBoxLayout()
+        line.addWidget(parts.status, 1)
+        line.addWidget(parts.help_button, 0, Qt.AlignmentFlag.AlignTop)
+        column.addLayout(line)
+        column.addWidget(parts.beginning)
         column.addWidget(parts.offer)
         column.addWidget(parts.run_bar)
         lay_out_column(dock, head, tuple(self.sections.values()))
         parts.input_panel.input_changed.connect(self._show_movie)
+        parts.input_panel.asked.connect(partial(self.movie.set_open, True))
         parts.model_panel.model_changed.connect(self._show_model)
         parts.conductor.book_settled.connect(self._on_book_settled)
         parts.conductor.failed.connect(self._on_failed)
@@ -60,6 +67,8 @@ class DockSections(QObject):
     def _show_movie(self) -> None:
         layer = self._parts.input_panel.layer
         self.movie.show_summary("" if layer is None else str(layer.name))
+        self._parts.beginning.setVisible(layer is None)
+        self._parts.run_bar.setVisible(layer is not None)
 
     def _show_model(self) -> None:
         self.model.show_summary(str(self._parts.model_panel.combo.currentText()))

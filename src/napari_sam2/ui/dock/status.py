@@ -7,10 +7,7 @@ from collections.abc import Callable
 from napari_sam2.ui.dock.parts import TrackerParts
 from napari_sam2.ui.widgets.statements import DEEDS, Change
 
-NO_MOVIE = (
-    "Open a movie: drop its file on the picture, or try one of File › Open Sample › "
-    "SAM 2 Tracker."
-)
+NO_MOVIE = "Open a movie: drop its file on the picture, or begin here:"
 FIRST_CLICK = "Switch on the SAM 2 tool (W), and click on a cell."
 NEXT_CLICK = "Click to correct, N for the next cell, G to track."
 

@@ -13,7 +13,11 @@ from napari_sam2.ui.dock.parts import TrackerParts
 from napari_sam2.ui.dock.status import connect_status
 from napari_sam2.ui.keys.sheet import KeySheet
 from napari_sam2.ui.layers.colors import color_in
+from napari_sam2.ui.widgets.remembered import Remembered
 from napari_sam2.ui.widgets.statements import Topic
+
+OUTLINES = "outlines"
+"""The name under which it is remembered how masks are shown."""
 
 
 def connect_parts(parts: TrackerParts, dock: QWidget) -> None:
@@ -32,11 +36,14 @@ def connect_parts(parts: TrackerParts, dock: QWidget) -> None:
     _connect_points(parts)
     _connect_tracking(parts)
     _connect_objects(parts)
+    _connect_outlines(parts)
     _connect_time(parts)
     _connect_family(parts)
     parts.input_panel.picture_requested.connect(parts.conductor.picture)
     parts.input_panel.look_changed.connect(parts.conductor.look_again)
-    parts.keys.key_sheet_requested.connect(KeySheet(dock).show)
+    sheet = KeySheet(dock)
+    parts.keys.key_sheet_requested.connect(sheet.show)
+    parts.help_button.keys_requested.connect(sheet.show)
 
 
 def _connect_book(parts: TrackerParts) -> None:
@@ -146,6 +153,19 @@ def _connect_objects(parts: TrackerParts) -> None:
     objects.parent_requested.connect(conductor.set_parent)
     objects.hidden_requested.connect(conductor.set_hidden)
     objects.complained.connect(parts.status.complain)
+
+
+def _connect_outlines(parts: TrackerParts) -> None:
+    """Show masks filled or as outlines, as it was chosen last."""
+    remembered, button = Remembered(), parts.object_panel.outline_button
+
+    def outline(is_outlined: bool) -> None:
+        parts.masklets.set_outlined(is_outlined)
+        remembered.put(OUTLINES, is_outlined)
+
+    button.setChecked(bool(remembered.get(OUTLINES)))
+    parts.masklets.set_outlined(button.isChecked())
+    button.toggled.connect(outline)
 
 
 def _connect_time(parts: TrackerParts) -> None:

@@ -137,6 +137,9 @@ PREFETCHED = 8
 OPACITY = 0.5
 """Masks and what lies under them are seen alike."""
 
+OUTLINE = 1
+"""Pixels of an outline, which hides nothing and is opaque."""
+
 REPLACED = (
     "Masklets stay what was tracked and painted: duplicate the layer, and change its "
     "copy"
@@ -176,7 +179,7 @@ class MaskletLayer(QObject):
         self._coloring: Hashable = None
         self._connections = Connections()
         self._mode_before = ""
-        self._is_tracking = self._is_stale = False
+        self._is_tracking = self._is_stale = self._is_outlined = False
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
         self._pause.timeout.connect(self._after_pause)
@@ -286,6 +289,15 @@ class MaskletLayer(QObject):
         self._tables = tables
         self._name_soon()
 
+    def set_outlined(self, is_outlined: bool) -> None:
+        """Show masks as outlines, or filled; an opacity of one's own stays."""
+        self._is_outlined = is_outlined
+        layer = self.layer
+        if layer is not None and bool(layer.contour) != is_outlined:
+            layer.contour = OUTLINE if is_outlined else 0
+            usual = (OPACITY, 1.0) if is_outlined else (1.0, OPACITY)
+            layer.opacity = usual[1] if layer.opacity == usual[0] else layer.opacity
+
     def set_tracking(self, tracking: bool) -> None:
         """Keep brushes away from frames that the tracker writes.
 
@@ -393,6 +405,7 @@ class MaskletLayer(QObject):
         if live is not None:
             self._strokes.attach(layer, layer.data, live)
         layer.editable = not self._is_tracking
+        self.set_outlined(self._is_outlined)
 
     def _put_back(self) -> None:
         """Show masklets again where somebody gave their layer other labels."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QComboBox
 
+from napari_sam2.engine.movie.axes import is_nameless
 from napari_sam2.ui.layers.placement import layer_shape
 from napari_sam2.ui.widgets.panel import narrow
 
@@ -78,7 +79,7 @@ class AxisCombo(QComboBox):
 
 def axis_name(name: str, axis: int) -> str:
     """Return what to call an axis; napari numbers those without a name from the end."""
-    return f"axis {axis}" if name.lstrip("-").isdigit() else name
+    return f"axis {axis}" if is_nameless(name) else name
 
 
 def shape_and_names(layer: Image | None) -> tuple[tuple[int, ...], tuple[str, ...]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from enum import StrEnum
+from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
@@ -16,6 +18,7 @@ from napari_sam2.engine.movie.axes import (
     guess_frame_axis,
     lay_out_layer,
     reading_of,
+    unsure_axes,
 )
 from napari_sam2.engine.movie.image_input import (
     ChannelChoice,
@@ -33,6 +36,7 @@ from napari_sam2.ui.movie.picture import InputPicture
 from napari_sam2.ui.widgets.connections import Connections
 from napari_sam2.ui.widgets.layer_combo import LayerCombo
 from napari_sam2.ui.widgets.layout import WheelGuard
+from napari_sam2.ui.widgets.offer import Offer
 from napari_sam2.ui.widgets.panel import Note, Panel, counted
 from napari_sam2.ui.widgets.preferences import Preferences
 
@@ -141,6 +145,8 @@ class InputPanel(Panel):
     """Another movie was chosen."""
     look_changed = Signal()
     """The model sees the same movie otherwise: channels, contrast, gamma, inversion."""
+    asked = Signal()
+    """Something must be known that the layer does not say; see `question`."""
     picture_requested = Signal(int)
     """A picture of this frame is wanted; answer with `show_picture`."""
 
@@ -158,6 +164,7 @@ class InputPanel(Panel):
         self._planes: dict[int, QSpinBox] = {}
         self._choices: dict[Hashable, tuple[ChannelChoice, ...]] = {}
         self._listed: Hashable = None
+        self._told_axes: set[Hashable] = set()
         self._create(connections, preferences or Preferences())
         self._lay_out()
         self._connect(connections)
@@ -175,6 +182,7 @@ class InputPanel(Panel):
             "Channel axis",
             "The axis along which channels lie; masks are the same in all of them",
         )
+        self.question = Offer()
         self.channels = ChannelRows(self._look_of)
         self.picture = InputPicture(shown=preferences.show_picture)
         self.summary = Note()
@@ -185,6 +193,7 @@ class InputPanel(Panel):
         self.add_row("&Image", self.layer_combo)
         self.add_row("&Frames along", self.frame_axis_combo)
         self.add_row("&Channels along", self.channel_axis_combo)
+        self.form.addRow(self.question)
         self.form.addRow(self.channels)
         self.form.addRow(self.picture)
         self.form.addRow(self.frozen)
@@ -193,6 +202,8 @@ class InputPanel(Panel):
 
     def _connect(self, connections: Connections) -> None:
         self.layer_combo.layer_changed.connect(self._show_layer)
+        for combo in (self.frame_axis_combo, self.channel_axis_combo):
+            combo.currentIndexChanged.connect(self._on_axes_known)
         self.frame_axis_combo.currentIndexChanged.connect(self._show_channel_axis)
         self.channel_axis_combo.currentIndexChanged.connect(self._show_planes)
         self.channels.changed.connect(self._on_look_changed)
@@ -293,6 +304,7 @@ class InputPanel(Panel):
             See `axes`.
         """
         seen = self.image_input()
+        self._on_axes_known()
         self._frozen[seen.movie_key] = seen
         self._show_frozen()
 
@@ -339,9 +351,47 @@ class InputPanel(Panel):
         guess = guess_frame_axis(shape, names)
         axes = candidate_frame_axes(shape)
         # Where no axis says that it is time, which it is must be chosen.
-        self.frame_axis_combo.show_axes(axes, shape, names, guess, none=guess is None)
+        few = unsure_axes(shape, names)
+        has_none = guess is None or guess in few
+        self.frame_axis_combo.show_axes(axes, shape, names, guess, none=has_none)
         self._show_row(self.frame_axis_combo, bool(axes))
         self._show_channel_axis()
+        self._ask_about(few[0] if few else None)
+
+    def _ask_about(self, axis: int | None) -> None:
+        """Ask, once for each layer, whether a short axis without a name is channels."""
+        layer = self.layer
+        self.question.withdraw()
+        if axis is None or layer is None or layer.unique_id in self._told_axes:
+            return
+        count, name = layer_shape(layer)[axis], axis_name(layer.axis_labels[axis], axis)
+        other = "frames" if axis == self.frame_axis else "planes"
+        self.question.make(
+            f"Nothing says what the {count} pictures along {name} are.",
+            {
+                "Channels": partial(self._take_for_channels, axis),
+                other.capitalize(): self._on_axes_known,
+            },
+        )
+        for before, after in pairwise(
+            (self.channel_axis_combo, *self.question.buttons)
+        ):
+            self.setTabOrder(before, after)
+        self.asked.emit()
+
+    def _on_axes_known(self, _index: int = 0) -> None:
+        """Ask no more: somebody has said what the axes of this layer are."""
+        if self.layer is not None:
+            self._told_axes.add(self.layer.unique_id)
+        self.question.withdraw()
+
+    def _take_for_channels(self, axis: int) -> None:
+        if axis == self.frame_axis:
+            others = candidate_frame_axes(layer_shape(self.layer))
+            self.frame_axis_combo.choose(
+                next((one for one in others if one != axis), None)
+            )
+        self.channel_axis_combo.choose(axis)
 
     def _show_channel_axis(self) -> None:
         """Offer the other axes as that of channels; the one called so is chosen."""

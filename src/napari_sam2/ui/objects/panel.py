@@ -319,6 +319,8 @@ class ObjectPanel(Panel):
         self.search_edit.setClearButtonEnabled(True)
         self.review_button = _button("filter", "Show only objects that need review")
         self.review_button.setCheckable(True)
+        self.outline_button = _button("outline", "Show masks as outlines")
+        self.outline_button.setCheckable(True)
         self.note = Note()
         # --- Layout
         row = QHBoxLayout()
@@ -326,6 +328,7 @@ class ObjectPanel(Panel):
         for button in self.buttons.values():
             row.addWidget(button)
         row.addStretch(1)
+        row.addWidget(self.outline_button)
         search = QHBoxLayout()
         search.addWidget(self.search_edit, 1)
         search.addWidget(self.review_button)

@@ -47,7 +47,7 @@ class Preferences:
     memory_gb: float = 0.0
     live_repair: bool = True
     warm_radius: int = 5
-    follow: bool = False
+    follow: bool = True
     chime: bool = True
     folder: str = "~/napari-sam2"
     show_picture: bool = True

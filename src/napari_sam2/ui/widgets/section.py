@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from platformdirs import user_config_path
-from qtpy.QtCore import QSettings, Qt, Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_sam2.ui.widgets.panel import BARE, Panel
+from napari_sam2.ui.widgets.remembered import Remembered
 
-FILE = "dock.ini"
 OPEN, FOLDED = "▾", "▸"
 HEADING_PADDING = 6
 
@@ -113,14 +112,13 @@ class Folds:
     def __init__(
         self, sections: Mapping[str, Section], file: Path | None = None
     ) -> None:
-        path = file or user_config_path("napari-sam2") / FILE
-        self._settings = QSettings(str(path), QSettings.Format.IniFormat)
+        self._remembered = Remembered(file)
         self._sections = dict(sections)
         self._chosen: set[str] = set()
         for name, one in self._sections.items():
-            key = _key(name)
-            if self._settings.contains(key):
-                one.set_open(bool(self._settings.value(key, type=bool)))
+            is_open = self._remembered.get(_key(name))
+            if is_open is not None:
+                one.set_open(is_open)
                 self._chosen.add(name)
             one.toggled.connect(lambda is_open, name=name: self._keep(name, is_open))
 
@@ -131,8 +129,7 @@ class Folds:
 
     def _keep(self, name: str, is_open: bool) -> None:
         self._chosen.add(name)
-        self._settings.setValue(_key(name), is_open)
-        self._settings.sync()
+        self._remembered.put(_key(name), is_open)
 
 
 def _key(name: str) -> str:
