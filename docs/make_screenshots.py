@@ -5,14 +5,20 @@ in a real viewer, clicks, draws, presses keys, tracks, corrects and undoes as
 ``docs/tutorial.md`` tells, and saves the windows to ``docs/images``. It stops where the
 program does not do what the tutorial promises. Settings and masklets of the person who
 runs it are not touched.
+
+With ``--tutorial --size 1089x768 --theme light --folder DIR`` it follows the tutorial
+alone, in a window of that size, and leaves the pictures of the documentation as they
+are.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,12 +30,11 @@ from napari_sam2.prompts import FramePrompt, MaskPrompt
 if TYPE_CHECKING:
     from napari.viewer import Viewer
     from qtpy.QtCore import QPoint
-    from qtpy.QtWidgets import QWidget
+    from qtpy.QtGui import QAction
+    from qtpy.QtWidgets import QMenu, QWidget
 
     from napari_sam2.ui.dock.dock import TrackerDock
 
-IMAGES = Path(__file__).parent / "images"
-WINDOW = (1260, 980)
 BATCH_WIDTH = 560
 CELLS = 5
 """Nuclei that are clicked on in a sample movie."""
@@ -45,13 +50,47 @@ MOMENT = 0.6
 """Seconds that a window takes to be drawn."""
 
 
+@dataclass
+class Setting:
+    """How the windows are, and where their pictures go.
+
+    Attributes
+    ----------
+    size
+        Width and height of a window in pixels.
+    theme
+        Of napari, while the tutorial is followed.
+    folder
+        Where pictures go.
+    """
+
+    size: tuple[int, int] = (1260, 980)
+    theme: str = "dark"
+    folder: Path = Path(__file__).parent / "images"
+
+
+SETTING = Setting()
+
+
 def main() -> None:
-    """Make all pictures."""
+    """Make all pictures, or those of the tutorial."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tutorial", action="store_true", help="nothing else")
+    parser.add_argument("--size", help="of the window, such as 1089x768")
+    parser.add_argument("--theme", choices=("dark", "light"), default=SETTING.theme)
+    parser.add_argument("--folder", type=Path, default=SETTING.folder)
+    asked = parser.parse_args()
+    SETTING.theme, SETTING.folder = asked.theme, asked.folder
+    if asked.size is not None:
+        width, height = map(int, asked.size.split("x"))
+        SETTING.size = width, height
     with tempfile.TemporaryDirectory() as home:
         os.environ["NAPARI_CONFIG"] = str(Path(home) / "settings.yaml")
         os.environ["HOME"] = os.environ["USERPROFILE"] = home
         os.environ["XDG_CONFIG_HOME"] = os.environ["XDG_DATA_HOME"] = home
         follow_the_tutorial()
+        if asked.tutorial:
+            return
         picture_phase_contrast()
         picture_batch(Path(home))
         picture_everything()
@@ -59,7 +98,7 @@ def main() -> None:
 
 def follow_the_tutorial() -> None:
     """Do all steps of the tutorial."""
-    me = Person("nuclei", "dark")
+    me = Person("Dividing nuclei", SETTING.theme)
     parts = me.parts
     me.save("tutorial-open.png")
     click_on_nuclei(me)
@@ -67,7 +106,7 @@ def follow_the_tutorial() -> None:
     me.push("G")
     bar = parts.run_bar.bar
     process_events(PATIENCE, lambda: 0 < bar.maximum() / 2 < bar.value())
-    me.go_to(20)
+    assert parts.frame_cursor.frame_index > 0, "the picture does not go along"
     me.save("tutorial-tracking.png")
     me.rest()
     assert me.labels(-1).any(), "the last frame has no mask"
@@ -89,20 +128,17 @@ def follow_the_tutorial() -> None:
 def click_on_nuclei(me: Person) -> None:
     """Click, look at a preview, and click on the others."""
     parts = me.parts
-    parts.prompt_panel.tool_button.click()
+    me.press(parts.prompt_panel.tool_button)
     assert parts.tool.is_on
     cells = me.largest_cells()
     me.click(*cells[0])
     me.rest()
     assert me.labels(0).any(), "the first click has no mask"
     me.save("tutorial-click.png")
-    me.push("N")
     me.preview(*cells[1])
     me.save("tutorial-preview.png")
     me.let_go_of_shift()
-    for number, cell in enumerate(cells[1:]):
-        if number:
-            me.push("N")
+    for cell in cells[1:]:
         me.click(*cell)
         me.rest()
     assert set(np.unique(me.labels(0))) == {0, *range(1, CELLS + 1)}
@@ -148,7 +184,7 @@ def go_on_tomorrow(me: Person) -> None:
         (one.object_id, one.anchors, one.locked) for one in parts.conductor.book.objects
     ]
     me.close()
-    me = Person("nuclei", "dark")
+    me = Person("Dividing nuclei", SETTING.theme)
     menu = me.parts.output_panel.recent.menu()
     menu.aboutToShow.emit()
     me.rest()
@@ -164,11 +200,9 @@ def go_on_tomorrow(me: Person) -> None:
 
 def picture_phase_contrast() -> None:
     """Finished masklets on another sample movie, in the light theme."""
-    me = Person("phase_contrast", "light")
-    me.parts.prompt_panel.tool_button.click()
-    for number, cell in enumerate(me.largest_cells()):
-        if number:
-            me.push("N")
+    me = Person("Cells in phase contrast", "light")
+    me.press(me.parts.prompt_panel.tool_button)
+    for cell in me.largest_cells():
         me.click(*cell)
         me.rest()
     me.push("G")
@@ -184,7 +218,7 @@ def picture_batch(home: Path) -> None:
 
     viewer = napari.Viewer()
     viewer.theme = "dark"
-    viewer.window.resize(*WINDOW)
+    viewer.window.resize(*SETTING.size)
     window, dock = viewer.window.add_plugin_dock_widget("napari-sam2", "SAM 2 Batch")
     window.setMinimumWidth(BATCH_WIDTH)
     dock.asked.add([str(path) for path in write_movies(home / "movies")])
@@ -223,7 +257,7 @@ def write_movies(folder: Path) -> list[Path]:
 
 def picture_everything() -> None:
     """Masks of everything on a frame, their export, and a family."""
-    me = Person("nuclei", "dark")
+    me = Person("Dividing nuclei", SETTING.theme)
     parts = me.parts
     me.dock.sections.movie.set_open(False)
     parts.automatic_panel.grid_spin.setValue(COARSE)
@@ -249,6 +283,8 @@ def picture_everything() -> None:
         parts.conductor.set_parent(object_id, ids[0])
     parts.selection.go_on_with(new)
     me.rest()
+    me.dock.strip.setCurrentIndex(1)
+    process_events(3 * MOMENT)
     save_widget(me.dock.strip, "family.png")
     me.close()
 
@@ -259,7 +295,7 @@ class Person:
     Parameters
     ----------
     sample
-        Which movie.
+        Which movie, as the menu calls it.
     theme
         Of napari.
     """
@@ -270,12 +306,14 @@ class Person:
 
         viewer = napari.Viewer()
         viewer.theme = theme
-        viewer.window.resize(*WINDOW)
-        viewer.open_sample("napari-sam2", sample)
-        _, dock = viewer.window.add_plugin_dock_widget("napari-sam2", "SAM 2 Tracker")
+        viewer.window.resize(*SETTING.size)
+        process_events(MOMENT)
         self.viewer: Viewer = viewer
-        self.dock: TrackerDock = dock
-        self.parts = dock.parts
+        window, plugin = viewer.window, "SAM 2 Tracker"
+        choose(window.file_menu, ("Open Sample", plugin, sample))
+        choose(window.plugins_menu, (plugin, plugin))
+        self.dock = find_dock()
+        self.parts = self.dock.parts
         self.canvas: QWidget = next(
             widget
             for widget in QApplication.allWidgets()
@@ -306,6 +344,19 @@ class Person:
         return _middle(self.labels(frame_index) == object_id)
 
     # --- Hands
+
+    def press(self, button: QWidget) -> None:
+        """Click on a button of the dock, which is scrolled to where it is seen."""
+        from qtpy.QtCore import Qt
+        from qtpy.QtTest import QTest
+        from qtpy.QtWidgets import QScrollArea
+
+        area = self.dock.findChild(QScrollArea)
+        if area is not None and area.isAncestorOf(button):
+            area.ensureWidgetVisible(button)
+        process_events(0.1)
+        assert button.visibleRegion().contains(button.rect().center())
+        QTest.mouseClick(button, Qt.MouseButton.LeftButton)
 
     def click(self, y: float, x: float) -> None:
         """Click on a place of the picture."""
@@ -408,6 +459,40 @@ def process_events(seconds: float, is_done: Callable[[], bool] = lambda: False) 
         time.sleep(0.01)
 
 
+def choose(menu: QMenu, titles: Iterable[str]) -> None:
+    """Go down menus by what their entries are called, and take the last one."""
+    *above, last = titles
+    for title in above:
+        below = _entry(menu, title).menu()
+        assert below is not None, title
+        menu = below
+    _entry(menu, last).trigger()
+    process_events(MOMENT)
+
+
+def _entry(menu: QMenu, title: str) -> QAction:
+    menu.aboutToShow.emit()
+    found = {action.text().replace("&", ""): action for action in menu.actions()}
+    names = [name for name in found if name == title or name.startswith(f"{title} (")]
+    assert names, f"{title!r} is not among {sorted(found)}"
+    return found[names[0]]
+
+
+def find_dock() -> TrackerDock:
+    """Return the dock that was opened last."""
+    from qtpy.QtWidgets import QApplication
+
+    from napari_sam2.ui.dock.dock import TrackerDock
+
+    docks = [
+        one
+        for one in QApplication.allWidgets()
+        if isinstance(one, TrackerDock) and one.isVisible()
+    ]
+    (dock,) = docks
+    return dock
+
+
 def key_sheet() -> QWidget:
     """Return the sheet of keys that is open."""
     from qtpy.QtWidgets import QApplication
@@ -447,10 +532,10 @@ def save_widget(widget: QWidget, name: str) -> None:
 
 def save_pixels(pixels: np.ndarray, name: str) -> None:
     """Save ``(Y, X, colours)`` as a small PNG."""
-    IMAGES.mkdir(exist_ok=True)
+    SETTING.folder.mkdir(exist_ok=True)
     picture = Image.fromarray(np.ascontiguousarray(pixels[..., :3]))
     picture.quantize(COLORS, kmeans=1, dither=Image.Dither.NONE).save(
-        IMAGES / name, optimize=True
+        SETTING.folder / name, optimize=True
     )
 
 

@@ -16,7 +16,7 @@ from system_libraries import ensure, has_screen
 VIRTUAL_SCREEN = [
     "xvfb-run",
     "--auto-servernum",
-    "--server-args=-screen 0 1280x1024x24",
+    "--server-args=-screen 0 1920x1200x24",
 ]
 
 

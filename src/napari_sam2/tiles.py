@@ -3,7 +3,7 @@
 Arithmetic on pixels; numpy alone. Tiles are numbered row by row. All have one shape,
 and neighbours lie whole tokens of the network apart, so that what is remembered of an
 object in one of them can be moved to the next. Where one tile covers the frame it is
-the frame, number 0, whatever its shape.
+the frame, number 0, whatever its shape. A region of interest is a layout of one tile.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ Window = tuple[int, int, int, int]
 OVERLAP = 0.25
 """Of a tile's side, at least; an object that is smaller lies whole in some tile."""
 
+LEAST_REGION = 16
+"""Pixels across a region of interest, at least."""
+
 STAY = 1 / 16
 """Of a tile's side: how much better another one must hold an object to take it over."""
 
@@ -39,8 +42,8 @@ class TileLayout:
     frame_shape, tile_shape
         ``(Y, X)`` in pixels. Tiles at the end of a frame may reach beyond it.
     token
-        Pixels across of one token of the network's memory; 0 for a whole frame, in
-        which nothing is ever moved.
+        Pixels across of one token of the network's memory; 0 for a whole frame or a
+        region, in which nothing is ever moved.
     rows, columns
         First pixel of each row and of each column of tiles.
     """
@@ -56,6 +59,26 @@ class TileLayout:
         """Return the one tile that is the frame."""
         height, width = frame_shape
         return cls((int(height), int(width)), (int(height), int(width)))
+
+    @classmethod
+    def of_region(cls, frame_shape: tuple[int, int], region: Window) -> Self:
+        """Return the one tile that is a region of interest.
+
+        Raises
+        ------
+        InputError
+            If it does not lie in the frame, or is too small to see anything in.
+        """
+        shape = int(frame_shape[0]), int(frame_shape[1])
+        y, x, height, width = (int(part) for part in region)
+        is_inside = 0 <= y <= shape[0] - height and 0 <= x <= shape[1] - width
+        if not is_inside or min(height, width) < min(LEAST_REGION, *shape):
+            raise InputError(
+                f"a region of {height} × {width} pixels from row {y}, column {x} of "
+                f"frames of {shape[0]} × {shape[1]}: choose one that lies in the frame "
+                f"and is at least {LEAST_REGION} pixels across"
+            )
+        return cls(shape, (height, width), 0, (y,), (x,))
 
     @classmethod
     def of_side(cls, frame_shape: tuple[int, int], side: int, grid: int) -> Self:
@@ -108,6 +131,13 @@ class TileLayout:
     def is_whole(self) -> bool:
         """Whether the one tile is the frame."""
         return self.tile_shape == self.frame_shape
+
+    @property
+    def region(self) -> Window | None:
+        """The one tile that is not the whole frame; None for many, or the frame."""
+        if len(self) > 1 or self.is_whole:
+            return None
+        return (*self.origin(0), *self.tile_shape)
 
     def origin(self, tile: int) -> tuple[int, int]:
         """Return the ``(y, x)`` of a tile's first pixel."""

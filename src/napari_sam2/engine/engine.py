@@ -128,7 +128,9 @@ class TrackingEngine:
 
     def picture(self, request: Request, frame_index: int) -> Iterator[Event]:
         """Show a frame as the model sees it, made small."""
-        yield Pictured(frame_index, small_picture(request.image.open(), frame_index))
+        image = request.image
+        picture = small_picture(image.open(), frame_index, region=image.axes.region)
+        yield Pictured(frame_index, picture)
 
     # --- Prompts and objects
 
@@ -188,7 +190,8 @@ class TrackingEngine:
         else:
             work = FrameEdits(masklets, movie, book)
             logits = work.preview(prompt)[None]
-        mask = label_image([1], logits, movie.source.frame_shape, np.uint8) > 0
+        shape, windows = movie.source.frame_shape, movie.predictor.layout.windows([0])
+        mask = label_image([1], logits, shape, np.uint8, windows) > 0
         yield Hovered(prompt.frame_index, prompt.object_id, mask)
 
     # --- Tracking

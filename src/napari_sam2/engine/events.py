@@ -20,6 +20,7 @@ from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.scores.tables import ScoreRow, ScoreTables
 from napari_sam2.session.scores.trust_model import TrustModel
 from napari_sam2.session.session import FrameDone
+from napari_sam2.tiles import Window
 from napari_sam2.tracking.memory.budget import BudgetPlan
 
 ONLY_FORWARD, ONLY_BACKWARD = 1, 2
@@ -206,6 +207,8 @@ class SessionRead:
         Of its masklets, ``(T, Y, X)``.
     image
         ``(T, Y, X)`` movie that lies in the same folder, or None.
+    region
+        What the model looked at in each frame, ``(y, x, height, width)``; None for all.
     """
 
     folder: Path
@@ -213,6 +216,7 @@ class SessionRead:
     calibration: Calibration
     shape: tuple[int, ...]
     image: Any
+    region: Window | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -191,8 +191,12 @@ class Comparison:
         return region_similarity(forward, backward)
 
     def _mask(self, step: StepResult) -> np.ndarray:
-        shape = self.session.store.frame_shape
-        mask: np.ndarray = label_image(step.object_ids, step.logits, shape, int) > 0
+        store = self.session.store
+        windows = store.layout.windows(step.tiles)
+        shape = store.frame_shape
+        mask: np.ndarray = (
+            label_image(step.object_ids, step.logits, shape, int, windows) > 0
+        )
         return mask
 
 

@@ -19,7 +19,7 @@ from napari_sam2.interfaces import Arrays, StoredAnchor
 from napari_sam2.model.config import LOGIT_STRIDE, STRIDE
 from napari_sam2.model.sam2 import ImageEmbedding, Sam2
 from napari_sam2.prompts import FramePrompt
-from napari_sam2.tiles import TileLayout
+from napari_sam2.tiles import TileLayout, Window
 from napari_sam2.tracking.batching import (
     USUAL_ANCHORS,
     Batch,
@@ -80,6 +80,9 @@ class StreamingPredictor:
     tile_size
         Side in pixels of the square tiles that objects are looked for in, a multiple of
         the tokens across the input; None, or where one covers the frame: the frame.
+    region
+        The one part of the frames that is looked at, ``(y, x, height, width)`` in
+        pixels, instead of tiles; None for all of it. Masks lie on whole frames.
 
     Attributes
     ----------
@@ -107,6 +110,7 @@ class StreamingPredictor:
         embeddings: EmbeddingCache | None = None,
         one_component: bool | None = None,
         tile_size: int | None = None,
+        region: Window | None = None,
     ) -> None:
         size = model.config.image_size if image_size is None else image_size
         if size < SIZE_STEP or size % SIZE_STEP:
@@ -122,6 +126,8 @@ class StreamingPredictor:
         layout = TileLayout.whole(frame_shape)
         if tile_size is not None:
             layout = TileLayout.of_side(frame_shape, tile_size, size // STRIDE)
+        elif region is not None:
+            layout = TileLayout.of_region(frame_shape, region)
         self.layout = layout
         geometry = FrameGeometry(layout.tile_shape, size)
         model = model.to(self.device).eval()

@@ -58,10 +58,15 @@ def within_tile(layout: TileLayout, prompt: FramePrompt, tile: int) -> FrameProm
         check_mask(prompt.mask, layout.frame_shape)
     meant = _box(prompt, positive_only=not prompt.only_refuses)
     if meant is not None and not layout.holds(tile, _clipped(meant, layout)):
-        raise InputError(
-            f"object {prompt.object_id}, frame {prompt.frame_index}: its prompt does "
+        what = (
             f"not fit into a tile of {layout.tile_shape[0]} pixels: use larger tiles, "
             "or none (--tiles off)"
+            if layout.region is None
+            else "not lie in the region that is looked at: choose a larger one"
+        )
+        raise InputError(
+            f"object {prompt.object_id}, frame {prompt.frame_index}: its prompt does "
+            f"{what}"
         )
     y, x = layout.origin(tile)
     if prompt.mask is not None:

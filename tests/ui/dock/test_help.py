@@ -56,7 +56,7 @@ def test_a_sample_is_opened_by_a_button(without_movie, npe2pm):
     npe2pm.register(PluginManifest.from_distribution("napari-sam2"))
     viewer, dock = without_movie
     action_called(dock.beginning.sample_button.menu(), "Growing").trigger()
-    assert [layer.name for layer in viewer.layers][0] == "Growing bacteria"
+    assert viewer.layers[0].name == "Growing bacteria"
     assert dock.beginning.isHidden()
 
 

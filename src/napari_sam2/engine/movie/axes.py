@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from napari_sam2.errors import InputError
 from napari_sam2.io.axis_names import axis_letter
 from napari_sam2.prompts import BoxPrompt
+from napari_sam2.tiles import Window
 
 MAX_OTHER_AXES = 3
 
@@ -32,12 +33,16 @@ class LayerAxes:
         Dimension along which frames run; None for a single image.
     fixed
         ``(dimension, index)`` of each other dimension: where the movie stays.
+    region
+        The part of each frame that the model looks at, ``(y, x, height, width)`` in
+        pixels; None for all of it.
     """
 
     shape: tuple[int, ...]
     letters: str
     frame_axis: int | None
     fixed: tuple[tuple[int, int], ...] = ()
+    region: Window | None = None
 
     @property
     def frame_count(self) -> int:
@@ -229,7 +234,9 @@ class Spot:
 
 
 def spot_at(position: Sequence[float], axes: LayerAxes) -> Spot | None:
-    """Return the place at a position of the layer; None outside, or on another plane.
+    """Return the place at a position of the layer; None where no click is possible.
+
+    That is outside the frame, or of what is looked at in it, or on another plane.
 
     Parameters
     ----------
@@ -239,8 +246,8 @@ def spot_at(position: Sequence[float], axes: LayerAxes) -> Spot | None:
         Where frames lie in the layer.
     """
     *_, y, x = (float(part) for part in position)
-    height, width = axes.frame_shape
-    is_inside = -0.5 <= y <= height - 0.5 and -0.5 <= x <= width - 0.5
+    top, left, height, width = axes.region or (0, 0, *axes.frame_shape)
+    is_inside = -0.5 <= y - top <= height - 0.5 and -0.5 <= x - left <= width - 0.5
     if not is_inside or not is_on_frame(position, axes):
         return None
     return Spot(axes.frame_at(position), y, x)

@@ -16,6 +16,7 @@ from napari_sam2.interfaces import Calibration, FrameSource
 from napari_sam2.io.movies.frame_sources import StackFrames, open_frames
 from napari_sam2.io.movies.intensity import IntensityMapping
 from napari_sam2.io.movies.wrapped_frames import WrappedFrames
+from napari_sam2.tiles import TileLayout, Window
 
 GREY = "grey"
 
@@ -138,7 +139,10 @@ class MergedFrames(WrappedFrames):
 
 
 def small_picture(
-    frames: FrameSource, frame_index: int, side: int = PICTURE_SIDE
+    frames: FrameSource,
+    frame_index: int,
+    side: int = PICTURE_SIDE,
+    region: Window | None = None,
 ) -> np.ndarray:
     """Return a frame as the model sees it, made small; to be called in the worker.
 
@@ -150,6 +154,8 @@ def small_picture(
         Which frame.
     side
         Most pixels of the longer side.
+    region
+        The part of the frame that is looked at; None for all of it.
 
     Returns
     -------
@@ -157,6 +163,8 @@ def small_picture(
         ``(Y, X, 3)`` uint8, each pixel the mean of a square of the frame.
     """
     frame = frames.read(frame_index)
+    if region is not None:
+        frame = TileLayout.of_region(frames.frame_shape, region).crop(frame, 0)
     step = -(-max(frame.shape[:2]) // side)
     if step == 1:
         return frame

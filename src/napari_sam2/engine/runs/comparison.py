@@ -94,9 +94,13 @@ class Comparisons:
 
 def _difference(comparison: Comparison, frame_index: int) -> np.ndarray:
     """Return ``(Y, X)`` uint8: which pixels only one of the ways has."""
-    shape = comparison.session.store.frame_shape
+    store = comparison.session.store
+    shape, windows = store.frame_shape, store.layout.windows([0])
     forward, backward = (
-        label_image([1], comparison.logits(way, frame_index)[None], shape, np.uint8) > 0
+        label_image(
+            [1], comparison.logits(way, frame_index)[None], shape, np.uint8, windows
+        )
+        > 0
         for way in (Direction.FORWARD, Direction.BACKWARD)
     )
     difference = np.zeros(shape, np.uint8)

@@ -48,6 +48,7 @@ class Search:
         self, request: Request, frame_index: int, options: MaskOptions
     ) -> Iterator[Event]:
         """Find masks on a frame that nobody follows."""
+        _check_whole(request)
         yield from self._workspace.prepare(request)
         yield Said(f"Looking for everything on frame {frame_index} …")
         labels, kept = self._free(request, frame_index, options)
@@ -63,6 +64,7 @@ class Search:
         """Find masks on a frame that are like an object, the most alike first."""
         from napari_sam2.tracking.automatic.likeness import likeness, pointers_of
 
+        _check_whole(request)
         yield from self._workspace.prepare(request)
         yield Said(f"Looking for more like object {state.object_id} …")
         movie = self._workspace.prepared[1]
@@ -90,6 +92,7 @@ class Search:
         """Find the objects of the movie."""
         from napari_sam2.tracking.automatic.discovery import Discovery
 
+        _check_whole(request)
         yield from self._workspace.prepare(request)
         loaded, _ = self._workspace.prepared
         with closing(request.image.open()) as source:
@@ -179,3 +182,12 @@ class Search:
         generator = MaskGenerator(movie.predictor.network, asked)
         self._masks = generator.find(frame_index, movie.source.read(frame_index))
         self._looked_at = seen, frame_index, asked
+
+
+def _check_whole(request: Request) -> None:
+    """Refuse to look for everything in a part of the frames."""
+    if request.image.axes.region is not None:
+        raise InputError(
+            "Everything is looked for on whole frames: choose the whole frame in the "
+            "section Movie, or click on cells"
+        )

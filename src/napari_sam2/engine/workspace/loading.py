@@ -101,6 +101,7 @@ def predictor_for(
         precision=request.precision,
         object_batch=None if budget is None else budget.at_once(objects),
         embeddings=embeddings,
+        region=request.image.axes.region,
     )
 
 
@@ -131,6 +132,7 @@ def provenance(
     import torch
 
     direction, merge = settings
+    region = predictor.layout.region
     return Provenance(
         model=loaded.name,
         weights_sha256=loaded.sha256,
@@ -146,6 +148,7 @@ def provenance(
             "direction": str(direction),
             "merge": str(merge),
             **({"one_component": True} if predictor.one_component else {}),
+            **({} if region is None else {"region": list(region)}),
         },
         plugin_version=__version__,
     )

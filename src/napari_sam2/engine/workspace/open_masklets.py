@@ -64,7 +64,7 @@ class Movie:
         if self.is_remarked:
             return None
         side = self.predictor.network.geometry.image_size
-        said = visibility_remark(self.source.frame_shape, side, areas)
+        said = visibility_remark(self.predictor.layout.tile_shape, side, areas)
         self.is_remarked = said is not None
         return said
 

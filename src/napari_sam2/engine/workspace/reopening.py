@@ -44,7 +44,7 @@ class Reopening:
             If there is none, or it is damaged.
         """
         store = OmeZarrLabelStore.open(folder, writer=id(self._workspace))
-        if not store.layout.is_whole:
+        if len(store.layout) > 1:
             store.close()
             raise OutputError(
                 f"{folder}: was tracked in tiles, with which the window cannot go on: "
@@ -54,7 +54,8 @@ class Reopening:
         self._opened[folder] = store
         document = store.read_session()
         shape, image = tuple(store.array.shape), _image_of(store)
-        yield SessionRead(folder, document, store.calibration, shape, image)
+        region = store.layout.region
+        yield SessionRead(folder, document, store.calibration, shape, image, region)
 
     def adopt(
         self, request: Request, book: BookState, *, accepts_movie: bool = False

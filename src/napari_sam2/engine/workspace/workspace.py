@@ -242,6 +242,7 @@ class Workspace:
             provenance=provenance(loaded, predictor, source, ()),
             calibration=source.calibration,
             writer=id(self),
+            tiles=predictor.layout,
         )
 
     def _on_download(self, done: int, total: int | None) -> None:

@@ -184,7 +184,8 @@ def taken_over(book: BookState, frame_count: int) -> BookState:
 
 def _is_alike(one: Request, other: Request) -> bool:
     first, second = one.image.axes, other.image.axes
-    return (first.frame_count, first.frame_shape) == (
+    return (first.frame_count, first.frame_shape, first.region) == (
         second.frame_count,
         second.frame_shape,
+        second.region,
     )

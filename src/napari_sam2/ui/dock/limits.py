@@ -75,9 +75,11 @@ class ModelLimits(QObject):
     def _on_event(self, event: object) -> None:
         if isinstance(event, Remark) and self._can_be_larger:
             said = event.text[:1].upper() + event.text[1:]
-            self._parts.offer.make(
-                f"{said}.", {model_title(REGISTRY[LARGER]): self._take_larger}
-            )
+            steps = {model_title(REGISTRY[LARGER]): self._take_larger}
+            region = self._parts.input_panel.region
+            if region.region is None:
+                steps["What is shown"] = region.look_at_what_is_shown
+            self._parts.offer.make(f"{said}.", steps)
 
     def _on_tracked(self, is_done: bool, _was_cancelled: bool) -> None:
         parts = self._parts

@@ -223,7 +223,7 @@ class Sessions(QObject):
                 translate=calibration.translation,
                 axis_labels=(calibration.frame_axis, "y", "x"),
             )
-        restore_input(panel, said.model_copy(update={"layer": name}))
+        restore_input(panel, said.model_copy(update={"layer": name}), read.region)
         shape = panel.axes().frame_shape
         if read.image is None and read.shape[1:] != shape:
             raise InputError(

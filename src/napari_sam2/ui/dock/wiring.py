@@ -41,6 +41,7 @@ def connect_parts(parts: TrackerParts, dock: QWidget) -> None:
     _connect_family(parts)
     parts.input_panel.picture_requested.connect(parts.conductor.picture)
     parts.input_panel.look_changed.connect(parts.conductor.look_again)
+    parts.input_panel.region.refused.connect(parts.status.complain)
     sheet = KeySheet(dock)
     parts.keys.key_sheet_requested.connect(sheet.show)
     parts.help_button.keys_requested.connect(sheet.show)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from functools import partial
 from itertools import pairwise
@@ -27,12 +28,14 @@ from napari_sam2.engine.movie.image_input import (
     Look,
 )
 from napari_sam2.errors import InputError
+from napari_sam2.tiles import Window
 from napari_sam2.ui.layers.placement import layer_shape
 from napari_sam2.ui.movie.axis_combo import AxisCombo, axis_name, shape_and_names
 from napari_sam2.ui.movie.channel_rows import ChannelRows
 from napari_sam2.ui.movie.folder_files import FolderFiles
 from napari_sam2.ui.movie.layer_input import channel_sources, image_input, look_of
 from napari_sam2.ui.movie.picture import InputPicture
+from napari_sam2.ui.movie.region import RegionButton
 from napari_sam2.ui.widgets.connections import Connections
 from napari_sam2.ui.widgets.layer_combo import LayerCombo
 from napari_sam2.ui.widgets.layout import WheelGuard
@@ -184,6 +187,7 @@ class InputPanel(Panel):
         )
         self.question = Offer()
         self.channels = ChannelRows(self._look_of)
+        self.region = RegionButton(self._viewer)
         self.picture = InputPicture(shown=preferences.show_picture)
         self.summary = Note()
         self.folder_files = FolderFiles(self._viewer)
@@ -194,6 +198,7 @@ class InputPanel(Panel):
         self.add_row("&Frames along", self.frame_axis_combo)
         self.add_row("&Channels along", self.channel_axis_combo)
         self.form.addRow(self.question)
+        self.add_row("&Region", self.region)
         self.form.addRow(self.channels)
         self.form.addRow(self.picture)
         self.form.addRow(self.frozen)
@@ -206,6 +211,7 @@ class InputPanel(Panel):
             combo.currentIndexChanged.connect(self._on_axes_known)
         self.frame_axis_combo.currentIndexChanged.connect(self._show_channel_axis)
         self.channel_axis_combo.currentIndexChanged.connect(self._show_planes)
+        self.region.changed.connect(self._renew)
         self.channels.changed.connect(self._on_look_changed)
         self.picture.requested.connect(self._ask_for_picture)
         self.frozen.change_requested.connect(self.thaw)
@@ -254,13 +260,14 @@ class InputPanel(Panel):
         if layer is None:
             raise InputError("There is no image layer: open a movie first")
         stay_at = {axis: spin.value() for axis, spin in self._planes.items()}
-        return lay_out_layer(
+        axes = lay_out_layer(
             layer_shape(layer),
             layer.axis_labels,
             self.frame_axis,
             stay_at,
             self.channel_axis,
         )
+        return replace(axes, region=self.region.region)
 
     def image_input(self) -> ImageInput:
         """Return the movie as it is frozen, or else as it is chosen and shown now.
@@ -317,6 +324,7 @@ class InputPanel(Panel):
     def forget_layer(self, layer_id: Hashable) -> None:
         """Let go of a movie whose layer is gone, frozen or not."""
         self._choices.pop(layer_id, None)
+        self.region.forget_layer(layer_id)
         for key, image in list(self._frozen.items()):
             if image.layer_id == layer_id:
                 del self._frozen[key]
@@ -327,6 +335,11 @@ class InputPanel(Panel):
         if axis in self._planes:
             self._planes[axis].setValue(index)
 
+    def show_region(self, region: Window | None) -> None:
+        """Show the region of a session: ``(y, x, height, width)``; None for all."""
+        self.region.show_region(region)
+        self.image_changed.emit()
+
     def set_frozen(self, frozen: bool) -> None:
         """Let nothing be changed while something is tracked; the look stays frozen."""
         self._is_tracking = frozen
@@ -336,6 +349,7 @@ class InputPanel(Panel):
             self.layer_combo,
             self.frame_axis_combo,
             self.channel_axis_combo,
+            self.region,
             *self._planes.values(),
         ):
             widget.setDisabled(frozen)
@@ -348,6 +362,7 @@ class InputPanel(Panel):
         layer = self.layer
         shape, names = shape_and_names(layer)
         self.folder_files.show_layer(layer)
+        self.region.show_layer(layer)
         guess = guess_frame_axis(shape, names)
         axes = candidate_frame_axes(shape)
         # Where no axis says that it is time, which it is must be chosen.

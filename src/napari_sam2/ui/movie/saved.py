@@ -13,6 +13,7 @@ from napari_sam2.engine.movie.image_input import (
 )
 from napari_sam2.errors import InputError
 from napari_sam2.io.sessions.document import InputMapping, SavedChannel
+from napari_sam2.tiles import Window
 from napari_sam2.ui.movie.panel import InputPanel
 
 if TYPE_CHECKING:
@@ -62,11 +63,20 @@ def opened_from(layer: Image) -> dict[str, str | None]:
     }
 
 
-def restore_input(panel: InputPanel, saved: InputMapping) -> None:
+def restore_input(
+    panel: InputPanel, saved: InputMapping, region: Window | None = None
+) -> None:
     """Let a panel show a saved movie, and freeze what the model saw of it.
 
     Of a session that no window made, the layer alone is known; without a layer of its
     name, the one that is chosen stays.
+
+    Parameters
+    ----------
+    panel, saved
+        Where, and which movie.
+    region
+        What the model looked at in each frame; None for all of it.
 
     Raises
     ------
@@ -77,6 +87,7 @@ def restore_input(panel: InputPanel, saved: InputMapping) -> None:
     if saved.seen is None:
         if saved.layer in layers:
             panel.layer_combo.choose(layers[saved.layer])
+        panel.show_region(region)
         _go_to_plane(panel, saved)
         return
     for name in (saved.layer, *(channel.layer for channel in saved.seen)):
@@ -87,6 +98,7 @@ def restore_input(panel: InputPanel, saved: InputMapping) -> None:
             )
     axis_of = {letter: axis for axis, letter in enumerate(saved.axes or "")}
     panel.layer_combo.choose(layers[str(saved.layer)])
+    panel.show_region(region)
     panel.frame_axis_combo.choose(axis_of.get(saved.frame_axis or ""))
     panel.channel_axis_combo.choose(axis_of.get("C"))
     for letter, index in saved.fixed.items():

@@ -56,6 +56,8 @@ class ObjectRow:
         Number of frames that need review.
     lock
         Whether it is locked.
+    is_missed
+        It was looked for, and found nowhere.
     """
 
     object_id: int
@@ -70,6 +72,7 @@ class ObjectRow:
     doubtful: int = 0
     lock: Lock = Lock.NONE
     color: Color | None = None
+    is_missed: bool = False
 
     @property
     def title(self) -> str:
@@ -80,7 +83,7 @@ class ObjectRow:
     def frames_text(self) -> str:
         """First and last frame; an asterisk says that it is absent in between."""
         if self.first is None or self.last is None:
-            return "–"
+            return NO_MASK if self.is_missed else "–"
         gaps = "*" if self.present < self.last - self.first + 1 else ""
         return f"{self.first}–{self.last}{gaps}"
 
@@ -88,6 +91,10 @@ class ObjectRow:
         """Return whether a text that is searched for is in the name, or is the id."""
         wanted = text.strip().casefold()
         return wanted in self.title.casefold() or wanted == str(self.object_id)
+
+
+NO_MASK = "no mask"
+"""Of an object of which nothing was found."""
 
 
 def object_rows(
@@ -147,6 +154,7 @@ def _tracked(
         return {}
     first, last, present = tables.spans(ids)
     doubtful = np.count_nonzero(tables.doubtful(book, ids), axis=0)
+    computed = tables.computed()
     percent = np.nan_to_num(np.round(100 * tables.mean_trust(ids))).astype(int)
     return {
         object_id: {
@@ -156,8 +164,9 @@ def _tracked(
             "trust": int(percent[column]),
             "doubtful": int(doubtful[column]),
         }
-        for column, object_id in enumerate(ids)
         if present[column]
+        else {"is_missed": bool(computed[:, tables.columns[object_id]].any())}
+        for column, object_id in enumerate(ids)
     }
 
 
@@ -232,7 +241,7 @@ SHOWN = {
     Column.NAME: attrgetter("name", "color", "is_hidden"),
     Column.PARENT: attrgetter("parent"),
     Column.PROMPTS: attrgetter("prompts"),
-    Column.FRAMES: attrgetter("first", "last", "present"),
+    Column.FRAMES: attrgetter("first", "last", "present", "is_missed"),
     Column.TRUST: attrgetter("trust"),
     Column.REVIEW: attrgetter("doubtful"),
 }
@@ -436,6 +445,8 @@ def _tip(row: ObjectRow, column: Column) -> str:
             return row.lock.value
         case Column.FRAMES if row.first is not None:
             return f"on {counted(row.present, 'frame')}, from {row.first} to {row.last}"
+        case Column.FRAMES if row.is_missed:
+            return "Nothing was found where it was clicked on: drag a box around it"
         case Column.TRUST if row.trust is not None:
             return f"mean trust {row.trust / 100:.2f}"
         case Column.REVIEW if row.doubtful:
