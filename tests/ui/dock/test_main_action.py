@@ -4,7 +4,7 @@ import dask.array as da
 import pytest
 from qtpy.QtCore import QPoint, Qt
 from tests.engine.engine_steps import click
-from tests.ui.hand import unwrapped
+from tests.ui.hand import Hand, unwrapped
 
 PATIENCE = 60_000
 
@@ -32,6 +32,21 @@ def test_track_is_in_sight_and_the_picture_is_large(open_dock, qtbot, size):
     canvas = window._qt_viewer.canvas.native
     assert canvas.width() >= size[0] / 2
     assert canvas.height() >= size[1] / 2
+
+
+def test_from_an_open_movie_to_the_first_tracked_cell_in_four_actions(
+    open_dock, answered
+):
+    viewer, dock = open_dock()  # 1: the dock
+    hand = Hand(viewer)
+    hand.push("W")  # 2: the tool
+    shown = viewer.dims.current_step[0]
+    hand.click(shown, 30, 40)  # 3: the cell
+    answered(dock)
+    hand.push("G")  # 4: track
+    answered(dock)
+    assert dock.conductor.tables.computed().all()
+    assert not dock.conductor.book[1].stale
 
 
 @pytest.fixture(params=["numpy", "dask"])

@@ -25,11 +25,10 @@ def test_a_rectangle_is_the_region_that_is_tracked_in(
     viewer.add_shapes(
         [[(y0, x0), (y0, x1), (y1, x1), (y1, x0)]], shape_type="rectangle", name="here"
     )
-    panel, folder = dock.input_panel, dock.output_panel.folder
+    panel = dock.input_panel
     take(panel.region, RECTANGLE.format("here"))
     assert panel.region.region == (10, 30, 64, 48)
     assert panel.region.text() == "64 × 48 from row 10, column 30"
-    assert dock.output_panel.folder != folder  # it has masklets of its own
     dock.tool.set_on(True)
     viewer.dims.set_point(0, 0)
     hand = Hand(viewer)
@@ -46,8 +45,11 @@ def test_a_rectangle_is_the_region_that_is_tracked_in(
     assert not last.any()
     take(panel.region, WHOLE)
     assert not dock.conductor.book.objects
+    hand.click(0, 5 * scale[1], 5 * scale[2])
+    answered(dock)
+    assert dock.status.text().startswith(("Object 1 is there", "Nothing found"))
     take(panel.region, RECTANGLE.format("here"))
-    assert len(dock.conductor.book.objects) == 1
+    assert dock.conductor.book[1].prompts[0].points[0].y == 40
 
 
 def test_what_is_shown_is_the_region_and_comes_back_with_the_session(

@@ -8,7 +8,7 @@ from typing import Any
 
 from qtpy.QtCore import QObject, QTimer
 
-from napari_sam2.engine import Request
+from napari_sam2.engine import Request, StoreReady
 from napari_sam2.errors import NapariSam2Error
 from napari_sam2.ui.dock.parts import TrackerParts
 from napari_sam2.ui.masklets.output_panel import free_folder
@@ -31,10 +31,12 @@ class CurrentMovie(QObject):
         super().__init__(parent)
         self._parts = parts
         self._folders: dict[Hashable, Path] = {}
+        self._owners: dict[Path, Hashable] = {}
         self._key: Hashable = None
         parts.input_panel.input_changed.connect(self.follow)
         parts.model_panel.model_changed.connect(self.follow)
         parts.output_panel.folder_changed.connect(self._on_folder_changed)
+        parts.conductor.happened.connect(self._on_event)
         self._gone: list[Hashable] = []
         # Not at once: who offers layers turns to another one first.
         self._forgetting = QTimer(self)
@@ -48,7 +50,8 @@ class CurrentMovie(QObject):
         layer = self._parts.input_panel.layer
         if layer is None or self._key is None:
             return
-        if self._key not in self._folders:
+        known = self._folders.get(self._key)
+        if known is None or self._owners.get(known, self._key) != self._key:
             below = self._parts.preferences.session_folder
             self._folders[self._key] = free_folder(str(layer.name), below)
         self._parts.output_panel.show_folder(self._folders[self._key])
@@ -73,6 +76,12 @@ class CurrentMovie(QObject):
         parts.lineage_panel.show_movie(axes.frame_count)
         parts.tool.attach(layer, axes)
         parts.marks.show_on(layer, axes)
+
+    def _on_event(self, event: object) -> None:
+        """Note whose masklets lie in a folder: it is offered to no other movie."""
+        if isinstance(event, StoreReady):
+            asked = event.request
+            self._owners[asked.folder] = asked.image.movie_key, asked.model
 
     def _on_folder_changed(self) -> None:
         self._folders[self._key] = self._parts.output_panel.folder
