@@ -14,6 +14,7 @@ from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.scores.tables import ScoreTables
 from napari_sam2.ui.layers.colors import object_color
 from napari_sam2.ui.objects.model import (
+    NO_MASK,
     SORT_ROLE,
     Column,
     Lock,
@@ -63,11 +64,11 @@ def test_rows_tell_what_is_known_of_objects():
     assert (mother.doubtful, mother.prompts, mother.lock) == (2, 1, Lock.SOME)
     assert mother.trust == round(100 * 11 / 14)
     assert (daughter.frames_text, daughter.trust, daughter.is_hidden) == (
-        "–",
+        NO_MASK,  # looked for, and found nowhere
         None,
         True,
     )
-    assert (new.title, new.lock) == ("object 12", Lock.ALL)
+    assert (new.title, new.lock, new.frames_text) == ("object 12", Lock.ALL, "–")
     assert next(iter(object_rows(made_state(), None, FRAMES).values())).first is None
 
 
