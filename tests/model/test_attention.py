@@ -23,3 +23,19 @@ def test_turned_in_place_they_have_the_bits_of_turned_copies(
     with torch.no_grad():
         seen = attention(q, k, v, rotation, unplaced_keys=unplaced)
     assert torch.equal(seen, expected.detach())
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_summed_first_they_are_what_values_give_projected_first(rows: int) -> None:
+    """In free order memories are summed and the sum is projected; masks hold, too."""
+    torch.manual_seed(rows)
+    attention = RotaryAttention(32, heads=1, key_dim=8, free_order=True)
+    rotation = Rotation(*rotary_angles(32, 4, 4, torch.device("cpu")))
+    q, (k, v) = torch.randn(rows, 16, 32), torch.randn(2, 3, 53, 8)
+    mask = torch.rand(3, 53) < 0.7
+    for key_mask in (None, mask):
+        said = {"unplaced_keys": 5, "key_mask": key_mask}
+        expected = attention(q, k, v, rotation, **said)
+        with torch.no_grad():
+            seen = attention(q, k, v, rotation, **said)
+        torch.testing.assert_close(seen, expected.detach(), rtol=1e-4, atol=1e-6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -84,12 +85,34 @@ class Rotation:
         torch.view_as_complex(maps).mul_(torch.complex(self.cosine, self.sine))
 
 
+MOST_SCORES = 2**20
+"""Up to so many scores of queries by keys are held at once: 4 MiB, a cache's size."""
+
+
 class RotaryAttention(Attention):
     """Attention whose queries and map keys are turned by their position.
 
     Keys may hold several maps of the queries' size, one after the other, and end with
     tokens that have no position (object pointers).
+
+    Parameters
+    ----------
+    dim, heads, key_dim
+        As in `Attention`.
+    free_order
+        See `napari_sam2.model.config.Sam2Config.free_order`.
     """
+
+    def __init__(
+        self,
+        dim: int,
+        heads: int,
+        key_dim: int | None = None,
+        *,
+        free_order: bool = False,
+    ) -> None:
+        super().__init__(dim, heads, key_dim=key_dim)
+        self.free_order = free_order
 
     def forward(
         self,
@@ -115,10 +138,15 @@ class RotaryAttention(Attention):
         """
         if rotation is None:
             raise ValueError("rotary attention needs the rotation of its queries")
-        queries, keys = self.q_proj(q), self.k_proj(k)
-        placed = keys.shape[1] - unplaced_keys
-        if self._in_place(queries):
+        queries, placed = self.q_proj(q), k.shape[1] - unplaced_keys
+        in_place = self._in_place(queries)
+        if in_place:
             rotation.turn_in_place(queries)
+        if in_place and self.free_order and q.shape[1] * k.shape[1] <= MOST_SCORES:
+            each = self._turned_keys(k, rotation, placed)
+            return self._sum_first(queries, each, v, key_mask)
+        keys = self.k_proj(k)
+        if in_place:
             rotation.turn_in_place(keys[:, :placed])
             queries, keys = self._split(queries), self._split(keys)
         else:
@@ -130,6 +158,42 @@ class RotaryAttention(Attention):
         mask = None if key_mask is None else key_mask[:, None, None, :]
         out = F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask)
         return self._merge(out)
+
+    def _turned_keys(
+        self, k: Tensor, rotation: Rotation, placed: int
+    ) -> Iterator[Tensor]:
+        """Yield the ``(keys, dim)`` of each row; all lie in the same memory."""
+        keys = k.new_empty(k.shape[1], self.k_proj.out_features)
+        for row in k:
+            torch.addmm(self.k_proj.bias, row, self.k_proj.weight.t(), out=keys)
+            rotation.turn_in_place(keys[None, :placed])
+            yield keys
+
+    def _sum_first(
+        self,
+        queries: Tensor,
+        keys: Iterable[Tensor],
+        v: Tensor,
+        key_mask: Tensor | None,
+    ) -> Tensor:
+        """Attend row by row, and project what was summed instead of what is summed.
+
+        Projecting is linear and weights sum to one, so the order does not matter; of
+        fewer channels (memories have a quarter) the sum is that much less work. The
+        scores of all rows lie in the same memory.
+        """
+        queries = queries * queries.shape[-1] ** -0.5
+        queries = queries.expand(len(v), -1, -1)
+        scores = queries.new_empty(queries.shape[1], v.shape[1])
+        summed = []
+        for row, (query, key, value) in enumerate(zip(queries, keys, v, strict=True)):
+            torch.mm(query, key.t(), out=scores)
+            if key_mask is not None:
+                scores.masked_fill_(~key_mask[row], -torch.inf)
+            torch.softmax(scores, dim=-1, out=scores)
+            summed.append(scores @ value)
+        out: Tensor = self.out_proj(self.v_proj(torch.stack(summed)))
+        return out
 
     def _in_place(self, queries: Tensor) -> bool:
         """Whether to go the way that was measured to be faster on CPUs in float32."""

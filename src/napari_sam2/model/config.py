@@ -74,6 +74,10 @@ class Sam2Config:
     one_component
         Whether objects are best followed as one component unless a person drew more:
         masks of these weights spill into neighbours that touch.
+    free_order
+        Whether sums may be taken in another order than official SAM 2 takes them, where
+        that is less work and no gradients are wanted. Results round otherwise, so no
+        for weights that have an official counterpart.
     """
 
     name: str
@@ -86,6 +90,7 @@ class Sam2Config:
     absent_memory: bool = True
     pointer_time: bool = True
     one_component: bool = False
+    free_order: bool = False
 
     @property
     def high_res_dims(self) -> tuple[int, int]:
@@ -130,6 +135,7 @@ def _nano(name: str, trunk: TrunkConfig) -> Sam2Config:
         memory_attention_layers=2,
         feedforward_dim=512,
         one_component=True,
+        free_order=True,
     )
 
 

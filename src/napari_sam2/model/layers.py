@@ -22,9 +22,9 @@ class LayerNorm2d(nn.Module):
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
         """Normalise each pixel over its channels."""
-        mean = x.mean(1, keepdim=True)
-        variance = (x - mean).pow(2).mean(1, keepdim=True)
-        x = (x - mean) / torch.sqrt(variance + self.eps)
+        centred = x - x.mean(1, keepdim=True)
+        variance = centred.pow(2).mean(1, keepdim=True)
+        x = centred / torch.sqrt(variance + self.eps)
         return self.weight[:, None, None] * x + self.bias[:, None, None]
 
 
@@ -55,6 +55,21 @@ class MLP(nn.Module):
             x = self.activation(layer(x))
         out: Tensor = last(x)
         return out
+
+
+def conv_pair(
+    x: Float[Tensor, "b n_in h w"], first: nn.Conv2d, second: nn.Conv2d
+) -> Float[Tensor, "b n_out h w"]:
+    """Apply two 1 × 1 convolutions in a row as one, that of their product.
+
+    Much less work where the map between them is the widest; sums round otherwise.
+    """
+    narrow = second.weight.flatten(1)  # (n_out, n_between)
+    weight = narrow @ first.weight.flatten(1)
+    bias = None
+    if first.bias is not None and second.bias is not None:
+        bias = narrow @ first.bias + second.bias
+    return F.conv2d(x, weight[..., None, None], bias)
 
 
 def learned_embedding(*shape: int) -> nn.Parameter:

@@ -190,7 +190,12 @@ def upsample_logits(
         How many masks per object the official implementation resizes here. torch's
         kernel, and with it the last bit, depends on that number.
     """
-    stacked = logits.float()[:, None].expand(-1, candidates, -1, -1)
+    # The kernel sees that many channels. Which object is in which changes no bit, so
+    # objects lie beside each other in them, and only the last ones are filled up.
+    objects = len(logits)
+    missing = -objects % candidates
+    stacked = F.pad(logits.float(), (0, 0, 0, 0, 0, missing))
+    stacked = stacked.unflatten(0, (-1, candidates))
     size = (side, side)
     resized = F.interpolate(stacked, size, mode="bilinear", align_corners=False)
-    return resized[:, 0]
+    return resized.flatten(0, 1)[:objects]

@@ -146,7 +146,9 @@ class MemoryAttentionLayer(nn.Module):
         super().__init__()
         dim = config.hidden_dim
         self.self_attn = RotaryAttention(dim, heads=1)
-        self.cross_attn_image = RotaryAttention(dim, heads=1, key_dim=config.memory_dim)
+        self.cross_attn_image = RotaryAttention(
+            dim, heads=1, key_dim=config.memory_dim, free_order=config.free_order
+        )
         self.linear1 = nn.Linear(dim, config.feedforward_dim)
         self.linear2 = nn.Linear(config.feedforward_dim, dim)
         self.norm1 = nn.LayerNorm(dim)

@@ -102,7 +102,7 @@ class Sam2(nn.Module):
         super().__init__()
         dim, memory_dim = config.hidden_dim, config.memory_dim
         self.config = config
-        self.image_encoder = ImageEncoder(config.trunk, dim)
+        self.image_encoder = ImageEncoder(config)
         self.prompt_encoder = PromptEncoder(dim)
         self.mask_decoder = MaskDecoder(config)
         self.memory_tokenizer = MemoryTokenizer(config)
@@ -120,10 +120,10 @@ class Sam2(nn.Module):
 
     def embed(self, images: Float[Tensor, "frames 3 S S"]) -> ImageEmbedding:
         """Encode normalised frames; S is a multiple of 32."""
-        finest, fine, features = self.image_encoder(images)
         decoder = self.mask_decoder
-        high_res = (decoder.conv_s0(finest), decoder.conv_s1(fine))
-        return ImageEmbedding(features, high_res)
+        narrowing = (decoder.conv_s0, decoder.conv_s1)
+        finest, fine, features = self.image_encoder(images, narrowing)
+        return ImageEmbedding(features, (finest, fine))
 
     def condition(
         self, embedding: ImageEmbedding, memory: MemorySelection | None

@@ -31,6 +31,7 @@ from napari_sam2.tracking.batching import (
     tracked_batches,
 )
 from napari_sam2.tracking.embedding_cache import EmbeddingCache
+from napari_sam2.tracking.heap import keep_pages
 from napari_sam2.tracking.memory import snapshot as bank_snapshot
 from napari_sam2.tracking.memory.bank import Anchor, LastTracked, MemoryBank, to_host
 from napari_sam2.tracking.memory.budget import bytes_per_object
@@ -116,6 +117,8 @@ class StreamingPredictor:
         if size < SIZE_STEP or size % SIZE_STEP:
             raise InputError(f"image size {size}: give a multiple of {SIZE_STEP}")
         self.device = choose_device(device)
+        if self.device.type == "cpu":
+            keep_pages()
         self.precision = choose_precision(precision, self.device)
         needed = bytes_per_object(model.config, size, max_anchors or USUAL_ANCHORS)
         if needed > device_memory(self.device):
