@@ -1,4 +1,4 @@
-"""Where sums may be taken in another order, the results are the same but for rounding."""
+"""Where sums may be taken in another order, results differ by rounding alone."""
 
 from __future__ import annotations
 

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import BaseModel, ConfigDict, PositiveInt
 
 from napari_sam2 import __version__
-from napari_sam2.batch.models import loaded_model, use_threads
+from napari_sam2.batch.models import loaded_model
 from napari_sam2.batch.output import Output
 from napari_sam2.batch.prompting.policies import (
     PromptPolicy,
@@ -28,6 +28,7 @@ from napari_sam2.batch.prompting.policies import (
     UserPath,
 )
 from napari_sam2.batch.resources import current_memory, peak_memory
+from napari_sam2.batch.threads import use_threads
 from napari_sam2.batch.tile_choice import chosen_side
 from napari_sam2.errors import InputError
 from napari_sam2.interfaces import FrameSource
@@ -94,8 +95,9 @@ class ModelOptions(BaseModel):
     image_size
         Side of its input in pixels; None for its own.
     device, precision, threads
-        Where it computes and how; ``"auto"`` and None as the machine has it. Equal
-        results are promised for the same three.
+        Where it computes and how; ``"auto"`` and None as the machine has it, threads
+        with ``"auto"`` as a trial finds fastest. Equal results are promised for the
+        same three.
     cpu_without_gpu
         Whether to compute on the CPU where the device is missing; refused otherwise.
     raw_masks
@@ -113,7 +115,7 @@ class ModelOptions(BaseModel):
     image_size: int | None = None
     device: str = "auto"
     precision: str = "auto"
-    threads: int | None = Field(default=None, ge=1)
+    threads: Literal["auto"] | PositiveInt | None = None
     cpu_without_gpu: bool = False
     raw_masks: bool = False
     one_component: bool | None = None
@@ -341,7 +343,7 @@ def _compose(job: TrackJob, source: StackFrames) -> Run:
             f"{job.movie}: no prompt reaches frames {frames.first}:{frames.stop} in "
             f"direction {job.direction}; change --frames or --direction"
         )
-    job = _with_tiles(job, source, objects)
+    job = _settled(job, source, objects)
     finished = _finished(job, source, objects)
     if finished is not None:
         return Run(None, len(objects), plan, source, *finished)
@@ -394,22 +396,28 @@ def holds_run(job: TrackJob) -> bool:
     stored = OmeZarrLabelStore.open(job.out, job.name, mode="r").provenance
     with closing(open_frames(job.movie, **dict(job.frame_options))) as source:
         objects = job.read_prompts(source).objects
-        job = _with_tiles(job, source, objects)
+        job = _settled(job, source, objects)
         return not stored.differences(_expected(job, source, objects, stored))
 
 
-def _with_tiles(
+def _settled(
     job: TrackJob, source: StackFrames, objects: list[PromptedObject]
 ) -> TrackJob:
-    """Return the job with the side of its tiles as a number, if it has any."""
+    """Return the job with the side of its tiles as a number, if it has any.
+
+    Threads are what they were where a label group is gone on with.
+    """
     from napari_sam2.model.checkpoints.weights_file import trained_image_size
 
-    options = job.model_options
-    if options.tiles is None:
-        return job
-    size = options.image_size or trained_image_size(options.model)
-    side = chosen_side(options.tiles, source.frame_shape, size, objects)
-    options = options.model_copy(update={"tiles": side})
+    options, changes = job.model_options, {}
+    if options.tiles is not None:
+        size = options.image_size or trained_image_size(options.model)
+        side = chosen_side(options.tiles, source.frame_shape, size, objects)
+        changes["tiles"] = side
+    if options.threads == "auto" and job.output.exists and not job.overwrite:
+        stored = OmeZarrLabelStore.open(job.out, job.name, mode="r").provenance
+        changes["threads"] = stored.threads
+    options = options.model_copy(update=changes)
     return job.model_copy(update={"model_options": options})
 
 
@@ -461,7 +469,7 @@ def load_predictor(options: ModelOptions, source: FrameSource) -> StreamingPredi
     """Load a model for the frames of a movie."""
     from napari_sam2.tracking.predictor import StreamingPredictor
 
-    use_threads(options.threads)
+    use_threads(options.threads, options.model)
     return StreamingPredictor(
         loaded_model(options.model),
         frame_shape=source.frame_shape,

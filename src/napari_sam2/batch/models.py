@@ -31,11 +31,3 @@ def _loaded(path: Path, stamp: tuple[int, int]) -> Sam2:
     from napari_sam2.model.checkpoints.checkpoint import load_model
 
     return load_model(path)
-
-
-def use_threads(threads: int | None) -> None:
-    """Let torch compute on so many threads; their number decides the last bits."""
-    if threads is not None:
-        import torch
-
-        torch.set_num_threads(threads)

@@ -137,6 +137,21 @@ def parse_tiles(text: str | None) -> int | str | None:
     return int(text)
 
 
+def parse_threads(text: str | None) -> int | str | None:
+    """Read a number of threads, or ``auto``.
+
+    Raises
+    ------
+    InputError
+        If it is something else.
+    """
+    if text is None or text == "auto":
+        return text
+    if not text.isdecimal() or int(text) < 1:
+        raise InputError(f"--threads {text}: give a number, such as 1, or auto")
+    return int(text)
+
+
 def _integers(text: str, complaint: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.split(","))

@@ -9,6 +9,7 @@ from napari_sam2.commands.options import (
     parse_channels,
     parse_limits,
     parse_percentiles,
+    parse_threads,
     parse_tiles,
 )
 
@@ -53,4 +54,8 @@ def model_options(given: Mapping[str, Any]) -> ModelOptions:
 
     fields = ModelOptions.model_fields.keys() & given.keys()
     options = {name: given[name] for name in fields}
-    return ModelOptions(**options | {"tiles": parse_tiles(given.get("tiles"))})
+    read = {
+        "tiles": parse_tiles(given.get("tiles")),
+        "threads": parse_threads(given.get("threads")),
+    }
+    return ModelOptions(**options | read)

@@ -83,6 +83,14 @@ OneComponent = Annotated[
         show_default="as the model's weights say",
     ),
 ]
+Threads = Annotated[
+    Text,
+    Option(
+        metavar="auto|N",
+        help="Threads of a CPU; auto: measured once, and remembered.",
+        show_default="as torch has them",
+    ),
+]
 Tiles = Annotated[
     str,
     Option(
@@ -126,6 +134,7 @@ def track(  # noqa: PLR0913 - one parameter an option
     image_size: ImageSize = None,
     device: Device = "auto",
     precision: Precision = "auto",
+    threads: Threads = None,
     direction: Towards = Direction.BOTH,
     frames: Frames = None,
     axes: Axes = None,

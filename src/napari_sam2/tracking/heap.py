@@ -28,4 +28,5 @@ def keep_pages() -> bool:
     except (OSError, AttributeError):  # musl has none
         return False
     options = ((MMAP_THRESHOLD, LARGEST_KEPT), (TRIM_THRESHOLD, KEPT_BYTES))
-    return all([mallopt(option, value) == 1 for option, value in options])
+    answers = [mallopt(option, value) for option, value in options]
+    return answers == [1, 1]

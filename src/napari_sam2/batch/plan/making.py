@@ -8,6 +8,7 @@ from typing import Any
 from napari_sam2.batch.job import FrameOptions, ModelOptions
 from napari_sam2.batch.plan.plan import BatchPlan
 from napari_sam2.batch.prompting.policies import SessionPrompts
+from napari_sam2.batch.threads import thread_count
 from napari_sam2.errors import InputError
 from napari_sam2.io.label_store.store import DEFAULT_NAME, OmeZarrLabelStore
 from napari_sam2.io.sessions.document import InputMapping, SavedChannel
@@ -63,10 +64,9 @@ def pinned(options: ModelOptions) -> ModelOptions:
     InputError
         If this machine has no such device, or there is no such precision.
     """
-    if "auto" not in (options.device, options.precision) and options.threads:
+    choices = (options.device, options.precision, options.threads)
+    if "auto" not in choices and options.threads:
         return options
-    import torch
-
     from napari_sam2.tracking.precision import choose_device, choose_precision
 
     device = choose_device(options.device)
@@ -74,7 +74,7 @@ def pinned(options: ModelOptions) -> ModelOptions:
         update={
             "device": str(device),
             "precision": choose_precision(options.precision, device).name,
-            "threads": options.threads or torch.get_num_threads(),
+            "threads": thread_count(options.threads, options.model),
         }
     )
 

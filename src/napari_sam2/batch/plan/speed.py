@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
-import numpy as np
-
 from napari_sam2.batch.job import ModelOptions
-from napari_sam2.batch.models import loaded_model, use_threads
-from napari_sam2.prompts import BoxPrompt, FramePrompt
+from napari_sam2.batch.models import loaded_model
+from napari_sam2.batch.threads import TRIAL_SHAPE, frame_seconds, use_threads
 
-SHAPE = (256, 256)
 FEW, MANY = 1, 5
-STEPS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +40,12 @@ def _seconds(options: ModelOptions, objects: int) -> float:
     """Return the seconds of one frame with so many objects, the first not counted."""
     from napari_sam2.tracking.predictor import StreamingPredictor
 
-    use_threads(options.threads)
+    use_threads(options.threads, options.model)
     predictor = StreamingPredictor(
         loaded_model(options.model),
-        frame_shape=SHAPE,
+        frame_shape=TRIAL_SHAPE,
         image_size=options.image_size,
         device=options.device,
         precision=options.precision,
     )
-    noise = np.random.default_rng(0)
-    frames = noise.integers(0, 255, (STEPS + 2, *SHAPE, 3), np.uint8)
-    box = BoxPrompt(100, 100, 150, 150)
-    prompts = [FramePrompt(one + 1, 0, box=box) for one in range(objects)]
-    predictor.step(0, frames[0], prompts)
-    predictor.step(1, frames[1])
-    begin = time.perf_counter()
-    for index in range(STEPS):
-        predictor.step(2 + index, frames[2 + index])
-    return (time.perf_counter() - begin) / STEPS
+    return frame_seconds(predictor, objects)

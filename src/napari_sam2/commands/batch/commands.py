@@ -15,6 +15,7 @@ from napari_sam2.commands.options import (
     parse_limits,
     parse_numbers,
     parse_percentiles,
+    parse_threads,
     parse_tiles,
     path_argument,
     path_option,
@@ -38,6 +39,7 @@ from napari_sam2.commands.track import (
     Position,
     Precision,
     RawMasks,
+    Threads,
     Tiles,
     TimePoint,
     Towards,
@@ -84,9 +86,6 @@ Exports = Annotated[
 ]
 EachChannel = Annotated[
     Text, Option(help="Track in each of these channels by itself: 0,2.")
-]
-Threads = Annotated[
-    int | None, Option(min=1, help="Threads of a CPU; as the machine has them.")
 ]
 Schema = Annotated[
     bool, Option("--schema", help="Print the JSON Schema of plans instead.")
@@ -141,7 +140,11 @@ def plan(  # noqa: PLR0913 - one parameter an option
     seen |= {"contrast_limits": parse_limits(contrast_limits)}
     seen |= {"percentiles": parse_percentiles(percentiles)}
     network: dict[str, Any] = {"model": model, "image_size": image_size}
-    network |= {"device": device, "precision": precision, "threads": threads}
+    network |= {
+        "device": device,
+        "precision": precision,
+        "threads": parse_threads(threads),
+    }
     network |= {"raw_masks": raw_masks, "one_component": one_component}
     network |= {"tiles": parse_tiles(tiles)}
     changes: dict[str, Any] = {"out": out, "name": name, "merge": merge}
