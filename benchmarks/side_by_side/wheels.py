@@ -20,7 +20,9 @@ LIMIT = 50 * 2**20
 def collect(folder: Path) -> int:
     """Make the wheels, without what they depend on; return their bytes."""
     folder.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "-w", str(folder)]
+    # In an environment of its own the build of sam2 would fetch torch once more.
+    command = [sys.executable, "-m", "pip", "wheel", "--no-deps"]
+    command += ["--no-build-isolation", "-w", str(folder)]
     for package in PACKAGES:
         # CUDA extensions of sam2 are optional, and not built.
         done = subprocess.run(

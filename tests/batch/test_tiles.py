@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import zarr
 from tests.batch.trees import tree
 
 from napari_sam2.batch.job import open_run
@@ -11,6 +12,7 @@ from napari_sam2.commands.options import parse_tiles
 from napari_sam2.engine.workspace.reopening import Reopening
 from napari_sam2.errors import InputError, OutputError
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
+from napari_sam2.io.label_store.verification import verify
 from napari_sam2.session.planning.plan import MergePolicy
 
 SIDE = 48
@@ -54,6 +56,17 @@ def test_the_store_says_where_each_logit_map_lies(tiled, movie):
         assert np.hypot(*(there - centre)) < 6
     anchors = {one.object_id: one.tile for one in store.read_anchors()}
     assert anchors == dict(zip(ids, tiles.tolist(), strict=True))
+
+
+def test_verify_knows_which_tile_each_logit_map_was_of(tiled):
+    """In another tile the same logits are another mask."""
+    run(tiled)
+    (report,) = verify(tiled.out)
+    assert report.is_whole, report.faults
+    group = zarr.open_group(tiled.out / "labels/masklets/napari-sam2", mode="r+")
+    group["tiles"][3, 0] = group["tiles"][3, 0] + 1
+    (report,) = verify(tiled.out)
+    assert [(one.part, one.frame_index) for one in report.faults] == [("scores", 3)]
 
 
 def test_a_run_that_was_stopped_resumes_to_the_same_bytes(tiled):

@@ -71,7 +71,9 @@ def _fault_of(frames: FrameArrays, frame_index: int) -> Fault | None:
             if not _areas_fit(frames, frame_index):
                 text = "the labels do not have the areas that were measured"
                 return Fault("labels", text, frame_index)
-        elif known != digest_of_scores(frames.scores, frames.object_ids, frame_index):
+        elif known != digest_of_scores(
+            frames.scores, frames.tiles, frames.object_ids, frame_index
+        ):
             text = "the scores are not what was written"
             return Fault("scores", text, frame_index)
         for file, digest in frames.digests.of_chunks(frame_index):

@@ -165,7 +165,8 @@ class FrameArrays:
         self.tiles.flush()
         for table in self._tables:
             table.flush()
-        self.digests.flush(self.whole.pending, self.scores, self.object_ids)
+        pending = self.whole.pending
+        self.digests.flush(pending, self.scores, self.tiles, self.object_ids)
         self.whole.mark()
 
     def forget(self) -> None:

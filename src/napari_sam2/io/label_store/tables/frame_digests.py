@@ -1,8 +1,9 @@
 """By what a frame on disk is known again: digests of its chunks and of its scores.
 
-``(T, 1 + chunks)`` uint64: the scores, then the chunks of the labels, then those of the
-logits. They are made of what is written while it is written, and reach the disk with
-the scores, before the frame is called whole; so they hold for whole frames only.
+``(T, 1 + chunks)`` uint64: the scores (with the tiles, where there are any), then the
+chunks of the labels, then those of the logits. They are made of what is written while
+it is written, and reach the disk with the scores, before the frame is called whole; so
+they hold for whole frames only.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from zarr.core.buffer import Buffer
 from napari_sam2.io.history.kept_chunks import ChunkKey
 from napari_sam2.io.label_store.tables.row_block import BLOCK, RowBlock
 from napari_sam2.io.label_store.tables.score_arrays import ScoreArrays
+from napari_sam2.io.label_store.tables.tile_array import TileArray
 from napari_sam2.io.ome_zarr.digests import UNKNOWN, digest_of
 from napari_sam2.io.ome_zarr.planes import PlaneLayout
 from napari_sam2.io.ome_zarr.zarr_nodes import ArraySpec, chunk_file, create_array
@@ -83,12 +85,17 @@ class FrameDigests:
         self._noted[frame, column] = digest_of(written)
 
     def flush(
-        self, frames: Collection[int], scores: ScoreArrays, object_ids: Sequence[int]
+        self,
+        frames: Collection[int],
+        scores: ScoreArrays,
+        tiles: TileArray,
+        object_ids: Sequence[int],
     ) -> None:
         """Write what was noted, and digests of the scores of some frames."""
         noted = dict(self._noted)
         for frame in sorted(frames):
-            noted[frame, SCORES_COLUMN] = digest_of_scores(scores, object_ids, frame)
+            scored = digest_of_scores(scores, tiles, object_ids, frame)
+            noted[frame, SCORES_COLUMN] = scored
         for (frame, column), digest in sorted(noted.items()):
             row = self._block.change(frame)
             self._block.rows[DIGESTS][row, column] = digest
@@ -144,14 +151,19 @@ class FrameDigests:
 
 
 def digest_of_scores(
-    scores: ScoreArrays, object_ids: Sequence[int], frame_index: int
+    scores: ScoreArrays, tiles: TileArray, object_ids: Sequence[int], frame_index: int
 ) -> int:
-    """Return the digest of a frame's scores, whatever columns its objects have."""
+    """Return the digest of a frame's scores, whatever columns its objects have.
+
+    Where logits cover tiles it says which, too.
+    """
     columns = sorted(scores.computed(frame_index), key=object_ids.__getitem__)
     found = scores.read(frame_index, columns)
     ids = np.asarray([object_ids[column] for column in columns], "<i8")
     values = (found.object_score, found.predicted_iou, found.stability)
     parts = [ids, *(one.astype("<f4") for one in values), found.area.astype("<i8")]
+    if not tiles.layout.is_whole:
+        parts.append(tiles.read(frame_index, columns).astype("<i8"))
     return digest_of(b"".join(part.tobytes() for part in parts))
 
 
