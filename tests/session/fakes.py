@@ -6,6 +6,7 @@ import numpy as np
 
 from napari_sam2.interfaces import StoredAnchor
 from napari_sam2.tiles import TileLayout
+from napari_sam2.tracking.division_evidence import unknown_evidence
 
 SHAPE = (4, 6)
 
@@ -101,6 +102,10 @@ class FakeStep:
     @property
     def tiles(self):
         return np.zeros(len(self.object_ids), np.int64)
+
+    @property
+    def division(self):
+        return unknown_evidence(len(self.object_ids))
 
 
 class FakePredictor:
