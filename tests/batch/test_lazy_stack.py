@@ -117,6 +117,28 @@ def test_all_of_it_reads_each_chunk_once(stack, watched, options, movie, tmp_pat
     assert sorted(watched.read) == sorted(list(range(FRAMES // CHUNK)) * pieces)
 
 
+def test_of_a_hundred_gigabytes_the_frames_asked_for_are_made(pixels, options, movie):
+    made = []
+
+    def generated(block_info=None):
+        (start, stop), *_ = block_info[None]["array-location"]
+        made.append(start // CHUNK)
+        frames = np.zeros((stop - start, 1024, 1024), np.uint16)
+        frames[:, :64, :80] = pixels[start:stop]
+        return frames
+
+    frames = 48_000
+    shape = ((CHUNK,) * (frames // CHUNK), (1024,), (1024,))
+    stack = da.map_blocks(generated, chunks=shape, dtype=np.uint16, meta=pixels[:0])
+    assert stack.nbytes > 100e9
+    lazy = track_stack(stack, clicked(movie, 0), model=options, mapping=LIMITS)
+    assert made == []
+    labels = lazy[CHUNK].compute()
+    assert labels.shape == (1024, 1024)
+    assert labels.any()
+    assert set(made) == {0, 1}
+
+
 def test_memory_between_tasks_has_one_size(pixels, options, movie):
     from napari_sam2.batch import lazy_stack
 

@@ -11,12 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
+from operator import getitem
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import dask
 import dask.array as da
 import numpy as np
+from dask.delayed import Delayed
+from dask.highlevelgraph import HighLevelGraph
 
 from napari_sam2.batch.job import ModelOptions, load_predictor
 from napari_sam2.batch.plan.making import pinned
@@ -282,43 +287,39 @@ def _masks(request: StackRequest, predictor: StreamingPredictor) -> ChunkMasks:
     return ChunkMasks((height, width), (side, side), ids, predictor.layout)
 
 
-def _graph(stack: da.Array, request: StackRequest, mapping: Any) -> da.Array:
-    """Chain the pieces, and put the label images of all chunks together."""
-    starts = np.cumsum([0, *stack.chunks[0]])
-    chunks = [block.item() for block in stack.to_delayed()]
-    shared = dask.delayed(request, traverse=False)
-    run = dask.delayed(run_piece, nout=2, traverse=False)
+def _graph(stack: da.Array, request: StackRequest, mapping: Delayed) -> da.Array:
+    """Chain the pieces, and put the label images of all chunks together.
+
+    One layer of tasks: with one for each piece, to build them was quadratic in chunks.
+    """
+    name = f"masklets-{uuid4().hex}"
+    starts = np.cumsum([0, *stack.chunks[0]]).tolist()
+    tasks: dict[Any, Any] = {f"request-{name}": request}
     resolved: Any = None
     memory: Any = None
     masks: dict[int, Any] = {}
     walked = 0
-    for number, chunk, piece in _pieces(request, starts):
+    for at, (number, chunk, piece) in enumerate(_pieces(request, np.array(starts))):
         if number != walked:
             # Walks begin with what was prompted alone, whatever walked before them.
             walked, memory = number, resolved
-        frames = dask.delayed(_numbered)(int(starts[chunk]), chunks[chunk])
-        memory, masks[chunk] = run(
-            shared, frames, mapping, memory, masks.get(chunk), piece
-        )
+        frames = (_numbered, starts[chunk], (stack.name, chunk, 0, 0))
+        given = (f"request-{name}", frames, mapping.key, memory, masks.get(chunk))
+        tasks[f"piece-{name}", at] = (run_piece, *given, piece)
+        memory, masks[chunk] = (f"memory-{name}", at), (f"masks-{name}", at)
+        tasks[memory] = (getitem, (f"piece-{name}", at), 0)
+        tasks[masks[chunk]] = (getitem, (f"piece-{name}", at), 1)
         if number == 0:
             resolved = memory
-    return _labels(stack, request, masks, starts)
-
-
-def _labels(
-    stack: da.Array, request: StackRequest, masks: dict[int, Any], starts: np.ndarray
-) -> da.Array:
-    images = []
     for chunk, length in enumerate(stack.chunks[0]):
-        shape = (length, *request.shape[1:])
-        if chunk in masks:
-            first = int(starts[chunk])
-            image = dask.delayed(_stacked)(masks[chunk], first, length)
-            images.append(da.from_delayed(image, shape, LABELS))
-        else:
-            images.append(da.zeros(shape, LABELS, chunks=shape))
-    masklets: da.Array = da.concatenate(images)
-    return masklets
+        empty = partial(np.zeros, (length, *request.shape[1:]), LABELS)
+        tasks[name, chunk, 0, 0] = (
+            (_stacked, masks[chunk], starts[chunk], length)
+            if chunk in masks
+            else (empty,)
+        )
+    graph = HighLevelGraph.from_collections(name, tasks, [stack, mapping])
+    return da.Array(graph, name, stack.chunks, LABELS)
 
 
 def _pieces(
