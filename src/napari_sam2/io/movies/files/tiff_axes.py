@@ -128,16 +128,17 @@ def _check_imagej(file: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> N
     held = len(file.pages)
     if held == 1 and "S" not in series.axes:
         held = int((file.imagej_metadata or {}).get("images", 1))
+    path = file.filehandle.path
     if 1 < held < described:
         raise InputError(
-            f"{file.filename} is truncated: ImageJ's description counts {described} "
-            f"images, and the file holds {held}; copy it again"
+            f"{path} is truncated: ImageJ's description counts {described} images, and "
+            f"the file holds {held}; copy it again"
         )
     if held > described:
         raise InputError(
-            f"{file.filename}: ImageJ's description counts {described} images by "
-            f"channels, planes and frames, but the file holds {held}; save it again "
-            "from the program that wrote it"
+            f"{path}: ImageJ's description counts {described} images by channels, "
+            f"planes and frames, but the file holds {held}; save it again from the "
+            "program that wrote it"
         )
 
 
@@ -155,7 +156,7 @@ def _axes_of_scanimage(
     channels, planes, is_fast = _scanimage_counts(settings)
     if pages % (channels * planes):
         raise InputError(
-            f"{file.filename}: ScanImage saved {channels} channels and {planes} "
+            f"{file.filehandle.path}: ScanImage saved {channels} channels and {planes} "
             f"planes, but the file holds {pages} images; the recording was cut short"
         )
     times = pages // (channels * planes)
