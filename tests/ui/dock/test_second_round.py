@@ -37,6 +37,22 @@ def test_a_click_mark_hides_no_cell_of_a_large_movie(open_dock, answered, qtbot)
     assert 5 <= np.ptp(columns) <= 20
 
 
+def test_no_mark_is_drawn_on_a_frame_without_clicks(open_dock, answered, qtbot):
+    viewer, dock = open_dock()
+    window = unwrapped(viewer).window._qt_window
+    window.show()
+    qtbot.waitExposed(window)
+    dock.conductor.set_prompt(click(1, 0, (30, 40)))
+    answered(dock)
+    points = viewer.layers["movie clicks"]
+    for frame, is_marked in ((0, True), (3, False)):
+        viewer.dims.set_point(0, frame)
+        points.visible = True
+        with_marks = canvas_of(viewer)
+        points.visible = False
+        assert (with_marks != canvas_of(viewer)).any() == is_marked
+
+
 def test_the_key_says_and_shows_which_object_is_doubtful(open_dock, answered):
     viewer, dock = open_dock()
     dock.conductor.set_prompt(click(1, 0, (30, 40)))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QUrl, Signal
 from qtpy.QtGui import QDesktopServices
-from qtpy.QtWidgets import QMenu, QPushButton, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QMenu, QPushButton, QVBoxLayout, QWidget
 
 from napari_sam2.ui.contributions.sample_data import SAMPLES
 from napari_sam2.ui.keys.bindings import with_key
@@ -29,7 +29,12 @@ PAGES = {
 """Files of the documentation, and what the menu calls them."""
 
 
-class HelpButton(QToolButton):
+SIDE = 26
+STYLE = "QPushButton { padding: 0; } QPushButton::menu-indicator { width: 0; }"
+"""A question mark says what is behind it; napari's arrow would lie on it."""
+
+
+class HelpButton(QPushButton):
     """A question mark: tutorial, user guide, samples, keys.
 
     Parameters
@@ -42,11 +47,11 @@ class HelpButton(QToolButton):
     """The sheet of keys is wanted."""
 
     def __init__(self, viewer: Viewer) -> None:
-        super().__init__()
-        self.setText("?")
+        super().__init__("?")
+        self.setFixedSize(SIDE, SIDE)
+        self.setStyleSheet(STYLE)
         self.setToolTip("Help: tutorial, samples, keys")
         self.setAccessibleName("Help")
-        self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self)
         for name, title in PAGES.items():
             _add(menu, title, partial(_open_page, name))

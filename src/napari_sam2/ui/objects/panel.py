@@ -48,14 +48,14 @@ BAR_HEIGHT = 3
 WIDTHS = {
     Column.SHOWN: 20,
     Column.LOCKED: 20,
-    Column.ID: 32,
+    Column.ID: 28,
     Column.PARENT: 46,
-    Column.PROMPTS: 24,
-    Column.FRAMES: 56,
+    Column.PROMPTS: 22,
+    Column.FRAMES: 54,
     Column.TRUST: 40,
     Column.REVIEW: 48,
 }
-LEAST_NAME_WIDTH = 86
+LEAST_NAME_WIDTH = 80
 """Names are never cut shorter: a dock that is too narrow scrolls the table."""
 SHOWN_ROWS = 6
 """A dock that is too low scrolls rather than squeeze the table."""

@@ -21,6 +21,7 @@ from napari_sam2.ui.keys.bindings import ToolKeys
 from napari_sam2.ui.keys.keys import Ground
 from napari_sam2.ui.layers.colors import own_colors
 from napari_sam2.ui.prompts.mark_layers import (
+    MARK_PIXELS,
     BoxView,
     PointView,
     add_points_layer,
@@ -85,6 +86,7 @@ class PromptMarks(QObject):
         self._timer.timeout.connect(self._on_settled)
         self._events = Connections()
         self._events.add(viewer.layers.events.removed, self._on_layer_removed)
+        self._events.add(viewer.dims.events.current_step, self._fit_marks)
 
     @property
     def points(self) -> Points | None:
@@ -275,6 +277,24 @@ class PromptMarks(QObject):
             self.told.emit(str(error))
         finally:
             self._is_writing = False
+        self._fit_marks()
+
+    def _fit_marks(self, _event: object = None) -> None:
+        """Let nothing be drawn on frames without clicks.
+
+        There napari draws a point of no size, which the least size of ours would show.
+        """
+        view, axes = self._points, self._axes
+        if view is None or axes is None or not view.is_own:
+            return
+        here = axes.frame_at(view.layer.world_to_data(self._viewer.dims.point))
+        has_clicks = any(
+            frame_index == here for _, frame_index in self._baseline.points
+        )
+        least, most = MARK_PIXELS
+        limits = (least if has_clicks else 0, most)
+        if tuple(view.layer.canvas_size_limits) != limits:
+            view.layer.canvas_size_limits = limits
 
     def _show_boxes(self, wanted: Marks, places: Collection[Place] | None) -> bool:
         assert self._boxes is not None
