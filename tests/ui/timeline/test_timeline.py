@@ -391,3 +391,12 @@ def test_a_chosen_lane_is_scrolled_to(timeline):
     assert 79 in geometry.visible_lanes(timeline.viewport().height() - 17)
     wheel(timeline, QPoint(10, 60), 20)
     assert timeline.geometry_of_lanes.scroll < geometry.scroll
+
+
+def test_a_lane_that_was_chosen_before_it_was_there_is_scrolled_to(timeline):
+    timeline.show_selected((99,))
+    objects = tuple(ObjectState(number) for number in range(1, 100))
+    timeline.show_state(BookState(objects[:-1]))
+    assert timeline.geometry_of_lanes.scroll == 0
+    timeline.show_state(BookState(objects))
+    assert timeline.geometry_of_lanes.scroll > 0

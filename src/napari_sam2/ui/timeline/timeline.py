@@ -204,6 +204,9 @@ class Timeline(QAbstractScrollArea):
             for number, state in self._objects.items()
         )
         self._fit_scroll_bar()
+        for chosen in self._selected[:1]:  # it may have been chosen before it was there
+            if chosen in self._objects and chosen not in old:
+                self._scroll_to(chosen)
         self._renew()
 
     def show_scores(self, tables: ScoreTables | None) -> None:
