@@ -234,6 +234,15 @@ def still_both() -> World:
     return world
 
 
+def test_who_is_told_apart_too_early_was_born_when_the_mother_became_two() -> None:
+    world = still_both()
+    for daughter, x in (("left", 23), ("right", 37)):
+        world.cells[daughter].update(still(30, x, range(2, 12)))
+    world.follows = {}
+    found = discover(world, divisions=Divisions.ACCEPT)
+    assert [one.frame_index for one in found.divisions] == [11]
+
+
 def test_a_sister_among_the_candidates_is_asked_for_by_a_click() -> None:
     world = dividing()
     world.finds = {"mother"}

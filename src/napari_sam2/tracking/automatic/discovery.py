@@ -430,7 +430,10 @@ class Discovery:
             place = (step.division.sister_y[row], step.division.sister_x[row])
             pair = self._parts(frame_index, frame, object_id, place)
             if pair is not None and self._are_alike(pair):
-                self._divide_pair(frame_index, frame, object_id, pair)
+                # Followed back, two are told apart where their mother still is one:
+                # her own masks say when. On the frame before they may have touched.
+                first = frame_index - STABLE
+                self._divide_pair(frame_index, frame, object_id, pair, first)
 
     def _parts(
         self,
@@ -466,13 +469,17 @@ class Discovery:
         frame: np.ndarray,
         mother: int,
         pair: tuple[AutomaticMask, AutomaticMask],
+        first: int = 0,
     ) -> None:
-        """Follow two masks back to where they are one, and divide the object there."""
+        """Follow two masks back to where they are one, and divide the object there.
+
+        No earlier than on the frame ``first``.
+        """
         shape = self.source.frame_shape
         ids = [self._census.add(frame_index, mask.on(shape), mother) for mask in pair]
         before = self._labels.get(frame_index)
         self._show(frame_index, frame, ids)
-        apart = self._apart(frame_index, ids)
+        apart = self._apart(frame_index, ids, first)
         birth = min(apart, default=frame_index)
         is_known = birth > self.frames[0] and self._census.lived_before(mother, birth)
         is_fact = is_known and self.options.divisions is Divisions.ACCEPT
@@ -502,9 +509,11 @@ class Discovery:
             self._labels.put(earlier, labels)
 
     def _apart(
-        self, frame_index: int, ids: list[int]
+        self, frame_index: int, ids: list[int], first: int
     ) -> dict[int, tuple[np.ndarray, np.ndarray]]:
         """Follow two objects back for as long as they are two of like size.
+
+        No further than to the frame ``first``, nor to the look before.
 
         Returns
         -------
@@ -513,8 +522,8 @@ class Discovery:
         """
         apart: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         self.predictor.forget_recent(ids)
-        first = max(self.frames[0], frame_index - self.options.every) + 1
-        for earlier in range(frame_index - 1, first - 1, -1):
+        looked = max(self.frames[0], frame_index - self.options.every) + 1
+        for earlier in range(frame_index - 1, max(first, looked) - 1, -1):
             step = self.predictor.step(
                 earlier, self.source.read(earlier), objects=ids, reverse=True
             )
