@@ -11,7 +11,7 @@ from pathlib import Path
 PACKAGES = (
     *("sam2", "hydra-core", "omegaconf", "antlr4-python3-runtime==4.9.3", "iopath"),
     *("portalocker", "tqdm", "transformers", "tokenizers", "huggingface-hub", "regex"),
-    *("pyyaml", "safetensors", "timm", "jaxtyping", "wadler-lindig"),
+    *("pyyaml", "safetensors", "timm", "jaxtyping", "wadler-lindig", "psutil"),
 )
 LIMIT = 50 * 2**20
 """Bytes that all wheels together may take."""
