@@ -318,7 +318,8 @@ def _graph(stack: da.Array, request: StackRequest, mapping: Delayed) -> da.Array
             if chunk in masks
             else (empty,)
         )
-    graph = HighLevelGraph.from_collections(name, tasks, [stack, mapping])
+    needed: list[Any] = [stack, mapping]
+    graph = HighLevelGraph.from_collections(name, tasks, needed)
     return da.Array(graph, name, stack.chunks, LABELS)
 
 

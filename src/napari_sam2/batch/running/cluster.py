@@ -33,7 +33,6 @@ from napari_sam2.batch.report.outcome import (
     MovieProgress,
     OnProgress,
 )
-from napari_sam2.batch.resources import keep_freed_memory
 from napari_sam2.batch.running.movie_run import Patience, make_it_so, not_begun
 from napari_sam2.errors import InputError
 
@@ -63,7 +62,6 @@ class Ending(WorkerPlugin):
 
     def setup(self, worker: Any) -> None:
         """Begin without an end in sight; made here, as an event cannot be sent."""
-        keep_freed_memory()
         self._ending, self._idle = threading.Event(), threading.Event()
         self._idle.set()
 

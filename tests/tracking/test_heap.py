@@ -1,4 +1,4 @@
-"""What a process does with memory that it freed."""
+"""What a process does with the pages of memory that it freed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HAS_MALLOPT = sys.platform == "linux" and hasattr(ctypes.CDLL(None), "mallopt")
 COUNT = """
 import resource
 import numpy as np
-from napari_sam2.batch.resources import keep_freed_memory
+from napari_sam2.tracking.heap import keep_pages
 
 def pages():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -22,7 +22,7 @@ def pages():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 given_back = pages()
-keep_freed_memory()
+keep_pages()
 pages()
 print(given_back, pages())
 """
