@@ -198,7 +198,7 @@ def read_trackmate(path: Path) -> TrackedLabels:
     try:
         with path.open("rb") as file:
             sax.parse(file, document)
-    except (sax.SAXException, OSError, ValueError) as error:
+    except (sax.SAXException, OSError, ValueError, LookupError) as error:
         raise InputError(f"{path}: cannot be read as XML: {error}") from error
     settings = document.settings
     if settings is None or not document.spots:
