@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import cast
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -49,7 +52,8 @@ class FeaturePyramidNeck(nn.Module):
         narrowing
             1 × 1 convolutions that the maps at strides 4 and 8 go through at last.
         """
-        to_coarsest, to_coarse, to_fine, to_finest = self.laterals
+        laterals = cast(Iterable[nn.Conv2d], self.laterals)
+        to_coarsest, to_coarse, to_fine, to_finest = laterals
         pairs = ((maps[0], to_finest, narrowing[0]), (maps[1], to_fine, narrowing[1]))
         if self.free_order and not torch.is_grad_enabled():
             finest, fine = (conv_pair(*pair) for pair in pairs)

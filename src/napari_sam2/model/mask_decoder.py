@@ -195,7 +195,7 @@ def upsample_logits(
     objects = len(logits)
     missing = -objects % candidates
     stacked = F.pad(logits.float(), (0, 0, 0, 0, 0, missing))
-    stacked = stacked.unflatten(0, (-1, candidates))
+    stacked = stacked.reshape(-1, candidates, *stacked.shape[1:])
     size = (side, side)
     resized = F.interpolate(stacked, size, mode="bilinear", align_corners=False)
     return resized.flatten(0, 1)[:objects]

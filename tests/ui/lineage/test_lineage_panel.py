@@ -1,5 +1,6 @@
 """The family: shown, clicked, cut off, joined; by itself, and in the window."""
 
+import pyqtgraph
 import pytest
 from qtpy.QtCore import QEvent, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
@@ -33,6 +34,15 @@ def test_a_click_on_a_branch_chooses_object_and_frame(panel, qtbot):
     spot = panel.plot.mapFromScene(box.mapViewToScene(QPointF(12, branch.row)))
     qtbot.mouseClick(panel.plot.viewport(), Qt.MouseButton.LeftButton, pos=spot)
     assert asked == [6, 12]
+
+
+@pytest.fixture
+def every_move():
+    """pyqtgraph leaves moves out that come faster than a hand's."""
+    limit = pyqtgraph.getConfigOption("mouseRateLimit")
+    pyqtgraph.setConfigOption("mouseRateLimit", 0)
+    yield
+    pyqtgraph.setConfigOption("mouseRateLimit", limit)
 
 
 def drag(panel, qtbot, first, last):
@@ -72,6 +82,7 @@ def row_of(panel, object_id):
     return next(one.row for one in panel.branches if one.object_id == object_id)
 
 
+@pytest.mark.usefixtures("every_move")
 def test_a_branch_is_dragged_onto_its_mother_or_beside_all(panel, qtbot):
     asked, cut, chosen = [], [], []
     panel.parent_requested.connect(lambda *pair: asked.append(pair))

@@ -81,8 +81,10 @@ class Search:
             (mask.on(shape) for mask in kept),
         )
         areas = [mask.area for mask in kept]
-        alike = likeness((pointer, int(own.sum())), pointers, areas) if kept else []
-        order = np.argsort(-np.asarray(alike), kind="stable")
+        alike = np.zeros(0)
+        if kept:
+            alike = likeness((pointer, int(own.sum())), pointers, areas)
+        order = np.argsort(-alike, kind="stable")
         ranks = np.zeros(len(kept) + 1, labels.dtype)
         ranks[1 + order] = np.arange(1, len(kept) + 1)
         ranked = tuple(float(alike[place]) for place in order)
@@ -162,7 +164,9 @@ class Search:
         """
         masklets = self._workspace.masklets(request)
         anchors = sorted(state.anchors, key=lambda one: abs(one - frame_index))
-        for at in (frame_index, *anchors) if masklets is not None else ():
+        for at in (frame_index, *anchors):
+            if masklets is None:
+                break
             mask = masklets.store.read_labels(at) == state.object_id
             if mask.any():
                 return at, mask

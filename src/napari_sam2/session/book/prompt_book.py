@@ -153,9 +153,12 @@ class PromptBook:
         InputError
             If it cannot be their mother.
         """
-        is_new = isinstance(sister, FramePrompt)
-        self._require((mother,) if is_new else (mother, sister))
-        self._check((first, sister) if is_new else (first,))
+        if isinstance(sister, FramePrompt):
+            self._require((mother,))
+            self._check((first, sister))
+        else:
+            self._require((mother, sister))
+            self._check((first,))
         return self._edit(
             f"division of object {mother}",
             lambda state: book_edits.divided(state, mother, sister, first),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
-import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from napari_sam2.engine.jobs import Job, once
@@ -141,7 +141,7 @@ class KeyVerbs(QObject):
             self.told.emit(NO_MASKS)
             return
 
-        def cut(labels: np.ndarray) -> None:
+        def cut(labels: Any) -> None:
             mask = labels == state.object_id
             if not mask.any():
                 self.told.emit(NOT_THERE.format(state.object_id, here))

@@ -148,7 +148,7 @@ def _lock_of(state: ObjectState, whole: FrameSet) -> Lock:
 
 def _tracked(
     book: BookState, tables: ScoreTables, object_ids: Sequence[int]
-) -> dict[int, dict[str, int]]:
+) -> dict[int, dict[str, Any]]:
     ids = [object_id for object_id in object_ids if object_id in tables.columns]
     if not ids:
         return {}
