@@ -187,7 +187,7 @@ def test_one_frame_is_reached_from_its_anchor_and_written_alone():
 
 @pytest.mark.parametrize("way", [Direction.NEXT_ANCHOR, Direction.ONE_FRAME])
 def test_a_direction_around_a_frame_needs_the_frame(way):
-    with pytest.raises(ValueError, match="needs the frame"):
+    with pytest.raises(InputError, match="needs a frame to start on"):
         Plan(FrameRange(0, 20), way)
 
 
