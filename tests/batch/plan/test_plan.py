@@ -40,6 +40,14 @@ def test_a_movie_that_is_named_twice_is_tracked_once(folder):
     assert len(plan(folder / "*.tif", folder / "a.tif").planned()) == 2
 
 
+def test_label_images_that_the_pattern_of_the_movies_finds_are_no_movies(folder):
+    """`plan "data/*.tif" --prompts-from cellpose` refused each of them by name."""
+    masks = folder / "a_cp_masks.tif"
+    masks.write_bytes(b"")
+    assert [one.title for one in plan(folder / "*.tif").planned()] == ["a", "b"]
+    assert len(plan(folder / "*.tif", masks).planned()) == 3, "it was asked for by name"
+
+
 def test_movies_of_one_name_in_two_folders_keep_apart(folder):
     (folder / "day2").mkdir()
     (folder / "day2" / "a.tif").write_bytes(b"")

@@ -133,6 +133,7 @@ class BatchPlan(BaseModel):
         """
         found = [movie for text in self.movies for movie in find_movies(text)]
         found = list({one.path.absolute(): one for one in found}.values())
+        found = self._without_prompts(found)
         if len(found) > 1:
             for pattern in (self.out, *self.exports.values()):
                 _refuse_constant(pattern, len(found))
@@ -146,6 +147,21 @@ class BatchPlan(BaseModel):
         for one in planned:
             refuse_remote(one.job.out)
         return planned
+
+    def _without_prompts(self, found: list[FoundMovie]) -> list[FoundMovie]:
+        """Leave out what a pattern found, but is the prompts of another movie."""
+        named = {user_path(text).absolute() for text in self.movies}
+        prompts = {
+            file.absolute()
+            for movie in found
+            for file in self.prompts.files(movie.path)
+            if file != movie.path
+        }
+        return [
+            one
+            for one in found
+            if (path := one.path.absolute()) not in prompts or path in named
+        ]
 
     def _planned(
         self, title: str, movie: FoundMovie, number: int
