@@ -365,3 +365,25 @@ def test_zarr_s_warnings_add_no_lines(tmp_path):
     done = no_terminal(code, capture_output=True)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1, done.stderr
+
+
+BUSY = """
+import asyncio, sys, time
+import zarr.core.sync as sync
+from napari_sam2.cli import main
+
+async def busy():
+    time.sleep(2)
+
+asyncio.run_coroutine_threadsafe(busy(), sync._get_loop())
+sys.argv = ["napari-sam2", "--version"]
+main()
+"""
+
+
+def test_a_busy_thread_of_zarr_is_no_traceback_at_the_end():
+    done = subprocess.run(
+        [sys.executable, "-c", BUSY], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("napari-sam2 ")
+    assert done.stderr == ""

@@ -6,6 +6,7 @@ readers know a file, they say so themselves; what they did not foresee ends here
 
 from __future__ import annotations
 
+import atexit
 import io
 import json
 import logging
@@ -53,6 +54,18 @@ def keep_libraries_quiet() -> None:
         logging.lastResort.addFilter(logging.Filter("napari_sam2"))
 
 
+def end_without_zarrs_loop() -> None:
+    """Let zarr not close its event loop when Python ends.
+
+    Where its thread is busy for longer than the 0.2 s that zarr waits, that ends in a
+    traceback, after all is written.
+    """
+    sync = sys.modules.get("zarr.core.sync")
+    cleanup = getattr(sync, "cleanup_resources", None)
+    if cleanup is not None:
+        atexit.unregister(cleanup)
+
+
 @contextmanager
 def ending_in_one_line(as_json: bool) -> Iterator[None]:
     """End the program with one line on stderr, and an exit code, if anything fails.
@@ -71,6 +84,7 @@ def ending_in_one_line(as_json: bool) -> Iterator[None]:
         try:
             yield
         finally:
+            end_without_zarrs_loop()
             _flush()
     except NapariSam2Error as error:
         _end(error, as_json)
