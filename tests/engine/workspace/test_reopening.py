@@ -74,12 +74,14 @@ def test_a_click_while_tracking_is_a_step_of_its_own(table):
     table.say(click(2, 11, (70, 90)))
     list(run)
     assert table.labels(8).any()
-    table.turn(table.engine.undo)  # what was tracked after the click
-    assert not (table.labels(8) == 1).any()
     assert (table.labels(11) == 2).any()
-    table.turn(table.engine.undo)  # the click
+    table.turn(table.engine.undo)  # the click, with what was tracked after it
     assert not (table.labels(11) == 2).any()
+    assert not (table.labels(8) == 1).any()
     assert (table.labels(3) == 1).any()
+    table.turn(table.engine.undo)  # the run
+    assert not (table.labels(3) == 1).any()
+    assert (table.labels(0) == 1).any()
 
 
 # --- Sessions
