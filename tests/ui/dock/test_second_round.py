@@ -26,8 +26,8 @@ def test_a_click_mark_hides_no_cell_of_a_large_movie(open_dock, answered, qtbot)
     points = dock.prompt_panel.points
     points.add((0, LARGE / 2, LARGE / 2))
     viewer.dims.set_point(0, 0)
-    viewer.camera.center = (0, LARGE / 2, LARGE / 2)
-    viewer.camera.zoom = 2.0  # 45 pixels of the movie are 90 of the screen
+    viewer.scene.camera.center = (0, LARGE / 2, LARGE / 2)
+    viewer.scene.camera.zoom = 2.0  # 45 pixels of the movie are 90 of the screen
     points.selected_data = set()
     with_mark = canvas_of(viewer)
     points.visible = False

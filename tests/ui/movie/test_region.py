@@ -59,8 +59,8 @@ def test_what_is_shown_is_the_region_and_comes_back_with_the_session(
     window = unwrapped(viewer).window._qt_window
     with qtbot.waitExposed(window):
         window.show()
-    viewer.camera.center = (0, 48, 56)
-    viewer.camera.zoom = viewer.camera.zoom * 4
+    viewer.scene.camera.center = (0, 48, 56)
+    viewer.scene.camera.zoom = viewer.scene.camera.zoom * 4
     layer = viewer.layers["movie"]
     qtbot.waitUntil(lambda: layer.corner_pixels[0, -1] > 0)
     region = dock.input_panel.region
