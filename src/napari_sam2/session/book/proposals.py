@@ -8,11 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from napari_sam2.prompts import FramePrompt, MaskPrompt, PointPrompt
+from napari_sam2.tracking.division_evidence import LIKE_SIZE
 
 Place = tuple[float, float]
-
-LIKE_SIZE = 0.4
-"""The smaller of two daughters has this share of the larger one's pixels."""
 
 
 @dataclass(frozen=True, slots=True)

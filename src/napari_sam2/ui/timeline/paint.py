@@ -195,8 +195,9 @@ def _mix(below: np.ndarray, above: np.ndarray, share: float | np.ndarray) -> np.
 
 SWATCH = 9
 DOT = 3.2
-FORK = 5.0
 """Radius of an anchor's dot."""
+FORK = 5.0
+"""Length of a prong where a division is proposed."""
 
 ANCHOR_SPACING = 3
 """Pixels that have one dot at most."""
