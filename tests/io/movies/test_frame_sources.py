@@ -189,6 +189,7 @@ def test_named_dimensions_are_axes(numbered):
         ("bool", {}, "array: its dtype bool is boolean"),
         ("empty", {}, "empty"),
         ("object", {}, "a dict is no image"),
+        ("buffer", {}, "array cannot be read: .*; give a path or an array"),
         ("missing", {}, "does not exist"),
     ],
 )
@@ -198,6 +199,7 @@ def test_bad_input_is_told_in_one_line(tmp_path, movie, source, options, words):
         "bool": movie > 5,
         "empty": movie[:0],
         "object": {},
+        "buffer": memoryview(movie),
         "missing": tmp_path / "nowhere.tif",
     }
     with pytest.raises(InputError, match=words) as raised:

@@ -56,6 +56,22 @@ def test_of_a_stack_of_labels_only_the_frame_is_taken(tmp_path, labels, kind):
     assert_masks(read_prompts(path, frame=2, **MOVIE), stack[2], 2)
 
 
+@pytest.mark.parametrize("axes", ["CYX", "PYX"])
+def test_channels_and_positions_of_labels_are_no_frames(tmp_path, labels, axes):
+    path = tmp_path / "labels.tif"
+    stack = np.stack([labels] * 5)
+    tifffile.imwrite(path, stack, metadata={"axes": axes}, photometric="minisblack")
+    with pytest.raises(InputError, match=f"axes {', '.join(axes)}; labels are one"):
+        read_prompts(path, frame=2, **MOVIE)
+
+
+def test_labels_whose_columns_come_first_are_turned(tmp_path):
+    labels = np.triu(np.full((6, 6), 3, np.uint8))
+    zarr.create_array(tmp_path / "labels", data=labels.T, dimension_names=["x", "y"])
+    objects = read_prompts(tmp_path / "labels", frame_shape=(6, 6), frame_count=5)
+    assert_masks(objects, labels, 0)
+
+
 def test_a_stack_of_one_label_image_is_that_image(tmp_path, labels):
     tifffile.imwrite(tmp_path / "l.ome.tif", labels[None], metadata={"axes": "TYX"})
     assert_masks(read_prompts(tmp_path / "l.ome.tif", frame=4, **MOVIE), labels, 4)
@@ -158,7 +174,11 @@ def test_clicks_without_a_frame_are_on_the_frame_given(save):
         ("axis-0,axis-1,axis-2,axis-3\n1,2,3,4\n", ["axis-0"]),
         ("axis-0,axis-1\n", ["holds no points"]),
         ("axis-0,axis-1\n1,\n", ["line 2, axis-1", "''"]),
-        ("axis-0,axis-1\n1\n", ["line 2, axis-1", "None"]),
+        ("axis-0,axis-1\n1\n", ["line 2, axis-1", "''"]),
+        ("axis-0,axis-2\n1,2\n", ["found axis-0, axis-2"]),
+        ("axis-0,axis-1,axis-1\n1,2,3\n", ["two columns axis-1"]),
+        ("axis-0,axis-1\n1,5,2,5\n", ["line 2", "4 cells for 2 columns"]),
+        ('axis-0,axis-1,note\n1,2,"a\nb"\n1,x,\n', ["line 4, axis-1", "'x'"]),
         ("axis-0,axis-1\n1,2\n1,9\n", ["line 3", "column 9", "outside"]),
         ("axis-0,axis-1\n1,nan\n", ["line 2", "outside"]),
         ("axis-0,axis-1,axis-2\n5,1,2\n", ["line 2", "no frame 5"]),

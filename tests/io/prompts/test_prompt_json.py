@@ -150,6 +150,7 @@ POINT = {"frame": 0, "points": [[1, 2]]}
         ("[" * 100_000, ["JSON"]),
         ([], ["prompts.json", "dictionary"]),
         ({"objects": []}, ["version", "missing"]),
+        ('{"version": 1, "version": 1}', ["'version'", "there twice"]),
         ({"version": 2, "objects": []}, ["version", "not 2"]),
         ({"version": 1, "objects": []}, ["no prompts"]),
         (document(), ["no prompts"]),

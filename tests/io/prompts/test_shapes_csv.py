@@ -100,3 +100,11 @@ def test_a_box_and_a_mask_of_one_object_are_told(tmp_path):
     )
     with pytest.raises(InputError, match="another shape"):
         read_prompts(path, **MOVIE)
+
+
+def test_corners_are_in_the_order_of_their_numbers(tmp_path):
+    path = shapes_csv(tmp_path / "s.csv", ("polygon", [(2, *one) for one in SQUARE]))
+    head, *rows = path.read_text().splitlines()
+    path.write_text("\n".join([head, *sorted(rows, key=lambda row: row[-8:])]))
+    (item,) = read_prompts(path, **MOVIE)
+    assert item.prompts[0].mask.mask.sum() == 21 * 21

@@ -190,7 +190,7 @@ def lay_out_frames(
     """
     selection = selection or FrameSelection()
     shape = tuple(int(length) for length in shape)
-    if 0 in shape or len(shape) < 2:
+    if len(shape) < 2 or min(shape) < 1:
         raise InputError(f"{name} is empty or no image: its shape is {shape}")
     if selection.axes is not None:
         axes = _check_given_axes(selection.axes, shape, known_axes, name)

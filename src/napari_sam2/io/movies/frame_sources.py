@@ -60,6 +60,7 @@ class StackFrames:
         self.calibration = calibration
         self.mapping = IntensityMapping()
         self.dtype = stack.dtype
+        self.axes_from = stack.axes_from
         self._stack = stack
         self._blocks = FrameBlocks(stack, layout, max_bytes=cache_bytes)
         self._is_open = True
@@ -92,7 +93,7 @@ class StackFrames:
     @property
     def reading(self) -> str:
         """In one line, what was decided: what frames are, what is fixed, and why."""
-        by = self._stack.axes_from
+        by = self.axes_from
         why = f"by {by}" if by else "it does not say what its axes are"
         return f"{self._stack.name}: {self.layout.summary} ({why})"
 
@@ -249,12 +250,15 @@ def _cut_frames(stack: ImageStack, options: FrameOptions) -> StackFrames:
         name=stack.name,
     )
     refuse_beyond_memory(_working_set(stack, layout), stack.name)
-    return StackFrames(
+    frames = StackFrames(
         stack,
         layout,
         options.get("calibration") or calibration_of(stack.scales, layout.frame_axis),
         cache_bytes=options.get("cache_bytes", DEFAULT_CACHE_BYTES),
     )
+    if options.get("axes") is not None:
+        frames.axes_from = "the axes that were given"
+    return frames
 
 
 def _working_set(stack: ImageStack, layout: FrameLayout) -> int:

@@ -97,7 +97,7 @@ def cut_label_frames(
     try:
         if stack.dtype.kind not in "biuf":
             raise InputError(f"{path}: labels are whole numbers, not {stack.dtype}")
-        layout = _layout(stack, selection)
+        layout = lay_out_labels(stack, selection)
     except BaseException:
         stack.close()
         raise
@@ -117,7 +117,16 @@ def cut_label_frames(
     )
 
 
-def _layout(stack: ImageStack, selection: LabelSelection) -> FrameLayout:
+def lay_out_labels(
+    stack: ImageStack, selection: LabelSelection = EVERYTHING
+) -> FrameLayout:
+    """Decide which axis of label images is the frame, and what is fixed.
+
+    Raises
+    ------
+    InputError
+        See `napari_sam2.io.movies.axes.lay_out_frames`.
+    """
     channels = None if selection.channel is None else (selection.channel,)
     layout = lay_out_frames(
         stack.shape,

@@ -211,8 +211,9 @@ def _open_file(path: Path, magic: bytes) -> ImageStack:
 
 
 def _open_folder(path: Path) -> LabelFiles:
+    names = image_names(path)
     try:
-        series = arrange_files(image_names(path), str(path), are_labels=True)
+        series = arrange_files(names, str(path), are_labels=True)
     except InputError as error:
         # No pattern of names is asked for here.
         what = str(error).rpartition("; ")[0]

@@ -94,7 +94,7 @@ def read_json_prompts(path: Path, *, bounds: PromptBounds) -> list[PromptedObjec
         Naming the object, the frame and the field.
     """
     try:
-        content = json.loads(read_text(path, "JSON"))
+        content = json.loads(read_text(path, "JSON"), object_pairs_hook=_fields)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read as JSON: {one_line(error)}") from error
     try:
@@ -106,6 +106,16 @@ def read_json_prompts(path: Path, *, bounds: PromptBounds) -> list[PromptedObjec
     if not any(item.prompts for item in objects):
         raise InputError(f"{path} holds no prompts")
     return objects
+
+
+def _fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse a field that is there twice: of two ids one would be lost."""
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the field {_short(twice)} is there twice")
+    return fields
 
 
 def document_of(
@@ -283,6 +293,7 @@ def _called(word: str, entry: Any, key: str, position: str) -> str:
 def _fault_in_words(fault: Mapping[str, Any]) -> str:
     words = {
         "missing": "this field is missing",
+        "model_type": "a dictionary of fields, in braces, is expected here",
         "extra_forbidden": "there is no such field; check its spelling",
     }
     if fault["type"] in words:

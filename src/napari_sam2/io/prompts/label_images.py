@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 
 import numpy as np
 
 from napari_sam2.errors import InputError
-from napari_sam2.io.movies.files.image_stacks import READ_FAILURES, Index, one_line
+from napari_sam2.io.movies.axes import FrameLayout
+from napari_sam2.io.movies.files.image_stacks import (
+    READ_FAILURES,
+    ImageStack,
+    one_line,
+)
+from napari_sam2.io.movies.label_frames import lay_out_labels
 from napari_sam2.io.movies.label_images import (
     as_labels,
     color_ids,
@@ -112,51 +117,36 @@ def read_plane(
     Raises
     ------
     InputError
-        If the file is broken, lossy or a pickle, is in colour, or has another number
-        of frames.
+        If the file is broken, lossy or a pickle, is in colour, has another number of
+        frames, or axes that are no frames.
     """
     stack = open_label_images(path)
     try:
-        index = _index_of_frame(stack.shape, stack.axes, frame, frame_count, stack.name)
-        plane = stack.read(index)
+        layout = _lay_out(stack)
+        count = layout.frame_count
+        if count not in (1, frame_count):
+            raise InputError(
+                f"{stack.name} holds {count} label images, but the movie has "
+                f"{frame_count} frames; give one image, or one for each frame"
+            )
+        index = frame if count > 1 else 0
+        (samples,) = layout.planes(stack.read(layout.index(index, index + 1)))
     except READ_FAILURES as error:
         raise InputError(f"{path} cannot be read: {one_line(error)}") from error
     finally:
         stack.close()
-    if plane.ndim == 2:
-        return plane
-    if plane.shape[-1] > 2:
+    if len(samples) > 2:
         raise InputError(f"{path} is in colour; labels have one number a pixel")
-    return color_ids(plane)
+    return samples[0] if len(samples) == 1 else color_ids(np.moveaxis(samples, 0, -1))
 
 
-def _index_of_frame(
-    shape: tuple[int, ...],
-    axes: Sequence[str] | None,
-    frame: int,
-    frame_count: int,
-    name: str,
-) -> Index:
-    letters = tuple(axes or "")
-    if not {"Y", "X"} <= set(letters):
-        letters = (*"?" * (len(shape) - 2), "Y", "X")
-    others = [
-        axis
-        for axis, letter in enumerate(letters)
-        if letter not in ("Y", "X", "S") and shape[axis] > 1
-    ]
-    if len(shape) < 2 or len(others) > 1:
+def _lay_out(stack: ImageStack) -> FrameLayout:
+    """Tell frames from channels, planes and positions, as movies do."""
+    try:
+        return lay_out_labels(stack)
+    except InputError as error:
+        axes = f" with the axes {', '.join(stack.axes)}" if stack.axes else ""
         raise InputError(
-            f"{name} has shape {shape}; labels are one image, or one for each frame"
-        )
-    if others and shape[others[0]] != frame_count:
-        raise InputError(
-            f"{name} holds {shape[others[0]]} label images, but the movie has "
-            f"{frame_count} frames; give one image, or one for each frame"
-        )
-    index: list[int | slice] = [
-        slice(None) if letter in "YXS" else 0 for letter in letters
-    ]
-    for axis in others:
-        index[axis] = frame
-    return tuple(index)
+            f"{stack.name} has shape {stack.shape}{axes}; labels are one image, or one "
+            "for each frame: save those of one channel, plane and position as a file"
+        ) from error

@@ -81,6 +81,9 @@ def _shapes(table: Table) -> list[_Shape]:
     by_index: dict[int, list[Row]] = {}
     for row in table.rows:
         by_index.setdefault(row.whole("index"), []).append(row)
+    if VERTEX in table.columns:
+        for rows in by_index.values():
+            rows.sort(key=lambda row: row.whole(VERTEX))
     return [_Shape(rows[0].where, rows) for _, rows in sorted(by_index.items())]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,8 +49,8 @@ class Row:
         try:
             return float(text or "")
         except ValueError:
-            said = f"{text!r:.60}"
-        raise InputError(f"{self.where}, {column}: {said} is no number")
+            said = f"{text or '':.60}"
+        raise InputError(f"{self.where}, {column}: {said!r} is no number")
 
     def whole(self, column: str) -> int:
         """Return what a column holds.
@@ -93,7 +94,7 @@ class Table:
         """
         names = [f"axis-{number}" for number in range(MAX_AXES)]
         axes = [name for name in names if name in self.columns]
-        if len(axes) not in (2, 3) or axes[0] != names[0]:
+        if len(axes) not in (2, 3) or axes != names[: len(axes)]:
             found = ", ".join(self.columns) or "none"
             raise InputError(
                 f"{self.path}: needs the columns axis-0, axis-1 (row, column) or "
@@ -108,19 +109,30 @@ def read_table(path: Path) -> Table:
     Raises
     ------
     InputError
-        If it cannot be read as one.
+        If it cannot be read as one, a column comes twice, or a line has more cells
+        than there are columns.
     """
     text = read_text(path, "CSV")
     head = text.split("\n", 1)[0]
     delimiter = max(DELIMITERS, key=head.count)
     try:
-        lines = list(csv.reader(text.splitlines(), delimiter=delimiter))
+        reader = csv.reader(io.StringIO(text, newline=None), delimiter=delimiter)
+        lines = [(reader.line_num, cells) for cells in reader if cells]
     except csv.Error as error:
         raise InputError(f"{path} cannot be read as CSV: {one_line(error)}") from error
-    columns = tuple(name.strip() for name in lines[0]) if lines else ()
-    rows = tuple(
-        Row(f"{path}, line {number}", dict(zip(columns, cells, strict=False)))
-        for number, cells in enumerate(lines[1:], start=2)
-        if cells
-    )
+    columns = tuple(name.strip() for name in lines[0][1]) if lines else ()
+    named = [name for name in columns if name]
+    if twice := next((name for name in named if named.count(name) > 1), None):
+        raise InputError(f"{path}: there are two columns {twice}; take one away")
+    rows = tuple(_row(path, number, columns, cells) for number, cells in lines[1:])
     return Table(path, columns, rows)
+
+
+def _row(path: Path, number: int, columns: Sequence[str], cells: Sequence[str]) -> Row:
+    where = f"{path}, line {number}"
+    if any(cell.strip() for cell in cells[len(columns) :]):
+        raise InputError(
+            f"{where}: {len(cells)} cells for {len(columns)} columns; write decimals "
+            "with a point, and text that holds the separator in quotes"
+        )
+    return Row(where, dict(zip(columns, cells, strict=False)))

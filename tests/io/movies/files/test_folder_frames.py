@@ -6,6 +6,7 @@ from PIL import Image
 from napari_sam2.errors import InputError
 from napari_sam2.io.movies.files.file_series import natural_key
 from napari_sam2.io.movies.frame_sources import open_frames
+from napari_sam2.io.movies.label_images import open_label_images
 
 
 @pytest.fixture
@@ -122,6 +123,15 @@ def test_a_folder_without_images_is_refused(folder, names):
         (folder / name).write_bytes(b"")
     with pytest.raises(InputError, match="holds no images"):
         open_frames(folder)
+
+
+def test_of_folders_in_a_folder_one_with_images_is_named(folder, grey):
+    for name in ("Assay", "Images"):
+        (folder / name).mkdir()
+    tifffile.imwrite(folder / "Images" / "r01c01f01p01-ch1sk1fk1fl1.tiff", grey[0])
+    for read in (open_frames, open_label_images):
+        with pytest.raises(InputError, match="its folder Images holds some"):
+            read(folder)
 
 
 def test_a_stack_inside_a_folder_is_refused(folder, grey):

@@ -1,5 +1,6 @@
 """What TIFFs of many programs say of themselves counts."""
 
+import json
 import warnings
 
 import imageio
@@ -353,3 +354,14 @@ def test_a_hyperstack_with_fewer_pages_than_it_counts_says_so(tmp_path):
     path = ome_by_hand(tmp_path / "a.tif", text, count=28)
     with pytest.raises(InputError, match="counts 30 images, and the file holds 28"):
         open_frames(path)
+
+
+@pytest.mark.parametrize("shape", [(7, 8, 9), (6, 9, 8), (6, 16, 9)])
+def test_a_description_of_another_image_says_so(tmp_path, shape):
+    """As programs leave it that cut, crop or split what tifffile wrote."""
+    text = json.dumps({"shape": shape})
+    pixels = np.zeros((6, 8, 9), np.uint16)
+    options = {"metadata": None, "photometric": "minisblack"}
+    tifffile.imwrite(tmp_path / "a.tif", pixels, description=text, **options)
+    with pytest.raises(InputError, match="does not fit the 6 images"):
+        open_frames(tmp_path / "a.tif")

@@ -106,10 +106,22 @@ def test_of_a_pyramid_the_finest_level_is_read(tmp_path, movie):
     np.testing.assert_array_equal(raw_frames(path), movie)
 
 
+@pytest.mark.parametrize("subifds", [0, 1])
+def test_of_a_pyramid_of_another_program_too(tmp_path, movie, subifds):
+    path = tmp_path / "cells.tif"
+    with tifffile.TiffWriter(path) as file:
+        options = {"photometric": "minisblack"}
+        file.write(movie, subifds=subifds, metadata={"axes": "TYX"}, **options)
+        file.write(movie[:, ::2, ::2], subfiletype=1, **options)
+    np.testing.assert_array_equal(raw_frames(path), movie)
+
+
 def test_axes_can_be_renamed_by_hand(save, movie):
     path = save(movie, metadata={"axes": "ZYX"})
     assert open_and_close(path).calibration.frame_axis == "z"
-    assert open_and_close(path, axes="tyx").calibration.frame_axis == "t"
+    renamed = open_and_close(path, axes="tyx")
+    assert renamed.calibration.frame_axis == "t"
+    assert renamed.reading.endswith("(by the axes that were given)")
 
 
 def open_and_close(path, **options):

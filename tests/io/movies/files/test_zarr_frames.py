@@ -135,6 +135,7 @@ def test_an_empty_group_and_a_plate_are_refused(tmp_path):
         ({"datasets": [{"path": "9"}]}, "cannot be read"),
         ({"datasets": [{"path": "0"}], "axes": ["y", "x"]}, "name 2 axes"),
         ({"datasets": [{"path": "."}], "axes": ["t", "y", "x"]}, "is a group"),
+        ({"datasets": [{"path": "../b/0"}], "axes": ["t", "y", "x"]}, "inside of its"),
     ],
 )
 def test_broken_ome_metadata_are_named(write_ome_zarr, movie, multiscale, words):

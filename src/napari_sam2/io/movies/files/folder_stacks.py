@@ -108,16 +108,14 @@ def image_names(path: Path, files: str | None = None) -> list[str]:
         If there is none, or the folder cannot be read.
     """
     with reading(path, "give a folder of images"):
-        names = [
-            file.name
-            for file in path.iterdir()
-            if file.suffix.lower() in FRAME_SUFFIXES
-            and file.name[0] != "."
-            and not file.is_dir()
-        ]
+        names = _names_in(path)
+        below = [] if names else sorted(f.name for f in path.iterdir() if f.is_dir())
+        filled = next((name for name in below if _names_in(path / name)), None)
     if not names:
+        hint = f"; its folder {filled} holds some" if filled else ""
         raise InputError(
-            f"{path} holds no images: frames are {', '.join(FRAME_SUFFIXES)} files"
+            f"{path} holds no images: frames are {', '.join(FRAME_SUFFIXES)} "
+            f"files{hint}"
         )
     kept = names if files is None else fnmatch.filter(names, files)
     if not kept:
@@ -126,6 +124,16 @@ def image_names(path: Path, files: str | None = None) -> list[str]:
             settings=FILES,
         )
     return kept
+
+
+def _names_in(path: Path) -> list[str]:
+    return [
+        file.name
+        for file in path.iterdir()
+        if file.suffix.lower() in FRAME_SUFFIXES
+        and file.name[0] != "."
+        and not file.is_dir()
+    ]
 
 
 class PictureStack:

@@ -134,10 +134,10 @@ class ArrayStack:
         axes_from: str = "",
         scales: Mapping[str, AxisScale] | None = None,
     ) -> None:
-        if isinstance(array, Sequence) and not isinstance(array, str):
-            array = _largest_level(array, name)
         self.name = name
         with reading(name, "give a path or an array of numbers"):
+            if isinstance(array, Sequence) and not isinstance(array, str):
+                array = _largest_level(array, name)
             self.shape = _shape_of(array, name)
             own_axes = None if axes else _own_axes(array)
             self._array = array.data if _is_labelled(array) else array

@@ -86,6 +86,8 @@ def axes_of_series(
         is_said = series.kind not in UNSAID_BY
     if series.kind == "imagej":
         _check_imagej(file, series)
+    if series.kind == "shaped":
+        _check_shaped(file)
     axes = tuple(_word(letter, is_said=is_said) for letter in letters)
     known_from = _KINDS.get(series.kind, f"its metadata ({series.kind})")
     return TiffAxes(shape, axes, "" if UNSAID in axes else known_from)
@@ -139,6 +141,27 @@ def _check_imagej(file: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> N
             f"{path}: ImageJ's description counts {described} images by channels, "
             f"planes and frames, but the file holds {held}; save it again from the "
             "program that wrote it"
+        )
+
+
+def _check_shaped(file: tifffile.TiffFile) -> None:
+    """Refuse a file whose pages are not as many as the shapes in it make up.
+
+    Programs that cut frames out, or split a file, keep the description as it was.
+    """
+    described = 0
+    for number, series in enumerate(file.series):
+        said = (file.shaped_metadata or ())[number : number + 1]
+        is_one_page = any(metadata.get("truncated") for metadata in said)
+        for level in series.levels:
+            if len(level.keyframe.treeindex) == 1:  # others lie below pages
+                described += 1 if is_one_page else level.size // level.keyframe.size
+    held = len(file.pages)
+    if held not in (1, described):
+        raise InputError(
+            f"{file.filehandle.path}: its description does not fit the {held} images "
+            "that the file holds: it is truncated, or has the description of another; "
+            "copy it, or save it again"
         )
 
 
@@ -250,10 +273,11 @@ def check_ome(
     declared = sum(len(images) for images in series)
     held = len(file.pages)
     is_longer = held > declared and file.pages[declared].aspage().shape == first.shape
-    missing = [images for images in series if any(page is None for page in images)]
+    missing = [page for images in series for page in images if page is None]
     if not is_set and (missing or is_longer):
+        lacks = f" and does not say where {len(missing)} of them are" * bool(missing)
         raise _disagree(
-            name, f"it describes {declared} images, and the file holds {held}"
+            name, f"it describes {declared} images{lacks}, and the file holds {held}"
         )
 
 

@@ -143,8 +143,9 @@ class TiffStack:
         check_micro_manager(self._file, first, self.name)
         said = axes_of_series(self._file, first)
         self.shape, self.axes, self.axes_from = said.shape, said.axes, said.known_from
-        if len(series) > 1:
-            self._join_series(series)
+        images = [first, *(s for s in series[1:] if not s.keyframe.is_reduced)]
+        if len(images) > 1:
+            self._join_series(images)
         elif first.kind == "uniform" and self._raw_start is None:
             # tifffile looks at three pages and takes the others to be alike.
             _check_uniform((page.aspage() for page in first if page), self.name)

@@ -8,9 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import PureWindowsPath
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, Field, FiniteFloat, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    FiniteFloat,
+    model_validator,
+)
 
 FIVE_AXES = "tczyx"
 IMPLIED_UNTIL = ("0.1", "0.2")
@@ -54,10 +62,18 @@ class Transformation(BaseModel):
         return [step for part in self.transformations for step in part.steps()]
 
 
+def _inside(path: str) -> str:
+    """Refuse a level that lies outside of its image."""
+    place = PureWindowsPath(path)  # which knows both kinds of slashes
+    if not path or place.anchor or ".." in place.parts:
+        raise ValueError(f"a level is an array inside of its image, not {path!r}")
+    return path
+
+
 class Dataset(BaseModel):
     """One resolution level."""
 
-    path: str = Field(min_length=1)
+    path: Annotated[str, AfterValidator(_inside)]
     transformations: list[Transformation] = Field(
         default=[], alias="coordinateTransformations"
     )
