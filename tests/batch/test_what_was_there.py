@@ -11,10 +11,12 @@ from tests.io.fake_run import FRAME_SHAPE, LOGITS_SHAPE, PROVENANCE, FakeRun
 from napari_sam2.batch.movie_files import write_movie_zarr
 from napari_sam2.batch.output import Output
 from napari_sam2.errors import NapariSam2Error
+from napari_sam2.io.label_store.export import PlainLabels, write_labels
 from napari_sam2.io.movies.frame_sources import open_frames
 from napari_sam2.synthetic import SimulatedMovie, preset
 
 FRAMES = 30
+OLD = ("0.2", "0.4")
 OURS = ("labels/masklets/", "labels/.", "labels/zarr.json", "labels/zarr.")
 
 
@@ -24,8 +26,8 @@ def image_metadata(axes="tyx", version="0.5"):
     kinds = {"t": "time", "c": "channel"}
     named = [{"name": one, "type": kinds.get(one, "space")} for one in axes]
     entry = {"axes": named, "datasets": [dataset]}
-    if version == "0.4":
-        return {"multiscales": [{"version": "0.4", **entry}]}
+    if version in OLD:
+        return {"multiscales": [{"version": version, **entry}]}
     return {"ome": {"version": version, "multiscales": [entry]}}
 
 
@@ -50,7 +52,7 @@ def group_of_images(path):
 
 
 def ome_image(path, version="0.5"):
-    zarr_format = 2 if version == "0.4" else 3
+    zarr_format = 2 if version in OLD else 3
     pixels(group(path, zarr_format, **image_metadata(version=version)))
 
 
@@ -118,6 +120,7 @@ CONTENTS = {
     "plain v2": lambda path: plain_group(path, 2),
     "plain v3": plain_group,
     "group of images": group_of_images,
+    "image 0.2": lambda path: ome_image(path, "0.2"),
     "image 0.4": lambda path: ome_image(path, "0.4"),
     "image 0.5": ome_image,
     "image 0.6": lambda path: ome_image(path, "0.6"),
@@ -190,3 +193,12 @@ def test_simulating_writes_into_new_folders_only(out):
     with pytest.raises(NapariSam2Error):
         write_movie_zarr(movie, out)
     assert kept(out.parent) == before
+
+
+@pytest.mark.filterwarnings("ignore:Object at")
+def test_saving_a_layer_writes_its_own_labels_only(out):
+    before = kept(out.parent)
+    with contextlib.suppress(NapariSam2Error):
+        labels = np.ones((FRAMES, *FRAME_SHAPE), np.uint8)
+        write_labels(out, "masklets", PlainLabels(labels))
+    assert {name: kept(out.parent).get(name) for name in before} == before

@@ -115,3 +115,12 @@ def test_what_nobody_may_read_is_told(tmp_path, monkeypatch, read, name, door):
     with pytest.raises(InputError, match=r"Permission denied|not permitted") as raised:
         read(path)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("read", [open_frames, prompts])
+def test_a_folder_that_nobody_may_enter_is_told(tmp_path, monkeypatch, read):
+    for door in ("listdir", "scandir"):
+        monkeypatch.setattr(os, door, forbidden)
+    with pytest.raises(InputError, match="Permission denied") as raised:
+        read(tmp_path)
+    assert "\n" not in str(raised.value)

@@ -1,4 +1,5 @@
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -17,6 +18,13 @@ from napari_sam2.prompts import (
     PointPrompt,
     PromptedObject,
 )
+from napari_sam2.session.planning.plan import (
+    Direction,
+    FrameRange,
+    Plan,
+    object_lives,
+)
+from napari_sam2.session.planning.walks import walks
 
 HEIGHT, WIDTH, FRAMES = 6, 8, 12
 MOVIE = {"frame_shape": (HEIGHT, WIDTH), "frame_count": FRAMES}
@@ -268,3 +276,27 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path):
     prompts = (FramePrompt(1, 0, points=(PointPrompt(1, 1),)),)
     with pytest.raises(OutputError, match="cannot be written"):
         write_prompts(tmp_path / "file" / "p.json", [PromptedObject(1, prompts)])
+
+
+def test_twice_as_many_prompts_are_twice_the_work(save):
+    """A long family, and many prompts of one object, counted in calls."""
+
+    def calls(count):
+        content = document(*({**POINT, "frame": frame} for frame in range(count)))
+        for number in range(1, count):
+            born = {"frame": number, "points": [[1, 2]]}
+            one = {"id": 1000 + number, "prompts": [born]}
+            one |= {"parent": 999 + number} if number > 1 else {}
+            content["objects"].append(one)
+        path, seen = save(content), []
+        sys.setprofile(lambda frame, event, _: seen.append(event))
+        try:
+            objects = read_prompts(path, **(MOVIE | {"frame_count": count}))
+            lives = object_lives(objects, count)
+            walks(lives, Plan(FrameRange(0, count), Direction.FORWARD))
+        finally:
+            sys.setprofile(None)
+        assert len(objects) == count
+        return len(seen)
+
+    assert calls(400) - calls(200) < 2.2 * (calls(200) - calls(100))

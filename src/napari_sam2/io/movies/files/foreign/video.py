@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Lock
@@ -14,11 +15,12 @@ from napari_sam2.io.movies.calibration import AxisScale
 from napari_sam2.io.movies.files.image_stacks import DAMAGED, Index, read_pages, reading
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".m4v", ".webm", ".mpg", ".mpeg")
-GREY_FORMATS = ("gray", "gray10le", "gray12le", "gray16le")
+GREY_FORMATS = ("gray", "gray10le", "gray12le", "gray16le", "gray16be")
+LASTS = re.compile(r"(\d+):(\d+):(\d+(?:\.\d+)?)", re.ASCII)
 
 
 class VideoStack:
-    """The frames of a film: ``(T, Y, X, 3)`` uint8 RGB, or grey as deep as it is.
+    """The frames of a film: ``(T, Y, X, 3)`` RGB, or grey, both as deep as it is.
 
     Reading goes on from the frame before; other frames are sought from the nearest
     frame that is stored whole.
@@ -80,10 +82,18 @@ class VideoStack:
             raise InputError(f"{self.name} holds no video")
         self._stream = self._container.streams.video[0]
         self._rate = float(self._stream.average_rate or 0)
-        packets = self._container.demux(self._stream)
-        times = sorted(packet.pts for packet in packets if packet.pts is not None)
+        times, end = [], 0
+        for packet in self._container.demux(self._stream):
+            if packet.is_corrupt:
+                raise EOFError("the film ends inside a frame, or one is damaged")
+            # What was cut off at the beginning is there, and never shown.
+            if packet.pts is not None and not packet.is_discard:
+                times.append(packet.pts)
+                end = max(end, packet.pts + (packet.duration or 0))
         if not times:
             raise InputError(f"{self.name} holds no frames")
+        self._check_end(float(end * self._stream.time_base))
+        times.sort()
         self._times = times
         self._number = {time: number for number, time in enumerate(times)}
         self._next = -1
@@ -91,6 +101,15 @@ class VideoStack:
         self.dtype = first.dtype
         self.axes = ("T", "Y", "X", "S")[: 1 + first.ndim]
         self.shape = (len(times), *first.shape)
+
+    def _check_end(self, end: float) -> None:
+        """Refuse a film that ends before the time that Matroska says, in seconds."""
+        said = LASTS.fullmatch(self._stream.metadata.get("DURATION", ""))
+        if said is None or not self._rate:
+            return
+        hours, minutes, seconds = map(float, said.groups())
+        if 3600 * hours + 60 * minutes + seconds > end + 1.5 / self._rate:
+            raise EOFError(f"the film lasts until {said.group()}, but ends before")
 
     def _read_frame(self, number: int) -> np.ndarray:
         if number != self._next:
@@ -114,9 +133,10 @@ class VideoStack:
 
     def _pixels(self, frame: Any) -> np.ndarray:
         name = frame.format.name
-        pixels: np.ndarray = frame.to_ndarray(
-            format=name if name in GREY_FORMATS else "rgb24"
-        )
+        if name not in GREY_FORMATS:
+            bits = max(component.bits for component in frame.format.components)
+            name = "rgb48le" if bits > 8 else "rgb24"
+        pixels: np.ndarray = frame.to_ndarray(format=name)
         return pixels
 
     def _decoding(self) -> _AsOsError:
