@@ -146,6 +146,7 @@ COMMANDS = {
     "simulate": ["s.zarr", "--frames", "2", "--size", "40", "--cells", "1"],
     "evaluate": ["m.tif", "m.tif"],
     "benchmark": ["vos", ".", "--model", "none"],
+    "self-check": ["x.zarr", "--out", "c.json"],
     "export": ["x.zarr", "--out", "e", "--format", "ctc"],
     "verify": ["x.zarr"],
     "import": ["m.tif", "--movie", "m.tif", "--out", "i.zarr"],

@@ -26,6 +26,7 @@ from napari_sam2.batch.plan.plan import BatchPlan, read_plan
 from napari_sam2.batch.report.report import BatchReport
 from napari_sam2.batch.running.batch import run_plan
 from napari_sam2.batch.running.schedulers import Scheduler
+from napari_sam2.batch.self_check.result import SelfCheck
 from napari_sam2.io.exports.masklets import MaskletMovie, open_masklets
 from napari_sam2.io.label_store.store import DEFAULT_NAME
 from napari_sam2.io.movies.frame_sources import FrameOptions as OpenOptions
@@ -54,6 +55,7 @@ __all__ = [
     "MovieScore",
     "PointPrompt",
     "PromptedObject",
+    "SelfCheck",
     "StackFrames",
     "TrackReport",
     "evaluate",
@@ -63,6 +65,7 @@ __all__ = [
     "read_plan",
     "read_prompts",
     "run",
+    "self_check",
     "track",
     "track_stack",
     "write_prompts",
@@ -204,6 +207,45 @@ def evaluate(
             **options,
         )
     )
+
+
+def self_check(
+    masklets: PathLike, *, models: Sequence[str] = (), **options: Any
+) -> SelfCheck:
+    """Hide what was corrected in masklets, track to it, and say which model is enough.
+
+    Parameters
+    ----------
+    masklets
+        OME-Zarr that `track` or the window wrote; it stays as it is.
+    models
+        Names or files; all published ones on this machine if none is named. Nothing is
+        ever downloaded.
+    **options
+        Other fields of `napari_sam2.batch.self_check.checking.SelfCheckJob`: ``name``,
+        ``movie``, ``most_hidden``, ``device``.
+
+    Returns
+    -------
+    SelfCheck
+        J, F, switches, clicks, seconds and memory of each model, and ``recommended``.
+
+    Raises
+    ------
+    InputError
+        If too few masks are trusted: correct at least two frames.
+    ModelError
+        If a model that was named is not on this machine.
+    """
+    steps = run_self_check(
+        SelfCheckJob(Path(masklets), models=tuple(models), **options)
+    )
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            found: SelfCheck = end.value
+            return found
 
 
 def read_masklets(path: PathLike, name: str = DEFAULT_NAME) -> MaskletMovie:

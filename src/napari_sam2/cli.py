@@ -17,7 +17,6 @@ import typer
 from napari_sam2 import __version__
 from napari_sam2.commands import models, movies, train
 from napari_sam2.commands.batch.commands import plan, run
-from napari_sam2.commands.benchmark import benchmark
 from napari_sam2.commands.border import (
     ending_in_one_line,
     keep_libraries_quiet,
@@ -27,6 +26,8 @@ from napari_sam2.commands.export import export
 from napari_sam2.commands.fine_tune import fine_tune
 from napari_sam2.commands.importing import import_results
 from napari_sam2.commands.masks import masks
+from napari_sam2.commands.quality.benchmark import benchmark
+from napari_sam2.commands.quality.self_check import self_check
 from napari_sam2.commands.track import track
 from napari_sam2.commands.verify import verify
 
@@ -45,6 +46,7 @@ app.command()(run)
 app.command()(movies.simulate)
 app.command()(movies.evaluate)
 app.command()(benchmark)
+app.command()(self_check)
 app.command()(export)
 app.command()(verify)
 app.command("import")(import_results)

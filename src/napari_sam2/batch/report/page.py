@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
 from napari_sam2.batch.report.outcome import MovieOutcome
+from napari_sam2.batch.self_check.result import SelfCheck
 
 STYLE = """
 body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:72rem;
@@ -24,8 +25,22 @@ WIDTH, HEIGHT = 420, 90
 ORDER = ("refused", "failed", "cancelled", "done", "complete")
 
 
-def page_of(movies: Sequence[MovieOutcome], version: str) -> str:
-    """Return the page; what went wrong stands first."""
+def page_of(
+    movies: Sequence[MovieOutcome],
+    version: str,
+    checks: Mapping[str, SelfCheck] | None = None,
+) -> str:
+    """Return the page; what went wrong stands first.
+
+    Parameters
+    ----------
+    movies
+        What came of each.
+    version
+        Of napari-sam2.
+    checks
+        By title: self-checks that were run on the masklets since.
+    """
     counts = ", ".join(
         f"{number} {state}"
         for state in ORDER
@@ -33,7 +48,11 @@ def page_of(movies: Sequence[MovieOutcome], version: str) -> str:
     )
     by_state = sorted(movies, key=lambda one: ORDER.index(one.state))
     rows = "".join(_row(number, one) for number, one in enumerate(by_state))
-    sections = "".join(_section(number, one) for number, one in enumerate(by_state))
+    known = checks or {}
+    sections = "".join(
+        _section(number, one, known.get(one.title))
+        for number, one in enumerate(by_state)
+    )
     return (
         "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
         f"<title>SAM 2 batch</title><style>{STYLE}</style></head><body>"
@@ -62,7 +81,7 @@ def _row(number: int, movie: MovieOutcome) -> str:
     )
 
 
-def _section(number: int, movie: MovieOutcome) -> str:
+def _section(number: int, movie: MovieOutcome, check: SelfCheck | None) -> str:
     summary = movie.summary
     pictures = "".join(
         f"<figure><img alt='frame {frame} with outlines' "
@@ -77,7 +96,28 @@ def _section(number: int, movie: MovieOutcome) -> str:
         f"<section id='m{number}'><h2>{escape(movie.title)}</h2>"
         f"<p class='{movie.state}'>{movie.state}"
         f"{': ' + escape(movie.error) if movie.error else ''}</p>{pictures}"
-        f"<div>{curves}</div>{_facts(movie)}</section>"
+        f"<div>{curves}</div>{_facts(movie)}{_self_check(check)}</section>"
+    )
+
+
+def _self_check(check: SelfCheck | None) -> str:
+    """Return how well models follow the movie, if that was tried."""
+    if check is None:
+        return ""
+    rows = [one.row() for one in check.measured]
+    heads = "".join(f"<th>{escape(name)}</th>" for name in (rows[0] if rows else ()))
+    cells = [
+        "".join(f"<td class='n'>{escape(str(value))}</td>" for value in row.values())
+        for row in rows
+    ]
+    lines = [f"recommended: {check.recommended}; {check.reason}"] * bool(rows)
+    lines += [f"{one.model}: {one.refused}" for one in check.models if one.refused]
+    return (
+        f"<h3>Self-check: {check.frames} trusted masks of {check.objects} objects, "
+        f"hidden and tracked to</h3><table><thead><tr>{heads}</tr></thead><tbody>"
+        + "".join(f"<tr>{row}</tr>" for row in cells)
+        + "</tbody></table>"
+        + "".join(f"<p>{escape(line)}</p>" for line in (*lines, *check.remarks))
     )
 
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from napari_sam2 import __version__
 from napari_sam2.batch.report.outcome import MovieOutcome
 from napari_sam2.batch.report.page import page_of
+from napari_sam2.batch.self_check.result import SelfCheck, read_kept
 from napari_sam2.errors import OutputError
 
 REPORT, PAGE, MOVIES = "report.json", "report.html", "movies"
@@ -104,7 +105,10 @@ class ReportFolder:
             indent=1, exclude={"movies": {"__all__": {"summary": {"pictures"}}}}
         )
         self._replace(self.path / REPORT, short)
-        self._replace(self.path / PAGE, page_of(report.movies, report.version))
+        checks = {
+            one.title: check for one in report.movies if (check := _self_check(one))
+        }
+        self._replace(self.path / PAGE, page_of(report.movies, report.version, checks))
         return report
 
     def _file(self, title: str) -> Path:
@@ -121,3 +125,9 @@ class ReportFolder:
             raise OutputError(
                 f"{path}: the report cannot be written: {error.strerror}"
             ) from error
+
+
+def _self_check(movie: MovieOutcome) -> SelfCheck | None:
+    """Return the self-check that was kept beside a movie's masklets, if any."""
+    labels = Path(movie.labels)  # OME-Zarr, "labels", name of the group
+    return read_kept(labels.parents[1], labels.name) if len(labels.parts) > 2 else None

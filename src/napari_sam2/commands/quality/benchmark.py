@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from napari_sam2.commands.options import parse_frames, path_argument
+from napari_sam2.commands.quality.table import show
 
 if TYPE_CHECKING:
     from napari_sam2.batch.benchmark.runs import BenchmarkJob, VosScore
@@ -74,7 +73,7 @@ def benchmark(  # noqa: PLR0913 - one parameter an option
     if as_json:
         typer.echo(json.dumps({"protocol": protocol, "model": model, **found}))
         return
-    _show(rows)
+    show(rows)
 
 
 def _measured(
@@ -108,17 +107,3 @@ def _measures(score: MovieScore) -> dict[str, object]:
         "F": score.boundary,
         "J&F": score.region_and_boundary,
     }
-
-
-def _show(rows: Sequence[Mapping[str, object]]) -> None:
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    table = Table(*names)
-    for row in rows:
-        table.add_row(*(_text(row.get(name)) for name in names))
-    Console().print(table)
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return ""
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
