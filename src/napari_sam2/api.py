@@ -237,6 +237,8 @@ def self_check(
     ModelError
         If a model that was named is not on this machine.
     """
+    from napari_sam2.batch.self_check.checking import SelfCheckJob, run_self_check
+
     steps = run_self_check(
         SelfCheckJob(Path(masklets), models=tuple(models), **options)
     )

@@ -19,6 +19,7 @@ from napari_sam2.metrics.calibration import (
 from napari_sam2.metrics.scores import MovieScore
 from napari_sam2.model.checkpoints.notes import TRUST_NOTE, read_notes
 from napari_sam2.session.scores.trust_model import GOOD_REGION, FrameScores, TrustModel
+from napari_sam2.session.scores.trust_rule import in_blocks
 
 RECALLS = (0.5, 0.8, 0.9)
 
@@ -67,7 +68,7 @@ def evaluate_trust(job: EvaluationJob) -> TrustScore:
             "scores that track stores beside them"
         )
     store = OmeZarrLabelStore.open(job.labels, job.name, "r")
-    trust = trust_model_of(store.provenance.model)(frame_scores(store))
+    trust = in_blocks(trust_model_of(store.provenance.model), frame_scores(store))
     said, region = _paired(run_evaluation(job), list(store.object_ids), trust)
     bad = region < GOOD_REGION
     if bad.all() or not bad.any():
@@ -108,7 +109,7 @@ def trust_model_of(name_or_path: str) -> TrustModel:
 
 def frame_scores(store: OmeZarrLabelStore) -> FrameScores:
     """Return the scores of a store, with centroids measured frame by frame."""
-    ids = np.array(store.object_ids)
+    ids, evidence = np.array(store.object_ids), store.read_division_evidence()
     area = store.read_score_table("area").astype(float)
     centres = np.full((store.frame_count, len(ids), 2), np.nan)
     for frame_index in range(store.frame_count):
@@ -124,6 +125,8 @@ def frame_scores(store: OmeZarrLabelStore) -> FrameScores:
         area=area,
         y=centres[..., 0],
         x=centres[..., 1],
+        second_part=evidence.second_part,
+        sister_iou=evidence.sister_iou,
     )
 
 

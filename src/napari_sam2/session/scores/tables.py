@@ -25,7 +25,8 @@ from napari_sam2.session.scores.trust_rule import (
 
 SCORES = ("object_score", "predicted_iou", "stability")
 MEASURES = ("area", "y", "x", "intensity")
-COLUMNS = (*SCORES, *MEASURES)
+SIGNS_OF_TWO = ("second_part", "sister_iou")
+COLUMNS = (*SCORES, *MEASURES, *SIGNS_OF_TWO)
 
 DOUBTFUL = 0.5
 """Frames of less trust need review."""
@@ -67,7 +68,16 @@ class ScoreRow:
         measures = {"area": found.area, "y": found.centroid_y, "x": found.centroid_x}
         if image is not None:
             measures["intensity"] = found.mean_intensity
-        return cls(result.frame_index, result.object_ids, scores | measures)
+        values = scores | measures | _signs_of_two(result)
+        return cls(result.frame_index, result.object_ids, values)
+
+
+def _signs_of_two(result: FrameResult) -> dict[str, np.ndarray]:
+    said = result.scores.division
+    if said is not None:
+        return {name: getattr(said, name) for name in SIGNS_OF_TWO}
+    unknown = np.full(len(result.object_ids), np.nan, np.float32)
+    return dict.fromkeys(SIGNS_OF_TWO, unknown)
 
 
 @dataclass(eq=False)
@@ -90,6 +100,9 @@ class ScoreTables:
         ``(T, objects)`` float32 centroid in pixels; NaN if there is no mask.
     intensity
         ``(T, objects)`` float32 mean over the mask, in the units of the movie.
+    second_part, sister_iou
+        ``(T, objects)`` float32, see `DivisionEvidence`; NaN where an object was
+        prompted.
     trust_function
         Gives trust from the rest; `neighbour_trust` unless a fitted model is there.
     """
@@ -103,6 +116,8 @@ class ScoreTables:
     y: np.ndarray
     x: np.ndarray
     intensity: np.ndarray
+    second_part: np.ndarray
+    sister_iou: np.ndarray
     trust_function: TrustFunction = neighbour_trust
     _known: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
 
@@ -124,20 +139,12 @@ class ScoreTables:
         """Return a table in which nothing is known."""
         shape = (frame_count, len(object_ids))
 
-        def unknown() -> np.ndarray:
-            return np.full(shape, np.nan, np.float32)
-
+        unknown = {name: np.full(shape, np.nan, np.float32) for name in COLUMNS}
         return cls(
             object_ids=tuple(object_ids),
             frame_count=frame_count,
-            object_score=unknown(),
-            predicted_iou=unknown(),
-            stability=unknown(),
-            area=unknown(),
-            y=unknown(),
-            x=unknown(),
-            intensity=unknown(),
             trust_function=trust_function,
+            **unknown,
         )
 
     @cached_property
@@ -192,6 +199,8 @@ class ScoreTables:
             area=self.area,
             y=self.y,
             x=self.x,
+            second_part=self.second_part,
+            sister_iou=self.sister_iou,
         )
 
     # --- Presence and trust

@@ -8,7 +8,7 @@ person should look at first: the probability that J ≥ 0.75.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Self
 
 import numpy as np
@@ -48,6 +48,9 @@ class FrameScores:
         Pixels.
     y, x
         Centroid in pixels; NaN where the mask is empty.
+    second_part, sister_iou
+        What the raw masks say of a second object, as in
+        `napari_sam2.interfaces.DivisionEvidence`; None where nobody looked.
     """
 
     object_score: np.ndarray
@@ -56,6 +59,18 @@ class FrameScores:
     area: np.ndarray
     y: np.ndarray
     x: np.ndarray
+    second_part: np.ndarray | None = None
+    sister_iou: np.ndarray | None = None
+
+    def part(self, frames: slice) -> FrameScores:
+        """Return the scores of some frames."""
+        known = ((one.name, getattr(self, one.name)) for one in fields(self))
+        return FrameScores(
+            **{
+                name: None if values is None else values[frames]
+                for name, values in known
+            }
+        )
 
 
 def trust_features(scores: FrameScores) -> np.ndarray:

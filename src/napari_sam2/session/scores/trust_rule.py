@@ -11,6 +11,8 @@ from collections.abc import Callable
 import numpy as np
 
 from napari_sam2.session.scores.trust_model import FrameScores
+from napari_sam2.tracking.automatic.sisters import HALVED
+from napari_sam2.tracking.division_evidence import LIKE_SIZE, SISTER_IOU
 
 TrustFunction = Callable[[FrameScores], np.ndarray]
 """Gives ``(T, objects)`` in 0…1, NaN where a frame was never computed.
@@ -28,6 +30,9 @@ Eight times as fast as all frames together.
 IOU_RAMP = (0.40, 0.85)
 STABILITY_RAMP = (0.50, 0.95)
 """Below the first a score means nothing, above the second all is well."""
+
+TWO = 0.4
+"""Most trust in a mask that shows two: less than what counts as doubtful."""
 
 GROWTH_TOLERANCE = float(np.log(1.5))
 """Change of the area's logarithm from frame to frame that halves the trust."""
@@ -94,16 +99,32 @@ def for_frames(
 ) -> np.ndarray:
     """Return the trust of frames ``first`` to ``stop − 1`` of a longer series."""
     begin, end = max(0, first - REACH), min(len(scores.area), stop + REACH)
-    cut = slice(begin, end)
-    window = FrameScores(
-        object_score=scores.object_score[cut],
-        predicted_iou=scores.predicted_iou[cut],
-        stability=scores.stability[cut],
-        area=scores.area[cut],
-        y=scores.y[cut],
-        x=scores.x[cut],
-    )
-    return function(window)[first - begin : stop - begin]
+    window = scores.part(slice(begin, end))
+    trust = function(window)
+    trust = np.where(is_two(window), np.minimum(trust, TWO), trust)
+    return trust[first - begin : stop - begin]
+
+
+def is_two(scores: FrameScores) -> np.ndarray:
+    """Tell where a mask covers two objects, or lost half of itself to another one.
+
+    Whatever gives trust, such a mask gets at most `TWO`: it is right only if the object
+    did not divide, which a person has to see. Either the raw mask had a second
+    component of like size; or the area fell since the frame before to `HALVED` or less
+    while a candidate mask of like size lay beside.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(T, objects)`` bool; False where nobody looked, and on prompted frames.
+    """
+    area, found = scores.area, np.zeros(scores.area.shape, bool)
+    if scores.second_part is not None:
+        found |= scores.second_part >= LIKE_SIZE
+    if scores.sister_iou is not None:
+        has_fallen = area[1:] <= HALVED * area[:-1]
+        found[1:] |= has_fallen & (scores.sister_iou[1:] >= SISTER_IOU)
+    return found & (area > 0)
 
 
 # Of a number and NaN, fmin and fmax return the number: unknown signs become the best.
