@@ -71,9 +71,8 @@ class Search:
         at, own = self._mask_of(request, state, frame_index)
         labels, kept = self._free(request, frame_index, options)
         shape = movie.source.frame_shape
-        pointer = pointers_of(movie.predictor, at, movie.source.read(at), iter([own]))[
-            0
-        ]
+        own_frame = movie.source.read(at)
+        (pointer,) = pointers_of(movie.predictor, at, own_frame, iter([own]))
         pointers = pointers_of(
             movie.predictor,
             frame_index,
@@ -164,12 +163,11 @@ class Search:
         """
         masklets = self._workspace.masklets(request)
         anchors = sorted(state.anchors, key=lambda one: abs(one - frame_index))
-        for at in (frame_index, *anchors):
-            if masklets is None:
-                break
-            mask = masklets.store.read_labels(at) == state.object_id
-            if mask.any():
-                return at, mask
+        if masklets is not None:
+            for at in (frame_index, *anchors):
+                mask = masklets.store.read_labels(at) == state.object_id
+                if mask.any():
+                    return at, mask
         raise InputError(
             f"object {state.object_id} has no mask where it was prompted: choose one "
             "that has"

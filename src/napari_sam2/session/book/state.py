@@ -128,6 +128,13 @@ class BookState:
         """Return an object, or None if there is none of this id."""
         return self._by_id.get(object_id)
 
+    def founder_of(self, object_id: int) -> ObjectState:
+        """Return the first mother of an object's family; a loner is its own."""
+        founder = self[object_id]
+        while founder.parent is not None:
+            founder = self[founder.parent]
+        return founder
+
     @property
     def next_id(self) -> int:
         """The smallest id above all that are in use."""

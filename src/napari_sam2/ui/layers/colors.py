@@ -56,17 +56,11 @@ def family_colors(book: BookState) -> dict[int, Color | None]:
     """
     colors: dict[int, Color | None] = {}
     for state in book.objects:
-        founder = state
-        while founder.parent is not None:
-            founder = book[founder.parent]
+        founder = book.founder_of(state.object_id)
         if founder is not state:
             red, green, blue, alpha = color_of(founder).tolist()
-            colors[state.object_id] = colors[founder.object_id] = (
-                red,
-                green,
-                blue,
-                alpha,
-            )
+            color = (red, green, blue, alpha)
+            colors[state.object_id] = colors[founder.object_id] = color
     if all(book[one].color == color for one, color in colors.items()):
         return dict.fromkeys(colors)
     return colors

@@ -41,10 +41,7 @@ def family_tree(
     daughters = _daughters(book)
     if object_id not in book:
         return ()
-    founder = object_id
-    while (mother := book[founder].parent) is not None:
-        founder = mother
-    members = _descendants(founder, daughters)
+    members = _descendants(book.founder_of(object_id).object_id, daughters)
     if len(members) == 1:
         return ()
     try:
