@@ -6,7 +6,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_sam2.model.checkpoints.weights_file import stamp_of, weights_path
+from napari_sam2.model.checkpoints.download import stamp_of
+from napari_sam2.model.checkpoints.weights_file import weights_path
 
 if TYPE_CHECKING:
     from napari_sam2.model.sam2 import Sam2
@@ -27,7 +28,7 @@ def loaded_model(name_or_path: str) -> Sam2:
 
 
 @lru_cache(maxsize=1)
-def _loaded(path: Path, stamp: tuple[int, int]) -> Sam2:
+def _loaded(path: Path, stamp: tuple[int, int, int]) -> Sam2:
     from napari_sam2.model.checkpoints.checkpoint import load_model
 
     return load_model(path)

@@ -18,6 +18,7 @@ from napari_sam2.model.checkpoints.download import (
     cache_folder,
     download,
     download_steps,
+    file_sha256,
     model_path,
     verify,
 )
@@ -427,3 +428,21 @@ def test_a_damaged_note_of_an_accepted_hash_accepts_nothing(server, unconfirmed)
     path = download("served", base_url=server.url)
     path.with_name("served.pt.accepted-sha256").write_bytes(b"\xff\xfe")
     assert verify("served").trusted_by == "registry"
+
+
+def test_a_file_is_hashed_once_a_process_unless_it_changes(tmp_path, monkeypatch):
+    path, read = tmp_path / "weights", []
+    real = hashlib.file_digest
+
+    def counted(stream, name):
+        read.append(stream.name)
+        return real(stream, name)
+
+    monkeypatch.setattr(hashlib, "file_digest", counted)
+    path.write_bytes(b"ours")
+    first = [file_sha256(path) for _ in range(3)]
+    (tmp_path / "other").write_bytes(b"hers")
+    (tmp_path / "other").replace(path)  # as long, and perhaps as old
+    assert set(first) == {hashlib.sha256(b"ours").hexdigest()}
+    assert file_sha256(path) == hashlib.sha256(b"hers").hexdigest()
+    assert len(read) == 2

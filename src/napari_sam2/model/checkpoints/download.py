@@ -18,6 +18,7 @@ import os
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -78,7 +79,22 @@ def model_path(name: str) -> Path:
 
 
 def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file as 64 hexadecimal digits."""
+    """Return the SHA-256 of a file as 64 hexadecimal digits.
+
+    A file is read once a process, unless it changes: whoever asks where a model's file
+    is has it checked, and a batch asks several times a movie.
+    """
+    return _sha256_of(path, stamp_of(path))
+
+
+def stamp_of(path: Path) -> tuple[int, int, int]:
+    """Return what tells a file from what it was: when it changed, its size, its node."""
+    status = path.stat()
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+@lru_cache(maxsize=64)
+def _sha256_of(path: Path, stamp: tuple[int, int, int]) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

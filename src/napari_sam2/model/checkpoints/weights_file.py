@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 
 from napari_sam2.errors import ModelError
@@ -69,23 +68,8 @@ def own_path(name_or_path: str | Path) -> Path | None:
 
 
 def weights_sha256(name_or_path: str | Path) -> str:
-    """Return the SHA-256 of a model's file, see `weights_path`, for provenance.
-
-    A file is read once a process, unless it changes.
-    """
-    path = weights_path(name_or_path)
-    return _sha256_of(path, stamp_of(path))
-
-
-def stamp_of(path: Path) -> tuple[int, int]:
-    """Return what tells a file from what it was before: when it changed, its size."""
-    status = path.stat()
-    return status.st_mtime_ns, status.st_size
-
-
-@lru_cache(maxsize=16)
-def _sha256_of(path: Path, stamp: tuple[int, int]) -> str:
-    return file_sha256(path)
+    """Return the SHA-256 of a model's file, see `weights_path`, for provenance."""
+    return file_sha256(weights_path(name_or_path))
 
 
 def follows_one_component(name_or_path: str) -> bool:
