@@ -88,7 +88,7 @@ def file_sha256(path: Path) -> str:
 
 
 def stamp_of(path: Path) -> tuple[int, int, int]:
-    """Return what tells a file from what it was: when it changed, its size, its node."""
+    """Return what tells a file from what it was: time, size and node."""
     status = path.stat()
     return status.st_mtime_ns, status.st_size, status.st_ino
 
