@@ -156,6 +156,7 @@ COMMANDS = {
     "fine-tune": ["x.zarr", "--name", "mine", "--steps", "1"],
     "models list": [],
     "models download": ["none"],
+    "models add": ["m.tif", "--name", "mine"],
     "models verify": ["none"],
 }
 """Of each command arguments with which it has little to do, and nothing to fetch."""

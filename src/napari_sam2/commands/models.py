@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from napari_sam2.commands.options import path_argument
 from napari_sam2.commands.progress import download_progress
 
 if TYPE_CHECKING:
@@ -64,6 +66,22 @@ def download(
 
 
 @app.command()
+def add(
+    file: Annotated[Path, path_argument("A .pt, .pth or .safetensors file.", "FILE")],
+    name: Annotated[str, typer.Option(help="What the new model is called.")],
+    like: Annotated[str, typer.Option(help="medsam2, if it is one.")] = "",
+    image_size: Annotated[
+        int | None, typer.Option(help="Side of the input it was trained for, pixels.")
+    ] = None,
+    licence: Annotated[str, typer.Option(help="Of the weights, for the list.")] = "",
+) -> None:
+    """Add weights from elsewhere to your own models, with the input they want."""
+    from napari_sam2.model.checkpoints.adding import AddedWeights, add_model
+
+    typer.echo(str(add_model(AddedWeights(file, name, like, image_size, licence))))
+
+
+@app.command()
 def verify(name: Name) -> None:
     """Check a downloaded model against its registered SHA-256."""
     from napari_sam2.model.checkpoints.download import verify as check
@@ -74,7 +92,7 @@ def verify(name: Name) -> None:
 
 def _own_row(model: OwnModel) -> tuple[str, str, str, str]:
     size = _megabytes(model.path.stat().st_size) if model.path.is_file() else ""
-    licence = f"as {model.base}" if model.base else "–"
+    licence = model.licence or (f"as {model.base}" if model.base else "–")
     return escape(model.name), size, escape(licence), escape(_where(model))
 
 

@@ -14,6 +14,9 @@ from dataclasses import dataclass, field
 STRIDE = 16
 """Pixels of the model's input per token of the embedding."""
 
+SIZE_STEP = 32
+"""The side of the model's input is a multiple of it, the trunk's coarsest stride."""
+
 LOGIT_STRIDE = 4
 """Pixels of the model's input per pixel of the low-resolution mask logits."""
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from napari_sam2.errors import InputError
 from napari_sam2.interfaces import Arrays, StoredAnchor
-from napari_sam2.model.config import LOGIT_STRIDE, STRIDE
+from napari_sam2.model.config import LOGIT_STRIDE, SIZE_STEP, STRIDE
 from napari_sam2.model.sam2 import ImageEmbedding, Sam2
 from napari_sam2.prompts import FramePrompt
 from napari_sam2.tiles import TileLayout, Window
@@ -40,9 +40,6 @@ from napari_sam2.tracking.postprocess import other_components
 from napari_sam2.tracking.precision import choose_device, choose_precision
 from napari_sam2.tracking.preprocess import FrameGeometry
 from napari_sam2.tracking.step_result import Prediction, StepResult, step_result
-
-SIZE_STEP = 32
-"""The trunk's coarsest stride; the input size is a multiple of it."""
 
 
 class StreamingPredictor:

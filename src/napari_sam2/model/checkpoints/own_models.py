@@ -1,4 +1,6 @@
-"""The models that a person made here by fine-tuning: one folder, a card beside each.
+"""The models that a person made here by fine-tuning, or added: one folder.
+
+Beside each that was made here lies a card.
 
 They lie in the folder ``own`` of the cache. Nothing here needs torch; only the head of
 a file is read.
@@ -13,7 +15,7 @@ from pathlib import Path
 
 from napari_sam2.errors import InputError, ModelError
 from napari_sam2.model.checkpoints.download import cache_folder
-from napari_sam2.model.checkpoints.notes import read_notes
+from napari_sam2.model.checkpoints.notes import IMAGE_SIZE_NOTE, read_notes
 from napari_sam2.model.checkpoints.registry import REGISTRY
 
 FOLDER = "own"
@@ -23,7 +25,8 @@ BASE_NOTE = "base"
 BASE_SHA256_NOTE = "base_sha256"
 BEFORE_NOTE, AFTER_NOTE = "held_out_before", "held_out_after"
 DATE_NOTE = "date"
-"""Keys of a file's metadata that say where a fine-tuned model comes from."""
+ADDED_NOTE, LICENCE_NOTE = "added_from", "licence"
+"""Keys of a file's metadata that say where an own model comes from."""
 
 LONGEST_NAME = 60
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -43,12 +46,15 @@ class OwnModel:
         Name of the model that it was made from; empty if unknown.
     summary
         Its card in one line.
+    licence
+        Of its weights, where somebody said; else it is that of its base.
     """
 
     name: str
     path: Path
     base: str
     summary: str
+    licence: str = ""
 
     @property
     def card(self) -> str:
@@ -105,10 +111,15 @@ def _described(path: Path) -> OwnModel:
         notes = read_notes(path)
     except ModelError as error:
         return OwnModel(path.stem, path, "", str(error))
-    return OwnModel(path.stem, path, notes.get(BASE_NOTE, ""), _summary(notes))
+    base, licence = notes.get(BASE_NOTE, ""), notes.get(LICENCE_NOTE, "")
+    return OwnModel(path.stem, path, base, _summary(notes), licence)
 
 
 def _summary(notes: Mapping[str, str]) -> str:
+    if ADDED_NOTE in notes:
+        side = notes.get(IMAGE_SIZE_NOTE, "?")
+        base = notes.get(BASE_NOTE, "an unknown model")
+        return f"{base}, added from {notes[ADDED_NOTE]}: input of {side} pixels."
     text = f"Fine-tuned from {notes.get(BASE_NOTE, 'an unknown model')}"
     if DATE_NOTE in notes:
         text += f" on {notes[DATE_NOTE]}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from napari_sam2.model.config import SIZE_STEP
 from napari_sam2.model.sam2 import Sam2
 from napari_sam2.train.recipe.config import PromptMix, Source, Stage, TrainConfig
 from napari_sam2.train.recipe.loss_weights import PRESETS
@@ -18,7 +19,6 @@ LARGEST_CROP = 512
 LARGEST_SIDE = 1024
 """Larger frames are shrunk before they teach: they all stay in memory."""
 
-SIZE_STEP = 32
 LOW_RANK = 8
 ENDLESS = 10**9
 
