@@ -3,10 +3,12 @@
 import json
 import subprocess
 import sys
+from contextlib import closing
 
 import numpy as np
 import pytest
 import tifffile
+import zarr
 from safetensors.numpy import save_file
 from typer.testing import CliRunner
 
@@ -19,6 +21,7 @@ from napari_sam2.commands.options import (
     parse_percentiles,
 )
 from napari_sam2.errors import InputError
+from napari_sam2.io.movies.frame_sources import open_frames
 
 
 def command(*arguments):
@@ -106,6 +109,24 @@ def test_simulate_writes_a_movie_with_its_truth(monkeypatch, tmp_path):
     assert tifffile.imread(out / "truth.tif").max() > 0
     assert json.loads((out / "lineage.json").read_text())[0]["object_id"] == 1
     assert run_main(monkeypatch, "simulate", out) == 3
+
+
+def test_simulate_writes_a_movie_of_stacks_with_its_truth(monkeypatch, tmp_path):
+    options = ("--frames", 2, "--size", 48, "--cells", 3, "--planes", 5)
+    assert run_main(monkeypatch, "simulate", tmp_path / "sim", *options) == 0
+    assert run_main(monkeypatch, "simulate", tmp_path / "sim.zarr", *options) == 0
+    with tifffile.TiffFile(tmp_path / "sim" / "movie.tif") as file:
+        assert (file.series[0].axes, file.series[0].shape) == ("TZYX", (2, 5, 48, 48))
+        pixels = file.asarray()
+    np.testing.assert_array_equal(zarr.open_array(tmp_path / "sim.zarr/0"), pixels)
+    truth = tifffile.imread(tmp_path / "sim" / "truth.tif")
+    assert truth.shape == pixels.shape
+    assert pixels[truth > 0].mean() > pixels[truth == 0].mean()
+    for path in (tmp_path / "sim" / "movie.tif", tmp_path / "sim.zarr"):
+        with closing(open_frames(path, t=1)) as stack:
+            assert stack.frame_count == 5
+            assert stack.calibration.scale == pytest.approx((2.6, 0.65, 0.65))
+            np.testing.assert_array_equal(stack.read_raw(3)[0], pixels[1, 3])
 
 
 def test_evaluate_pairs_objects_by_a_label_image(monkeypatch, tmp_path, capsys):

@@ -39,10 +39,18 @@ def simulate(  # noqa: PLR0913 - one parameter an option
     cells: Annotated[int | None, typer.Option(help="Cells at the start.")] = None,
     seed: Annotated[int | None, typer.Option(help="Another movie.")] = None,
     bits: Annotated[int | None, typer.Option(help="8 or 16.")] = None,
+    planes: Annotated[
+        int | None, typer.Option(help="Of a movie of stacks: planes of each.")
+    ] = None,
 ) -> None:
     """Simulate a movie with exact truth (the truth only comes with TIFFs)."""
-    from napari_sam2.batch.movie_files import write_movie_tiffs, write_movie_zarr
-    from napari_sam2.synthetic import SimulatedMovie, preset
+    from napari_sam2.batch.movie_files import (
+        write_movie_tiffs,
+        write_movie_zarr,
+        write_volume_tiffs,
+        write_volume_zarr,
+    )
+    from napari_sam2.synthetic import SimulatedMovie, SimulatedVolume, preset
 
     wished = {
         "frame_count": frames,
@@ -52,9 +60,13 @@ def simulate(  # noqa: PLR0913 - one parameter an option
         "bit_depth": bits,
     }
     changes = {name: value for name, value in wished.items() if value is not None}
-    movie = SimulatedMovie(preset(kind, **changes))
-    write = write_movie_zarr if out.suffix == ".zarr" else write_movie_tiffs
-    write(movie, out)
+    config, is_zarr = preset(kind, **changes), out.suffix == ".zarr"
+    if planes is None:
+        movie = SimulatedMovie(config)
+        (write_movie_zarr if is_zarr else write_movie_tiffs)(movie, out)
+    else:
+        volume = SimulatedVolume(config, planes)
+        (write_volume_zarr if is_zarr else write_volume_tiffs)(volume, out)
     typer.echo(str(out))
 
 

@@ -2,5 +2,14 @@
 
 from napari_sam2.synthetic.config import PRESETS, CellKind, MovieConfig, preset
 from napari_sam2.synthetic.movie import SimulatedMovie, Track
+from napari_sam2.synthetic.volume import SimulatedVolume
 
-__all__ = ["PRESETS", "CellKind", "MovieConfig", "SimulatedMovie", "Track", "preset"]
+__all__ = [
+    "PRESETS",
+    "CellKind",
+    "MovieConfig",
+    "SimulatedMovie",
+    "SimulatedVolume",
+    "Track",
+    "preset",
+]

@@ -12,13 +12,7 @@ from napari_sam2.synthetic.cells import Stature, stature
 from napari_sam2.synthetic.config import MovieConfig
 from napari_sam2.synthetic.optics import Drawn, Microscope
 from napari_sam2.synthetic.population import Population
-from napari_sam2.synthetic.silhouettes import (
-    Body,
-    Silhouette,
-    bodies,
-    draw_blob,
-    draw_rod,
-)
+from napari_sam2.synthetic.silhouettes import Body, Silhouette, bodies, draw_body
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +168,7 @@ class SimulatedMovie:
         return scene
 
     def _draw(self, body: Body, frame_index: int) -> Silhouette | None:
-        if self.config.kind == "bacteria":
-            return draw_rod(body, self.frame_shape, frame_index)
-        return draw_blob(body, self.frame_shape, frame_index)
+        return draw_body(body, self.config.kind, self.frame_shape, frame_index)
 
     def _stature(self, cells: np.ndarray, frame_index: int) -> Stature:
         return stature(cells, self.config.kind, frame_index)

@@ -67,12 +67,16 @@ class Microscope:
 
     def expose(self, drawn: Sequence[Drawn], frame_index: int) -> np.ndarray:
         """Return the ``(Y, X)`` uint8 or uint16 frame of cells in drawing order."""
+        return self.count(self.light(drawn, frame_index), frame_index)
+
+    def light(self, drawn: Sequence[Drawn], frame_index: int) -> np.ndarray:
+        """Return the ``(Y, X)`` float32 light that comes from cells, without noise."""
         if self._config.kind == "nuclei":
             light = self._fluorescence(drawn) * self._bleaching(frame_index)
         else:
             light = self._phase_contrast(drawn) + self._dirt
-        light = (light + np.float32(0.04)) * self._light
-        return self._count(light, frame_index)
+        lit: np.ndarray = (light + np.float32(0.04)) * self._light
+        return lit
 
     def _fluorescence(self, drawn: Sequence[Drawn]) -> np.ndarray:
         canvas = np.zeros(self._config.frame_shape, np.float32)
@@ -121,10 +125,19 @@ class Microscope:
         left = (1 - self._config.bleaching) ** frame_index
         return np.float32(_BLEACHED + (1 - _BLEACHED) * left)
 
-    def _count(self, light: np.ndarray, frame_index: int) -> np.ndarray:
+    def count(self, light: np.ndarray, exposure: int) -> np.ndarray:
+        """Return the ``(Y, X)`` uint8 or uint16 counts of light, each with its noise.
+
+        Parameters
+        ----------
+        light
+            ``(Y, X)`` float32, see `light`.
+        exposure
+            Number of the picture; each has other noise.
+        """
         camera = self._camera
         if self._config.noise > 0:
-            rng = random_stream(self._config.seed, "noise", frame_index)
+            rng = random_stream(self._config.seed, "noise", exposure)
             scale = np.float32(self._config.noise / camera.electrons)
             variance = np.maximum(light, 0) * np.float32(camera.electrons)
             deviation = np.sqrt(variance + np.float32(camera.read_noise**2))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_sam2.synthetic.cells import Stature
+from napari_sam2.synthetic.config import CellKind
 
 _MARGIN = 2.0
 
@@ -70,6 +71,14 @@ def bodies(cells: np.ndarray, pose: np.ndarray, sizes: Stature) -> list[Body]:
         Body(cell, pose[index], *(float(column[index]) for column in columns))
         for index, cell in enumerate(cells)
     ]
+
+
+def draw_body(
+    body: Body, kind: CellKind, frame_shape: tuple[int, int], frame_index: int
+) -> Silhouette | None:
+    """Draw a cell as its kind looks; None where nothing of it is in the frame."""
+    draw = draw_rod if kind == "bacteria" else draw_blob
+    return draw(body, frame_shape, frame_index)
 
 
 def draw_rod(

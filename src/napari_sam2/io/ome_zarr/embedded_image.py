@@ -16,7 +16,6 @@ from napari_sam2.interfaces import Calibration
 from napari_sam2.io.ome_zarr.machine_lock import alone
 from napari_sam2.io.ome_zarr.metadata import (
     LevelGeometry,
-    calibrated_axes,
     multiscale,
     ome_metadata,
 )
@@ -29,6 +28,7 @@ from napari_sam2.io.ome_zarr.parent import (
     open_parent,
 )
 from napari_sam2.io.ome_zarr.pyramid import MAX_CHUNK
+from napari_sam2.io.ome_zarr.volume_axes import PlaneAxis, volume_axes, volume_geometry
 from napari_sam2.io.ome_zarr.zarr_nodes import (
     DAMAGED,
     ArraySpec,
@@ -56,6 +56,7 @@ def embed_image(
     frame_count: int,
     calibration: Calibration,
     name: str = "image",
+    planes: PlaneAxis | None = None,
 ) -> None:
     """Write a movie as the image of a new OME-Zarr 0.5, one frame at a time.
 
@@ -68,13 +69,16 @@ def embed_image(
         Folder of the OME-Zarr.
     frames
         ``(Y, X)`` of any number type, kept as it is, or ``(Y, X, 3)`` uint8 RGB, which
-        becomes a channel axis; all of one shape and type.
+        becomes a channel axis; all of one shape and type. Of stacks the planes, those
+        of the first time point first.
     frame_count
-        How many there are.
+        How many there are; of stacks, how many time points.
     calibration
         Scale, units and kind of the frame axis.
     name
         What viewers call the image.
+    planes
+        Of a movie of stacks; None for one of single frames.
 
     Raises
     ------
@@ -97,13 +101,22 @@ def embed_image(
         for frame_index, frame in enumerate(frames):
             is_rgb = frame.ndim == 3
             if array is None:
-                spec = _spec(frame, frame_count, calibration, channel_axis)
+                lengths = [frame_count, *frame.shape[:2]]
+                if planes is not None:
+                    lengths.insert(1, planes.count)
+                axes = volume_axes(calibration, planes)
+                names = [axis["name"] for axis in axes]
+                spec = _spec(frame, names, lengths, channel_axis)
                 array = create_array(parent.group, IMAGE_ARRAY, spec)
-            if is_rgb and channel_axis == 0:
-                array[:, frame_index] = np.moveaxis(frame, -1, 0)
-            else:
-                array[frame_index] = np.moveaxis(frame, -1, 0) if is_rgb else frame
-        metadata = _metadata(name, calibration, channel_axis if is_rgb else None)
+            place: list[int | slice] = [frame_index]
+            if planes is not None:
+                place = list(divmod(frame_index, planes.count))
+            if is_rgb:
+                place.insert(channel_axis, slice(None))
+            array[tuple(place)] = np.moveaxis(frame, -1, 0) if is_rgb else frame
+        metadata = _metadata(
+            name, calibration, planes, channel_axis if is_rgb else None
+        )
         parent.end_embedding(metadata)
 
 
@@ -137,12 +150,11 @@ def image_faults(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def _spec(
-    frame: np.ndarray, frame_count: int, calibration: Calibration, channel_axis: int
+    frame: np.ndarray, names: list[str], lengths: list[int], channel_axis: int
 ) -> ArraySpec:
-    height, width = frame.shape[:2]
-    shape = [frame_count, height, width]
-    chunks = [1, min(height, MAX_CHUNK), min(width, MAX_CHUNK)]
-    names = [calibration.frame_axis, "y", "x"]
+    """Return how an image is stored; its axes are given without channels."""
+    names, shape = list(names), list(lengths)
+    chunks = [1] * (len(shape) - 2) + [min(one, MAX_CHUNK) for one in shape[-2:]]
     if frame.ndim == 3:
         shape.insert(channel_axis, frame.shape[2])
         chunks.insert(channel_axis, 1)
@@ -152,10 +164,14 @@ def _spec(
 
 
 def _metadata(
-    name: str, calibration: Calibration, channel_axis: int | None
+    name: str,
+    calibration: Calibration,
+    planes: PlaneAxis | None,
+    channel_axis: int | None,
 ) -> dict[str, Any]:
-    axes = calibrated_axes(calibration)
-    scale, translation = list(calibration.scale), list(calibration.translation)
+    axes = volume_axes(calibration, planes)
+    geometry = volume_geometry(calibration, planes)
+    scale, translation = list(geometry.scale), list(geometry.translation)
     if channel_axis is not None:
         axes.insert(channel_axis, {"name": "c", "type": "channel"})
         scale.insert(channel_axis, 1.0)
