@@ -18,7 +18,6 @@ from napari_sam2.batch.job import (
     ModelOptions,
     TrackJob,
     TrackReport,
-    open_run,
 )
 from napari_sam2.batch.lazy_stack import track_stack
 from napari_sam2.batch.plan.making import plan_like
@@ -27,6 +26,7 @@ from napari_sam2.batch.report.report import BatchReport
 from napari_sam2.batch.running.batch import run_plan
 from napari_sam2.batch.running.schedulers import Scheduler
 from napari_sam2.batch.self_check.result import SelfCheck
+from napari_sam2.batch.volumes.run import open_job
 from napari_sam2.io.exports.masklets import MaskletMovie, open_masklets
 from napari_sam2.io.label_store.store import DEFAULT_NAME
 from napari_sam2.io.movies.frame_sources import FrameOptions as OpenOptions
@@ -112,7 +112,8 @@ def track(
     **options
         Other fields of `napari_sam2.batch.job.TrackJob`: ``name``, ``prompt_frame``,
         ``frame_options``, ``model_options``, ``frames``, ``direction``, ``merge``,
-        ``resume``, ``overwrite``, ``embed_image``, ``accept_movie``, ``sync``.
+        ``resume``, ``overwrite``, ``embed_image``, ``accept_movie``, ``sync``, and
+        ``mode="tzyx"`` for stacks over time, whose labels are ``(T, Z, Y, X)``.
 
     Returns
     -------
@@ -125,7 +126,7 @@ def track(
         If one of them cannot be used; nothing was written then.
     """
     job = TrackJob(movie=Path(movie), prompts=Path(prompts), out=Path(out), **options)
-    with open_run(job) as opened:
+    with open_job(job) as opened:
         for _ in opened.frames():
             pass
         return opened.report()

@@ -21,6 +21,7 @@ from napari_sam2 import __version__
 from napari_sam2.batch.models import loaded_model
 from napari_sam2.batch.output import Output
 from napari_sam2.batch.prompting.policies import (
+    PartPolicy,
     PromptPolicy,
     Prompts,
     ReadsPrompts,
@@ -34,6 +35,7 @@ from napari_sam2.errors import InputError
 from napari_sam2.interfaces import FrameSource
 from napari_sam2.io.label_store.group import check_length
 from napari_sam2.io.label_store.store import DEFAULT_NAME, OmeZarrLabelStore
+from napari_sam2.io.label_store.volume import VolumeLabels
 from napari_sam2.io.movies.fingerprint import fingerprint_of
 from napari_sam2.io.movies.frame_sources import StackFrames, open_frames
 from napari_sam2.io.movies.intensity import IntensityMapping
@@ -45,6 +47,7 @@ from napari_sam2.session.planning.plan import (
     Direction,
     FrameRange,
     MergePolicy,
+    Mode,
     Plan,
     check_beginnings,
     object_lives,
@@ -149,12 +152,14 @@ class TrackJob(BaseModel):
         Resume or merge though the movie has other pixels than it had.
     sync
         Wait at each commit until all is on the disk, so that power may be lost.
+    mode
+        Movies of stacks are tracked by `napari_sam2.batch.volumes.run.open_job`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     movie: UserPath
-    prompts: UserPath | PromptPolicy
+    prompts: UserPath | PromptPolicy | PartPolicy
     out: UserPath
     prompt_frame: int = 0
     name: str = DEFAULT_NAME
@@ -168,6 +173,7 @@ class TrackJob(BaseModel):
     embed_image: bool = False
     accept_movie: bool = False
     sync: bool = False
+    mode: Mode = Mode.FRAMES
 
     @property
     def policy(self) -> ReadsPrompts:
@@ -206,6 +212,19 @@ class TrackJob(BaseModel):
             embed_image=self.embed_image,
             accept_movie=self.accept_movie,
         )
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the label group, which is there, is finished.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be read, or is of another mode.
+        """
+        if self.mode is Mode.TZYX:
+            return VolumeLabels.open(self.out, self.name, mode="r").is_complete
+        return OmeZarrLabelStore.open(self.out, self.name, mode="r").is_complete
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +280,11 @@ class Run:
     reading: str = ""
     image_size: int | None = None
     prompted_frames: tuple[int, ...] = ()
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the same run was finished before."""
+        return self.session is None
 
     def __enter__(self) -> Self:
         return self
@@ -536,7 +560,7 @@ def _provenance(
     return Provenance(
         model=job.model_options.model,
         weights_sha256=weights_sha256(job.model_options.model),
-        prompts=_prompts_with_hashes(objects),
+        prompts=prompts_with_hashes(objects),
         frames=dict(source.provenance),
         fingerprint=fingerprint_of(source),
         settings=settings,
@@ -545,7 +569,7 @@ def _provenance(
     )
 
 
-def _prompts_with_hashes(objects: list[PromptedObject]) -> dict[str, Any]:
+def prompts_with_hashes(objects: list[PromptedObject]) -> dict[str, Any]:
     """Return the prompts as their file has them, masks by the hash of their pixels."""
     document, masks = document_of(objects, "masks")
     return {

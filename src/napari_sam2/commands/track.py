@@ -13,7 +13,7 @@ from napari_sam2.commands.progress import follow
 from napari_sam2.commands.requests import frame_options, model_options
 from napari_sam2.errors import InputError, OutputError
 from napari_sam2.paths import user_path
-from napari_sam2.session.planning.plan import Direction, MergePolicy
+from napari_sam2.session.planning.plan import Direction, MergePolicy, Mode
 from napari_sam2.tracking.automatic.mask_options import MaskOptions
 from napari_sam2.tracking.automatic.masklet_options import Divisions, MaskletOptions
 
@@ -24,7 +24,7 @@ Option = typer.Option
 FINDING = MaskletOptions()
 AS_GIVEN = (
     *("movie", "out", "name", "direction", "merge"),
-    *("resume", "overwrite", "embed_image", "accept_movie", "sync"),
+    *("resume", "overwrite", "embed_image", "accept_movie", "sync", "mode"),
 )
 """Options that are fields of a job as they are."""
 Text = str | None
@@ -61,6 +61,12 @@ Files = Annotated[
     Text, Option(help="Of a folder, a pattern of the files that are frames: '*_w1_*'.")
 ]
 Plane = Annotated[int | None, Option(help="z plane of a TZYX movie.")]
+Volumes = Annotated[
+    Mode,
+    Option(
+        help="tzyx: stacks over time, along z where they are prompted, then in time."
+    ),
+]
 TimePoint = Annotated[
     int | None, Option(help="Time point to stay at; frames run along Z.")
 ]
@@ -137,6 +143,7 @@ def track(  # noqa: PLR0913 - one parameter an option
     threads: Threads = None,
     direction: Towards = Direction.BOTH,
     frames: Frames = None,
+    mode: Volumes = Mode.FRAMES,
     axes: Axes = None,
     files: Files = None,
     t: TimePoint = None,
@@ -190,6 +197,12 @@ def _finding(given: dict[str, Any]) -> MaskletOptions:
         raise InputError(
             "--divisions accept needs --auto: of prompted objects, divisions are only "
             "proposed"
+        )
+    if given["mode"] is Mode.TZYX and (
+        given["auto"] or given["divisions"] is not Divisions.IGNORE
+    ):
+        raise InputError(
+            "--mode tzyx follows prompted objects: leave out --auto and --divisions"
         )
     return MaskletOptions(
         every=given["every"],
@@ -252,9 +265,9 @@ def _in_words(mother: int, first: int, second: int) -> str:
 
 def run_and_report(job: TrackJob, *, as_json: bool) -> None:
     """Run a job with progress on stderr, and report on stdout."""
-    from napari_sam2.batch.job import open_run
+    from napari_sam2.batch.volumes.run import open_job
 
-    with open_run(job) as run:
+    with open_job(job) as run:
         typer.echo(run.reading, err=True)
         if run.remark is not None:
             typer.echo(run.remark, err=True)

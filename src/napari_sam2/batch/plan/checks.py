@@ -16,18 +16,19 @@ from typing import Literal
 from napari_sam2.batch.job import TrackJob
 from napari_sam2.batch.plan.plan import PlannedMovie
 from napari_sam2.batch.plan.speed import Speed
+from napari_sam2.batch.volumes.request import read_request
 from napari_sam2.errors import (
     UNFORESEEN,
     NapariSam2Error,
     OutputError,
     in_our_words,
 )
-from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.io.movies.frame_sources import StackFrames, open_frames
 from napari_sam2.model.checkpoints.notes import CONFIG_NOTE, read_notes
 from napari_sam2.model.checkpoints.weights_file import trained_image_size, weights_path
 from napari_sam2.model.config import CONFIGS, LOGIT_STRIDE
 from napari_sam2.prompts import PromptedObject
+from napari_sam2.session.planning.plan import Mode
 
 LABEL_SHARE = 0.1
 """Of the bytes of a label image (uint16), what it takes compressed; mostly less."""
@@ -95,6 +96,8 @@ def check_movie(planned: PlannedMovie) -> MovieCheck:
 
 def _checked(planned: PlannedMovie, job: TrackJob) -> MovieCheck:
     weights_path(job.model_options.model)
+    if job.mode is Mode.TZYX:
+        return _checked_volume(planned, job)
     with closing(open_unmapped(job)) as source:
         unknown = planned.is_to_be_prompted
         objects = [] if unknown else job.read_prompts(source).objects
@@ -110,6 +113,24 @@ def _checked(planned: PlannedMovie, job: TrackJob) -> MovieCheck:
         size + pixels,
         files + (frames if job.embed_image else 0),
         _memory(job, objects),
+        folder=job.out,
+    )
+
+
+def _checked_volume(planned: PlannedMovie, job: TrackJob) -> MovieCheck:
+    """Look at a movie of stacks: each plane is written twice, tracked and settled."""
+    request = read_request(job)
+    (frames, planes), shape = request.counts, request.movie.shape[2:]
+    size, files = _disk(job, frames, shape, len(request.objects))
+    return MovieCheck(
+        planned.title,
+        _state(job),
+        frames * planes,
+        shape,
+        len(request.objects),
+        2 * planes * size,
+        2 * planes * files,
+        _memory(job, list(request.objects)),
         folder=job.out,
     )
 
@@ -133,10 +154,10 @@ def _bytes_of(source: StackFrames) -> int:
 def _state(job: TrackJob) -> State:
     if not job.output.exists:
         return "new"
-    store = OmeZarrLabelStore.open(job.out, job.name, mode="r")
+    is_complete = job.is_complete
     if job.merge is not None:
         return "is added to"
-    return "complete" if store.is_complete else "goes on"
+    return "complete" if is_complete else "goes on"
 
 
 def _disk(

@@ -25,7 +25,7 @@ from napari_sam2.batch.prompting.policies import AutomaticPrompts, PromptPolicy
 from napari_sam2.errors import InputError
 from napari_sam2.io.label_store.store import DEFAULT_NAME
 from napari_sam2.paths import read_text, remote_url, user_path
-from napari_sam2.session.planning.plan import Direction, MergePolicy
+from napari_sam2.session.planning.plan import Direction, MergePolicy, Mode
 
 VERSION: Literal[1] = 1
 PLACEHOLDERS = ("movie", "folder", "stem", "number", "plate", "well", "field")
@@ -83,7 +83,7 @@ class BatchPlan(BaseModel):
         How movies are read; what tracks.
     each_channel
         Track in each of these channels by itself, into a label group ``<name>-c<n>``.
-    frames, direction, merge, embed_image, accept_movie
+    frames, direction, merge, embed_image, accept_movie, mode
         See `TrackJob`.
     exports
         By format of ``napari-sam2 export``: pattern of the file to write.
@@ -107,6 +107,7 @@ class BatchPlan(BaseModel):
     merge: MergePolicy | None = None
     embed_image: bool = False
     accept_movie: bool = False
+    mode: Mode = Mode.FRAMES
     exports: dict[str, str] = {}
     retries: Annotated[int, Field(ge=0, le=100)] = 3
     retry_delay: Annotated[float, Field(ge=0)] = 30.0
@@ -120,6 +121,14 @@ class BatchPlan(BaseModel):
                     f"the pattern {pattern!r} has {{{unknown[0]}}}; give "
                     f"{', '.join(f'{{{one}}}' for one in PLACEHOLDERS)}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _check_mode(self) -> Self:
+        if self.mode is Mode.TZYX and self.exports:
+            raise ValueError(
+                "exports are of movies of single frames: leave them out with mode tzyx"
+            )
         return self
 
     def planned(self) -> list[PlannedMovie]:
@@ -183,6 +192,7 @@ class BatchPlan(BaseModel):
                 merge=self.merge,
                 embed_image=self.embed_image,
                 accept_movie=self.accept_movie,
+                mode=self.mode,
             )
             exports = {
                 one: _with_suffix(Path(_filled(pattern, movie, number)), suffix)

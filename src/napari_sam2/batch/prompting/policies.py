@@ -7,6 +7,7 @@ the method `read`; nothing else knows the kinds.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, Protocol
@@ -18,13 +19,15 @@ from napari_sam2.interfaces import StoredAnchor
 from napari_sam2.io.label_store.store import DEFAULT_NAME, OmeZarrLabelStore
 from napari_sam2.io.movies.fingerprint import fingerprint_of
 from napari_sam2.io.movies.frame_sources import StackFrames
-from napari_sam2.io.prompts.bounds import PromptBounds
+from napari_sam2.io.prompts.bounds import PlaneBounds, PromptBounds
 from napari_sam2.io.prompts.files import read_prompts
 from napari_sam2.io.prompts.label_images import read_label_prompts
+from napari_sam2.io.prompts.label_volumes import read_volume_plane
+from napari_sam2.io.prompts.stacks import read_volume_prompts
 from napari_sam2.io.sessions.document import SESSION
 from napari_sam2.io.sessions.folder import RUN
 from napari_sam2.paths import remote_url, user_path
-from napari_sam2.prompts import FramePrompt, PromptedObject
+from napari_sam2.prompts import FramePrompt, MaskPrompt, PromptedObject
 from napari_sam2.tracking.automatic.masklet_options import MaskletOptions
 
 UserPath = Annotated[Path, AfterValidator(user_path)]
@@ -274,11 +277,118 @@ class AutomaticPrompts(_Policy):
         raise InputError(f"{movie}: its objects are sought by a plan; run one")
 
 
+class StackPrompts(_Policy):
+    """What was prompted in one stack of a movie of stacks; its frames are planes.
+
+    Attributes
+    ----------
+    path, frame, plane
+        See `napari_sam2.io.prompts.stacks.read_volume_prompts`.
+    """
+
+    kind: Literal["stack"] = "stack"
+    path: UserPath
+    frame: Annotated[int, Field(ge=0)] = 0
+    plane: int | None = None
+
+    def files(self, movie: Path) -> list[Path]:
+        """Return the file."""
+        return [self.path]
+
+    def read(self, movie: Path, source: StackFrames) -> Prompts:
+        """Return the prompts of the stack that the movie stays at.
+
+        Raises
+        ------
+        InputError
+            If nothing is prompted there, or it cannot be read.
+        """
+        layout, planes = source.layout, PlaneBounds(source.frame_count, self.plane)
+        bounds = PromptBounds(source.frame_shape, layout.length("T"))
+        found = read_volume_prompts(
+            self.path, frame=self.frame, bounds=bounds, planes=planes
+        )
+        at = layout.fixed["T"]
+        if at not in found.stacks:
+            raise InputError(f"{self.path}: nothing is prompted at time point {at}")
+        return Prompts(list(found.stacks[at]))
+
+
+class AnchorLabels(BaseModel):
+    """What the labels of one stack say of a plane.
+
+    Attributes
+    ----------
+    frame, path
+        Time point of the stack, and its labels.
+    object_ids, absent_ids
+        Objects whose masks are taken from the plane, and those that are not there.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    frame: int
+    path: UserPath
+    object_ids: tuple[int, ...]
+    absent_ids: tuple[int, ...] = ()
+
+
+class PlanePrompts(_Policy):
+    """On one plane of a movie of stacks: masks from labels of some of the stacks.
+
+    Attributes
+    ----------
+    anchors
+        By time point.
+    parents
+        Mothers of daughters.
+    """
+
+    kind: Literal["plane"] = "plane"
+    anchors: tuple[AnchorLabels, ...]
+    parents: dict[int, int] = {}
+
+    def files(self, movie: Path) -> list[Path]:
+        """Return the labels."""
+        return [anchor.path for anchor in self.anchors]
+
+    def read(self, movie: Path, source: StackFrames) -> Prompts:
+        """Return the masks on the plane that the movie stays on.
+
+        Raises
+        ------
+        InputError
+            If labels cannot be read, or do not fit the movie.
+        """
+        plane, planes = source.layout.fixed["Z"], source.layout.length("Z")
+        shape = source.frame_count, planes, *source.frame_shape
+        found: dict[int, list[FramePrompt]] = {}
+        for anchor in self.anchors:
+            place = anchor.frame, plane
+            labels = read_volume_plane(anchor.path, place=place, shape=shape)
+            for one in (*anchor.object_ids, *anchor.absent_ids):
+                mask = MaskPrompt((labels == one) & (one in anchor.object_ids))
+                prompt = FramePrompt(one, anchor.frame, mask=mask)
+                found.setdefault(one, []).append(prompt)
+        return Prompts(
+            [
+                PromptedObject(one, tuple(found[one]), parent=self._mother(one, found))
+                for one in sorted(found)
+            ]
+        )
+
+    def _mother(self, object_id: int, found: Container[int]) -> int | None:
+        mother = self.parents.get(object_id)
+        return mother if mother in found else None
+
+
 PromptPolicy = Annotated[
     SamePrompts | SessionPrompts | PromptsBeside | PromptsInside | AutomaticPrompts,
     Field(discriminator="kind"),
 ]
 """One of the policies, told apart by ``kind``."""
+PartPolicy = Annotated[StackPrompts | PlanePrompts, Field(discriminator="kind")]
+"""Of the parts that a movie of stacks is tracked in; no plan says these."""
 
 
 def policy_of(text: str, frames: tuple[int, ...] = (0,)) -> PromptPolicy:

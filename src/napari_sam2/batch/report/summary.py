@@ -15,6 +15,7 @@ from napari_sam2.batch.score_tables import tables_of
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.io.movies.frame_sources import StackFrames, open_frames
 from napari_sam2.io.movies.intensity import IntensityMapping
+from napari_sam2.session.planning.plan import Mode
 from napari_sam2.session.scores.tables import ScoreTables
 
 DOUBTFUL = 0.5
@@ -36,8 +37,10 @@ def summary_of(job: TrackJob) -> dict[str, Any]:
         ``frames``, ``area`` and ``trust``, the points of two curves; ``pictures``, of
         the first, middle and last frame: ``(frame, PNG in base64)``; and what made
         them: ``model``, ``weights``, ``device``, ``precision``, ``threads``,
-        ``version``.
+        ``version``. Nothing of a movie of stacks.
     """
+    if job.mode is Mode.TZYX:
+        return {}
     store = OmeZarrLabelStore.open(job.out, job.name, mode="r")
     tables = tables_of(store)
     made_by = store.provenance

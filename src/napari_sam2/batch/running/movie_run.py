@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_sam2.batch.automatic import find_objects
-from napari_sam2.batch.job import Run, TrackJob, holds_run, open_run
+from napari_sam2.batch.job import Run, TrackJob, holds_run
 from napari_sam2.batch.plan.plan import PlannedMovie
 from napari_sam2.batch.report.outcome import (
     IsCancelled,
@@ -25,6 +25,7 @@ from napari_sam2.batch.report.outcome import (
     nobody,
 )
 from napari_sam2.batch.report.summary import summary_of
+from napari_sam2.batch.volumes.run import VolumeRun, open_job
 from napari_sam2.errors import (
     UNFORESEEN,
     InputError,
@@ -124,8 +125,7 @@ def is_complete(planned: PlannedMovie, request: str) -> bool:
     if not request or not job.output.exists or request_key(planned) != request:
         return False
     exported = all(path.exists() for path in _exports(planned).values())
-    store = OmeZarrLabelStore.open(job.out, job.name, mode="r")
-    return store.is_complete and exported
+    return job.is_complete and exported
 
 
 def _attempt(
@@ -140,12 +140,13 @@ def _attempt(
     def tell(done: FrameDone) -> None:
         on_progress(MovieProgress(planned.title, done.position, done.total))
 
-    with open_run(_settled(planned.job)) as run:
-        was_complete = run.session is None
+    with open_job(_settled(planned.job)) as run:
         if not _followed(run, tell, is_cancelled):
             return _outcome(planned, run, "cancelled")
-        exports = _write_exports(planned, run.store)
-        outcome = _outcome(planned, run, "complete" if was_complete else "done")
+        exports = (
+            () if isinstance(run, VolumeRun) else _write_exports(planned, run.store)
+        )
+        outcome = _outcome(planned, run, "complete" if run.is_finished else "done")
     seen = {"exports": exports, "summary": summary_of(planned.job)}
     seen |= {"verified": _verified(planned.job), "request": request_key(planned)}
     return outcome.model_copy(update=seen)
@@ -159,7 +160,7 @@ def _settled(job: TrackJob) -> TrackJob:
 
 
 def _followed(
-    run: Run, tell: Callable[[FrameDone], None], is_cancelled: IsCancelled
+    run: Run | VolumeRun, tell: Callable[[FrameDone], None], is_cancelled: IsCancelled
 ) -> bool:
     """Track to the end; return whether it was reached."""
     with closing(run.frames()) as steps:
@@ -189,7 +190,7 @@ def _verified(job: TrackJob) -> str:
     return f"whole, {found.whole_frames} of {found.frame_count} frames computed"
 
 
-def _outcome(planned: PlannedMovie, run: Run, state: str) -> MovieOutcome:
+def _outcome(planned: PlannedMovie, run: Run | VolumeRun, state: str) -> MovieOutcome:
     report = run.report()
     return MovieOutcome(
         title=planned.title,

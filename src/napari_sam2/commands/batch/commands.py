@@ -43,9 +43,10 @@ from napari_sam2.commands.track import (
     Tiles,
     TimePoint,
     Towards,
+    Volumes,
 )
 from napari_sam2.errors import InputError, NapariSam2Error
-from napari_sam2.session.planning.plan import Direction
+from napari_sam2.session.planning.plan import Direction, Mode
 
 if TYPE_CHECKING:
     from napari_sam2.batch.plan.plan import BatchPlan
@@ -116,6 +117,7 @@ def plan(  # noqa: PLR0913 - one parameter an option
     threads: Threads = None,
     direction: Towards = Direction.BOTH,
     frames: Frames = None,
+    mode: Volumes = Mode.FRAMES,
     axes: Axes = None,
     files: Files = None,
     t: TimePoint = None,
@@ -151,6 +153,7 @@ def plan(  # noqa: PLR0913 - one parameter an option
     changes |= {"each_channel": parse_channels(each_channel) or ()}
     changes |= {"frames": parse_frames(frames), "direction": direction}
     changes |= {"exports": _exports(exports or []), "embed_image": embed_image}
+    changes |= {"mode": mode}
     prompts = prompts_from, prompt_frames
     made = _planned(tuple(movies or ()), like, prompts, changes)
     typer.echo(_with_options(made, seen, network).to_json(), nl=False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from secrets import token_hex
@@ -71,6 +71,8 @@ FORMAT_VERSION = 3
 
 Those that have neither are written as 1."""
 WITH_AXES = 2
+OF_STACKS = 4
+"""Of groups that hold movies of stacks, see `volume`."""
 
 
 LEFT = r"\.{}\.([0-9a-f]{{8}}\.)?(new|old)\.partial"
@@ -152,8 +154,42 @@ def create_label_group(
         check_range(prompted.object_id, spec.dtype)
     parent = open_or_create_parent(path)
     check_fits(parent, spec.shape, spec.calibration.frame_axis)
+    put_label_group(
+        parent,
+        spec.name,
+        lambda folder: _fill(parent, folder, spec),
+        overwrite=overwrite,
+        sweep=sweep,
+    )
+    return parent
+
+
+def put_label_group(
+    parent: Parent,
+    name: str,
+    fill: Callable[[Path], None],
+    *,
+    overwrite: bool,
+    sweep: bool,
+) -> None:
+    """Build a group aside, and put it into its place in one step.
+
+    Parameters
+    ----------
+    parent, name
+        Where, and its name.
+    fill
+        Makes the group in a folder.
+    overwrite, sweep
+        See `create_label_group`.
+
+    Raises
+    ------
+    OutputError
+        If the group exists and is not to be overwritten, or is of another maker.
+    """
     folder = parent.labels_folder()
-    target = folder / spec.name
+    target = folder / name
     building, replaced = (aside(target, what) for what in ("new", "old"))
     if target.exists() and not overwrite:
         raise OutputError(
@@ -161,19 +197,18 @@ def create_label_group(
         )
     if target.exists():
         # Refuses what somebody else made.
-        open_label_group(parent, spec.name, "r")
+        open_group_of_ours(parent, name, "r")
     if sweep:
-        parent.sweep(spec.name)
-        for stray in folder.glob(f".{spec.name}.*{PARTIAL}"):
-            if re.fullmatch(LEFT.format(re.escape(spec.name)), stray.name):
+        parent.sweep(name)
+        for stray in folder.glob(f".{name}.*{PARTIAL}"):
+            if re.fullmatch(LEFT.format(re.escape(name)), stray.name):
                 shutil.rmtree(stray, ignore_errors=True)
-    _fill(parent, building, spec)
+    fill(building)
     if target.exists():
         target.rename(replaced)
     building.rename(target)
     shutil.rmtree(replaced, ignore_errors=True)
-    parent.list_label(spec.name)
-    return parent
+    parent.list_label(name)
 
 
 def aside(target: Path, what: Literal["new", "old"]) -> Path:
@@ -183,6 +218,32 @@ def aside(target: Path, what: Literal["new", "old"]) -> Path:
 
 def open_label_group(parent: Parent, name: str, mode: Literal["r", "r+"]) -> zarr.Group:
     """Open a group that `create_label_group` made.
+
+    Raises
+    ------
+    OutputError
+        If it is not there, is of another maker or of a later version, or holds a
+        movie of stacks.
+    """
+    group = open_group_of_ours(parent, name, mode)
+    if is_volume(group):
+        raise OutputError(
+            f"{parent.path}/labels/{name}: holds masklets of stacks over time "
+            "(t, z, y, x), which only napari and other readers of OME-Zarr show; "
+            "choose the masklets of a movie of single frames"
+        )
+    return group
+
+
+def is_volume(group: zarr.Group) -> bool:
+    """Return whether a group of ours holds a movie of stacks."""
+    return bool(attributes_of(group)[RUN]["format_version"] == OF_STACKS)
+
+
+def open_group_of_ours(
+    parent: Parent, name: str, mode: Literal["r", "r+"]
+) -> zarr.Group:
+    """Open a label group that this program made, of frames or of stacks.
 
     Raises
     ------
@@ -203,7 +264,7 @@ def open_label_group(parent: Parent, name: str, mode: Literal["r", "r+"]) -> zar
         raise OutputError(
             f"{where}: was not written by napari-sam2; choose another name"
         )
-    if version > FORMAT_VERSION:
+    if version > OF_STACKS:
         raise OutputError(
             f"{where}: was written by a newer napari-sam2 (format {version}); update"
         )

@@ -16,6 +16,7 @@ from napari_sam2.errors import InputError, OutputError
 from napari_sam2.io.label_store.faults import Fault, Part, first_line, frame_faults
 from napari_sam2.io.label_store.files import LabelFiles
 from napari_sam2.io.label_store.group import RUN
+from napari_sam2.io.label_store.volume import VolumeLabels, is_of_stacks
 from napari_sam2.io.label_store.writing_lock import keeping_writers_out
 from napari_sam2.io.ome_zarr.embedded_image import image_faults
 from napari_sam2.io.ome_zarr.parent import open_parent
@@ -100,6 +101,8 @@ def _faults_of_image(path: Path) -> Iterator[Fault]:
 def _verify_group(path: Path, name: str, image: tuple[Fault, ...]) -> Verified:
     folder = str(path / "labels" / name)
     try:
+        if is_of_stacks(path, name):
+            return _verify_volume(VolumeLabels.open(path, name, "r"), image)
         with reading_errors(path, name):
             files = LabelFiles(open_parent(path, "r"), name, "r")
     except OutputError as error:
@@ -110,6 +113,24 @@ def _verify_group(path: Path, name: str, image: tuple[Fault, ...]) -> Verified:
         frame_count=len(files.frames.whole.read()),
         whole_frames=int(files.frames.whole.read().sum()),
         faults=(*image, *_faults_of(files)),
+    )
+
+
+def _verify_volume(volume: VolumeLabels, image: tuple[Fault, ...]) -> Verified:
+    """Check labels of stacks, and all masklets that they are made of."""
+    parts = [
+        Fault(fault.part, f"{name}: {fault.text}", fault.frame_index)
+        for name in session_names(volume.parts)
+        for fault in _verify_group(volume.parts, name, ()).faults
+    ]
+    damaged = [Fault("labels", text, frame) for frame, text in volume.damaged()]
+    whole = volume.whole_frames
+    return Verified(
+        labels=str(volume.path / "labels" / volume.name),
+        is_complete=volume.is_complete,
+        frame_count=len(whole),
+        whole_frames=int(whole.sum()),
+        faults=(*image, *damaged, *parts),
     )
 
 

@@ -55,6 +55,43 @@ class PromptBounds:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class PlaneBounds:
+    """The planes of a movie of stacks.
+
+    Attributes
+    ----------
+    count
+        How many each stack has.
+    default
+        That of prompts that do not say theirs; None where they have to.
+    """
+
+    count: int
+    default: int | None = None
+
+    def plane(self, said: int | None, where: str) -> int:
+        """Return the plane that a prompt belongs to.
+
+        Raises
+        ------
+        InputError
+            If it says none, or one that is not there.
+        """
+        plane = self.default if said is None else said
+        if plane is None:
+            raise InputError(
+                f"{where}: says nothing of the z plane: give it in the prompts, or "
+                "one for all with --z"
+            )
+        if not 0 <= plane < self.count:
+            raise InputError(
+                f"{where}: there is no z plane {plane}; the movie has {self.count}, 0 "
+                f"to {self.count - 1}"
+            )
+        return plane
+
+
 def check_object_id(object_id: int, where: str) -> None:
     """Refuse ids that no 16-bit label image can hold."""
     if not 1 <= object_id <= MAX_OBJECT_ID:

@@ -59,9 +59,10 @@ class _Entry(BaseModel):
 
 
 class PromptEntry(_Entry):
-    """What is said about an object on one frame."""
+    """What is said about an object on one frame, or on plane ``z`` of a stack."""
 
     frame: Annotated[int, Field(ge=0)]
+    z: Annotated[int, Field(ge=0)] | None = None
     points: list[Position] | None = None
     positive: list[bool] | None = None
     box: Corners | None = None
@@ -93,19 +94,30 @@ def read_json_prompts(path: Path, *, bounds: PromptBounds) -> list[PromptedObjec
     InputError
         Naming the object, the frame and the field.
     """
-    try:
-        content = json.loads(read_text(path, "JSON"), object_pairs_hook=_fields)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} cannot be read as JSON: {one_line(error)}") from error
-    try:
-        document = PromptsDocument.model_validate(content)
-    except ValidationError as error:
-        raise InputError(f"{path}: {_explain(error, content)}") from error
+    document = read_document(path)
     objects = [_read_object(entry, path, bounds) for entry in document.objects]
     check_family(objects, str(path))
     if not any(item.prompts for item in objects):
         raise InputError(f"{path} holds no prompts")
     return objects
+
+
+def read_document(path: Path) -> PromptsDocument:
+    """Read a prompts file as it is written.
+
+    Raises
+    ------
+    InputError
+        If it is no such file, naming the field.
+    """
+    try:
+        content = json.loads(read_text(path, "JSON"), object_pairs_hook=_fields)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} cannot be read as JSON: {one_line(error)}") from error
+    try:
+        return PromptsDocument.model_validate(content)
+    except ValidationError as error:
+        raise InputError(f"{path}: {_explain(error, content)}") from error
 
 
 def _fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -158,8 +170,14 @@ def describe_prompt(prompt: FramePrompt, mask: str | None) -> PromptEntry:
 def _read_object(
     entry: ObjectEntry, path: Path, bounds: PromptBounds
 ) -> PromptedObject:
+    for prompt in entry.prompts:
+        if prompt.z is not None:
+            raise InputError(
+                f"{path}: object {entry.id}, frame {prompt.frame}, z: only movies of "
+                "stacks have planes: leave it out, or track with --mode tzyx"
+            )
     prompts = sorted(
-        (_read_prompt(prompt, entry.id, path, bounds) for prompt in entry.prompts),
+        (read_entry(prompt, entry.id, path, bounds) for prompt in entry.prompts),
         key=lambda prompt: prompt.frame_index,
     )
     for prompt, following in pairwise(prompts):
@@ -171,9 +189,16 @@ def _read_object(
     return PromptedObject(entry.id, tuple(prompts), entry.name, entry.parent)
 
 
-def _read_prompt(
+def read_entry(
     entry: PromptEntry, object_id: int, path: Path, bounds: PromptBounds
 ) -> FramePrompt:
+    """Return what an entry of a file says, with its mask; its plane is not looked at.
+
+    Raises
+    ------
+    InputError
+        Naming the object, the frame and the field.
+    """
     where = f"{path}: object {object_id}, frame {entry.frame}"
     bounds.check_frame(entry.frame, f"{path}: object {object_id}")
     if entry.absent and entry.mask is not None:

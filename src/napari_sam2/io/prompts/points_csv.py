@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from napari_sam2.errors import InputError
-from napari_sam2.io.prompts.bounds import PromptBounds, check_object_id
+from napari_sam2.io.prompts.bounds import PlaneBounds, PromptBounds, check_object_id
 from napari_sam2.io.prompts.tables import UNITS, Row, Table
 from napari_sam2.prompts import FramePrompt, PointPrompt, PromptedObject
 
@@ -43,14 +43,56 @@ def point_prompts(
     InputError
         Naming the line and the column.
     """
-    axes = table.axes()
+    clicks = _read_clicks(table, table.axes(), frame, bounds)
+    return _as_objects(clicks, table, bounds)
+
+
+def stack_point_prompts(
+    table: Table, *, frame: int, bounds: PromptBounds, planes: PlaneBounds
+) -> dict[int, list[PromptedObject]]:
+    """Read clicks into a movie of stacks.
+
+    Parameters
+    ----------
+    table, frame, bounds
+        As for `point_prompts`, with the columns of frame, plane, row and column.
+    planes
+        Of the stacks.
+
+    Returns
+    -------
+    dict
+        By frame, the objects of its stack; their prompts have planes as frames.
+
+    Raises
+    ------
+    InputError
+        Naming the line and the column.
+    """
+    axes = table.axes("frame, plane")
+    is_whole = len(axes) == 4
+    seen_axes = [axes[0], *axes[2:]] if is_whole else axes
+    by_frame: dict[int, list[_Click]] = {}
+    clicks = _read_clicks(table, seen_axes, frame, bounds)
+    for row, click in zip(table.rows, clicks, strict=True):
+        said = row.whole(axes[1]) if is_whole else None
+        plane = planes.plane(said, row.where)
+        on_plane = replace(click, frame_index=plane)
+        by_frame.setdefault(click.frame_index, []).append(on_plane)
+    return {one: _as_objects(by_frame[one], table, bounds) for one in by_frame}
+
+
+def _read_clicks(
+    table: Table, axes: Sequence[str], frame: int, bounds: PromptBounds
+) -> list[_Click]:
+    """Read all rows; without a column ``label`` each is an object of its own."""
     clicks = [
         _read_click(row, axes, (number, frame), bounds)
         for number, row in enumerate(table.rows, start=1)
     ]
     if not clicks:
         raise InputError(f"{table.path} holds no points")
-    return _as_objects(clicks, table, bounds)
+    return clicks
 
 
 def _read_click(

@@ -84,21 +84,27 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
 
-    def axes(self) -> Sequence[str]:
+    def axes(self, before: str = "frame") -> Sequence[str]:
         """Return the columns of a position: ``axis-0`` and those that follow.
+
+        Parameters
+        ----------
+        before
+            What may stand before row and column.
 
         Raises
         ------
         InputError
-            If they are not row and column, or frame, row and column.
+            If they are not row and column, or these with what may stand before them.
         """
         names = [f"axis-{number}" for number in range(MAX_AXES)]
         axes = [name for name in names if name in self.columns]
-        if len(axes) not in (2, 3) or axes != names[: len(axes)]:
+        most = 3 + before.count(",")
+        if len(axes) not in (2, most) or axes != names[: len(axes)]:
             found = ", ".join(self.columns) or "none"
             raise InputError(
                 f"{self.path}: needs the columns axis-0, axis-1 (row, column) or "
-                f"axis-0, axis-1, axis-2 (frame, row, column); found {found:.200}"
+                f"{', '.join(names[:most])} ({before}, row, column); found {found:.200}"
             )
         return axes
 

@@ -37,6 +37,15 @@ AROUND_A_FRAME = (Direction.NEXT_ANCHOR, Direction.ONE_FRAME)
 """Directions that need to know where they start."""
 
 
+class Mode(StrEnum):
+    """What of a file is the movie."""
+
+    FRAMES = "frames"
+    """Frames along time, or along z where there is no time."""
+    TZYX = "tzyx"
+    """Stacks over time: along z where they are prompted, then each plane in time."""
+
+
 class MergePolicy(StrEnum):
     """What happens to labels of a frame that the tracker does not own."""
 

@@ -12,7 +12,9 @@ import numpy as np
 from napari_sam2.engine.movie.axes import LayerAxes, lay_out_layer
 from napari_sam2.errors import NapariSam2Error
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
+from napari_sam2.io.label_store.volume import VolumeLabels, is_of_stacks
 from napari_sam2.io.ome_zarr.folder_image import FolderImage, read_images
+from napari_sam2.io.ome_zarr.metadata import LabelledObject
 from napari_sam2.io.sessions.folder import session_names
 from napari_sam2.ui.layers.colors import object_colors
 from napari_sam2.ui.layers.labels_in_layer import LabelsInLayer
@@ -77,8 +79,9 @@ def _movie_name(folder: Path) -> str:
 
 
 def _masklets(folder: Path, name: str, images: Sequence[FolderImage]) -> LayerData:
+    if is_of_stacks(folder, name):
+        return _volume(VolumeLabels.open(folder, name, "r"))
     store = OmeZarrLabelStore.open(folder, name, "r")
-    objects = store.objects
     shape = (store.frame_count, *store.frame_shape)
     live = LiveLabels(shape, store.array.dtype, store.read_labels)
     image = next((one for one in images if _fits(store, one)), None)
@@ -89,13 +92,41 @@ def _masklets(folder: Path, name: str, images: Sequence[FolderImage]) -> LayerDa
         "colormap": object_colors(),
         "opacity": OPACITY,
         "metadata": session_metadata(folder, name),
+        **_features(store.objects),
     }
-    if objects:
-        shown["features"] = {
+    return LabelsInLayer(live, axes), shown, "labels"
+
+
+def _volume(volume: VolumeLabels) -> LayerData:
+    """Return labels of stacks over time, which are looked at only."""
+    names, geometry, units = volume.placed
+    array: da.Array = da.from_zarr(volume.array)
+    kept = [axis for axis, name in enumerate(names) if name != "c"]
+    if "c" in names:
+        array = array[(slice(None),) * names.index("c") + (0,)]
+    shown: dict[str, Any] = {
+        "name": volume.name,
+        "scale": tuple(geometry.scale[axis] for axis in kept),
+        "translate": tuple(geometry.translation[axis] for axis in kept),
+        "axis_labels": tuple(names[axis] for axis in kept),
+        "units": tuple(units[axis] or "pixel" for axis in kept),
+        "colormap": object_colors(),
+        "opacity": OPACITY,
+        **_features(volume.objects),
+    }
+    return array, shown, "labels"
+
+
+def _features(objects: Sequence[LabelledObject]) -> dict[str, Any]:
+    """Return what napari shows of a label beside its number."""
+    if not objects:
+        return {}
+    return {
+        "features": {
             "index": [one.object_id for one in objects],
             "name": [one.name or f"object {one.object_id}" for one in objects],
         }
-    return LabelsInLayer(live, axes), shown, "labels"
+    }
 
 
 def _fits(store: OmeZarrLabelStore, image: FolderImage) -> bool:

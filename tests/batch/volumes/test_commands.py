@@ -1,0 +1,92 @@
+"""Stacks over time on the command line, in plans and from Python."""
+
+import json
+import sys
+
+import pytest
+import zarr
+
+import napari_sam2 as ns
+from napari_sam2.cli import main
+from napari_sam2.errors import InputError
+
+
+def run_main(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["napari-sam2", *map(str, arguments)])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    return stopped.value.code
+
+
+@pytest.fixture
+def options(toy):
+    return ("--model", toy, "--device", "cpu", "--mode", "tzyx")
+
+
+def test_track_writes_stacks_and_other_commands_say_what_they_are(
+    monkeypatch, capsys, folder, options, tmp_path
+):
+    out, movie = tmp_path / "out.zarr", folder / "movie.zarr"
+    prompts = ("--prompts", folder / "sim/truth.tif", "--frames", "0:2")
+    track = ("track", movie, *prompts, "--out", out, *options, "--json")
+    assert run_main(monkeypatch, *track) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["objects"], report["frames_total"]) == (2, 8)
+    assert zarr.open_array(out / "labels/masklets/0").shape == (4, 4, 48, 48)
+    assert run_main(monkeypatch, "verify", out) == 0
+    assert "complete, 2 of 4 frames computed, whole" in capsys.readouterr().out
+    export = ("export", out, "--out", tmp_path / "e.tif", "--format", "tiff")
+    assert run_main(monkeypatch, *export) == 3
+    assert "masklets of stacks over time" in capsys.readouterr().err
+    with pytest.raises(ns.errors.OutputError, match="stacks over time"):
+        ns.read_masklets(out)
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (("--auto",), "leave out --auto"),
+        (("--prompts", "p.json", "--divisions", "propose"), "leave out --auto"),
+    ],
+)
+def test_what_finds_objects_is_refused(monkeypatch, capsys, folder, more, words):
+    track = ("track", folder / "movie.zarr", "--out", "o.zarr", "--mode", "tzyx")
+    assert run_main(monkeypatch, *track, *more) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_a_plan_of_stacks_is_run_and_passed_over_the_next_time(
+    monkeypatch, capsys, folder, options, tmp_path
+):
+    movie = folder / "movie.zarr"
+    policy = ("--prompts-from", folder / "sim/truth.tif", "--frames", "0:2")
+    out = ("--out", tmp_path / "{stem}-out.zarr")
+    assert run_main(monkeypatch, "plan", movie, *policy, *out, *options) == 0
+    path = tmp_path / "plan.json"
+    path.write_text(capsys.readouterr().out)
+    assert run_main(monkeypatch, "run", path, "--dry-run") == 0
+    assert "16" in capsys.readouterr().out
+    for state in ("done", "complete"):
+        report = ns.run(ns.read_plan(path), tmp_path / "report")
+        (outcome,) = report.movies
+        assert (outcome.state, outcome.error) == (state, "")
+        assert outcome.verified == "whole, 2 of 4 frames computed"
+
+
+def test_a_plan_of_stacks_has_no_exports(folder):
+    with pytest.raises(ValueError, match="exports are of movies of single frames"):
+        ns.BatchPlan(
+            movies=("a.tif",),
+            prompts={"kind": "same", "path": "p.json"},
+            mode="tzyx",
+            exports={"csv": "{stem}.csv"},
+        )
+
+
+def test_prompts_of_another_kind_are_refused(volume_job):
+    from napari_sam2.batch.prompting.policies import AutomaticPrompts
+    from napari_sam2.batch.volumes.run import open_job
+
+    job = volume_job.model_copy(update={"prompts": AutomaticPrompts()})
+    with pytest.raises(InputError, match="'automatic' are for movies of single frames"):
+        open_job(job)
