@@ -96,28 +96,38 @@ def embed_image(
         parent.begin_embedding()
         # Space axes follow channels, and a stack's frames are space.
         channel_axis = 0 if calibration.frame_axis == "z" else 1
-        is_rgb = False
-        array: zarr.Array | None = None
-        for frame_index, frame in enumerate(frames):
-            is_rgb = frame.ndim == 3
-            if array is None:
-                lengths = [frame_count, *frame.shape[:2]]
-                if planes is not None:
-                    lengths.insert(1, planes.count)
-                axes = volume_axes(calibration, planes)
-                names = [axis["name"] for axis in axes]
-                spec = _spec(frame, names, lengths, channel_axis)
-                array = create_array(parent.group, IMAGE_ARRAY, spec)
-            place: list[int | slice] = [frame_index]
-            if planes is not None:
-                place = list(divmod(frame_index, planes.count))
-            if is_rgb:
-                place.insert(channel_axis, slice(None))
-            array[tuple(place)] = np.moveaxis(frame, -1, 0) if is_rgb else frame
+        lengths = [frame_count] if planes is None else [frame_count, planes.count]
+        names = [axis["name"] for axis in volume_axes(calibration, planes)]
+        is_rgb = _write_pixels(parent.group, frames, names, lengths, channel_axis)
         metadata = _metadata(
             name, calibration, planes, channel_axis if is_rgb else None
         )
         parent.end_embedding(metadata)
+
+
+def _write_pixels(
+    group: zarr.Group,
+    frames: Iterable[np.ndarray],
+    names: list[str],
+    lengths: list[int],
+    channel_axis: int,
+) -> bool:
+    """Write all frames; return whether they are RGB.
+
+    Names are of all axes but channels, lengths of those before row and column.
+    """
+    array: zarr.Array | None = None
+    is_rgb = False
+    for index, frame in enumerate(frames):
+        is_rgb = frame.ndim == 3
+        if array is None:
+            spec = _spec(frame, names, lengths, channel_axis)
+            array = create_array(group, IMAGE_ARRAY, spec)
+        place: list[Any] = [int(at) for at in np.unravel_index(index, lengths)]
+        if is_rgb:
+            place.insert(channel_axis, slice(None))
+        array[tuple(place)] = np.moveaxis(frame, -1, 0) if is_rgb else frame
+    return is_rgb
 
 
 def image_faults(path: Path) -> Iterator[tuple[int, str]]:
@@ -152,8 +162,8 @@ def image_faults(path: Path) -> Iterator[tuple[int, str]]:
 def _spec(
     frame: np.ndarray, names: list[str], lengths: list[int], channel_axis: int
 ) -> ArraySpec:
-    """Return how an image is stored; its axes are given without channels."""
-    names, shape = list(names), list(lengths)
+    """Return how an image is stored, see `_write_pixels`."""
+    names, shape = list(names), [*lengths, *frame.shape[:2]]
     chunks = [1] * (len(shape) - 2) + [min(one, MAX_CHUNK) for one in shape[-2:]]
     if frame.ndim == 3:
         shape.insert(channel_axis, frame.shape[2])
