@@ -53,6 +53,7 @@ def track(
     masks: Masks,
     kind: str,
     image_size: int | None = None,
+    hard_cases: Sequence[str] = (),
 ) -> Iterator[Tracked]:
     """Follow objects forward from frame 0 with the model, all together."""
     predictor = StreamingPredictor(
@@ -61,6 +62,7 @@ def track(
         frame_count=len(frames),
         device="cpu",
         image_size=image_size,
+        hard_cases=hard_cases,
     )
     prompts = [prompt(object_id, mask, kind) for object_id, mask in masks.items()]
     for index, frame in enumerate(frames):

@@ -69,6 +69,30 @@ def test_masks_in_one_piece_are_another_result_which_provenance_tells(job):
     assert kept["one_component"] is True
 
 
+def test_hard_cases_are_gone_on_with_and_told_by_provenance(job):
+    cases = ("stage-jumps",)
+    options = job.model_options.model_copy(update={"hard_cases": cases})
+    job = job.model_copy(update={"frames": (0, 8), "model_options": options})
+    whole = elsewhere(job, "whole.zarr")
+    run(whole)
+    with open_run(job) as opened:
+        steps = opened.frames()
+        for _ in range(5):
+            next(steps)
+        steps.close()
+    again = job.model_copy(update={"resume": True})
+    plain = options.model_copy(update={"hard_cases": ()})
+    with pytest.raises(OutputError, match="the settings"):
+        run(again.model_copy(update={"model_options": plain}))
+    run(again)
+    assert tree(job.out) == tree(whole.out)
+    kept = OmeZarrLabelStore.open(job.out, mode="r").provenance.settings
+    assert kept["hard_cases"] == ["stage-jumps"]
+    tiled = options.model_copy(update={"tiles": 32})
+    with pytest.raises(InputError, match="stage-jumps with tiles"):
+        run(elsewhere(job, "tiled.zarr", model_options=tiled))
+
+
 def test_one_component_is_followed_and_what_was_cut_off_is_evidence(job):
     options = job.model_options.model_copy(update={"one_component": True})
     run(job.model_copy(update={"frames": (0, 8), "model_options": options}))

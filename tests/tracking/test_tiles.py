@@ -13,7 +13,7 @@ from napari_sam2.model.memory_attention import MemorySelection
 from napari_sam2.prompts import BoxPrompt, FramePrompt, MaskPrompt, PointPrompt
 from napari_sam2.tiles import TileLayout
 from napari_sam2.tracking.memory.bank import LastTracked
-from napari_sam2.tracking.memory.handover import moved, seen_in
+from napari_sam2.tracking.memory.handover import moved, moved_memories, tile_shifts
 from napari_sam2.tracking.postprocess import label_image
 from napari_sam2.tracking.predictor import StreamingPredictor
 
@@ -201,8 +201,12 @@ def test_memories_are_moved_by_tokens_and_what_is_unknown_is_left_out():
         pointer_distance=torch.zeros(1, 0),
         pointer_valid=torch.ones(1, 0, dtype=torch.bool),
     )
+
+    def seen_in(tile, tiles, memory):
+        return moved_memories(memory, tile_shifts(tile, np.asarray(tiles), layout))
+
     right = layout.shift(0, 1)[1]
-    found = seen_in(1, np.asarray([[0, 1]]), layout, memory)
+    found = seen_in(1, [[0, 1]], memory)
     assert found.known is not None
     kept, before = 4 + right, spatial[0, 0, 0]
     torch.testing.assert_close(found.spatial[0, 0, 0, :, :kept], before[:, -right:])
@@ -212,12 +216,12 @@ def test_memories_are_moved_by_tokens_and_what_is_unknown_is_left_out():
     assert found.known[0, 1].all()
     # Nothing is near: better a memory in the wrong place than none.
     last = len(layout) - 1
-    lost = seen_in(last, np.asarray([[0, 0]]), layout, memory)
+    lost = seen_in(last, [[0, 0]], memory)
     assert lost.known is not None
     assert lost.known.all()
-    assert seen_in(1, np.asarray([[1, 1]]), layout, memory) is memory
+    assert seen_in(1, [[1, 1]], memory) is memory
     one = replace(memory, spatial_valid=torch.tensor([[True, False]]))
-    assert seen_in(last, np.asarray([[0, last]]), layout, one).known.all()
+    assert seen_in(last, [[0, last]], one).known.all()
 
 
 def test_logits_are_moved_by_pixels():

@@ -55,6 +55,7 @@ from napari_sam2.session.planning.plan import (
 from napari_sam2.session.planning.walks import walks
 from napari_sam2.session.session import FrameDone, Session
 from napari_sam2.session.visibility import visibility_remark
+from napari_sam2.tracking.hard_cases.names import HardCaseName, chosen_cases
 
 if TYPE_CHECKING:
     from napari_sam2.tracking.predictor import StreamingPredictor
@@ -110,6 +111,9 @@ class ModelOptions(BaseModel):
     tiles
         Side in pixels of the tiles that objects are followed in; ``"auto"`` as large as
         the prompted objects need; None for the frame.
+    hard_cases
+        What makes the movie difficult, see `HardCaseName`; each changes how objects are
+        remembered.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -123,6 +127,7 @@ class ModelOptions(BaseModel):
     raw_masks: bool = False
     one_component: bool | None = None
     tiles: Literal["auto"] | PositiveInt | None = None
+    hard_cases: tuple[HardCaseName, ...] = ()
 
 
 class TrackJob(BaseModel):
@@ -471,6 +476,7 @@ def _expected(
             else options.one_component
         ),
         "tiles": options.tiles,
+        "hard_cases": chosen_cases(options.hard_cases),
     }
     return _provenance(job, source, objects, computed)
 
@@ -504,6 +510,7 @@ def load_predictor(options: ModelOptions, source: FrameSource) -> StreamingPredi
         fill_holes=0 if options.raw_masks else FILL_HOLES,
         one_component=options.one_component,
         tile_size=options.tiles if isinstance(options.tiles, int) else None,
+        hard_cases=options.hard_cases,
     )
 
 
@@ -537,6 +544,7 @@ def _computed_by(predictor: StreamingPredictor) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "one_component": predictor.one_component,
         "tiles": None if predictor.layout.is_whole else predictor.layout.tile_shape[0],
+        "hard_cases": predictor.cases.names,
     }
 
 
@@ -554,9 +562,11 @@ def _provenance(
     settings["raw_masks"] = job.model_options.raw_masks
     if computed["one_component"]:  # left out otherwise, as in stores from before
         settings["one_component"] = True
-    tiles = computed.pop("tiles")
+    tiles, hard_cases = computed.pop("tiles"), computed.pop("hard_cases")
     if tiles is not None:
         settings["tiles"] = tiles
+    if hard_cases:
+        settings["hard_cases"] = [str(case) for case in hard_cases]
     return Provenance(
         model=job.model_options.model,
         weights_sha256=weights_sha256(job.model_options.model),

@@ -57,5 +57,6 @@ def model_options(given: Mapping[str, Any]) -> ModelOptions:
     read = {
         "tiles": parse_tiles(given.get("tiles")),
         "threads": parse_threads(given.get("threads")),
+        "hard_cases": tuple(given.get("hard_cases") or ()),
     }
     return ModelOptions(**options | read)

@@ -16,6 +16,7 @@ from napari_sam2.paths import user_path
 from napari_sam2.session.planning.plan import Direction, MergePolicy, Mode
 from napari_sam2.tracking.automatic.mask_options import MaskOptions
 from napari_sam2.tracking.automatic.masklet_options import Divisions, MaskletOptions
+from napari_sam2.tracking.hard_cases.names import HardCaseName
 
 if TYPE_CHECKING:
     from napari_sam2.batch.job import TrackJob
@@ -104,6 +105,13 @@ Tiles = Annotated[
         help="Follow small objects in tiles of SIZE pixels that overlap.",
     ),
 ]
+HardCases = Annotated[
+    list[HardCaseName] | None,
+    Option(
+        "--hard-case",
+        help="What makes the movie hard: the picture jumps, or is cut.",
+    ),
+]
 EmbedImage = Annotated[bool, Option("--embed-image", help="Copy the movie into OUT.")]
 Resume = Annotated[bool, Option("--resume", help="Go on with an interrupted run.")]
 Overwrite = Annotated[bool, Option("--overwrite", help="Replace the label group.")]
@@ -158,6 +166,7 @@ def track(  # noqa: PLR0913 - one parameter an option
     raw_masks: RawMasks = False,
     one_component: OneComponent = None,
     tiles: Tiles = "off",
+    hard_cases: HardCases = None,
     embed_image: EmbedImage = False,
     resume: Resume = False,
     overwrite: Overwrite = False,

@@ -7,7 +7,7 @@ decides which frames, in which direction, for which objects.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 
 import numpy as np
@@ -31,12 +31,12 @@ from napari_sam2.tracking.batching import (
     tracked_batches,
 )
 from napari_sam2.tracking.embedding_cache import EmbeddingCache
+from napari_sam2.tracking.hard_cases.cases import HardCases
 from napari_sam2.tracking.heap import keep_pages
 from napari_sam2.tracking.memory import snapshot as bank_snapshot
 from napari_sam2.tracking.memory.bank import Anchor, LastTracked, MemoryBank, to_host
 from napari_sam2.tracking.memory.budget import bytes_per_object
 from napari_sam2.tracking.network import Network
-from napari_sam2.tracking.postprocess import other_components
 from napari_sam2.tracking.precision import choose_device, choose_precision
 from napari_sam2.tracking.preprocess import FrameGeometry
 from napari_sam2.tracking.step_result import Prediction, StepResult, step_result
@@ -81,6 +81,8 @@ class StreamingPredictor:
     region
         The one part of the frames that is looked at, ``(y, x, height, width)`` in
         pixels, instead of tiles; None for all of it. Masks lie on whole frames.
+    hard_cases
+        Names of difficult kinds of movies that this is one of, see `HardCaseName`.
 
     Attributes
     ----------
@@ -90,7 +92,7 @@ class StreamingPredictor:
     Raises
     ------
     InputError
-        If device, precision, input size or tiles cannot be had.
+        If device, precision, input size, tiles or hard cases cannot be had.
     """
 
     def __init__(  # noqa: PLR0913
@@ -109,6 +111,7 @@ class StreamingPredictor:
         one_component: bool | None = None,
         tile_size: int | None = None,
         region: Window | None = None,
+        hard_cases: Collection[str] = (),
     ) -> None:
         size = model.config.image_size if image_size is None else image_size
         if size < SIZE_STEP or size % SIZE_STEP:
@@ -146,6 +149,7 @@ class StreamingPredictor:
         self.one_component = (
             model.config.one_component if one_component is None else one_component
         )
+        self.cases = HardCases(hard_cases, self.bank, one_component=self.one_component)
         self._runner = BatchRunner(self.device, needed, object_batch)
 
     # --- The stream
@@ -191,6 +195,7 @@ class StreamingPredictor:
             If frame or prompts do not fit the movie, or an object has no anchor.
         """
         replayed, batches = self._planned(frame_index, prompts, objects, reverse)
+        self.cases.show(frame_index, frame)
         computed = []
         for tile, together in by_tile(batches):
             embedding = self.network.embed(frame_index, frame, tile)
@@ -231,6 +236,7 @@ class StreamingPredictor:
         self, frame_index: int, frame: np.ndarray, *anchors: StoredAnchor
     ) -> None:
         """Put stored anchors of a frame into the bank, computing only their memory."""
+        self.cases.show(frame_index, frame)
         new = [anchor for anchor in anchors if not self._is_known(anchor)]
         for anchor in new:
             if anchor.frame_index != frame_index:
@@ -266,6 +272,8 @@ class StreamingPredictor:
     def forget_recent(self, object_ids: Iterable[int] | None = None) -> None:
         """Forget the recent frames of some objects, or of all: a new gap begins."""
         self.bank.forget_recent(object_ids)
+        if object_ids is None:
+            self.cases.forget()
 
     def remove_anchor(self, object_id: int, frame_index: int) -> None:
         """Forget an anchor and the object's recent frames."""
@@ -277,12 +285,13 @@ class StreamingPredictor:
 
     def snapshot(self) -> Arrays:
         """Return everything remembered as named arrays, see `bank_snapshot`."""
-        return bank_snapshot.take(self.bank)
+        return bank_snapshot.take(self.bank) | self.cases.snapshot()
 
     @torch.inference_mode()
     def restore(self, arrays: Arrays) -> None:
         """Remember what a `snapshot` held, and nothing else; goes on bit by bit."""
         bank_snapshot.restore(self.bank, arrays)
+        self.cases.restore(arrays)
 
     # --- Steps of a step
 
@@ -336,12 +345,7 @@ class StreamingPredictor:
         if batch.kind is BatchKind.CORRECTED:
             tracked_logits = self.bank.tracked_logits(batch.object_ids, batch.tile)
         seen = self.network.predict(embedding, batch, memory, tracked_logits)
-        if batch.kind is BatchKind.TRACKED and self.one_component:
-            before = self.bank.nearest_logits(
-                batch.object_ids, batch.frame_index, batch.tile
-            )
-            return seen.without(other_components(seen.logits, before))
-        return seen
+        return self.cases.answer(seen)
 
     def _add(self, seen: Prediction, memories: Tensor) -> None:
         """Put what was seen into the bank."""

@@ -90,6 +90,7 @@ def _model(made_by: Provenance) -> ModelOptions:
         raw_masks=bool(settings.get("raw_masks", False)),
         one_component=bool(settings.get("one_component", False)),
         tiles=settings.get("tiles"),
+        hard_cases=settings.get("hard_cases", ()),
     )
 
 

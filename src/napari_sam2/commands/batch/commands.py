@@ -28,6 +28,7 @@ from napari_sam2.commands.track import (
     EmbedImage,
     Files,
     Frames,
+    HardCases,
     ImageSize,
     Limits,
     Merge,
@@ -130,6 +131,7 @@ def plan(  # noqa: PLR0913 - one parameter an option
     raw_masks: RawMasks = False,
     one_component: OneComponent = None,
     tiles: Tiles = "off",
+    hard_cases: HardCases = None,
     embed_image: EmbedImage = False,
     schema: Schema = False,
 ) -> None:
@@ -148,7 +150,7 @@ def plan(  # noqa: PLR0913 - one parameter an option
         "threads": parse_threads(threads),
     }
     network |= {"raw_masks": raw_masks, "one_component": one_component}
-    network |= {"tiles": parse_tiles(tiles)}
+    network |= {"tiles": parse_tiles(tiles), "hard_cases": tuple(hard_cases or ())}
     changes: dict[str, Any] = {"out": out, "name": name, "merge": merge}
     changes |= {"each_channel": parse_channels(each_channel) or ()}
     changes |= {"frames": parse_frames(frames), "direction": direction}

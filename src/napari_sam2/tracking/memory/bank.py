@@ -25,7 +25,7 @@ from napari_sam2.model.config import (
 )
 from napari_sam2.model.memory_attention import ANCHOR_TIME, MemorySelection
 from napari_sam2.tiles import TileLayout
-from napari_sam2.tracking.memory.handover import moved, seen_in
+from napari_sam2.tracking.memory.handover import moved, moved_memories, tile_shifts
 from napari_sam2.tracking.memory.object_table import ObjectTable
 from napari_sam2.tracking.memory.slots import (
     AnchorSlots,
@@ -36,6 +36,7 @@ from napari_sam2.tracking.memory.slots import (
     padded,
     recall,
 )
+from napari_sam2.tracking.memory.stage import Stage
 from napari_sam2.tracking.memory.tensors import HOST, STORAGE, RowTensors
 from napari_sam2.tracking.postprocess import OUTSIDE_LOGIT
 
@@ -100,7 +101,7 @@ class MemoryBank:
         frame_count: int | None,
         max_anchors: int | None,
     ) -> None:
-        self.table, self.layout = ObjectTable(), layout
+        self.table, self.layout, self.stage = ObjectTable(), layout, Stage()
         self.device, self.dtype, self.max_anchors = device, dtype, max_anchors
         self.pointer_reach = max(min(frame_count or MAX_POINTERS, MAX_POINTERS) - 1, 1)
         self.spatial_ring = FrameRing(RECENT_MEMORIES)
@@ -119,6 +120,12 @@ class MemoryBank:
             anchor for frames in self._anchors.values() for anchor in frames.values()
         )
         return self.tensors.nbytes + sum(anchor.nbytes for anchor in kept)
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Tokens down and across of a spatial memory."""
+        height, width = self.tensors.spatial.shape[-2:]
+        return height, width
 
     def anchors(self, object_id: int) -> dict[int, Anchor]:
         """Return an object's anchors by frame, in the order of their arrival."""
@@ -147,8 +154,16 @@ class MemoryBank:
         Of each object the mask last tracked, or an anchor on another frame that is
         nearer, seen in a tile. Each object needs an anchor there.
         """
-        nearest = [self._nearest(one, frame_index) for one in object_ids]
-        return np.stack([self._in_tile(*mask, tile) for mask in nearest])
+        side = np.asarray(self.tensors.logits.shape[1:])
+        nearest = []
+        for object_id in object_ids:
+            logits, source, frame = self._nearest(object_id, frame_index)
+            here = self._in_tile(logits, source, tile)
+            down, right = self._stage_shifts(np.asarray(frame), frame_index, side)
+            if down or right:
+                here = moved(here, (int(down), int(right)), fill=OUTSIDE_LOGIT)
+            nearest.append(here)
+        return np.stack(nearest)
 
     def tile_of(self, object_id: int, frame_index: int) -> int | None:
         """Return the tile that an object has come to by the frame nearest in time.
@@ -161,12 +176,12 @@ class MemoryBank:
             return None
         if self.layout.is_whole:
             return 0
-        logits, tile = self._nearest(object_id, frame_index)
+        logits, tile, _ = self._nearest(object_id, frame_index)
         box = self.layout.box_of(logits > 0, tile)
         return tile if box is None else self.layout.following(box, tile)
 
-    def _nearest(self, object_id: int, frame_index: int) -> tuple[np.ndarray, int]:
-        """Return the nearest mask of an object, and the tile that it covers."""
+    def _nearest(self, object_id: int, frame_index: int) -> tuple[np.ndarray, int, int]:
+        """Return the nearest mask of an object, the tile that it covers, its frame."""
 
         def distance(frame: int) -> int:
             return abs(frame - frame_index)
@@ -176,8 +191,8 @@ class MemoryBank:
         last = self.last_tracked.get(object_id)
         if last is None or distance(nearest) < distance(last.frame_index):
             stored = anchors[nearest].stored
-            return stored.logits, stored.tile
-        return self._tracked(object_id), last.tile
+            return stored.logits, stored.tile, nearest
+        return self._tracked(object_id), last.tile, last.frame_index
 
     def _tracked(self, object_id: int) -> np.ndarray:
         tracked: np.ndarray = self.tensors.logits[self.table.row(object_id)].numpy()
@@ -222,15 +237,38 @@ class MemoryBank:
             reverse=reverse,
         )
         selection = self._gather(rows, recalled, frame_index, reverse)
-        if self.layout.is_whole:
-            return selection
+        shifts = np.zeros((*selection.spatial_valid.shape, 2), np.int64)
+        if not self.layout.is_whole:
+            shifts += self._tile_shifts(object_ids, rows, recalled, tile)
+        if not self.stage.is_still:
+            ring_frames = self.spatial_ring.frames[rows[:, None], recalled.ring_slots]
+            anchored = padded(anchor_frames, fill=frame_index)
+            frames = np.concatenate((anchored, ring_frames), axis=1)
+            grid = np.asarray(self.grid)
+            shifts += self._stage_shifts(frames, frame_index, grid)
+        return moved_memories(selection, shifts)
+
+    def _stage_shifts(
+        self, frames: np.ndarray, frame_index: int, grid: np.ndarray
+    ) -> np.ndarray:
+        """Return ``(…, 2)`` cells of a grid that the stage moved since other frames."""
+        pixels = self.stage.shifts(frames, frame_index)
+        cells: np.ndarray = np.round(pixels * grid / self.layout.tile_shape)
+        return cells.astype(np.int64)
+
+    def _tile_shifts(
+        self, object_ids: Sequence[int], rows: np.ndarray, recalled: Recall, tile: int
+    ) -> np.ndarray:
+        """Return ``(objects, memories, 2)`` tokens from tile to tile."""
         anchor_tiles = [
             [self._anchors[object_id][frame].stored.tile for frame in frames]
-            for object_id, frames in zip(object_ids, anchor_frames, strict=True)
+            for object_id, frames in zip(
+                object_ids, recalled.anchor_frames, strict=True
+            )
         ]
         ring_tiles = self.spatial_ring.tiles[rows[:, None], recalled.ring_slots]
         tiles = np.concatenate((padded(anchor_tiles, fill=tile), ring_tiles), axis=1)
-        return seen_in(tile, tiles, self.layout, selection)
+        return tile_shifts(tile, tiles, self.layout)
 
     def _gather(
         self, rows: np.ndarray, recalled: Recall, frame_index: int, reverse: bool
@@ -423,6 +461,7 @@ class MemoryBank:
         self.anchor_slots.clear()
         self.table.clear()
         self._anchors.clear()
+        self.stage.clear()
 
 
 def to_host(memory: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""From tile to tile: what was remembered is moved to where it lies in another one."""
+"""What was remembered is moved to where it lies now: to another tile, by a jump."""
 
 from __future__ import annotations
 
@@ -12,14 +12,8 @@ from napari_sam2.model.memory_attention import MemorySelection
 from napari_sam2.tiles import TileLayout
 
 
-def seen_in(
-    tile: int, tiles: np.ndarray, layout: TileLayout, memory: MemorySelection
-) -> MemorySelection:
-    """Return memories as they lie in a tile.
-
-    They are moved by whole tokens. Places that they do not tell of take no part in
-    attention, nor does a memory of a tile that lies elsewhere altogether; an object
-    that would remember nothing keeps its memories where they were.
+def tile_shifts(tile: int, tiles: np.ndarray, layout: TileLayout) -> np.ndarray:
+    """Return ``(objects, memories, 2)`` tokens from where memories lie to a tile.
 
     Parameters
     ----------
@@ -29,19 +23,31 @@ def seen_in(
         ``(objects, memories)`` integer: where each memory was seen.
     layout
         Where tiles lie.
+    """
+    shifts = [[layout.shift(source, tile) for source in row] for row in tiles.tolist()]
+    return np.asarray(shifts, np.int64).reshape(*tiles.shape, 2)
+
+
+def moved_memories(memory: MemorySelection, shifts: np.ndarray) -> MemorySelection:
+    """Return memories moved by whole tokens.
+
+    Places that they do not tell of take no part in attention, nor does a memory that
+    lies elsewhere altogether; an object that would remember nothing keeps its memories
+    where they were.
+
+    Parameters
+    ----------
     memory
         What was remembered.
+    shifts
+        ``(objects, memories, 2)`` tokens down and to the right.
     """
-    if (tiles == tile).all():
+    if not shifts.any():
         return memory
-    shifts = np.asarray(
-        [[layout.shift(source, tile) for source in row] for row in tiles.tolist()],
-        dtype=np.int64,
-    )
     grid = np.asarray(memory.spatial.shape[-2:])
     is_near = (np.abs(shifts) < grid).all(axis=2)
     is_near &= memory.spatial_valid.cpu().numpy()
-    shifts[~is_near.any(axis=1)] = 0
+    shifts = np.where(is_near.any(axis=1)[:, None, None], shifts, 0)
     spatial, known = _moved_maps(memory.spatial, shifts)
     return replace(memory, spatial=spatial, known=known)
 

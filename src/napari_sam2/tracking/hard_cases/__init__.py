@@ -1,0 +1,1 @@
+"""What a tracker can do besides in movies of a difficult kind, an option a file."""
