@@ -189,6 +189,10 @@ def _refuse_unknown(job: TrackJob) -> None:
             "--merge adds objects to masklets of single frames: track stacks into a "
             "label group of their own, with another --name"
         )
+    if job.model_options.hard_cases:
+        raise InputError(
+            "--hard-case is for movies of single frames: leave it or --mode tzyx out"
+        )
     if job.frame_options.t is not None:
         raise InputError(
             "--t stays at one time point, but --mode tzyx goes through all: leave one "
