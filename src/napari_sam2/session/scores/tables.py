@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -139,7 +139,9 @@ class ScoreTables:
         """Return a table in which nothing is known."""
         shape = (frame_count, len(object_ids))
 
-        unknown = {name: np.full(shape, np.nan, np.float32) for name in COLUMNS}
+        unknown: dict[str, Any] = {
+            name: np.full(shape, np.nan, np.float32) for name in COLUMNS
+        }
         return cls(
             object_ids=tuple(object_ids),
             frame_count=frame_count,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, fields
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -64,13 +64,13 @@ class FrameScores:
 
     def part(self, frames: slice) -> FrameScores:
         """Return the scores of some frames."""
-        known = ((one.name, getattr(self, one.name)) for one in fields(self))
-        return FrameScores(
-            **{
-                name: None if values is None else values[frames]
-                for name, values in known
-            }
-        )
+        cut: dict[str, Any] = {
+            one.name: None
+            if (known := getattr(self, one.name)) is None
+            else known[frames]
+            for one in fields(self)
+        }
+        return FrameScores(**cut)
 
 
 def trust_features(scores: FrameScores) -> np.ndarray:
