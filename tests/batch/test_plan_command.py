@@ -87,6 +87,15 @@ def test_the_dry_run_says_what_would_be_refused(plan_file, folder, monkeypatch, 
     assert "looked for a_cp_masks.tif" in capsys.readouterr().out
 
 
+def test_a_scheduler_without_its_extra_is_refused(
+    plan_file, folder, monkeypatch, capsys
+):
+    monkeypatch.setitem(sys.modules, "napari_sam2.batch.running.cluster", None)
+    assert run_main(monkeypatch, "run", plan_file, "--scheduler", "local") == 2
+    assert "pip install 'napari-sam2[cluster]'" in capsys.readouterr().err
+    assert not list(folder.glob("*.zarr"))
+
+
 def close_stdin(process):
     process.stdin.close()
     process.stdin = None  # nobody flushes it

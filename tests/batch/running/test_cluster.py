@@ -4,11 +4,13 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import sys
 import threading
 
 import dask
 import pytest
+from distributed import LocalCluster
 from tests.batch.trees import tree
 
 from napari_sam2.batch.plan.plan import BatchPlan
@@ -112,6 +114,42 @@ def test_a_worker_of_another_version_is_refused(plan, tmp_path, monkeypatch):
     monkeypatch.setattr(cluster, "__version__", "99")
     with pytest.raises(InputError, match="this is napari-sam2 99"):
         run_plan(plan, tmp_path / "report", scheduler=OnWorkers("local", 1))
+    assert not (tmp_path / "sequential").exists()
+
+
+@pytest.fixture
+def bare_worker():
+    """Address of a scheduler whose one worker has neither napari-sam2 nor a GPU."""
+    code = (
+        "import sys; sys.modules['napari_sam2'] = None;"
+        "from distributed.cli.dask_worker import main; main()"
+    )
+    free = "127.0.0.1:0"
+    with LocalCluster(n_workers=0, dashboard_address=free) as started:
+        address = started.scheduler_address
+        options = "--no-nanny", "--nthreads", "1", "--dashboard-address", free
+        worker = subprocess.Popen(
+            [sys.executable, "-c", code, address, *options],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            yield address
+        finally:
+            worker.terminate()
+            worker.wait(timeout=60)
+
+
+def test_a_worker_without_what_the_plan_needs_is_refused(plan, tmp_path, bare_worker):
+    options = plan.model_options.model_copy(update={"device": "cuda"})
+    for update, said in (
+        ({}, "no worker declares a GPU"),
+        ({"cpu_without_gpu": True}, "has no napari-sam2, but this is"),
+    ):
+        asked = options.model_copy(update=update)
+        refused = plan.model_copy(update={"model_options": asked})
+        with pytest.raises(InputError, match=said):
+            run_plan(refused, tmp_path / "report", scheduler=OnWorkers(bare_worker))
     assert not (tmp_path / "sequential").exists()
 
 

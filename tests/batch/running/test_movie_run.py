@@ -55,6 +55,24 @@ def test_a_cancelled_movie_goes_on_to_the_same_bytes(planned):
     assert tree(planned.job.out) == tree(whole.job.out)
 
 
+def test_a_lost_gpu_goes_on_on_the_cpu_only_if_asked(planned, monkeypatch):
+    """What was begun here stands for what a node with a GPU began in these numbers."""
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    whole = changed(planned, out=planned.job.out.with_name("whole.zarr"))
+    make_it_so(whole)
+    steps = iter([False, False, True])
+    make_it_so(planned, is_cancelled=lambda: next(steps))
+    before = tree(planned.job.out)
+    options = planned.job.model_options.model_copy(update={"device": "cuda"})
+    refused = make_it_so(changed(planned, model_options=options), Patience(1, 0))
+    assert (refused.state, refused.attempts) == ("refused", 1)
+    assert "device 'cuda': this machine has none" in refused.error
+    assert tree(planned.job.out) == before
+    asked = options.model_copy(update={"cpu_without_gpu": True})
+    assert make_it_so(changed(planned, model_options=asked)).state == "done"
+    assert tree(planned.job.out) == tree(whole.job.out)
+
+
 def test_objects_are_merged_once(planned, tmp_path):
     make_it_so(planned)
     box = {"frame": 0, "box": [0, 0, 40, 60]}

@@ -247,7 +247,7 @@ def _ask_to_end(dask_worker: Any) -> None:
 
 
 def _version() -> str:
-    """Return the version on a worker; fails where there is none."""
+    """Return the version on a worker; fails where there is none, or a far older one."""
     from napari_sam2 import __version__ as version
 
     return version
@@ -263,9 +263,10 @@ def _check_workers(client: Client, needs_gpu: bool) -> None:
         )
     for address, version in client.run(_version, on_error="return").items():
         if version != __version__:
+            has = "no napari-sam2" if isinstance(version, Exception) else version
             raise InputError(
-                f"worker {address}: has {version}, but this is napari-sam2 "
-                f"{__version__}; install the same version there"
+                f"worker {address}: has {has}, but this is napari-sam2 {__version__}; "
+                "install the same version there, with the extra cluster"
             )
 
 
