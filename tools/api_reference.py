@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import inspect
 import sys
+from enum import Enum
+from types import FunctionType
 
 from napari_sam2 import api
 
@@ -40,9 +42,30 @@ def page() -> str:
 
 def _entry(name: str) -> str:
     found = getattr(api, name)
-    is_function = inspect.isfunction(found)
-    title = f"{name}{inspect.signature(found)}" if is_function else f"class {name}"
+    title = _signature(found) if inspect.isfunction(found) else f"class {name}"
     return f"## `{name}`\n\n```text\n{title}\n\n{inspect.getdoc(found)}\n```\n"
+
+
+def _signature(function: FunctionType) -> str:
+    """Return how a function is called, each parameter in a line of its own."""
+    found = inspect.signature(function)
+    lines, is_by_name = [], False
+    for parameter in found.parameters.values():
+        if parameter.kind is parameter.KEYWORD_ONLY and not is_by_name:
+            is_by_name = True
+            lines.append("*")
+        lines.append(_parameter(parameter))
+    inside = "".join(f"    {line},\n" for line in lines)
+    return f"{function.__name__}(\n{inside}) -> {found.return_annotation}"
+
+
+def _parameter(parameter: inspect.Parameter) -> str:
+    stars = "**" * (parameter.kind is parameter.VAR_KEYWORD)
+    text = f"{stars}{parameter.name}: {parameter.annotation}"
+    default = parameter.default
+    if isinstance(default, Enum):
+        return f"{text} = {type(default).__name__}.{default.name}"
+    return text if default is parameter.empty else f"{text} = {default!r}"
 
 
 if __name__ == "__main__":
