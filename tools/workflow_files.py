@@ -34,6 +34,7 @@ IMAGE: dict[str, Any] = {
     "tiled": True,
     "pyramidal": True,
 }
+RESULTS = "/bilayers/output_images"
 KINDS = {"integer": "integer", "string": "textbox"}
 
 
@@ -79,13 +80,13 @@ def bilayers() -> dict[str, Any]:
         "name": "labels",
         "label": "Labels",
         "description": "Label images of all movies, masklets as OME-Zarr, the report",
-        "cli_tag": "--results",
-        "cli_order": 1,
+        "cli_tag": "None",  # outputs are never part of the command, see `_results`
+        "cli_order": 0,
         "subtype": ["label"],
         "format": ["tiff", "omezarr"],
         "unique_string": ["_labels"],
         "section_id": "outputs",
-        "folder_name": "/bilayers/output_images",
+        "folder_name": RESULTS,
     }
     return {
         "citations": [
@@ -115,7 +116,7 @@ def bilayers() -> dict[str, Any]:
         },
         "inputs": [{**IMAGE, **movies}],
         "outputs": [{**IMAGE, **labels}],
-        "parameters": [_parameter(name) for name in TaskSettings.model_fields],
+        "parameters": [*map(_parameter, TaskSettings.model_fields), _results()],
         "display_only": None,
     }
 
@@ -138,6 +139,22 @@ def _parameter(name: str) -> dict[str, Any]:
         choices = [{"label": one, "value": one} for one in described["enum"]]
         found |= {"type": "radio", "options": choices}
     return found
+
+
+def _results() -> dict[str, Any]:
+    """Return the folder of the outputs as a widget: only so the command names it."""
+    return {
+        "name": "results",
+        "type": "textbox",
+        "label": "Results",
+        "description": "Folder that all results go into",
+        "default": RESULTS,
+        "cli_tag": "--results",
+        "optional": True,
+        "output_dir_set": True,
+        "section_id": "output-args",
+        "mode": "advanced",
+    }
 
 
 def main() -> None:
