@@ -82,7 +82,7 @@ def test_cells_that_the_model_hardly_sees_are_said_once(monkeypatch, capsys, arg
     said = capsys.readouterr().err
     (line,) = [one for one in said.splitlines() if "in the model's input" in one]
     assert "objects are less than 1000 pixels across" in line
-    assert "crop the movie, or take a model with a larger input" in line
+    assert "(a region, tiles), or take a model with a larger input" in line
     assert line.endswith("(see --image-size)")
     monkeypatch.setattr(visibility, "SMALLEST", 0)
     assert run_main(monkeypatch, *arguments, "--frames", "0:3", "--overwrite") == 0

@@ -11,7 +11,7 @@ def test_cells_that_are_too_small_are_said_once(table, monkeypatch):
     first = of_kind(Remark, table.say(click(1, 0, (30, 40))))
     assert len(first) == 1
     assert "less than 1000 pixels across" in first[0].text
-    assert "crop the movie" in first[0].text
+    assert "a region, tiles" in first[0].text
     assert of_kind(Remark, table.say(click(2, 0, (60, 20)))) == []
 
 

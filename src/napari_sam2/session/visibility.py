@@ -43,9 +43,10 @@ def visibility_remark(
     small = [size for size in across if size < SMALLEST]
     if not small:
         return None
-    which = f"{len(small)} of {len(across)} objects are"
+    verb = "is" if len(small) == 1 else "are"
     return (
-        f"{which} less than {SMALLEST} pixels across in the model's input of "
-        f"{image_size} × {image_size}, the smallest {small[0]:.1f}: crop the movie, or "
-        "take a model with a larger input"
+        f"{len(small)} of {len(across)} objects {verb} less than {SMALLEST} pixels "
+        f"across in the model's input of {image_size} × {image_size}, the smallest "
+        f"{small[0]:.1f}: let it see a part of the frame (a region, tiles), or take a "
+        "model with a larger input"
     )

@@ -172,6 +172,15 @@ def test_rows_are_sorted_and_looked_for(panel):
     assert titles(panel) == ["mother"]
 
 
+def test_a_search_that_finds_nothing_says_so(panel, qtbot):
+    qtbot.keyClicks(panel.search_edit, "zebra")
+    assert panel.note.text().startswith("No object matches")
+    panel.search_edit.clear()
+    assert panel.note.isHidden()
+    panel.show_state(BookState())
+    assert panel.note.text().startswith("No objects yet")
+
+
 def test_every_column_can_be_sorted_by(panel):
     for column in Column:
         index = panel.model.index(0, column)

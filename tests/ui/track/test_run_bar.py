@@ -40,6 +40,13 @@ def test_progress_tells_rate_and_remaining_time(bar, monkeypatch):
     assert bar.pace.text() == "11 steps in 0:05"
 
 
+def test_one_step_is_no_steps(bar):
+    bar.set_tracking(True)
+    bar.show_progress(1, 1)
+    bar.set_tracking(False)
+    assert bar.pace.text() == "1 step in 0:00"
+
+
 def test_a_pause_does_not_slow_the_rate_down(monkeypatch):
     now = iter([0.0, 2.0, 100.0, 102.0, 102.0])
     monkeypatch.setattr(NOW, lambda: next(now))

@@ -19,6 +19,7 @@ from napari_sam2.session.book.intake import Intake, gathered, intake_of
 from napari_sam2.ui.automatic.panel import AutomaticPanel
 from napari_sam2.ui.controller.conductor import Conductor
 from napari_sam2.ui.tool.preview import ToolPreview
+from napari_sam2.ui.widgets.panel import counted
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer
@@ -207,7 +208,8 @@ class Finder(QObject):
             self._active = self._viewer.layers.selection.active
             self._viewer.layers.selection.active = layer
             layer.mouse_drag_callbacks.append(self._on_pressed)
-        self.told.emit(f"{found.count} masks on frame {found.frame_index}.")
+        masks = counted(found.count, "mask")
+        self.told.emit(f"{masks} on frame {found.frame_index}.")
 
     def _show_again(self) -> None:
         """Show what is alike enough of what was found."""

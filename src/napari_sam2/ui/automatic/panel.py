@@ -18,7 +18,7 @@ from napari_sam2.tracking.automatic.mask_options import (
     MaskOptions,
 )
 from napari_sam2.tracking.automatic.masklet_options import Divisions, MaskletOptions
-from napari_sam2.ui.widgets.panel import Note, Panel
+from napari_sam2.ui.widgets.panel import Note, Panel, counted
 
 LARGEST_AREA = 100_000
 LARGEST_STEP = 1000
@@ -137,7 +137,9 @@ class AutomaticPanel(Panel):
         self._is_live = count is not None
         self.take_button.setEnabled(bool(count))
         self.clear_button.setEnabled(self._is_live)
-        text = "" if count is None else f"{count} masks that nobody follows yet"
+        text = (
+            "" if count is None else f"{counted(count, 'mask')} that nobody follows yet"
+        )
         text += TAKE_ONE if count else ""
         self.note.show_text(text)
 

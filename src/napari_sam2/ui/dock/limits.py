@@ -78,7 +78,7 @@ class ModelLimits(QObject):
             steps = {model_title(REGISTRY[LARGER]): self._take_larger}
             region = self._parts.input_panel.region
             if region.region is None:
-                steps["What is shown"] = region.look_at_what_is_shown
+                steps["Only what is shown"] = region.look_at_what_is_shown
             self._parts.offer.make(f"{said}.", steps)
 
     def _on_tracked(self, is_done: bool, _was_cancelled: bool) -> None:

@@ -61,6 +61,9 @@ SHOWN_ROWS = 6
 """A dock that is too low scrolls rather than squeeze the table."""
 
 
+NO_OBJECTS = "No objects yet: N begins one."
+NO_MATCH = "No object matches: empty the search, or switch off the funnel."
+
 KEYS: dict[int, str] = {
     Qt.Key.Key_N: "add",
     Qt.Key.Key_Delete: "delete",
@@ -402,7 +405,14 @@ class ObjectPanel(Panel):
             # What was filtered out may be there again.
             self.view.choose(self._selected)
         self._enable_buttons()
-        self.note.show_text("" if rows else "No objects yet: N begins one.")
+        self._show_note()
+
+    def _show_note(self) -> None:
+        """Say why the table is empty, if it is."""
+        text = "" if self._by_id else NO_OBJECTS
+        if self._by_id and not self.filtered.rowCount():
+            text = NO_MATCH
+        self.note.show_text(text)
 
     def _look(self, _changed: object = None) -> None:
         with self.view.told():
@@ -410,6 +420,7 @@ class ObjectPanel(Panel):
                 self.search_edit.text(), needs_review=self.review_button.isChecked()
             )
             self.view.choose(self._selected)
+        self._show_note()
 
     # --- What is asked
 

@@ -15,7 +15,7 @@ from qtpy.QtWidgets import (
 from napari_sam2.texts import clock_text
 from napari_sam2.ui.widgets.icons import icon
 from napari_sam2.ui.widgets.pace import Pace, pace_text
-from napari_sam2.ui.widgets.panel import Note
+from napari_sam2.ui.widgets.panel import Note, counted
 from napari_sam2.ui.widgets.preferences import Preferences
 
 TRACK_KEY = "G"
@@ -161,7 +161,7 @@ class RunBar(QWidget):
             self.pace.show_text("")
             return
         steps = self._pace.steps(self.bar.value())
-        text = f"{steps} steps in {clock_text(seconds)}"
+        text = f"{counted(steps, 'step')} in {clock_text(seconds)}"
         self.pace.show_text(text)
         if self._chimes and seconds > LONG_RUN_SECONDS:
             QApplication.beep()
