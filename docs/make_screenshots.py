@@ -17,7 +17,8 @@ import argparse
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -84,16 +85,23 @@ def main() -> None:
     if asked.size is not None:
         width, height = map(int, asked.size.split("x"))
         SETTING.size = width, height
-    with tempfile.TemporaryDirectory() as home:
-        os.environ["NAPARI_CONFIG"] = str(Path(home) / "settings.yaml")
-        os.environ["HOME"] = os.environ["USERPROFILE"] = home
-        os.environ["XDG_CONFIG_HOME"] = os.environ["XDG_DATA_HOME"] = home
+    with without_settings_of_a_person() as home:
         follow_the_tutorial()
         if asked.tutorial:
             return
         picture_phase_contrast()
-        picture_batch(Path(home))
+        picture_batch(home)
         picture_everything()
+
+
+@contextmanager
+def without_settings_of_a_person() -> Iterator[Path]:
+    """Begin as somebody who never started napari; return the folder of that home."""
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["NAPARI_CONFIG"] = str(Path(home) / "settings.yaml")
+        os.environ["HOME"] = os.environ["USERPROFILE"] = home
+        os.environ["XDG_CONFIG_HOME"] = os.environ["XDG_DATA_HOME"] = home
+        yield Path(home)
 
 
 def follow_the_tutorial() -> None:

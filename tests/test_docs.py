@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import typer
+import yaml
 
 from napari_sam2.cli import app
 from napari_sam2.train.recipe.config import Source, Stage, TrainConfig, read_config
@@ -276,3 +277,19 @@ def test_the_page_on_training_names_every_field(row):
 def _shown(key):
     *held, last = key.split("-")
     return "+".join(WINDOWS.get(one, one) for one in (*held, last))
+
+
+def test_menus_that_pages_name_are_those_of_napari():
+    manifest = yaml.safe_load((ROOT / "src/napari_sam2/napari.yaml").read_text("utf-8"))
+    contributed, plugin = manifest["contributions"], manifest["display_name"]
+    docks = {one["display_name"] for one in contributed["widgets"]}
+    samples = {one["display_name"] for one in contributed["sample_data"]}
+    menus = {("Plugins", plugin, dock) for dock in docks}
+    menus |= {("File", "Open Sample", plugin, sample) for sample in samples}
+    named = set()
+    for page in PAGES:
+        text = page.read_text("utf-8")
+        found = re.findall(r"\*((?:Plugins|File › Open Sample) › [^*]+)\*", text)
+        named |= {tuple(menu.split(" › ")) for menu in found}
+    assert named <= menus | {("File", "Open Sample", plugin)}
+    assert len(named & menus) >= 4

@@ -36,6 +36,11 @@ def test_track_is_in_sight_and_the_picture_is_large(open_dock, qtbot, size):
     canvas = window._qt_viewer.canvas.native
     assert canvas.width() >= size[0] / 2
     assert canvas.height() >= size[1] / 2
+    # The view was fitted to the canvas that is left.
+    height, width = viewer.layers["movie"].data.shape[1:]
+    zoom = viewer.scene.camera.zoom
+    share = zoom * height / canvas.height(), zoom * width / canvas.width()
+    assert 0.8 < max(share) <= 1
 
 
 def test_from_an_open_movie_to_the_first_tracked_cell_in_four_actions(
@@ -51,6 +56,7 @@ def test_from_an_open_movie_to_the_first_tracked_cell_in_four_actions(
     answered(dock)
     assert dock.conductor.tables.computed().all()
     assert not dock.conductor.book[1].stale
+    assert open_dock.docks[0].strip.isTabVisible(1)  # plots, of something now
 
 
 @pytest.fixture(params=["numpy", "dask"])

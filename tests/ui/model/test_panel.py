@@ -148,6 +148,11 @@ def test_downloads_are_told_in_words():
     assert "waiting" in download_text(DownloadStep("waiting", 0, None), None)
 
 
+def test_it_says_how_large_frames_are_for_the_model():
+    for name, side in (("nano", 256), ("sam2.1_small", 1024)):
+        assert f"Sees frames as {side}² pixels" in look_up_model(name).sentence
+
+
 def test_a_file_that_is_here_can_be_checked(panel, qtbot):
     panel.choose("sam2.1_tiny")
     panel.show_model_state(ModelState("sam2.1_small", True, "of another model"))
