@@ -35,8 +35,10 @@ def test_progress_tells_rate_and_remaining_time(bar, monkeypatch):
     bar.set_tracking(True)
     bar.show_progress(5, 105)
     bar.show_progress(15, 105)
+    assert not bar.bar.isHidden()
     assert bar.pace.text() == pace_text(5.0, 90) == "5.0 frames/s, 0:18 left"
     bar.set_tracking(False)
+    assert bar.bar.isHidden()
     assert bar.pace.text() == "11 steps in 0:05"
 
 

@@ -131,6 +131,7 @@ class RunBar(QWidget):
             self.pace.show_text("Starting …")
             return
         self.bar.setMaximum(max(1, self.bar.maximum()))
+        self.bar.hide()  # what is below has its room
         self._show_end()
 
     def show_paused(self, paused: bool) -> None:
