@@ -43,6 +43,12 @@ CELLS = 5
 COLORS = 256
 """Colours of a picture: it stays small, and nobody sees the difference."""
 
+STEPS = 0xF8
+"""Colours that differ by less are one."""
+
+WIDE = (1366, 768)
+"""A window that is wider than napari's at its first start."""
+
 COARSE = 16
 """Points squared at which everything is asked for: cells of the sample are larger."""
 
@@ -58,14 +64,14 @@ class Setting:
     Attributes
     ----------
     size
-        Width and height of a window in pixels.
+        Width and height of a window in pixels; at first, napari's has so many.
     theme
         Of napari, while the tutorial is followed.
     folder
         Where pictures go.
     """
 
-    size: tuple[int, int] = (1260, 980)
+    size: tuple[int, int] = (1089, 768)
     theme: str = "dark"
     folder: Path = Path(__file__).parent / "images"
 
@@ -208,6 +214,7 @@ def go_on_tomorrow(me: Person) -> None:
 
 def picture_phase_contrast() -> None:
     """Finished masklets on another sample movie, in the light theme."""
+    SETTING.size = WIDE
     me = Person("Cells in phase contrast", "light")
     me.press(me.parts.prompt_panel.tool_button)
     for cell in me.largest_cells():
@@ -541,8 +548,12 @@ def save_widget(widget: QWidget, name: str) -> None:
 def save_pixels(pixels: np.ndarray, name: str) -> None:
     """Save ``(Y, X, colours)`` as a small PNG."""
     SETTING.folder.mkdir(exist_ok=True)
-    picture = Image.fromarray(np.ascontiguousarray(pixels[..., :3]))
-    picture.quantize(COLORS, kmeans=1, dither=Image.Dither.NONE).save(
+    pixels = np.ascontiguousarray(pixels[..., :3])
+    # However rarely it is seen: colours of objects would become greyer otherwise.
+    seen = np.unique(pixels.reshape(-1, 3) & STEPS, axis=0)
+    palette = Image.fromarray(seen[None]).quantize(COLORS, kmeans=1)
+    picture = Image.fromarray(pixels)
+    picture.quantize(palette=palette, dither=Image.Dither.NONE).save(
         SETTING.folder / name, optimize=True
     )
 

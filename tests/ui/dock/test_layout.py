@@ -1,11 +1,12 @@
 """How the dock lies on a small screen: nothing is cut, and what is folded stays so."""
 
 from contextlib import closing
+from functools import partial
 
 import pytest
 from napari.components import ViewerModel
 from napari.qt import get_stylesheet
-from qtpy.QtCore import QSettings, Qt
+from qtpy.QtCore import QPoint, QSettings, Qt
 from qtpy.QtWidgets import QPushButton, QWidget
 
 from napari_sam2.session.book.state import BookState, ObjectState
@@ -19,6 +20,7 @@ from napari_sam2.ui.track.run_bar import RunBar
 from napari_sam2.ui.widgets.connections import Connections
 from napari_sam2.ui.widgets.layout import (
     LEAST_WIDTH,
+    Column,
     TimeStrip,
     lay_out_column,
 )
@@ -233,3 +235,24 @@ def test_the_movie_folds_with_the_first_prompt(open_dock, answered):
     dock.prompt_panel.points.add((0, 31, 41))
     answered(dock)
     assert movie.is_open  # a person wants to see it
+
+
+def top_of(section, above):
+    return section.heading.mapTo(above, QPoint(0, 0)).y()
+
+
+def test_the_tool_stays_where_it_is_when_what_is_above_folds(laid_out, qtbot):
+    movie, clicks, track = (Section(Panel(name), is_open=True) for name in "mct")
+    for section, height in ((movie, 300), (clicks, 120), (track, 700)):
+        section.panel.form.addRow(QWidget())
+        section.panel.setFixedHeight(height)
+    owner = laid_out(movie, clicks, track, height=300)
+    column = owner.findChild(Column)
+    column.ensureWidgetVisible(clicks.panel)
+    place = top_of(clicks, column.viewport())
+    assert place > 0
+    column.keep_in_place(clicks, partial(movie.set_open, False))
+    lowest = top_of(clicks, column.widget())
+    for _ in range(2):
+        assert top_of(clicks, column.viewport()) == min(place, lowest)
+        qtbot.wait(20)

@@ -55,7 +55,7 @@ class DockSections(QObject):
         column.addWidget(parts.beginning)
         column.addWidget(parts.offer)
         column.addWidget(parts.run_bar)
-        lay_out_column(dock, head, tuple(self.sections.values()))
+        self._column = lay_out_column(dock, head, tuple(self.sections.values()))
         parts.input_panel.input_changed.connect(self._show_movie)
         parts.input_panel.asked.connect(partial(self.movie.set_open, True))
         parts.model_panel.model_changed.connect(self._show_model)
@@ -76,7 +76,10 @@ class DockSections(QObject):
     def _on_book_settled(self, book: BookState) -> None:
         is_settled = any(state.prompts for state in book.objects)
         if is_settled and not self._is_settled:
-            self.folds.propose("movie", is_open=False)
+            self._column.keep_in_place(
+                self.sections["clicks"],
+                partial(self.folds.propose, "movie", is_open=False),
+            )
         self._is_settled = is_settled
 
     def _on_failed(self, _error: Exception) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from qtpy.QtCore import QEvent, QObject, QSize, Qt
 from qtpy.QtWidgets import (
@@ -81,7 +81,7 @@ QPushButton:focus, QComboBox:focus, QCheckBox:focus {{
 """napari does not show which button the keyboard is at."""
 
 
-def lay_out_column(owner: QWidget, top: QWidget, sections: Sequence[QWidget]) -> None:
+def lay_out_column(owner: QWidget, top: QWidget, sections: Sequence[QWidget]) -> Column:
     """Lay sections below each other, in an area that scrolls, under what stays."""
     content = QWidget()
     content.setStyleSheet(FOCUS_STYLE)
@@ -91,16 +91,17 @@ def lay_out_column(owner: QWidget, top: QWidget, sections: Sequence[QWidget]) ->
     for one in sections:
         column.addWidget(one)
     column.addStretch(1)
-    area = _Column(content)
+    area = Column(content)
     outer = QVBoxLayout(owner)
     outer.setContentsMargins(0, 0, 0, 0)
     outer.addWidget(top)
     outer.addWidget(area)
     top.setContentsMargins(12, 6, 8, 0)
     leave_keys(owner)
+    return area
 
 
-class _Column(QScrollArea):
+class Column(QScrollArea):
     """Scrolls up and down; it is as wide as what is unfolded in it needs."""
 
     def __init__(self, content: QWidget) -> None:
@@ -116,6 +117,26 @@ class _Column(QScrollArea):
         if event is not None and event.type() == QEvent.Type.LayoutRequest:
             self._fit()
         return bool(super().eventFilter(watched, event))
+
+    def keep_in_place(self, section: QWidget, change: Callable[[], None]) -> None:
+        """Change what lies above a section that is in sight; the section stays there.
+
+        Parameters
+        ----------
+        section
+            What somebody works in.
+        change
+            Opens or folds something.
+        """
+        before = section.y()
+        change()
+        content, bar = self.widget(), self.verticalScrollBar()
+        layout = None if content is None else content.layout()
+        if content is None or layout is None or bar is None:
+            return
+        layout.activate()
+        content.adjustSize()
+        bar.setValue(max(0, bar.value() + section.y() - before))
 
     def _fit(self) -> None:
         content = self.widget()
