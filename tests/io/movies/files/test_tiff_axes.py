@@ -97,6 +97,21 @@ def test_planar_colours_stay_colours(tmp_path, numbered, options):
     np.testing.assert_array_equal(stored[0], pixels)
 
 
+@pytest.mark.parametrize("layout", ["contig", "separate"])
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_grey_samples_are_channels(tmp_path, numbered, layout, count):
+    shape = (*SHAPE, count) if layout == "contig" else (count, *SHAPE)
+    pixels, path = numbered((3, *shape)), tmp_path / "a.tif"
+    options = {"photometric": "minisblack", "planarconfig": layout, "metadata": None}
+    extra = ["unspecified"] * (count - 1)
+    tifffile.imwrite(path, pixels, extrasamples=extra, **options)
+    with pytest.raises(InputError, match=f"{count} channels: choose one"):
+        open_frames(path)
+    stored, _ = opened(path, channels=1)
+    axis = -1 if layout == "contig" else 1
+    np.testing.assert_array_equal(stored[:, 0], pixels.take(1, axis))
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 def test_planes_of_a_longer_stack_are_asked_about(tmp_path, numbered, dtype):
     path = write_by_default(tmp_path / "a.tif", numbered((5, 3, *SHAPE), dtype))

@@ -84,6 +84,8 @@ def axes_of_series(
         is_said = False
     else:
         is_said = series.kind not in UNSAID_BY
+    if not is_said and _holds_channels(series.keyframe):
+        letters = ["C" if letter == "S" else letter for letter in letters]
     if series.kind == "imagej":
         _check_imagej(file, series)
     if series.kind == "shaped":
@@ -122,6 +124,16 @@ def _without_guessed_colors(letters: str, shape: Sequence[int]) -> Sequence[str]
     named = list(letters)
     named[at] = "Q" if prod(shape[:at]) == 1 else PLANES_OR_COLORS
     return named
+
+
+def _holds_channels(page: tifffile.TiffPage) -> bool:
+    """Tell whether samples of a page are neither colours nor how opaque a grey is."""
+    is_grey = page.photometric in (
+        tifffile.PHOTOMETRIC.MINISBLACK,
+        tifffile.PHOTOMETRIC.MINISWHITE,
+    )
+    has_alpha = page.samplesperpixel == 2 and page.extrasamples[:1] in ((1,), (2,))
+    return is_grey and not has_alpha
 
 
 def _check_imagej(file: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> None:
