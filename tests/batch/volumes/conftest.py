@@ -1,12 +1,14 @@
 """A small movie of stacks on disk, and jobs on it with a toy network."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 
 from napari_sam2.batch.job import ModelOptions, TrackJob
 from napari_sam2.batch.movie_files import write_volume_tiffs, write_volume_zarr
+from napari_sam2.batch.volumes.run import open_job
 from napari_sam2.session.planning.plan import Mode
 from napari_sam2.synthetic import MovieConfig, SimulatedVolume
 from napari_sam2.synthetic.clicks import clicks_inside
@@ -55,12 +57,33 @@ def folder(volume, truth, tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def volume_job(folder, toy, tmp_path):
+def job_in(folder, toy, out):
     return TrackJob(
         movie=folder / "sim" / "movie.tif",
         prompts=folder / "clicks.json",
-        out=tmp_path / "out.zarr",
+        out=out / "out.zarr",
         model_options=ModelOptions(model=str(toy), device="cpu"),
         mode=Mode.TZYX,
     )
+
+
+@pytest.fixture
+def volume_job(folder, toy, tmp_path):
+    return job_in(folder, toy, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def tracked(folder, toy, tmp_path_factory):
+    """Where a job like `volume_job` was run to its end, and what its steps said."""
+    job = job_in(folder, toy, tmp_path_factory.mktemp("tracked"))
+    with open_job(job) as opened:
+        assert "4 stacks of 4 planes" in opened.reading
+        steps = [(one.position, one.total) for one in opened.frames()]
+    return job.out, steps
+
+
+@pytest.fixture
+def tracked_job(volume_job, tracked):
+    """A job that was run to its end."""
+    shutil.copytree(tracked[0], volume_job.out)
+    return volume_job

@@ -57,32 +57,28 @@ def test_labels_of_one_stack_are_followed_in_time_on_each_plane(
     assert (checked.is_whole, checked.whole_frames) == (True, truth.shape[0])
 
 
-def test_clicks_on_one_plane_go_along_z_and_then_in_time(volume_job):
-    with open_job(volume_job) as opened:
-        assert "4 stacks of 4 planes" in opened.reading
-        steps = [(one.position, one.total) for one in opened.frames()]
+def test_clicks_on_one_plane_go_along_z_and_then_in_time(tracked):
+    out, steps = tracked
     positions = [position for position, _ in steps]
     assert positions == sorted(positions)
     assert steps[-1][0] == steps[-1][1]
-    parts = volume_job.out / "labels/masklets/napari-sam2/parts/labels"
+    parts = out / "labels/masklets/napari-sam2/parts/labels"
     assert (parts / "t1").is_dir()
     assert any(parts.glob("z*"))
-    names = VolumeLabels.open(volume_job.out, "masklets", "r").objects
+    names = VolumeLabels.open(out, "masklets", "r").objects
     assert [one.name for one in names] == ["cell 1", "cell 2"]
 
 
-def test_what_was_interrupted_goes_on_to_the_same_bytes(volume_job, monkeypatch):
-    whole = changed(volume_job, out=volume_job.out.with_name("whole.zarr"))
-    total = 0
-    with open_job(whole) as opened:
-        for done in opened.frames():
-            total = done.total
-    for stop_at in (2, 9, total - 3):
+def test_what_was_interrupted_goes_on_to_the_same_bytes(
+    volume_job, tracked, monkeypatch
+):
+    whole, steps = tracked
+    for stop_at in (2, 9, steps[-1][1] - 3):
         with open_job(changed(volume_job, resume=True)) as opened:
-            steps = opened.frames()
-            while next(steps).position < stop_at:
+            left = opened.frames()
+            while next(left).position < stop_at:
                 pass
-            steps.close()
+            left.close()
     told = volume_run.settled
 
     def killed(planes, thin):
@@ -94,27 +90,26 @@ def test_what_was_interrupted_goes_on_to_the_same_bytes(volume_job, monkeypatch)
         run(changed(volume_job, resume=True))
     monkeypatch.undo()
     run(changed(volume_job, resume=True))
-    assert tree(volume_job.out) == tree(whole.out)
+    assert tree(volume_job.out) == tree(whole)
     report = run(changed(volume_job, resume=True))
     assert report.frames_computed == 0
-    assert tree(volume_job.out) == tree(whole.out)
+    assert tree(volume_job.out) == tree(whole)
 
 
-def test_a_run_is_gone_on_with_only_by_its_own_request(volume_job, folder, tmp_path):
-    run(volume_job)
-    before = tree(volume_job.out)
+def test_a_run_is_gone_on_with_only_by_its_own_request(tracked_job, folder, tmp_path):
+    before = tree(tracked_job.out)
     with pytest.raises(OutputError, match="--resume"):
-        open_job(volume_job)
+        open_job(tracked_job)
     document = json.loads((folder / "clicks.json").read_text())
     document["objects"].pop()
     other = tmp_path / "other.json"
     other.write_text(json.dumps(document))
     for change in ({"prompts": other}, {"direction": Direction.FORWARD}):
         with pytest.raises(OutputError, match="changed since this run was started"):
-            run(changed(volume_job, resume=True, **change))
-    assert tree(volume_job.out) == before
-    run(changed(volume_job, prompts=other, overwrite=True))
-    assert labels_of(volume_job).max() == 1
+            run(changed(tracked_job, resume=True, **change))
+    assert tree(tracked_job.out) == before
+    run(changed(tracked_job, prompts=other, overwrite=True))
+    assert labels_of(tracked_job).max() == 1
 
 
 def test_only_frames_asked_for_are_written(volume_job, folder, truth):
@@ -202,28 +197,26 @@ def test_what_is_not_done_with_stacks_is_refused(volume_job, changes, words):
     assert not volume_job.out.exists()
 
 
-def test_frames_and_stacks_are_told_apart(volume_job, truth, tmp_path):
-    run(volume_job)
+def test_frames_and_stacks_are_told_apart(tracked_job, truth, tmp_path):
     tifffile.imwrite(tmp_path / "plane.tif", truth[0, 2])
-    plane = volume_job.frame_options.model_copy(update={"z": 2})
-    flat = changed(volume_job, mode=Mode.FRAMES, frame_options=plane, resume=True)
+    plane = tracked_job.frame_options.model_copy(update={"z": 2})
+    flat = changed(tracked_job, mode=Mode.FRAMES, frame_options=plane, resume=True)
     with pytest.raises(OutputError, match="masklets of stacks over time"):
         open_run(changed(flat, prompts=tmp_path / "plane.tif"))
     with pytest.raises(OutputError, match="masklets of stacks over time"):
-        OmeZarrLabelStore.open(volume_job.out, mode="r")
-    parts = volume_job.out / "labels/masklets/napari-sam2/parts"
+        OmeZarrLabelStore.open(tracked_job.out, mode="r")
+    parts = tracked_job.out / "labels/masklets/napari-sam2/parts"
     with pytest.raises(OutputError, match="masklets of single frames"):
         VolumeLabels.open(parts, "t1", "r")
 
 
-def test_damaged_labels_and_parts_are_named(volume_job):
-    run(volume_job)
-    group = volume_job.out / "labels/masklets"
+def test_damaged_labels_and_parts_are_named(tracked_job):
+    group = tracked_job.out / "labels/masklets"
     (chunk,) = (group / "napari-sam2/parts/labels/t1/0/c").glob("2/0/0")
     chunk.write_bytes(b"x")
-    (checked,) = verify(volume_job.out)
+    (checked,) = verify(tracked_job.out)
     assert any("t1: " in str(fault) for fault in checked.faults)
     voted = sorted(path for path in (group / "0/c").rglob("*") if path.is_file())
     voted[0].write_bytes(b"x")
-    (checked,) = verify(volume_job.out)
+    (checked,) = verify(tracked_job.out)
     assert any("cannot be read" in str(fault) for fault in checked.faults)
