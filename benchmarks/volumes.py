@@ -104,10 +104,10 @@ def _arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kind", default="nuclei")
     parser.add_argument("--model", default="nano")
-    parser.add_argument("--frames", type=int, default=5)
-    parser.add_argument("--planes", type=int, default=8)
+    parser.add_argument("--frames", type=int, default=4)
+    parser.add_argument("--planes", type=int, default=6)
     parser.add_argument("--size", type=int, default=96)
-    parser.add_argument("--cells", type=int, default=5)
+    parser.add_argument("--cells", type=int, default=4)
     parser.add_argument("--seed", type=int, default=501)
     return parser.parse_args(argv)
 
