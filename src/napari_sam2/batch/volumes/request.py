@@ -27,7 +27,7 @@ from napari_sam2.io.prompts.stacks import (
     holds_label_volume,
     read_volume_prompts,
 )
-from napari_sam2.prompts import PromptedObject
+from napari_sam2.prompts import FramePrompt, PromptedObject
 from napari_sam2.session.planning.plan import object_lives
 
 
@@ -254,7 +254,7 @@ def _prompts_of(job: TrackJob) -> tuple[Path, tuple[int, ...]]:
     )
 
 
-def _in_time(object_id: int, prompts: VolumePrompts) -> tuple:
+def _in_time(object_id: int, prompts: VolumePrompts) -> tuple[FramePrompt, ...]:
     """Return one prompt for each time point at which an object is prompted."""
     return tuple(
         replace(one.prompts[0], frame_index=frame)

@@ -170,10 +170,10 @@ def describe_prompt(prompt: FramePrompt, mask: str | None) -> PromptEntry:
 def _read_object(
     entry: ObjectEntry, path: Path, bounds: PromptBounds
 ) -> PromptedObject:
-    for prompt in entry.prompts:
-        if prompt.z is not None:
+    for said in entry.prompts:
+        if said.z is not None:
             raise InputError(
-                f"{path}: object {entry.id}, frame {prompt.frame}, z: only movies of "
+                f"{path}: object {entry.id}, frame {said.frame}, z: only movies of "
                 "stacks have planes: leave it out, or track with --mode tzyx"
             )
     prompts = sorted(
