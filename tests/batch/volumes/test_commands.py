@@ -88,5 +88,5 @@ def test_prompts_of_another_kind_are_refused(volume_job):
     from napari_sam2.batch.volumes.run import open_job
 
     job = volume_job.model_copy(update={"prompts": AutomaticPrompts()})
-    with pytest.raises(InputError, match="'automatic' are for movies of single frames"):
+    with pytest.raises(InputError, match="automatic prompts are for movies of single"):
         open_job(job)

@@ -249,8 +249,8 @@ def _prompts_of(job: TrackJob) -> tuple[Path, tuple[int, ...]]:
             raise InputError(f"{job.movie}: there are no prompts beside it")
         return found[0], policy.frames
     raise InputError(
-        f"prompts of the kind {policy.kind!r} are for movies of single frames: prompt "
-        "stacks by a prompts file, points or labels"
+        f"{job.movie}: sessions and automatic prompts are for movies of single frames: "
+        "prompt stacks by a prompts file, points or labels"
     )
 
 
