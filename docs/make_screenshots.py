@@ -549,9 +549,13 @@ def save_pixels(pixels: np.ndarray, name: str) -> None:
     """Save ``(Y, X, colours)`` as a small PNG."""
     SETTING.folder.mkdir(exist_ok=True)
     pixels = np.ascontiguousarray(pixels[..., :3])
-    # However rarely it is seen: colours of objects would become greyer otherwise.
-    seen = np.unique(pixels.reshape(-1, 3) & STEPS, axis=0)
-    palette = Image.fromarray(seen[None]).quantize(COLORS, kmeans=1)
+    colors, counts = np.unique(pixels.reshape(-1, 3), axis=0, return_counts=True)
+    # Those of the window as they are; of the others, however rarely they are seen.
+    common = colors[np.argsort(-counts)[: COLORS // 2]]
+    others = np.unique(colors & STEPS, axis=0)[None]
+    rest = Image.fromarray(others).quantize(COLORS - len(common), kmeans=1)
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([*common.ravel().tolist(), *(rest.getpalette() or ())])
     picture = Image.fromarray(pixels)
     picture.quantize(palette=palette, dither=Image.Dither.NONE).save(
         SETTING.folder / name, optimize=True
