@@ -53,9 +53,9 @@ def small_picture(frame: np.ndarray) -> Tensor:
     Without its uneven light, which stays where it is when the stage moves.
     """
     grey = torch.from_numpy(frame.mean(axis=2, dtype=np.float32))[None, None]
-    shape = [min(SIDE, side) for side in frame.shape[:2]]
-    small = F.adaptive_avg_pool2d(grey, shape)
-    reach = max(1, min(shape) // 8)
+    height, width = (min(SIDE, side) for side in frame.shape[:2])
+    small = F.adaptive_avg_pool2d(grey, (height, width))
+    reach = max(1, min(height, width) // 8)
     around = F.pad(small, [reach] * 4, mode="reflect")
     return (small - F.avg_pool2d(around, 2 * reach + 1, stride=1))[0, 0]
 
