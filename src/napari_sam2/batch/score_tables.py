@@ -34,8 +34,8 @@ def scores_of(store: OmeZarrLabelStore, trust: TrustFunction) -> ScoreTables:
     for column, stored in MEASURED.items():
         getattr(tables, column)[...] = store.read_measurements(stored)
     evidence = store.read_division_evidence()
-    for name in SIGNS_OF_TWO:
-        getattr(tables, name)[...] = getattr(evidence, name)
+    for sign in SIGNS_OF_TWO:
+        getattr(tables, sign)[...] = getattr(evidence, sign)
     area = store.read_score_table("area")
     tables.area[...] = np.where(area < 0, np.nan, area)
     return tables

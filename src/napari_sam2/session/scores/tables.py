@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 
@@ -23,7 +23,8 @@ from napari_sam2.session.scores.trust_rule import (
     neighbour_trust,
 )
 
-SCORES = ("object_score", "predicted_iou", "stability")
+ScoreName = Literal["object_score", "predicted_iou", "stability"]
+SCORES: tuple[ScoreName, ...] = ("object_score", "predicted_iou", "stability")
 MEASURES = ("area", "y", "x", "intensity")
 SIGNS_OF_TWO = ("second_part", "sister_iou")
 COLUMNS = (*SCORES, *MEASURES, *SIGNS_OF_TWO)

@@ -92,7 +92,7 @@ class VideoStack:
                 end = max(end, packet.pts + (packet.duration or 0))
         if not times:
             raise InputError(f"{self.name} holds no frames")
-        self._check_end(float(end * self._stream.time_base))
+        self._check_end(float(end * (self._stream.time_base or 0)))
         times.sort()
         self._times = times
         self._number = {time: number for number, time in enumerate(times)}
