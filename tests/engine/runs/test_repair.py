@@ -136,3 +136,13 @@ def test_a_removed_object_leaves_nothing_behind_on_disk(begun):
         assert not (labels == 1).any()
         _, scores = store.read_scores(frame)
         assert scores.area.tolist() == [(labels == one).sum() for one in ids]
+
+
+def test_masklets_stay_remembered_as_the_command_line_was_told(begun):
+    store = begun.store
+    told = {"one_component": True, "hard_cases": ["stage-jumps"]}
+    settings = store.provenance.settings | told
+    store.renew_provenance(store.provenance.model_copy(update={"settings": settings}))
+    begun.say(click(1, 5, (32, 42)))
+    begun.track(is_repair=True)
+    assert store.provenance.settings.items() >= told.items()

@@ -57,7 +57,11 @@ class Comparisons:
             movie.source,
             masklets.store,
             predictor_for(
-                loaded, request, movie.source, movie.predictor.network.embeddings
+                loaded,
+                request,
+                movie.source,
+                movie.predictor.network.embeddings,
+                made_by=masklets.store.provenance,
             ),
             prompted(book),
             anchors=tuple(masklets.anchors.values()),

@@ -121,13 +121,13 @@ class Runs:
         masklets, objects = self._workspace.opened(request), prompted(book)
         source = KeptFrames(request.image.open())
         known = movie.predictor.network.embeddings
-        predictor = predictor_for(loaded, request, source, known, len(objects))
+        made_by = masklets.store.provenance
+        predictor = predictor_for(loaded, request, source, known, len(objects), made_by)
         settings = (plan.direction, plan.merge)
-        made_by = provenance(loaded, predictor, source, objects, settings)
+        makes = provenance(loaded, predictor, source, objects, settings)
         with closing(PrefetchingFrameSource(source)) as ahead:
             masklets.store.add_objects(objects)
-            fingerprint = masklets.store.provenance.fingerprint
-            masklets.store.renew_provenance(made_by.with_movie(fingerprint))
+            masklets.store.renew_provenance(makes.with_movie(made_by.fingerprint))
             session = Session(
                 ahead,
                 masklets.store,

@@ -84,15 +84,17 @@ def predictor_for(
     source: FrameSource,
     embeddings: EmbeddingCache | None = None,
     objects: int = ROW_BLOCK,
+    made_by: Provenance | None = None,
 ) -> StreamingPredictor:
     """Return a fresh predictor for a movie; it may borrow embeddings of another.
 
-    Of so many objects, as many are computed at once as the request's budget allows.
+    Of so many objects, as many are computed at once as the request's budget allows. How
+    masklets that go on were remembered, as the command line can be told, stays so.
     """
     from napari_sam2.tracking.predictor import StreamingPredictor
 
     budget = request.budget
-
+    settings = {} if made_by is None else made_by.settings
     return StreamingPredictor(
         loaded.model,
         frame_shape=source.frame_shape,
@@ -102,6 +104,8 @@ def predictor_for(
         object_batch=None if budget is None else budget.at_once(objects),
         embeddings=embeddings,
         region=request.image.axes.region,
+        one_component=settings.get("one_component"),
+        hard_cases=settings.get("hard_cases", ()),
     )
 
 
@@ -132,7 +136,7 @@ def provenance(
     import torch
 
     direction, merge = settings
-    region = predictor.layout.region
+    region, cases = predictor.layout.region, predictor.cases.names
     return Provenance(
         model=loaded.name,
         weights_sha256=loaded.sha256,
@@ -148,6 +152,7 @@ def provenance(
             "direction": str(direction),
             "merge": str(merge),
             **({"one_component": True} if predictor.one_component else {}),
+            **({"hard_cases": [str(one) for one in cases]} if cases else {}),
             **({} if region is None else {"region": list(region)}),
         },
         plugin_version=__version__,
