@@ -8,6 +8,7 @@ installed.
 from __future__ import annotations
 
 import os
+import tarfile
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -85,3 +86,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def _own_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep checkpoints that lie on this machine out of the tests, and theirs off it."""
     monkeypatch.setenv("NAPARI_SAM2_CACHE", str(tmp_path / "napari-sam2-cache"))
+
+
+@pytest.fixture
+def of_version_0_2(tmp_path: Path) -> Path:
+    """Return a folder with all that version 0.2 wrote."""
+    folder = tmp_path / "old"
+    with tarfile.open(Path(__file__).parent / "data" / "version-0.2.tar.xz") as archive:
+        # Before Python 3.11.4 nothing is filtered, and nobody asks.
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)
+        archive.extractall(folder)
+    return folder

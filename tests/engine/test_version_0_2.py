@@ -6,9 +6,7 @@ of both were, or were to become. The weights of its network are whole steps, the
 every processor.
 """
 
-import tarfile
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,8 +17,6 @@ from tests.engine.engine_steps import Table, click, of_kind
 from napari_sam2.batch.job import ModelOptions, TrackJob, open_run
 from napari_sam2.engine import BookReturned
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
-
-ARCHIVE = Path(__file__).parents[1] / "data" / "version-0.2.tar.xz"
 
 
 @pytest.fixture
@@ -47,10 +43,8 @@ def toy(tmp_path):
 
 
 @pytest.fixture
-def folder(tmp_path):
-    with tarfile.open(ARCHIVE) as archive:
-        archive.extractall(tmp_path / "old", filter="data")
-    return tmp_path / "old"
+def folder(of_version_0_2):
+    return of_version_0_2
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import tarfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +20,6 @@ from napari_sam2.prompts import FramePrompt, MaskPrompt
 from napari_sam2.session.book.state import BookState, ObjectState
 
 RUN = "labels/masklets/napari-sam2"
-ARCHIVE = Path(__file__).parents[2] / "data" / "version-0.2.tar.xz"
 
 
 @pytest.fixture
@@ -243,10 +241,8 @@ def test_other_folders_are_no_masklets(tmp_path, written):
         verify(written, "cells")
 
 
-def test_what_version_0_2_wrote_is_whole(tmp_path):
-    with tarfile.open(ARCHIVE) as archive:
-        archive.extractall(tmp_path, filter="data")
-    stores = sorted(tmp_path.rglob("*.zarr"))
+def test_what_version_0_2_wrote_is_whole(of_version_0_2):
+    stores = sorted(of_version_0_2.rglob("*.zarr"))
     assert stores
     for path in stores:
         before = contents(path)
