@@ -263,7 +263,12 @@ class _Checker:
             side = size or trained_image_size(model)
             tiles = chosen_side(AUTO, self._source.frame_shape, side, objects)
         options = ModelOptions(
-            model=model, image_size=size, device=self._device, tiles=tiles
+            model=model,
+            image_size=size,
+            device=self._device,
+            tiles=tiles,
+            one_component=made_by.settings.get("one_component"),
+            hard_cases=made_by.settings.get("hard_cases", ()),
         )
         return load_predictor(options, self._source)
 
