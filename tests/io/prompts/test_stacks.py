@@ -102,3 +102,22 @@ def test_labels_of_one_plane_or_of_stacks(tmp_path):
         for shape in ((5, 6, 8, 9), (5, 4, 9, 8)):
             with pytest.raises(InputError, match="give labels of one stack"):
                 read_volume_plane(path, place=(2, 1), shape=shape)
+
+
+def test_axes_of_label_stacks_are_what_the_file_says(tmp_path):
+    labels = np.zeros((2, 3, 8, 8), np.uint16)
+    labels[1, 2, 3, 5] = 6
+    for axes, turned in (
+        ("TZXY", labels.transpose(0, 1, 3, 2)),
+        ("ZTYX", labels.transpose(1, 0, 2, 3)),
+    ):
+        path = tmp_path / f"{axes}.tif"
+        tifffile.imwrite(
+            path, turned, photometric="minisblack", metadata={"axes": axes}
+        )
+        plane = read_volume_plane(path, place=(1, 2), shape=labels.shape)
+        np.testing.assert_array_equal(plane, labels[1, 2])
+    path = tmp_path / "channels.tif"
+    tifffile.imwrite(path, labels[1], ome=True, metadata={"axes": "CYX"})
+    with pytest.raises(InputError, match="axis C, which is neither time nor z"):
+        read_volume_plane(path, place=(1, 2), shape=labels.shape)

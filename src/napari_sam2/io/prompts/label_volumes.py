@@ -9,6 +9,7 @@ from contextlib import closing
 import numpy as np
 
 from napari_sam2.errors import InputError
+from napari_sam2.io.axis_names import UNSAID
 from napari_sam2.io.movies.files.image_stacks import (
     READ_FAILURES,
     ImageStack,
@@ -16,6 +17,9 @@ from napari_sam2.io.movies.files.image_stacks import (
     one_line,
 )
 from napari_sam2.io.movies.label_images import as_labels, color_ids, open_label_images
+
+STACKED = ("T", "Z", "?", UNSAID, "I")
+"""Axes of stacks over time, and those of which a file does not say what they are."""
 
 
 def is_label_volume(path: str | os.PathLike[str]) -> bool:
@@ -50,15 +54,17 @@ def read_volume_plane(
     Raises
     ------
     InputError
-        If the file is broken, in colour or no file for labels, or the movie has
-        another shape.
+        If the file is broken, in colour or no file for labels, has axes beside time and
+        z, or the movie has another shape.
     """
     with closing(open_label_images(path)) as stack:
-        index = _index_of_plane(stack, place, shape)
+        index, letters = _index_of_plane(stack, place, shape), _letters(stack)
         try:
             plane = stack.read(index)
         except READ_FAILURES as error:
             raise InputError(f"{path} cannot be read: {one_line(error)}") from error
+    if letters.index("X") < letters.index("Y"):
+        plane = np.swapaxes(plane, 0, 1)
     if plane.ndim > 2 and plane.shape[-1] > 2:
         raise InputError(f"{path} is in colour; labels have one number a pixel")
     return as_labels(color_ids(plane) if plane.ndim > 2 else plane, str(path))
@@ -83,9 +89,15 @@ def _others(stack: ImageStack) -> list[int]:
 def _index_of_plane(
     stack: ImageStack, place: tuple[int, int], shape: tuple[int, int, int, int]
 ) -> Index:
-    others = _others(stack)
+    letters = _letters(stack)
+    others = sorted(_others(stack), key=lambda axis: letters[axis] == "Z")
+    if foreign := [letters[axis] for axis in others if letters[axis] not in STACKED]:
+        raise InputError(
+            f"{stack.name} has the axis {foreign[0]}, which is neither time nor z: "
+            "save the labels of one channel and position as a file"
+        )
     lengths = [stack.shape[axis] for axis in others]
-    lengths += [stack.shape[_letters(stack).index(letter)] for letter in "YX"]
+    lengths += [stack.shape[letters.index(letter)] for letter in "YX"]
     if tuple(lengths) not in (shape, shape[1:]):
         raise InputError(
             f"{stack.name} has shape {stack.shape}, but the movie {shape} (t, z, y, x);"
