@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
+import numpy as np
+
 from napari_sam2.errors import InputError
 
 CellKind = Literal["nuclei", "phase", "bacteria"]
@@ -103,6 +105,11 @@ class MovieConfig:
             _require(0 <= value <= 1, name, value, "between 0 and 1")
         size = self.cell_size
         _require(size is None or size >= 4, "cell_size", size, "4 pixels or more")
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Of the frames: uint8 or uint16."""
+        return np.dtype(np.uint8 if self.bit_depth == 8 else np.uint16)
 
 
 def _require(condition: bool, field: str, value: object, allowed: str) -> None:

@@ -144,7 +144,7 @@ class Microscope:
             noise = rng.standard_normal(light.shape, dtype=np.float32)
             light = light + noise * deviation * scale
         counts = np.rint(light * np.float32(camera.gain) + np.float32(camera.offset))
-        dtype = np.uint8 if self._config.bit_depth == 8 else np.uint16
+        dtype = self._config.dtype
         frame: np.ndarray = np.clip(counts, 0, np.iinfo(dtype).max).astype(dtype)
         return frame
 

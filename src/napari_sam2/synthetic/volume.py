@@ -70,7 +70,7 @@ class SimulatedVolume:
     @property
     def dtype(self) -> np.dtype:
         """uint8 or uint16."""
-        return np.dtype(np.uint8 if self.config.bit_depth == 8 else np.uint16)
+        return self.config.dtype
 
     @property
     def provenance(self) -> dict[str, object]:
