@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_sam2.engine.edits.edits import Edits
-from napari_sam2.engine.edits.frame_edits import FrameEdits
+from napari_sam2.engine.edits.edits import Edits, FrameEdits
 from napari_sam2.engine.edits.steps import Steps
 from napari_sam2.engine.events import (
     Busy,

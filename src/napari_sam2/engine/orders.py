@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from napari_sam2.prompts import PromptedObject
+from napari_sam2.session.book.changes import changed_lives, is_same_prompt
 from napari_sam2.session.book.prompt_book import Edit
-from napari_sam2.session.book.staleness import changed_lives, is_same_prompt
 from napari_sam2.session.book.state import BookState, ObjectState
 from napari_sam2.session.planning.plan import (
     Direction,

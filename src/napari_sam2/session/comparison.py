@@ -15,8 +15,14 @@ from napari_sam2.errors import InputError
 from napari_sam2.interfaces import ABSENT_LOGIT, StoredAnchor
 from napari_sam2.metrics.masks import region_similarity
 from napari_sam2.session.planning.frame_set import NO_FRAMES, FrameSet
-from napari_sam2.session.planning.gaps import Gap, gaps
-from napari_sam2.session.planning.plan import Direction, FrameRange, MergePolicy, Plan
+from napari_sam2.session.planning.plan import (
+    Direction,
+    FrameRange,
+    Gap,
+    MergePolicy,
+    Plan,
+    gaps,
+)
 from napari_sam2.session.planning.resolution import make_anchors, resolution
 from napari_sam2.session.session import NO_RUN, FrameDone, Session
 from napari_sam2.tracking.postprocess import label_image

@@ -21,11 +21,11 @@ from napari_sam2.interfaces import (
 )
 from napari_sam2.prompts import PromptedObject
 from napari_sam2.session.composition import Composer, Intensities
-from napari_sam2.session.planning.gaps import bounding_anchors
 from napari_sam2.session.planning.plan import (
     COMMIT_INTERVAL,
     COMMIT_SECONDS,
     Plan,
+    bounding_anchors,
     object_lives,
 )
 from napari_sam2.session.planning.resolution import Resolution, make_anchors, resolution

@@ -8,10 +8,9 @@ from tests.session.heard_book import HeardBook
 
 from napari_sam2.errors import InputError
 from napari_sam2.prompts import BoxPrompt, FramePrompt, MaskPrompt, PointPrompt
-from napari_sam2.session.book.changes import differs
+from napari_sam2.session.book.changes import differs, lives, vanished
 from napari_sam2.session.book.edits import check_shown
 from napari_sam2.session.book.prompt_book import PromptBook, changes
-from napari_sam2.session.book.staleness import lives, vanished
 from napari_sam2.session.book.state import BookState, FrameFlag, ObjectState
 from napari_sam2.session.planning.frame_set import NO_FRAMES, FrameSet
 

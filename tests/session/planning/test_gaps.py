@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 from napari_sam2.prompts import FramePrompt, PointPrompt
 from napari_sam2.session.book.prompt_book import PromptBook
 from napari_sam2.session.planning.frame_set import FrameSet
-from napari_sam2.session.planning.gaps import (
+from napari_sam2.session.planning.plan import (
+    ObjectLife,
     bounding_anchors,
     gaps,
 )
-from napari_sam2.session.planning.plan import ObjectLife
 
 LIFE = ObjectLife(1, (4, 5, 9), 2, 12)
 

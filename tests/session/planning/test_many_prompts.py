@@ -7,8 +7,12 @@ import pytest
 from napari_sam2.io.prompts.bounds import PromptBounds
 from napari_sam2.io.prompts.json_file import ObjectEntry, PromptEntry, _read_object
 from napari_sam2.prompts import FramePrompt, PointPrompt, PromptedObject
-from napari_sam2.session.planning.gaps import bounding_anchors
-from napari_sam2.session.planning.plan import FrameRange, Plan, object_lives
+from napari_sam2.session.planning.plan import (
+    FrameRange,
+    Plan,
+    bounding_anchors,
+    object_lives,
+)
 from napari_sam2.session.planning.resolution import resolution
 from napari_sam2.session.planning.walks import walked_frames, walks
 

@@ -1,7 +1,7 @@
 """What the line says, and when it is no longer so."""
 
 from napari_sam2.errors import InputError, ModelError, OutputError
-from napari_sam2.ui.widgets.statements import (
+from napari_sam2.ui.widgets.status_line import (
     ENDS,
     Change,
     Statement,

@@ -8,19 +8,294 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from napari_sam2.engine.edits.frame_edits import FrameEdits, events_of, frames_of
 from napari_sam2.engine.edits.steps import Steps
-from napari_sam2.engine.events import Event, FramesChanged, Remark, Request
+from napari_sam2.engine.events import (
+    Event,
+    FrameChanged,
+    FramesChanged,
+    Remark,
+    Request,
+    Scored,
+)
+from napari_sam2.engine.workspace.open_masklets import Masklets, Movie
 from napari_sam2.engine.workspace.workspace import Workspace
-from napari_sam2.interfaces import FrameResult
+from napari_sam2.interfaces import FrameResult, StoredAnchor
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
+from napari_sam2.prompts import FramePrompt, Place
+from napari_sam2.session.book.changes import is_same_prompt, vanished
 from napari_sam2.session.book.prompt_book import Edit
 from napari_sam2.session.book.state import BookState
+from napari_sam2.session.composition import Composer
 from napari_sam2.session.planning.frame_set import FrameSet
+from napari_sam2.session.scores.tables import ScoreRow
 from napari_sam2.session.session import NO_RUN
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """The answer to the prompts of a frame.
+
+    Attributes
+    ----------
+    result
+        The frame, as it is to be written.
+    prompts, anchors
+        What was answered, and what the person sees, by object.
+    """
+
+    result: FrameResult
+    prompts: tuple[FramePrompt, ...]
+    anchors: tuple[StoredAnchor, ...]
+
+
+class FrameEdits:
+    """Answers, clears and writes frames.
+
+    Parameters
+    ----------
+    masklets, movie
+        Where.
+    book
+        What people said.
+    """
+
+    def __init__(self, masklets: Masklets, movie: Movie, book: BookState) -> None:
+        self._masklets, self._movie, self._book = masklets, movie, book
+        self._composer = Composer.for_book(
+            masklets.store, masklets.store.frame_count, book, movie.source.intensities
+        )
+
+    # --- Prompts
+
+    def unanswered(self) -> list[int]:
+        """Return the frames that have prompts without answers, ascending."""
+        return sorted(
+            {
+                prompt.frame_index
+                for state in self._book.objects
+                for prompt in state.prompts
+                if self._is_unanswered(prompt)
+            }
+        )
+
+    def answer(self, frame_index: int) -> Answer | None:
+        """Answer the prompts of a frame that have no answer yet; write nothing."""
+        prompts = tuple(
+            prompt
+            for state in self._book.objects
+            if (prompt := state.prompt_at(frame_index)) is not None
+            and self._is_unanswered(prompt)
+        )
+        if not prompts:
+            return None
+        movie = self._movie
+        places = [(prompt.object_id, frame_index) for prompt in prompts]
+        seen = self._seen_before(frame_index, places)
+        for place, logits in seen.items():
+            self._masklets.seen.setdefault(place, logits)
+        movie.answers.forget(places)
+        others = {
+            place: anchor
+            for place, anchor in self._masklets.anchors.items()
+            if place not in places
+        }
+        step = movie.answers.answer(
+            movie.source,
+            prompts,
+            others,
+            {owner: logits for (owner, _), logits in seen.items()},
+        )
+        result = self._composer.result(step, step.object_ids)
+        return Answer(result, prompts, step.anchors)
+
+    def preview(self, prompt: FramePrompt) -> np.ndarray:
+        """Return the ``(h, w)`` logits that a prompt would give; write nothing."""
+        movie, place = self._movie, (prompt.object_id, prompt.frame_index)
+        seen = self._seen_before(prompt.frame_index, [place])
+        others = {
+            at: anchor for at, anchor in self._masklets.anchors.items() if at != place
+        }
+        step = movie.answers.answer(
+            movie.source,
+            (prompt,),
+            others,
+            {owner: logits for (owner, _), logits in seen.items()},
+        )
+        logits: np.ndarray = step.logits[0]
+        return logits
+
+    def _is_unanswered(self, prompt: FramePrompt) -> bool:
+        place = (prompt.object_id, prompt.frame_index)
+        return not is_same_prompt(self._masklets.said.get(place), prompt)
+
+    def _seen_before(
+        self, frame_index: int, places: Sequence[Place]
+    ) -> dict[Place, np.ndarray]:
+        """Return the masks that were there before the first prompt at each place."""
+        masklets = self._masklets
+        seen = {at: masklets.seen[at] for at in places if at in masklets.seen}
+        unknown = {
+            object_id
+            for object_id, at in places
+            if (object_id, at) not in masklets.said
+        }
+        if unknown & set(masklets.store.object_ids):
+            ids, logits = masklets.store.read_logits(frame_index)
+            for object_id, mask in zip(ids, logits, strict=True):
+                if object_id in unknown:
+                    seen.setdefault((object_id, frame_index), mask)
+        return seen
+
+    # --- What is taken out, or put back
+
+    def silenced(self, frame_index: int) -> FrameResult | None:
+        """Return a frame without the answers to prompts that were taken back.
+
+        What was seen there before comes back, until the gap is tracked again.
+        """
+        gone = [
+            object_id
+            for object_id, at in self._masklets.said
+            if at == frame_index
+            and object_id in self._book
+            and self._book[object_id].prompt_at(at) is None
+        ]
+        if not gone:
+            return None
+        seen = {
+            object_id: self._masklets.seen.get((object_id, frame_index))
+            for object_id in gone
+            if self._composer.lives_on(frame_index, object_id)
+        }
+        absent = self._composer.absent_logits()
+        self._movie.answers.forget((object_id, frame_index) for object_id in gone)
+        self._masklets.store.remove_anchors(gone, [frame_index])
+        for object_id in gone:
+            self._masklets.forget((object_id, frame_index))
+        logits = {object_id: seen.get(object_id) for object_id in gone}
+        return self._composer.with_logits(
+            frame_index,
+            {
+                object_id: absent if found is None else found
+                for object_id, found in logits.items()
+            },
+        )
+
+    def vanished(self, edit: Edit) -> Mapping[int, FrameSet]:
+        """Return the frames by object on which an edit lets no mask stay."""
+        store = self._masklets.store
+        gone = vanished(edit.before, edit.after, store.frame_count)
+        known = set(store.object_ids)
+        return {
+            object_id: frames
+            for object_id, frames in gone.items()
+            if object_id in known
+        }
+
+    def left_over(self, gone: Mapping[int, FrameSet]) -> dict[int, tuple[int, ...]]:
+        """Return objects by frame that still have a mask where they vanished.
+
+        Answers to the prompts of objects that were removed are forgotten.
+        """
+        if not gone:
+            return {}
+        store = self._masklets.store
+        for place in [at for at in self._masklets.said if at[0] not in self._book]:
+            self._movie.answers.forget([place])
+            store.remove_anchors([place[0]], [place[1]])
+            self._masklets.forget(place)
+        found = frames_of(store, list(gone))
+        left = {
+            frame: tuple(object_id for object_id in ids if frame in gone[object_id])
+            for frame, ids in found.items()
+        }
+        return {frame: ids for frame, ids in left.items() if ids}
+
+    def without(self, frame_index: int, object_ids: tuple[int, ...]) -> FrameResult:
+        """Return a frame on which some objects are absent."""
+        return self._composer.without(frame_index, object_ids)
+
+    # --- One object takes over another
+
+    def take_over(self, kept: int, gone: int) -> None:
+        """Let the answers to an object's prompts be those of another one."""
+        masklets = self._masklets
+        self._make_room([kept])
+        for place in [at for at in masklets.said if at[0] == gone]:
+            frame, anchor = place[1], masklets.anchors[place]
+            prompt = self._book[kept].prompt_at(frame)
+            if prompt is not None and (kept, frame) not in masklets.said:
+                moved = replace(anchor, object_id=kept)
+                masklets.note(prompt, moved)
+                masklets.store.write_anchor(moved)
+            self._movie.answers.forget([place])
+            masklets.store.remove_anchors([gone], [frame])
+            masklets.forget(place)
+
+    def merged(self, frame_index: int, kept: int, gone: int) -> FrameResult:
+        """Return a frame on which an object has the masks of two."""
+        ids, logits = self._masklets.store.read_logits(frame_index)
+        masks = dict(zip(ids, logits, strict=True))
+        absent = self._composer.absent_logits()
+        both = np.maximum(masks.get(kept, absent), masks.get(gone, absent))
+        is_settled = frame_index in self._book[kept].locked or (
+            self._book[kept].prompt_at(frame_index) is not None and kept in masks
+        )
+        return self._composer.with_logits(
+            frame_index, {gone: absent} if is_settled else {kept: both, gone: absent}
+        )
+
+    # --- Writing
+
+    def write_answer(self, answer: Answer) -> None:
+        """Write a frame with the answers on it."""
+        # A process that is killed here must not leave the anchor of an earlier prompt.
+        ids = [prompt.object_id for prompt in answer.prompts]
+        self._masklets.store.remove_anchors(ids, [answer.result.frame_index])
+        self.write(answer.result)
+        for prompt in answer.prompts:
+            for anchor in answer.anchors:
+                if anchor.object_id == prompt.object_id:
+                    self._masklets.note(prompt, anchor)
+                    self._masklets.store.write_anchor(anchor)
+
+    def write(self, result: FrameResult) -> None:
+        """Write a frame; objects that are new to the store get room."""
+        self._make_room(result.object_ids)
+        self._masklets.store.write(result)
+
+    def _make_room(self, object_ids: Sequence[int]) -> None:
+        store = self._masklets.store
+        if not set(object_ids) <= set(store.object_ids):
+            store.add_objects(state.as_prompted() for state in self._book.objects)
+
+
+def events_of(result: FrameResult, dtype: np.dtype) -> Iterator[FrameChanged | Scored]:
+    """Say what a frame looks like now, and what its objects measure."""
+    labels = result.labels.astype(dtype, copy=False)
+    yield FrameChanged(result.frame_index, labels)
+    yield Scored(ScoreRow.of(result))
+
+
+def frames_of(
+    store: OmeZarrLabelStore, object_ids: Sequence[int]
+) -> dict[int, tuple[int, ...]]:
+    """Return the frames that have a mask of any of the objects, and of which."""
+    known = list(store.object_ids)
+    sought = np.array(
+        [object_id for object_id in object_ids if object_id in known], np.int64
+    )
+    columns = [known.index(object_id) for object_id in sought.tolist()]
+    has_mask = store.read_score_table("area")[:, columns] > 0
+    return {
+        frame: tuple(sought[has_mask[frame]].tolist())
+        for frame in np.flatnonzero(has_mask.any(axis=1)).tolist()
+    }
+
 
 MANY_FRAMES = 16
 """More changed frames than these are not sent one by one."""

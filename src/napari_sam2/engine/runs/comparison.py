@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from napari_sam2.engine.edits.frame_edits import events_of
+from napari_sam2.engine.edits.edits import events_of
 from napari_sam2.engine.edits.steps import Steps
 from napari_sam2.engine.events import (
     ONLY_BACKWARD,

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from napari_sam2.engine.edits.frame_edits import events_of
+from napari_sam2.engine.edits.edits import events_of
 from napari_sam2.engine.edits.steps import Steps
 from napari_sam2.engine.events import (
     Event,

@@ -15,8 +15,8 @@ from napari_sam2.engine.workspace.prompt_answers import Answers
 from napari_sam2.interfaces import StoredAnchor
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.prompts import FramePrompt, Place
+from napari_sam2.session.book.changes import is_same_prompt
 from napari_sam2.session.book.prompt_book import Edit
-from napari_sam2.session.book.staleness import is_same_prompt
 from napari_sam2.session.book.state import BookState
 from napari_sam2.session.planning.plan import Plan
 from napari_sam2.session.visibility import visibility_remark

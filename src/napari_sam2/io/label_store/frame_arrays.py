@@ -22,8 +22,7 @@ from napari_sam2.io.label_store.tables.measurements import (
     MEASUREMENTS,
     MeasurementArrays,
 )
-from napari_sam2.io.label_store.tables.score_arrays import ScoreArrays
-from napari_sam2.io.label_store.tables.tile_array import TileArray
+from napari_sam2.io.label_store.tables.rows import RowBlock, ScoreArrays, TileArray
 from napari_sam2.io.ome_zarr.planes import PlaneLayout, label_planes
 from napari_sam2.io.ome_zarr.zarr_nodes import array_at
 from napari_sam2.metrics.regions import Measured, measure
@@ -98,8 +97,9 @@ class FrameArrays:
             self._columns[object_id] = len(self.object_ids)
             self.object_ids.append(object_id)
         count = len(self.object_ids)
-        for arrays in (self.logits, self.tiles, *self._tables):
-            arrays.resize(count)
+        self.logits.resize(count)
+        for block in self._blocks:
+            block.resize(count)
         self.digests.resize()
 
     def write(self, result: FrameResult, image: np.ndarray | None = None) -> None:
@@ -123,8 +123,9 @@ class FrameArrays:
             with self.labels_lock:
                 self.labels[frame] = 0
             self.logits.clear(frame)
-            for arrays in (self.digests, self.tiles, *self._tables):
-                arrays.clear(frame)
+            self.digests.clear(frame)
+            for block in self._blocks:
+                block.clear(frame)
         self.settle()
 
     def measure_intensity(self, frame_index: int, image: np.ndarray) -> None:
@@ -162,25 +163,24 @@ class FrameArrays:
 
     def settle(self) -> None:
         """Write out what waits in memory; all written frames are whole then."""
-        self.tiles.flush()
-        for table in self._tables:
-            table.flush()
+        for block in self._blocks:
+            block.flush()
         pending = self.whole.pending
         self.digests.flush(pending, self.scores, self.tiles, self.object_ids)
         self.whole.mark()
 
     def forget(self) -> None:
         """Drop what is in memory, because the disk was changed below."""
-        self.tiles.forget()
-        for table in self._tables:
-            table.forget()
+        for block in self._blocks:
+            block.forget()
         self.digests.forget()
         self.whole.forget()
 
     @property
-    def _tables(self) -> tuple[ScoreArrays | MeasurementArrays, ...]:
-        """What holds a number for each object on each frame."""
-        return self.scores, self.measurements, self.evidence
+    def _blocks(self) -> tuple[RowBlock, ...]:
+        """What holds numbers for each object on each frame."""
+        tables = (self.tiles, self.scores, self.measurements, self.evidence)
+        return tuple(table.block for table in tables)
 
     def _measure(
         self,

@@ -27,8 +27,7 @@ from napari_sam2.io.label_store.tables.measurements import (
     MEASUREMENTS,
     MeasurementArrays,
 )
-from napari_sam2.io.label_store.tables.score_arrays import ScoreArrays
-from napari_sam2.io.label_store.tables.tile_array import TILES, TileArray
+from napari_sam2.io.label_store.tables.rows import TILES, ScoreArrays, TileArray
 from napari_sam2.io.ome_zarr.metadata import (
     ZARR_FORMATS,
     LabelledObject,

@@ -9,8 +9,8 @@ import numpy as np
 
 from napari_sam2.errors import InputError
 from napari_sam2.prompts import FramePrompt, MaskPrompt, Place
+from napari_sam2.session.book.changes import is_same_prompt
 from napari_sam2.session.book.intake import Intake
-from napari_sam2.session.book.staleness import is_same_prompt
 from napari_sam2.session.book.state import BookState, Color, ObjectState
 from napari_sam2.session.planning.plan import refused_alone
 

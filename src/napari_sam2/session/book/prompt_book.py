@@ -13,9 +13,13 @@ from functools import cached_property
 from napari_sam2.errors import InputError
 from napari_sam2.prompts import FramePrompt, Place
 from napari_sam2.session.book import edits as book_edits
-from napari_sam2.session.book.changes import BookChanges, changes, differs
+from napari_sam2.session.book.changes import (
+    BookChanges,
+    changes,
+    differs,
+    with_stale_frames,
+)
 from napari_sam2.session.book.intake import Intake
-from napari_sam2.session.book.staleness import with_stale_frames
 from napari_sam2.session.book.state import BookState, Color, FrameFlag, ObjectState
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.planning.plan import Direction

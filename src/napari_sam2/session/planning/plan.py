@@ -1,4 +1,4 @@
-"""What is to be tracked: range, direction, locks, and when each object can exist.
+"""What is to be tracked: range, direction, locks; when each object can exist; its gaps.
 
 An *anchor* is a frame on which a person prompted an object. Each gap between two
 neighbouring anchors is tracked by itself, so that the result is a function of the
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import pairwise
 
 from napari_sam2.errors import InputError
 from napari_sam2.prompts import FramePrompt, PromptedObject
@@ -182,6 +183,62 @@ def object_lives(
         )
         for state in followed
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Frames between two neighbouring anchors of an object, or beyond its outer ones.
+
+    Attributes
+    ----------
+    left, right
+        The anchors that bound it; None before the first anchor or after the last.
+    first, last
+        Its own first and last frame; the anchors do not belong to it.
+    """
+
+    left: int | None
+    right: int | None
+    first: int
+    last: int
+
+    @property
+    def frames(self) -> FrameSet:
+        """The frames of the gap."""
+        return FrameSet.between(self.first, self.last)
+
+    @property
+    def runs_backward(self) -> bool:
+        """Whether it is tracked backward: only the one before the first anchor is."""
+        return self.left is None
+
+    @property
+    def bounds(self) -> tuple[int, ...]:
+        """The anchors that bound it, ascending."""
+        return tuple(anchor for anchor in (self.left, self.right) if anchor is not None)
+
+
+def gaps(life: ObjectLife) -> tuple[Gap, ...]:
+    """Return the gaps of an object that hold any frame, ascending."""
+    anchors = life.anchors
+    found = [
+        Gap(None, anchors[0], life.first, anchors[0] - 1),
+        *(Gap(left, right, left + 1, right - 1) for left, right in pairwise(anchors)),
+        Gap(anchors[-1], None, anchors[-1] + 1, life.last),
+    ]
+    return tuple(gap for gap in found if gap.first <= gap.last)
+
+
+def bounding_anchors(life: ObjectLife, frames: FrameSet) -> tuple[int, ...]:
+    """Return the anchors needed to track some frames, ascending.
+
+    Those that bound a gap of which any frame is wanted, and those among the frames.
+    """
+    needed = {anchor for anchor in life.anchors if anchor in frames}
+    for gap in gaps(life):
+        if frames & gap.frames:
+            needed.update(gap.bounds)
+    return tuple(sorted(needed))
 
 
 def check_beginnings(objects: Iterable[PromptedObject]) -> None:

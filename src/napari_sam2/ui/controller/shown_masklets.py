@@ -15,8 +15,8 @@ from napari_sam2.engine import (
     ScoresRead,
     StoreReady,
 )
+from napari_sam2.session.book.changes import with_stale_frames
 from napari_sam2.session.book.prompt_book import PromptBook
-from napari_sam2.session.book.staleness import with_stale_frames
 from napari_sam2.session.book.state import BookState
 from napari_sam2.session.planning.frame_set import NO_FRAMES, FrameSet
 from napari_sam2.session.scores.tables import ScoreTables

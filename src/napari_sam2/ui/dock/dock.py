@@ -50,8 +50,7 @@ from napari_sam2.ui.widgets.placing import (
     picture_share,
     share_place,
 )
-from napari_sam2.ui.widgets.statements import Change, Topic
-from napari_sam2.ui.widgets.status_line import answer_text, waiting_text
+from napari_sam2.ui.widgets.status_line import Change, Topic, answer_text, waiting_text
 
 if TYPE_CHECKING:
     import napari.viewer

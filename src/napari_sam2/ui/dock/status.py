@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from napari_sam2.ui.dock.parts import TrackerParts
-from napari_sam2.ui.widgets.statements import DEEDS, Change
+from napari_sam2.ui.widgets.status_line import DEEDS, Change
 
 NO_MOVIE = "Open a movie: drop its file on the picture, or begin here:"
 FIRST_CLICK = "Switch on the SAM 2 tool (W), and click on a cell."
@@ -28,7 +28,7 @@ def connect_status(parts: TrackerParts) -> None:
 
     def noting(change: Change) -> Callable[..., None]:
         def note(*_what: object) -> None:
-            if change in DEEDS:
+            if change in DEEDS and not parts.offer.isHidden():
                 parts.offer.withdraw()
             status.note(change)
 

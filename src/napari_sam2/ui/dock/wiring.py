@@ -14,7 +14,7 @@ from napari_sam2.ui.dock.status import connect_status
 from napari_sam2.ui.keys.sheet import KeySheet
 from napari_sam2.ui.layers.colors import color_in
 from napari_sam2.ui.widgets.remembered import Remembered
-from napari_sam2.ui.widgets.statements import Topic
+from napari_sam2.ui.widgets.status_line import Topic
 
 OUTLINES = "outlines"
 """The name under which it is remembered how masks are shown."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from napari_sam2.errors import InputError
-from napari_sam2.session.book.staleness import lives
+from napari_sam2.session.book.changes import lives
 from napari_sam2.session.book.state import BookState
 
 

@@ -17,9 +17,12 @@ import zarr
 from zarr.core.buffer import Buffer
 
 from napari_sam2.io.history.kept_chunks import ChunkKey
-from napari_sam2.io.label_store.tables.row_block import BLOCK, RowBlock
-from napari_sam2.io.label_store.tables.score_arrays import ScoreArrays
-from napari_sam2.io.label_store.tables.tile_array import TileArray
+from napari_sam2.io.label_store.tables.rows import (
+    BLOCK,
+    RowBlock,
+    ScoreArrays,
+    TileArray,
+)
 from napari_sam2.io.ome_zarr.digests import UNKNOWN, digest_of
 from napari_sam2.io.ome_zarr.planes import PlaneLayout
 from napari_sam2.io.ome_zarr.zarr_nodes import ArraySpec, chunk_file, create_array

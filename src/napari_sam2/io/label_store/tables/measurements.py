@@ -15,8 +15,7 @@ import numpy as np
 import zarr
 
 from napari_sam2.interfaces import DivisionEvidence
-from napari_sam2.io.label_store.tables.row_block import RowBlock
-from napari_sam2.io.label_store.tables.score_arrays import create_table
+from napari_sam2.io.label_store.tables.rows import RowBlock, create_table
 from napari_sam2.metrics.regions import Measured
 
 MeasurementName = Literal["centroid_y", "centroid_x", "mean_intensity"]
@@ -35,6 +34,11 @@ class MeasurementArrays:
         Number of frames and of objects.
     names
         What they are called, as attributes of what is written.
+
+    Attributes
+    ----------
+    block
+        Their rows in memory.
     """
 
     def __init__(
@@ -48,7 +52,7 @@ class MeasurementArrays:
             elif not group.read_only:
                 arrays[name] = create_table(group, name, shape)
         self._arrays, self.names = arrays, tuple(names)
-        self._block = RowBlock(arrays)
+        self.block = RowBlock(arrays)
         self._shape = shape
 
     def write(
@@ -58,37 +62,20 @@ class MeasurementArrays:
         measured: Measured | DivisionEvidence | None,
     ) -> None:
         """Set what is known of some objects on a frame; None forgets it."""
-        row = self._block.change(frame_index)
-        for name, rows in self._block.rows.items():
+        row = self.block.change(frame_index)
+        for name, rows in self.block.rows.items():
             rows[row, list(columns)] = getattr(measured, name, np.nan)
 
     def write_positions(
         self, frame_index: int, columns: Sequence[int], measured: Measured
     ) -> None:
         """Set only where some objects are on a frame."""
-        row = self._block.change(frame_index)
+        row = self.block.change(frame_index)
         for name in ("centroid_y", "centroid_x"):
-            self._block.rows[name][row, list(columns)] = getattr(measured, name)
+            self.block.rows[name][row, list(columns)] = getattr(measured, name)
 
     def read_all(self, name: str) -> np.ndarray:
         """Return one measurement as ``(T, objects)`` float32, NaN where unknown."""
         if name not in self._arrays:
             return np.full(self._shape, np.nan, np.float32)
-        return self._block.read_all(name)
-
-    def flush(self) -> None:
-        """Write changed rows to disk."""
-        self._block.flush()
-
-    def clear(self, frame_index: int) -> None:
-        """Forget what is known of a frame, also where it cannot be read."""
-        self._block.clear(frame_index)
-
-    def forget(self) -> None:
-        """Drop what is in memory: the disk says what holds."""
-        self._block.forget()
-
-    def resize(self, object_count: int) -> None:
-        """Make room for more objects."""
-        self._shape = (self._shape[0], object_count)
-        self._block.resize(object_count)
+        return self.block.read_all(name)
