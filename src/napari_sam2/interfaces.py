@@ -257,5 +257,11 @@ class LabelStore(Protocol):
     def read_progress(self) -> tuple[Progress, Arrays] | None:
         """Return what the last `commit` recorded, or None."""
 
+    def mend(self) -> str | None:
+        """Go back to the last commit before what is not on disk as it was written.
+
+        Returns what people should be told; None if all is as it was written.
+        """
+
     def finish(self) -> None:
         """Mark the run complete: drop the snapshot, build the pyramid if needed."""

@@ -6,6 +6,8 @@ import pytest
 from tests.batch.test_job import elsewhere, run, tree
 
 from napari_sam2.batch.job import open_run
+from napari_sam2.errors import OutputError
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
 
 RUN = "labels/masklets/napari-sam2"
 
@@ -69,3 +71,65 @@ def test_the_commit_before_the_damage_is_gone_on_from(job):
         positions = [done.position for done in opened.frames()]
     assert positions[0] == 9
     assert tree(job.out) == tree(whole.out)
+
+
+def damaging(job, damage, at):
+    """Run a job, and damage what it has written after so many steps."""
+    with open_run(job) as opened:
+        steps = opened.frames()
+        while next(steps).position < at:
+            pass
+        damage(job.out / RUN)
+        list(steps)
+        return opened
+
+
+AT_THE_END = {
+    "five chunks of labels": (DAMAGE["five chunks of labels"], 15),
+    "logits": (DAMAGE["logits"], 12),
+    "a label of the last frame": (
+        lambda path: flip(largest(path.parent / "0/c/13")),
+        15,
+    ),
+}
+
+
+@pytest.mark.parametrize("what", AT_THE_END)
+def test_labels_are_held_against_what_was_written_at_the_end(job, what):
+    """What another program, or the disk, changed during the run is made again."""
+    job = job.model_copy(update={"frames": (0, 14)})
+    whole = elsewhere(job, "whole.zarr")
+    run(whole)
+    opened = damaging(job, *AT_THE_END[what])
+    assert "damaged; all frames are computed again" in opened.mended
+    assert "\n" not in opened.mended
+    assert tree(job.out) == tree(whole.out)
+
+
+def test_at_the_end_what_came_since_the_last_commit_is_computed_again(job):
+    job = job.model_copy(update={"frames": (0, 30)})
+    whole = elsewhere(job, "whole.zarr")
+    run(whole)
+    opened = damaging(job, lambda path: shutil.rmtree(path.parent / "0/c/28"), 30)
+    assert "frame 28 is damaged; frames since the commit before" in opened.mended
+    assert opened.frames_computed == 30 + 6
+    assert tree(job.out) == tree(whole.out)
+
+
+def test_a_run_whose_labels_are_as_written_says_nothing_of_it(job):
+    with open_run(job.model_copy(update={"frames": (0, 3)})) as opened:
+        assert list(opened.frames())
+        assert opened.mended is None
+
+
+def test_a_disk_that_keeps_nothing_is_told(job):
+    job = job.model_copy(update={"frames": (0, 3)})
+    with (
+        pytest.raises(OutputError, match="does not keep what is written") as told,
+        open_run(job) as opened,
+    ):
+        for done in opened.frames():
+            if done.position == 4:
+                shutil.rmtree(job.out / "labels/masklets/0/c/2")
+    assert "\n" not in str(told.value)
+    assert not OmeZarrLabelStore.open(job.out, mode="r").is_complete

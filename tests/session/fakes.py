@@ -80,6 +80,9 @@ class FakeStore:
     def read_progress(self):
         return self.progress
 
+    def mend(self):
+        return None
+
     def finish(self):
         self.progress, self.is_finished = None, True
 

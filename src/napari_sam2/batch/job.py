@@ -311,6 +311,11 @@ class Run:
                 self.seconds = time.perf_counter() - begin
                 yield done
 
+    @property
+    def mended(self) -> str | None:
+        """What was found damaged at the end, and computed again; known after `frames`."""
+        return None if self.session is None else self.session.mended
+
     def visibility_remark(self) -> str | None:
         """Say whether the network saw the prompted objects well, once they were seen.
 

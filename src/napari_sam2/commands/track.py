@@ -281,6 +281,8 @@ def run_and_report(job: TrackJob, *, as_json: bool) -> None:
         if run.remark is not None:
             typer.echo(run.remark, err=True)
         follow(run.frames(), "tracking", on_cancel="go on with --resume")
+        if run.mended is not None:
+            typer.echo(run.mended, err=True)
         remark = run.visibility_remark()
         report = run.report()
     if remark is not None:

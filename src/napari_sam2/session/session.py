@@ -12,6 +12,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from napari_sam2.errors import OutputError
 from napari_sam2.interfaces import (
     FrameResult,
     FrameSource,
@@ -116,6 +117,9 @@ class Session:
         When each object exists.
     stored
         Anchors that are replayed, by object and frame.
+    mended
+        What people should be told at the end: what of the run was damaged when it was
+        done, and computed again; None if nothing was.
 
     Raises
     ------
@@ -140,6 +144,7 @@ class Session:
         self.objects = tuple(objects)
         self.has_foreign_labels = has_foreign_labels
         self.intensities = intensities
+        self.mended: str | None = None
         self.lives = object_lives(self.objects, source.frame_count)
         self._anchored = {
             (life.object_id, frame) for life in self.lives for frame in life.anchors
@@ -161,6 +166,32 @@ class Session:
             After each frame.
         """
         steps = self.steps(plan)
+        nothing = self.predictor.snapshot()
+        yield from self._follow(plan, steps)
+        if not plan.is_whole:
+            self.store.commit(NO_RUN, None)
+            return
+        if _is_checked(plan):
+            self.mended = self.store.mend()
+            if self.mended is not None:
+                self.predictor.restore(nothing)
+                yield from self._follow(plan, steps)
+                self._check_again()
+        self.store.finish()
+
+    def make(self, plan: Plan, steps: Sequence[WalkStep]) -> None:
+        """Make some steps of a plan, in order, and commit nothing.
+
+        For who brings the predictor's memory from step to step, and keeps it.
+        """
+        composer = self.composer(plan)
+        for step in steps:
+            self._advance(step, composer)
+
+    def _follow(
+        self, plan: Plan, steps: Sequence[WalkStep]
+    ) -> Generator[FrameDone, None, None]:
+        """Take the steps that are left, and commit now and then."""
         composer = self.composer(plan)
         position = self._starting_point(plan, steps)
         committed = time.monotonic()
@@ -169,8 +200,9 @@ class Session:
                 step = steps[position]
                 object_ids, result = self._advance(step, composer)
                 position += 1
+                is_end = position == len(steps) and _is_checked(plan)
                 is_long_ago = time.monotonic() - committed > COMMIT_SECONDS
-                if position % COMMIT_INTERVAL == 0 or is_long_ago:
+                if position % COMMIT_INTERVAL == 0 or is_long_ago or is_end:
                     self._commit(plan, steps, position)
                     committed = time.monotonic()
                 yield FrameDone(
@@ -184,19 +216,14 @@ class Session:
         except GeneratorExit:
             self._commit(plan, steps, position)
             raise
-        if plan.is_whole:
-            self.store.finish()
-        else:
-            self.store.commit(NO_RUN, None)
 
-    def make(self, plan: Plan, steps: Sequence[WalkStep]) -> None:
-        """Make some steps of a plan, in order, and commit nothing.
-
-        For who brings the predictor's memory from step to step, and keeps it.
-        """
-        composer = self.composer(plan)
-        for step in steps:
-            self._advance(step, composer)
+    def _check_again(self) -> None:
+        """Refuse to call masklets whole that were damaged twice in one run."""
+        if again := self.store.mend():
+            raise OutputError(
+                f"{again}: the disk does not keep what is written; check it, and go on "
+                "with --resume, or track into another folder"
+            )
 
     # --- Before the first frame
 
@@ -299,6 +326,11 @@ class Session:
             plan_key=plan.key,
         )
         self.store.commit(progress, self.predictor.snapshot() if plan.key else None)
+
+
+def _is_checked(plan: Plan) -> bool:
+    """Whether what was written is looked at, all of it, before the plan is done."""
+    return plan.is_whole and bool(plan.key)
 
 
 def _owners(anchors: Sequence[StoredAnchor]) -> tuple[int, ...]:

@@ -203,7 +203,7 @@ def _outcome(planned: PlannedMovie, run: Run | VolumeRun, state: str) -> MovieOu
         seconds=report.seconds,
         frames_per_second=report.frames_per_second,
         peak_memory_bytes=report.peak_memory_bytes,
-        remark=run.remark or "",
+        remark="; ".join(filter(None, (run.remark, run.mended))),
     )
 
 

@@ -122,6 +122,8 @@ class VolumeRun:
         What people should be told before it begins.
     is_finished
         Whether the labels were complete before.
+    mended
+        As `napari_sam2.batch.job.Run.mended`, of all parts.
     """
 
     def __init__(
@@ -134,6 +136,7 @@ class VolumeRun:
         self.request, self.volume = request, volume
         self.reading = request.movie.reading
         self.remark: str | None = None
+        self.mended: str | None = None
         self.is_finished = volume.is_complete
         self._frames, self._mapping = frames, mapping
         self._last_frames = request.last_frames()
@@ -206,6 +209,7 @@ class VolumeRun:
                         done, position=position, total=self._total, result=None
                     )
             self._computed += run.frames_computed
+            self.mended = "; ".join(filter(None, (self.mended, run.mended))) or None
             self._memory = self._memory or run.memory_after_loading
             if not run.is_finished and self._visibility is None:
                 self._visibility = run.visibility_remark()

@@ -503,6 +503,25 @@ class OmeZarrLabelStore:
         with self._files.reading("the progress"):
             return self._files.journal.read()
 
+    def mend(self) -> str | None:
+        """Let the run go back if what it wrote is not what lies on disk.
+
+        Files are hashed, one after the other, and nothing is decoded.
+
+        Returns
+        -------
+        str or None
+            What is damaged, in words; None if nothing is.
+
+        Raises
+        ------
+        OutputError
+            If masklets are damaged that the run cannot make again.
+        """
+        with self._files.writing("check the labels"):
+            is_merge = bool(self.provenance.settings.get("merge"))
+            return mend(self._files, is_merge=is_merge)
+
     def finish(self) -> None:
         """Mark the run complete; inside an image, build as many levels as it has."""
         with self._files.writing("finish the labels"):
