@@ -171,10 +171,20 @@ def test_tests_that_are_named_exist(page):
 def test_each_row_about_inputs_names_its_test():
     text = (ROOT / "docs/inputs.md").read_text("utf-8")
     tables = re.findall(r"\| test \|\n\|[-|]+\|\n((?:\|.*\|\n)+)", text)
-    assert len(tables) == 2
+    assert len(tables) == 3
     rows = [row for table in tables for row in table.splitlines()]
     assert len(rows) > 25
     assert [row for row in rows if "`tests/" not in row] == []
+
+
+def test_each_kind_of_misread_input_has_samples_of_several_structures():
+    text = (ROOT / "docs/inputs.md").read_text("utf-8")
+    samples = re.findall(r"^\| ([A-I])\. [^|]+ \| ([^|]+) \| `([^`]+)` \|$", text, re.M)
+    for kind in "ABCDEFGHI":
+        of_kind = [(what, test) for one, what, test in samples if one == kind]
+        assert len(of_kind) >= 3
+        for column in zip(*of_kind, strict=True):
+            assert len(set(column)) == len(of_kind)
 
 
 def test_every_complaint_is_answered():

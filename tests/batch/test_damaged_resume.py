@@ -2,14 +2,17 @@
 
 import shutil
 
+import numpy as np
 import pytest
 from tests.batch.test_job import elsewhere, run, tree
 
 from napari_sam2.batch.job import open_run
-from napari_sam2.errors import OutputError
+from napari_sam2.errors import ModelError, OutputError
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 
 RUN = "labels/masklets/napari-sam2"
+NOT_A_NUMBER = 0x7FC0
+"""NaN as the 16 bits of bfloat16."""
 
 
 def flip(file):
@@ -123,13 +126,37 @@ def test_a_run_whose_labels_are_as_written_says_nothing_of_it(job):
 
 
 def test_a_disk_that_keeps_nothing_is_told(job):
+    """A run whose labels are damaged once more is no endless one."""
     job = job.model_copy(update={"frames": (0, 3)})
-    with (
-        pytest.raises(OutputError, match="does not keep what is written") as told,
-        open_run(job) as opened,
-    ):
-        for done in opened.frames():
+    with open_run(job) as opened:
+        steps = opened.frames()
+        for done in steps:
             if done.position == 4:
                 shutil.rmtree(job.out / "labels/masklets/0/c/2")
+                if opened.mended:
+                    break
+        with pytest.raises(OutputError, match="does not keep what is writt") as told:
+            next(steps)
     assert "\n" not in str(told.value)
+    assert not OmeZarrLabelStore.open(job.out, mode="r").is_complete
+
+
+@pytest.mark.parametrize("what", ["spatial", "pointers", "anchor_memories"])
+def test_a_memory_that_is_no_number_ends_in_a_sentence(job, what):
+    """As weights that overflow leave it: its digest is right, we wrote it ourselves."""
+    job = job.model_copy(update={"frames": (0, 6)})
+    interrupted(job, 4)
+    store = OmeZarrLabelStore.open(job.out)
+    progress, memory = store.read_progress()
+    values = memory[what].copy()
+    values[...] = np.nan if values.dtype.kind == "f" else NOT_A_NUMBER
+    store.commit(progress, {**memory, what: values})
+    store.close()
+    job = job.model_copy(update={"resume": True})
+    with open_run(job) as opened:
+        assert opened.remark is None, "it is what was written"
+        with pytest.raises(ModelError, match="answer is not finite") as told:
+            list(opened.frames())
+    assert "\n" not in str(told.value)
+    assert told.value.exit_code == 4
     assert not OmeZarrLabelStore.open(job.out, mode="r").is_complete

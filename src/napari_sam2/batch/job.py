@@ -313,7 +313,7 @@ class Run:
 
     @property
     def mended(self) -> str | None:
-        """What was found damaged at the end, and computed again; known after `frames`."""
+        """What was damaged at the end, and computed again; known after `frames`."""
         return None if self.session is None else self.session.mended
 
     def visibility_remark(self) -> str | None:

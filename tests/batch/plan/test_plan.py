@@ -54,7 +54,7 @@ def test_movies_of_one_name_in_two_folders_keep_apart(folder):
     first, second = plan(folder / "a.tif", folder / "day2" / "a.tif").planned()
     assert first.title != second.title
     out = {"out": str(folder / "{stem}.zarr")}
-    with pytest.raises(InputError, match="have one output"):
+    with pytest.raises(InputError, match="have one place"):
         plan(folder / "a.tif", folder / "day2" / "a.tif", **out).planned()
 
 
@@ -69,6 +69,90 @@ def test_exports_get_a_path_for_each_movie_too(folder):
     exports = {"csv": "{folder}/{stem}.csv"}
     (one, _) = plan(folder / "*.tif", exports=exports).planned()
     assert one.exports == {"csv": folder / "a.csv"}
+
+
+@pytest.mark.parametrize("name", ["{folder}/{stem}.tif", "{folder}/x/../{stem}.tif"])
+def test_exports_never_take_the_place_of_a_movie(folder, name):
+    (folder / "x").mkdir()
+    with pytest.raises(InputError, match=r"the movie a and the result of a have one"):
+        plan(folder / "a.tif", exports={"tiff": name}).planned()
+
+
+def test_exports_never_take_the_place_of_prompts(folder):
+    (folder / "a_cp_masks.tif").write_bytes(b"")
+    with pytest.raises(InputError, match="the prompts of a and the result of a have"):
+        plan(folder / "a.tif", exports={"tiff": "{folder}/a_cp_masks.tif"}).planned()
+
+
+def test_results_that_meet_on_different_ways_are_refused(folder):
+    """The second of them would have been taken for the first."""
+    for name in ("day1", "day2"):
+        (folder / name).mkdir()
+        (folder / name / "a.tif").write_bytes(b"")
+    (folder / "link").symlink_to(folder / "day1")
+    exports = {"csv": "{folder}/../{stem}.csv"}
+    movies = (folder / "day1/a.tif", folder / "day2/a.tif")
+    with pytest.raises(InputError, match=r"have one place"):
+        plan(*movies, exports=exports).planned()
+    with pytest.raises(InputError, match=r"have one place"):
+        plan(movies[0], folder / "link/a.tif").planned()
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        *("{stem:9999999999}", "{stem:d}", "{movie:>5}", "{stem!z}", "{stem!r}"),
+        *("{number:{stem}}", "{number:99999}", "{number:x}", "{}", "{stem.__class__}"),
+    ],
+)
+def test_patterns_hold_names_and_no_formats(folder, pattern):
+    for fields in ({"out": pattern}, {"exports": {"csv": pattern}}):
+        given = {"movies": ["a"], "prompts": {"kind": "same", "path": "a"}, **fields}
+        with pytest.raises(InputError, match="the pattern") as told:
+            plan_of(json.dumps(given), "plan.json")
+        assert "\n" not in str(told.value)
+    (one,) = plan(folder / "a.tif", out="{folder}/{number:03}.zarr").planned()
+    assert one.job.out == folder / "000.zarr"
+
+
+@pytest.mark.parametrize("delay", ["1e308", "Infinity", "NaN", "-1"])
+def test_nobody_waits_for_ever_between_tries(delay):
+    text = '{"movies": ["a"], "prompts": {"kind": "same", "path": "a"}'
+    with pytest.raises(InputError, match="retry_delay"):
+        plan_of(f'{text}, "retry_delay": {delay}}}', "plan.json")
+
+
+@pytest.mark.parametrize("movie", ["**a.tif", "x" * 5000, "[" * 300, "a\0*"])
+def test_impossible_patterns_of_movies_are_told(folder, movie):
+    with pytest.raises(InputError) as told:
+        plan(f"{folder}/{movie}").planned()
+    assert str(told.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("zarr.json", "[]"),
+        ("zarr.json", "7"),
+        ("zarr.json", '{"attributes": null}'),
+        ("zarr.json", '{"attributes": {"ome": {"plate": []}}}'),
+        ("zarr.json", '{"attributes": {"ome": {"plate": {"wells": [7]}}}}'),
+        ("zarr.json", '{"attributes": {"ome": {"plate": {"wells": {"a": 1}}}}}'),
+        (".zattrs", "[" * 9000),
+        (".zattrs", '{"bioformats2raw.layout": 3}'),
+    ],
+)
+def test_broken_metadata_of_a_folder_are_told_or_its_reader_tells(tmp_path, file, text):
+    path = tmp_path / "a.zarr"
+    (path / "OME").mkdir(parents=True)
+    (path / file).write_text(text)
+    (path / "OME/zarr.json").write_text('{"attributes": {"ome": {"series": {"a": 1}}}}')
+    try:
+        found = plan(path).planned()
+    except InputError as error:
+        assert str(error).isprintable()  # noqa: PT017 - either way is right
+    else:
+        assert [one.job.movie for one in found] == [path]
 
 
 def test_each_channel_is_a_task_with_labels_of_its_own(folder):

@@ -34,3 +34,15 @@ def test_the_page_shows_what_a_self_check_found(tmp_path):
     for said in ("Self-check: 2 trusted", "0.85", "5.0 M", "large: it is too large"):
         assert said in page
     assert "recommended: my &lt;cells&gt;" in page
+
+
+def test_a_kept_outcome_that_is_no_text_is_passed_over(tmp_path):
+    """It is only there to save time."""
+    outcome = MovieOutcome(title="a", movie="a.tif", labels="x\0/b/c/d", state="done")
+    folder = ReportFolder(tmp_path / "report")
+    folder.write(outcome)
+    assert folder.finish(["a"]).movies == (outcome,), "its masklets are nowhere"
+    (kept,) = (folder.path / "movies").iterdir()
+    kept.write_bytes(b"\xff\xfe\x00 no text")
+    assert folder.read("a") is None
+    assert folder.finish(["a"]).movies == ()

@@ -7,6 +7,7 @@ from napari_sam2.batch.self_check.result import (
     HiddenFrame,
     ModelCheck,
     SelfCheck,
+    check_writable,
     judged,
     kept_path,
     read_kept,
@@ -36,6 +37,22 @@ def check(*models, **changes):
     count = max(len(one.hidden) for one in models)
     known = {"masklets": "m", "name": "n", "objects": 1, "frames": count}
     return judged(SelfCheck(models=models, **(known | changes)))
+
+
+@pytest.mark.parametrize(
+    "content", [b"II*\0 a movie", b"\xff\xfe\x00", b"{}", b"[" * 9000, b""]
+)
+def test_a_file_that_is_no_self_check_is_never_replaced(tmp_path, content):
+    path = tmp_path / "movie.tif"
+    path.write_bytes(content)
+    with pytest.raises(OutputError, match="is there, and is no self-check"):
+        check_writable(path)
+    assert path.read_bytes() == content
+    kept = kept_path(tmp_path / "a.zarr", "masklets")
+    kept.write_bytes(content)
+    assert read_kept(tmp_path / "a.zarr", "masklets") is None
+    check(model("tiny", 5, *GOOD)).write(path)
+    check_writable(path)
 
 
 GOOD = (0.9, 0.8, 0.85, 0.9, 0.8, 0.95, 0.9, 0.85)

@@ -61,6 +61,12 @@ def test_a_missing_mask_is_named(folder):
         open_tracked(folder)
 
 
+def test_a_mask_with_an_absurd_number_is_told_at_once(folder):
+    (folder / "mask003.tif").rename(folder / "mask999999999999999.tif")
+    with pytest.raises(InputError, match="the mask of frame 3 is missing"):
+        open_tracked(folder)
+
+
 def test_another_movie_is_refused(folder):
     with pytest.raises(InputError, match="the movie has"):
         open_tracked(folder).check_fits(4, (20, 31))

@@ -1,5 +1,6 @@
 """GEFF and TrackMate come back with lineage, or are refused with row and frame."""
 
+import json
 from contextlib import closing
 from dataclasses import replace
 
@@ -165,6 +166,18 @@ def test_a_geff_without_masks_is_refused(labels, tmp_path):
         open_tracked(tmp_path, "geff")
 
 
+@pytest.mark.parametrize("place", ["a\0b", "x" * 5000, "../" * 900 + "nowhere"])
+def test_impossible_paths_of_label_images_are_told(labels, tmp_path, place):
+    path = write_geff(tmp_path / "g.geff", labels, NODES, EDGES)
+    file = path / "zarr.json"
+    document = json.loads(file.read_text())
+    document["attributes"]["geff"]["related_objects"][0]["path"] = place
+    file.write_text(json.dumps(document))
+    with pytest.raises(InputError, match="its label images") as told:
+        open_tracked(path)
+    assert str(told.value).isprintable()
+
+
 SPOT = (
     '<Spot ID="{0}" FRAME="{1}" POSITION_X="{2}" POSITION_Y="5" POSITION_Z="0" '
     'RADIUS="{3}" VISIBILITY="1"/>'
@@ -237,6 +250,11 @@ def test_contradictions_of_trackmate_are_refused(tmp_path, spots, links, said):
         ("", "no ImageData"),
         ("<", "cannot be read as XML"),
         (MOVIE.replace("/>", ' pixelwidth="0"/>'), "size of a pixel must be above 0"),
+        # What is claimed is refused before memory is taken for it.
+        (MOVIE.replace('"50"', '"9000000"').replace('"40"', '"9000000"'), "one frame"),
+        (MOVIE.replace('"50"', f'"{"9" * 40}"'), "one frame needs"),
+        (MOVIE.replace('"40"', '"-40"'), "a movie of 3 frames of -40 × 50 pixels"),
+        (MOVIE.replace('"40"', '"0"'), "a movie of 3 frames of 0 × 50 pixels"),
     ],
 )
 def test_other_files_are_refused(tmp_path, movie, said):

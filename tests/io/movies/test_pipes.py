@@ -11,6 +11,7 @@ import pytest
 import tifffile
 
 from napari_sam2.errors import InputError
+from napari_sam2.io.imports.formats import open_tracked
 from napari_sam2.io.movies.frame_sources import open_frames
 from napari_sam2.io.movies.label_frames import EVERYTHING, cut_label_frames
 from napari_sam2.io.prompts.files import read_prompts
@@ -68,6 +69,8 @@ READERS = [
     (lambda path: cut_label_frames(path, EVERYTHING), "a.tif"),
     (read_config, "a.toml"),
     (read_pixels, "a.png"),
+    (open_tracked, "a.xml"),
+    (open_tracked, "a.tif"),
     (lambda path: list(read_coco(path, path.parent)), "a.json"),
 ]
 

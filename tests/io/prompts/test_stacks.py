@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import tifffile
+import zarr
 
 from napari_sam2.errors import InputError
 from napari_sam2.io.prompts.bounds import PlaneBounds, PromptBounds
@@ -119,5 +120,37 @@ def test_axes_of_label_stacks_are_what_the_file_says(tmp_path):
         np.testing.assert_array_equal(plane, labels[1, 2])
     path = tmp_path / "channels.tif"
     tifffile.imwrite(path, labels[1], ome=True, metadata={"axes": "CYX"})
-    with pytest.raises(InputError, match="axis C, which is neither time nor z"):
+    with pytest.raises(InputError, match=r"axes C, Y, X, but .* one channel and posi"):
         read_volume_plane(path, place=(1, 2), shape=labels.shape)
+
+
+def test_label_stacks_are_laid_out_as_label_movies_are(tmp_path):
+    """With axes of length 1 among them, in several containers, said and unsaid."""
+    labels = np.zeros((2, 3, 8, 8), np.uint16)
+    labels[1, 2, 3, 5] = 6
+    np.save(tmp_path / "unsaid.npy", labels[:, None, :, None])
+    zarr.create_array(
+        tmp_path / "stack.zarr",
+        data=labels[1, :, :, None, :],
+        dimension_names=["z", "y", "channel", "x"],
+    )
+    tifffile.imwrite(
+        tmp_path / "imagej.tif",
+        labels[:, :, None],
+        imagej=True,
+        metadata={"axes": "TZCYX"},
+    )
+    tifffile.imwrite(
+        tmp_path / "turned.ome.tif",
+        labels.transpose(1, 0, 2, 3),
+        photometric="minisblack",
+        metadata={"axes": "ZTYX"},
+    )
+    for name in ("unsaid.npy", "stack.zarr", "imagej.tif", "turned.ome.tif"):
+        assert holds_label_volume(tmp_path / name)
+        plane = read_volume_plane(tmp_path / name, place=(1, 2), shape=labels.shape)
+        np.testing.assert_array_equal(plane, labels[1, 2])
+    for place in ((1, 2), (7, 2)):
+        with pytest.raises(InputError, match="but the movie") as told:
+            read_volume_plane(tmp_path / "imagej.tif", place=place, shape=(9, 3, 8, 8))
+        assert "\n" not in str(told.value)

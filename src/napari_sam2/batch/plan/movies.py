@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,12 +57,15 @@ def find_movies(text: str) -> list[FoundMovie]:
     path = user_path(text)
     if remote_url(path) is not None:
         return [FoundMovie(path, stem_of(path), path.parent)]
-    if path.exists():
+    if os.path.exists(path):  # noqa: PTH110 - a Path raises where a name is too long
         return list(_in_path(path))
     if not any(sign in text for sign in WILD):
         raise InputError(f"{text} does not exist")
     anchor = Path(path.anchor)
-    matches = sorted(anchor.glob(str(path.relative_to(anchor))))
+    try:
+        matches = sorted(anchor.glob(str(path.relative_to(anchor))))
+    except (ValueError, OSError, NotImplementedError) as error:
+        raise InputError(f"{text}: is no pattern of files: {error}") from error
     if not matches:
         raise InputError(f"{text}: no file has a name like this")
     return [movie for match in matches for movie in _in_path(match)]
@@ -91,7 +95,7 @@ def _fields(path: Path, plate: Any) -> Iterator[FoundMovie]:
                 where = path / well / field
                 names = (stem_of(path), well.replace("/", ""), field)
                 yield FoundMovie(where, stem, path.parent, *names)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"{path}: its plate metadata are broken: there is no {error}; name its "
             "fields one by one"
@@ -101,6 +105,11 @@ def _fields(path: Path, plate: Any) -> Iterator[FoundMovie]:
 def _collection(path: Path) -> Iterator[FoundMovie]:
     """Yield the images of a bioformats2raw collection, in order of their numbers."""
     listed = _ome_metadata(path / "OME").get("series")
+    if listed and not isinstance(listed, list):
+        raise InputError(
+            f"{path}: its list of images (OME, series) is broken; name its images one "
+            "by one"
+        )
     names = listed or sorted(
         (one.name for one in path.iterdir() if one.name.isdecimal() and is_zarr(one)),
         key=int,
@@ -124,9 +133,9 @@ def _ome_metadata(path: Path) -> Mapping[str, Any]:
     for name in METADATA:
         try:
             entries = json.loads((path / name).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             continue
-        attributes = entries.get("attributes", entries)
-        found = attributes.get("ome", attributes)
-        return found if isinstance(found, dict) else {}
+        for inner in ("attributes", "ome"):
+            entries = entries.get(inner, entries) if isinstance(entries, dict) else {}
+        return entries if isinstance(entries, dict) else {}
     return {}

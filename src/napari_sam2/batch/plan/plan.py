@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -31,6 +32,10 @@ VERSION: Literal[1] = 1
 PLACEHOLDERS = ("movie", "folder", "stem", "number", "plate", "well", "field")
 """What patterns may hold: the movie's path, its folder, its name without suffix, its
 number in the plan; of a field of a plate, what these are called."""
+LONGEST_DELAY = 86_400
+"""Seconds between two tries: a day."""
+COUNTED = re.compile(r"0?[1-9]?d?")
+"""How ``{number}`` may be written: ``{number:03}``."""
 DEFAULT_OUT = "{folder}/{stem}-masklets.zarr"
 
 
@@ -110,17 +115,25 @@ class BatchPlan(BaseModel):
     mode: Mode = Mode.FRAMES
     exports: dict[str, str] = {}
     retries: Annotated[int, Field(ge=0, le=100)] = 3
-    retry_delay: Annotated[float, Field(ge=0)] = 30.0
+    retry_delay: Annotated[float, Field(ge=0, le=LONGEST_DELAY)] = 30.0
 
     @model_validator(mode="after")
     def _check_patterns(self) -> Self:
         for pattern in (self.out, *self.exports.values()):
-            names = {name for _, name, _, _ in _parsed(pattern) if name is not None}
+            parts = [part for part in _parsed(pattern) if part[1] is not None]
+            names = {str(name) for _, name, _, _ in parts}
             if unknown := sorted(names - set(PLACEHOLDERS)):
                 raise ValueError(
                     f"the pattern {pattern!r} has {{{unknown[0]}}}; give "
                     f"{', '.join(f'{{{one}}}' for one in PLACEHOLDERS)}"
                 )
+            for _, name, how, conversion in parts:
+                is_counted = name == "number" and COUNTED.fullmatch(how or "")
+                if conversion or (how and not is_counted):
+                    raise ValueError(
+                        f"the pattern {pattern!r} says how {{{name}}} is written: only "
+                        "{number:03} and the like may do so"
+                    )
         return self
 
     @model_validator(mode="after")
@@ -138,7 +151,8 @@ class BatchPlan(BaseModel):
         ------
         InputError
             If a movie does not exist, a pattern has no placeholder for several movies,
-            two movies have one output, or it is on a server.
+            two movies have one output, it takes the place of what is given, or it is
+            on a server.
         """
         found = [movie for text in self.movies for movie in find_movies(text)]
         found = list({one.path.absolute(): one for one in found}.values())
@@ -152,7 +166,7 @@ class BatchPlan(BaseModel):
             for number, (title, movie) in enumerate(zip(titles, found, strict=True))
             for one in self._planned(title, movie, number)
         ]
-        _refuse_shared_outputs(planned)
+        _refuse_shared_outputs(planned, _inputs(planned))
         for one in planned:
             refuse_remote(one.job.out)
         return planned
@@ -293,18 +307,41 @@ def _refuse_constant(pattern: str, count: int) -> None:
         )
 
 
-def _refuse_shared_outputs(planned: list[PlannedMovie]) -> None:
-    """Refuse movies that would overwrite each other's results."""
-    owners: dict[Path | str, str] = {}
+def _inputs(planned: list[PlannedMovie]) -> dict[str, str]:
+    """Return what everybody's movies and prompts are called, by their place."""
+    found = {}
+    for one in planned:
+        for path in one.job.prompt_files:
+            found[_place(path)] = f"the prompts of {one.title}"
+        found[_place(one.job.movie)] = f"the movie {one.title}"
+    return found
+
+
+def _refuse_shared_outputs(planned: list[PlannedMovie], owners: dict[str, str]) -> None:
+    """Refuse movies that would overwrite each other's results, or what is given.
+
+    Parameters
+    ----------
+    planned
+        All movies.
+    owners
+        Who has a place already; results are added.
+    """
     for one in planned:
         for path in (one.job.out / "labels" / one.job.name, *one.exports.values()):
-            key = os.path.normcase(path.absolute())
+            key = _place(path)
             if key in owners:
                 raise InputError(
-                    f"{owners[key]} and {one.title} have one output, {path}: put "
-                    "{number} or {folder} into the pattern, or plan them apart"
+                    f"{owners[key]} and the result of {one.title} have one place, "
+                    f"{path}: put {{number}} or {{folder}} into the pattern, or plan "
+                    "them apart"
                 )
-            owners[key] = one.title
+            owners[key] = f"the result of {one.title}"
+
+
+def _place(path: Path) -> str:
+    """Return a path by which a file is known, whatever way leads to it."""
+    return os.path.normcase(os.path.realpath(path))
 
 
 def _with_discovery(planned: PlannedMovie, policy: PromptPolicy) -> PlannedMovie:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from napari_sam2 import __version__
 from napari_sam2.batch.report.outcome import MovieOutcome
@@ -84,7 +84,7 @@ class ReportFolder:
         try:
             text = self._file(title).read_text(encoding="utf-8")
             return MovieOutcome.model_validate_json(text)
-        except (OSError, ValidationError):
+        except (OSError, ValueError):
             return None  # it is only to save time
 
     def write(self, outcome: MovieOutcome) -> None:

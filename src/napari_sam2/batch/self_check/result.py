@@ -10,7 +10,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from napari_sam2 import __version__
-from napari_sam2.errors import OutputError
+from napari_sam2.errors import InputError, OutputError
+from napari_sam2.paths import read_text
 
 SUFFIX = ".self-check.json"
 
@@ -197,20 +198,28 @@ def check_writable(path: Path) -> None:
     Raises
     ------
     OutputError
-        If the folder is missing or closed.
+        If the folder is missing or closed, or a file there is no earlier self-check.
     """
     if not path.parent.is_dir() or not os.access(path.parent, os.W_OK) or path.is_dir():
         raise OutputError(
             f"{path}: no file can be written there: give another place with --out"
         )
+    if path.exists() and _read(path) is None:
+        raise OutputError(
+            f"{path}: is there, and is no self-check: give another place with --out"
+        )
 
 
 def read_kept(masklets: Path, name: str) -> SelfCheck | None:
     """Return what an earlier self-check of masklets found, if one was kept."""
+    return _read(kept_path(masklets, name))
+
+
+def _read(path: Path) -> SelfCheck | None:
+    """Return the self-check that a file holds; None if it holds none."""
     try:
-        text = kept_path(masklets, name).read_text(encoding="utf-8")
-        return SelfCheck.model_validate_json(text)
-    except (OSError, ValidationError):
+        return SelfCheck.model_validate_json(read_text(path, "JSON"))
+    except (InputError, ValidationError):
         return None
 
 

@@ -130,10 +130,10 @@ def _masks(folder: Path) -> list[Path]:
     if not found:
         raise InputError(f"{folder}: holds no mask000.tif")
     frames = sorted(found)
-    missing = sorted(set(range(frames[-1] + 1)) - set(frames))
-    if missing:
+    missing = next((at for at, frame in enumerate(frames) if at != frame), None)
+    if missing is not None:
         raise InputError(
-            f"{folder}: the mask of frame {missing[0]} is missing; masks are numbered "
+            f"{folder}: the mask of frame {missing} is missing; masks are numbered "
             "from 0 without a gap"
         )
     return [found[frame] for frame in frames]

@@ -11,6 +11,7 @@ import numpy as np
 from napari_sam2.errors import InputError
 from napari_sam2.io.imports.graph import Link, Node, follow
 from napari_sam2.io.imports.tracked_labels import TrackedLabels
+from napari_sam2.io.movies.files.image_stacks import reading
 from napari_sam2.io.movies.label_frames import EVERYTHING, LabelFrames, cut_label_frames
 from napari_sam2.io.optional_packages import optional_package
 
@@ -82,10 +83,8 @@ def _nodes(path: Path, graph: Any, label_column: str) -> dict[int, Node]:
 
 def _graph(path: Path) -> Any:
     geff = optional_package("geff", "export")
-    try:
+    with reading(path, "it is no valid GEFF"):
         return geff.core_io.read_to_memory(path)
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        raise InputError(f"{path}: is no valid GEFF: {error}") from error
 
 
 def _frame_axis(path: Path, metadata: Any) -> str:
@@ -107,8 +106,10 @@ def _related_labels(path: Path, metadata: Any) -> tuple[Path, str]:
     """Return where the label images lie, and the column with each node's label."""
     for related in metadata.related_objects or []:
         if related.type == "labels" and related.node_prop:
-            place = (path / related.path).resolve()
-            if not place.exists():
+            with reading(f"{path}: the path {related.path!r} of its label images"):
+                place = (path / related.path).resolve()
+                is_there = place.exists()
+            if not is_there:
                 raise InputError(
                     f"{path}: its label images {related.path} are not there; move them "
                     "back beside it"

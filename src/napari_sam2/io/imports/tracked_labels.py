@@ -8,7 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from napari_sam2.errors import InputError
+from napari_sam2.io.movies.files.image_headers import refuse_beyond_memory
 from napari_sam2.prompts import MAX_OBJECT_ID
+
+BYTES_PER_PIXEL = 16
+"""Labels as they are drawn, and again while it is found out which there are."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,6 +31,11 @@ class TrackedLabels:
         Mother of each daughter.
     close
         Releases files.
+
+    Raises
+    ------
+    InputError
+        If there is no frame or no pixel, or the free memory does not hold a frame.
     """
 
     name: str
@@ -35,6 +44,15 @@ class TrackedLabels:
     read: Callable[[int], np.ndarray]
     mothers: Mapping[int, int] = field(default_factory=dict)
     close: Callable[[], None] = lambda: None
+
+    def __post_init__(self) -> None:
+        height, width = self.frame_shape
+        if min(self.frame_count, height, width) < 1:
+            raise InputError(
+                f"{self.name}: a movie of {self.frame_count} frames of {height} × "
+                f"{width} pixels is none"
+            )
+        refuse_beyond_memory(height * width * BYTES_PER_PIXEL, self.name)
 
     def frames(self) -> Iterator[tuple[int, np.ndarray]]:
         """Yield each frame's number and its ``(Y, X)`` uint16 label image.

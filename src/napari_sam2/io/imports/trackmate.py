@@ -17,6 +17,7 @@ from skimage.draw import disk, polygon
 from napari_sam2.errors import InputError
 from napari_sam2.io.imports.graph import Link, Node, follow
 from napari_sam2.io.imports.tracked_labels import TrackedLabels
+from napari_sam2.paths import refuse_pipe
 
 Value = TypeVar("Value", int, float)
 NOWHERE = 0
@@ -196,6 +197,7 @@ def read_trackmate(path: Path) -> TrackedLabels:
     """
     document = _Document(path)
     try:
+        refuse_pipe(path)
         with path.open("rb") as file:
             sax.parse(file, document)
     except (sax.SAXException, OSError, ValueError, LookupError) as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -118,9 +118,14 @@ def cut_label_frames(
 
 
 def lay_out_labels(
-    stack: ImageStack, selection: LabelSelection = EVERYTHING
+    stack: ImageStack,
+    selection: LabelSelection = EVERYTHING,
+    *,
+    axes: Sequence[str] | None = None,
 ) -> FrameLayout:
     """Decide which axis of label images is the frame, and what is fixed.
+
+    ``axes`` are those of the file by default: who knows more than it says gives them.
 
     Raises
     ------
@@ -130,7 +135,7 @@ def lay_out_labels(
     channels = None if selection.channel is None else (selection.channel,)
     layout = lay_out_frames(
         stack.shape,
-        known_axes=stack.axes,
+        known_axes=axes or stack.axes,
         selection=FrameSelection(selection.axes, selection.t, selection.z, channels),
         name=stack.name,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 
 import numpy as np
 
@@ -120,8 +121,7 @@ def read_plane(
         If the file is broken, lossy or a pickle, is in colour, has another number of
         frames, or axes that are no frames.
     """
-    stack = open_label_images(path)
-    try:
+    with closing(open_label_images(path)) as stack:
         layout = _lay_out(stack)
         count = layout.frame_count
         if count not in (1, frame_count):
@@ -129,14 +129,23 @@ def read_plane(
                 f"{stack.name} holds {count} label images, but the movie has "
                 f"{frame_count} frames; give one image, or one for each frame"
             )
-        index = frame if count > 1 else 0
+        return read_samples(stack, layout, frame if count > 1 else 0)
+
+
+def read_samples(stack: ImageStack, layout: FrameLayout, index: int) -> np.ndarray:
+    """Read one ``(Y, X)`` frame, as it is stored; of grey and opacity the ids.
+
+    Raises
+    ------
+    InputError
+        If the file is broken there, or in colour.
+    """
+    try:
         (samples,) = layout.planes(stack.read(layout.index(index, index + 1)))
     except READ_FAILURES as error:
-        raise InputError(f"{path} cannot be read: {one_line(error)}") from error
-    finally:
-        stack.close()
+        raise InputError(f"{stack.name} cannot be read: {one_line(error)}") from error
     if len(samples) > 2:
-        raise InputError(f"{path} is in colour; labels have one number a pixel")
+        raise InputError(f"{stack.name} is in colour; labels have one number a pixel")
     return samples[0] if len(samples) == 1 else color_ids(np.moveaxis(samples, 0, -1))
 
 

@@ -47,9 +47,9 @@ def tiff(pixels, *, header=b"", tags=()):
     return first + header + directory + bytes(4) + content + pixels.tobytes(), pixels_at
 
 
-def write_stk(path, pixels, *, distance=0, milliseconds=100):
-    """Write a stack of MetaMorph."""
-    count = len(pixels)
+def write_stk(path, pixels, *, distance=0, milliseconds=100, counted=None):
+    """Write a stack of MetaMorph, which counts all its planes unless told otherwise."""
+    count = counted or len(pixels)
     planes = b"".join(
         struct.pack("<6I", distance, 1, 2460000, at * milliseconds, 2460000, 0)
         for at in range(count)
@@ -98,6 +98,19 @@ def test_stacks_of_metamorph_are_time_points_in_a_folder(tmp_path, numbered):
     np.testing.assert_array_equal(stored, pixels[:, 1, 3])
 
 
+def test_planes_that_metamorph_may_not_have_counted_are_told(tmp_path, numbered):
+    pixels = numbered((5, *SHAPE))
+    path = write_stk(tmp_path / "a.stk", pixels, distance=2, counted=3)
+    frames = open_frames(path)
+    assert frames.frame_count == 3
+    assert "counts 3 planes where the file has room for 2 more" in frames.reading
+    frames.close()
+    write_stk(path, pixels, distance=0, milliseconds=0, counted=4)
+    frames = open_frames(path)
+    assert "room for 1 more" in frames.reading, "where pages are times by default"
+    frames.close()
+
+
 def write_ndtiff(folder, pixels, names):
     """Write a recording of Micro-Manager: ``(P, T, C, Y, X)`` in one file."""
     summary = b'{"a": 1}'
@@ -126,6 +139,25 @@ def test_positions_and_channels_of_ndtiff_are_chosen(tmp_path, numbered):
             open_frames(path, position=1)
         stored, _ = frames_of(path, position=1, channels=1)
         np.testing.assert_array_equal(stored, pixels[1, :, 1])
+
+
+def test_a_damaged_index_of_ndtiff_is_told(tmp_path, numbered):
+    """What was left out of it would be left out of the movie, without a word."""
+    write_ndtiff(tmp_path, numbered((1, 5, 1, *SHAPE)), ("GFP",))
+    index = tmp_path / "NDTiff.index"
+    whole = index.read_bytes()
+    entry = len(whole) // 5
+    for cut in (1, 20, entry - 2):
+        index.write_bytes(whole[:-cut])
+        with pytest.raises(InputError, match=r"NDTiff\.index ends inside .* number 4"):
+            open_frames(tmp_path)
+    index.write_bytes(whole[: 3 * entry])
+    with pytest.raises(InputError, match="holds more images than NDTiff"):
+        open_frames(tmp_path)
+    index.write_bytes(whole)
+    (tmp_path / "NDTiffStack_1.tif").write_bytes(tiff(numbered(SHAPE))[0])
+    with pytest.raises(InputError, match=r"nothing of NDTiffStack_1\.tif"):
+        open_frames(tmp_path)
 
 
 OME_XML = """<?xml version="1.0" encoding="UTF-8"?><OME \
@@ -239,17 +271,29 @@ def test_pages_that_micro_manager_lost_are_no_black_frames(tmp_path, numbered, m
         frames_of(path, z=missing[1], channels=missing[2])
 
 
+def test_an_index_of_micro_manager_that_ends_too_early_is_told(tmp_path, numbered):
+    pixels = numbered((4, 1, 2, *SHAPE))
+    path = write_mmstack(tmp_path / "run_MMStack.ome.tif", pixels)
+    content = bytearray(path.read_bytes())
+    (text,) = struct.unpack_from("<I", content, 36)
+    struct.pack_into("<I", content, 40 + text + 4, 6)  # of 8
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="lists 6 images, but one more begins"):
+        frames_of(path, channels=1)
+
+
 # What scans of a confocal microscope are called in its files.
 STACK, TIMES, TIMES_OF_STACKS = 0, 3, 6
 
 
-def write_lsm(path, pixels, *, scan, positions=0):
+def write_lsm(path, pixels, *, scan, counted=None):
     """Write a file of Zeiss' LSM: ``(T, Z, C, Y, X)``, a thumbnail behind each page."""
     times, depth, channels, height, width = pixels.shape
     info = np.zeros(1, tifffile.TIFF.CZ_LSMINFO)
     facts = {"MagicNumber": 0x0400494C, "StructureSize": info.dtype.itemsize}
     facts |= {"DimensionX": width, "DimensionY": height, "DimensionZ": depth}
-    facts |= {"DimensionChannels": channels, "DimensionTime": times, "ScanType": scan}
+    facts |= {"DimensionChannels": channels, "DimensionTime": counted or times}
+    facts |= {"ScanType": scan}
     facts |= {"VoxelSizeX": 5e-7, "VoxelSizeY": 5e-7, "VoxelSizeZ": 2e-6}
     for name, value in facts.items():
         info[name] = value
@@ -295,3 +339,76 @@ def test_planes_and_channels_of_lsm_are_chosen(tmp_path, numbered):
         open_frames(path, channels=0)
     stored, _ = frames_of(path, z=3, channels=1)
     np.testing.assert_array_equal(stored, pixels[:, 3, 1])
+
+
+@pytest.mark.parametrize("counted", [1, 3, 4, 6, 50])
+def test_an_lsm_that_counts_other_times_than_it_holds_is_told(
+    tmp_path, numbered, counted
+):
+    pixels = numbered((5, 1, 1, *SHAPE))
+    path = write_lsm(tmp_path / "a.lsm", pixels, scan=TIMES, counted=counted)
+    with pytest.raises(InputError, match=f"counts {counted} images.* holds 5") as told:
+        frames_of(path)
+    assert "\n" not in str(told.value)
+
+
+def test_an_lsm_without_thumbnails_is_no_half_movie(tmp_path, numbered):
+    """Every second page is taken for one."""
+    path = write_lsm(tmp_path / "a.lsm", numbered((6, 1, 1, *SHAPE)), scan=TIMES)
+    with tifffile.TiffFile(path) as file:
+        tag = file.pages[0].tags[34412]
+        said = (34412, 1, tag.count, path.read_bytes()[tag.valueoffset :][: tag.count])
+    with tifffile.TiffWriter(path) as file:
+        for number, page in enumerate(numbered((6, *SHAPE))):
+            file.write(
+                page,
+                photometric="minisblack",
+                metadata=None,
+                contiguous=False,
+                extratags=[] if number else [(*said, True)],
+            )
+    with pytest.raises(InputError, match="counts 6 images"):
+        frames_of(path)
+
+
+def write_fluoview(path, pixels, *, axes, counted=None):
+    """Write a file of Olympus' FluoView: pages, and a header that counts them."""
+    header = np.zeros(1, tifffile.TIFF.MM_HEADER)
+    lengths = dict(zip(axes, pixels.shape, strict=True))
+    if counted:
+        lengths[axes[0]] = counted
+    names = {"X": "X", "Y": "Y", "Z": "Z", "T": "Time", "C": "Ch"}
+    for place, letter in enumerate(reversed(axes)):
+        header["Dimensions"][0, place]["Name"] = names[letter].encode()
+        header["Dimensions"][0, place]["Size"] = lengths[letter]
+    tags = [(34361, 1, header.nbytes, header.tobytes(), True)]
+    tags += [(34362, 12, 8, tuple(float(one) for one in range(8)), True)]
+    pages = pixels.reshape(-1, *pixels.shape[-2:])
+    with tifffile.TiffWriter(path) as file:
+        for number, page in enumerate(pages):
+            file.write(
+                page,
+                photometric="minisblack",
+                metadata=None,
+                contiguous=False,
+                extratags=[] if number else tags,
+            )
+    return path
+
+
+def test_axes_of_fluoview_are_read(tmp_path, numbered):
+    pixels = numbered((4, 2, *SHAPE))
+    path = write_fluoview(tmp_path / "a.tif", pixels, axes="TCYX")
+    stored, axes = frames_of(path, channels=1)
+    assert axes == "TCYX"
+    np.testing.assert_array_equal(stored, pixels[:, 1])
+
+
+@pytest.mark.parametrize("counted", [2, 3, 9])
+def test_a_header_of_fluoview_that_counts_other_times_is_told(
+    tmp_path, numbered, counted
+):
+    pixels = numbered((4, 2, *SHAPE))
+    path = write_fluoview(tmp_path / "a.tif", pixels, axes="TCYX", counted=counted)
+    with pytest.raises(InputError, match=f"FluoView.* counts {2 * counted} images"):
+        frames_of(path, channels=1)

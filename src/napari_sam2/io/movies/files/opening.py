@@ -27,11 +27,10 @@ from napari_sam2.io.movies.files.images import (
 )
 from napari_sam2.io.movies.files.kinds import unknown_kind
 from napari_sam2.io.movies.files.numpy_files import NPY_MAGIC, NPY_SUFFIX, open_npy
+from napari_sam2.io.movies.files.tiff_axes import NDTIFF_INDEX
 from napari_sam2.io.movies.files.tiff_stacks import COMPANION_SUFFIX, TiffStack
 from napari_sam2.io.movies.files.zarr_stacks import is_zarr, open_zarr
 from napari_sam2.paths import remote_url, user_path
-
-NDTIFF_INDEX = "NDTiff.index"
 
 
 def open_source(source: Any, *, name: str, files: str | None = None) -> ImageStack:

@@ -9,9 +9,11 @@ own settings.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+import struct
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -55,6 +57,14 @@ XML_BEGINS = 2_000
 MICRO_MANAGER = "mmstack"
 """What tifffile calls series of its multi-page files, which may hold OME-XML, too."""
 
+NDTIFF, NDTIFF_INDEX = "ndtiff", "NDTiff.index"
+NDTIFF_BYTES = {0: 1, 2: 3}
+"""Bytes of a pixel by its type in an NDTiff's index; 2 where it is grey and deeper."""
+
+THUMBNAILED = "lsm"
+COUNTS_PAGES = (THUMBNAILED, "fluoview", "sis")
+"""Kinds of series whose header says how many pages there are along each axis."""
+
 
 @dataclass(frozen=True, slots=True)
 class TiffAxes:
@@ -92,7 +102,9 @@ def axes_of_series(
         _check_shaped(file)
     axes = tuple(_word(letter, is_said=is_said) for letter in letters)
     known_from = _KINDS.get(series.kind, f"its metadata ({series.kind})")
-    return TiffAxes(shape, axes, "" if UNSAID in axes else known_from)
+    doubt = _doubt(series)
+    is_known = UNSAID not in axes or doubt
+    return TiffAxes(shape, axes, known_from + doubt if is_known else "")
 
 
 def _word(letter: str, *, is_said: bool) -> str:
@@ -175,6 +187,26 @@ def _check_shaped(file: tifffile.TiffFile) -> None:
             "that the file holds: it is truncated, or has the description of another; "
             "copy it, or save it again"
         )
+
+
+def _doubt(series: tifffile.TiffPageSeries) -> str:
+    """Say that a stack of MetaMorph may hold more planes than it counts, if it may.
+
+    Planes lie in one piece, of which only the first has a page; what else lies there,
+    and how long it is, only MetaMorph knows.
+    """
+    page = series.keyframe
+    if series.kind != "stk" or page.compression != 1:
+        return ""
+    end = page.dataoffsets[0] + series.nbytes
+    places = [page.offset, *(tag.valueoffset for tag in page.tags)]
+    next_known = min((at for at in places if at >= end), default=None)
+    size = page.parent.filehandle.size
+    room = ((size if next_known is None else next_known) - end) // page.nbytes
+    if room < 1:
+        return ""
+    counted = series.size // page.size
+    return f", which counts {counted} planes where the file has room for {room} more"
 
 
 def _axes_of_scanimage(
@@ -314,6 +346,12 @@ def check_micro_manager(
             f"{name} is one part of a recording: it begins with time {time}, plane "
             f"{plane}, channel {channel}; put all its files into its folder"
         )
+    if (more := _page_behind(file, int(index[:, 4].max()))) is not None:
+        raise InputError(
+            f"{name}: its index lists {len(index)} images, but one more begins at byte "
+            f"{more}: the index is not whole; copy the file again, or save it again "
+            "from Micro-Manager"
+        )
     missing = [page is None or page.dataoffsets[0] == 0 for page in series]
     if any(missing):
         raise InputError(
@@ -321,6 +359,106 @@ def check_micro_manager(
             f"number {missing.index(True)}: it was stopped between two time points, or "
             "is damaged; save its whole time points as another file, in Micro-Manager "
             "or in Fiji"
+        )
+
+
+def check_ndtiff(
+    file: tifffile.TiffFile, series: tifffile.TiffPageSeries, name: str
+) -> None:
+    """Refuse an NDTiff recording whose index ends early, or lists not all images.
+
+    Raises
+    ------
+    InputError
+        Saying what the index does not list.
+    """
+    if series.kind != NDTIFF:
+        return
+    folder = Path(file.filehandle.dirname)
+    remedy = "copy the recording again, all its files"
+    ends: dict[str, tuple[int, int]] = {}
+    for part, end, size in _listed_images(folder, remedy):
+        ends[part] = max(ends.get(part, (0, 0)), (end, size))
+    for part, (end, size) in ends.items():
+        if _holds_more(folder / part, end, size):
+            raise InputError(
+                f"{folder / part} holds more images than {NDTIFF_INDEX} beside it "
+                f"lists; {remedy}"
+            )
+    parts = sorted(one.name for one in folder.glob("*NDTiffStack*.tif"))
+    if unlisted := [part for part in parts if part not in ends]:
+        raise InputError(
+            f"{folder / NDTIFF_INDEX} lists nothing of {unlisted[0]}, which lies "
+            f"beside it; {remedy}"
+        )
+
+
+def _listed_images(folder: Path, remedy: str) -> Iterator[tuple[str, int, int]]:
+    """Yield of each image that an index lists its file, where it ends, its bytes."""
+    index, at, number = (folder / NDTIFF_INDEX).read_bytes(), 0, 0
+    while at < len(index):
+        try:
+            (said,) = struct.unpack_from("<I", index, at)
+            (length,) = struct.unpack_from("<I", index, at + 4 + said)
+            at += 8 + said
+            part = index[at : at + length].decode("utf-8", "replace")
+            pixels, width, height, kind, _, more, size, _ = struct.unpack_from(
+                "<IiiiiIii", index, at + length
+            )
+        except struct.error as error:
+            raise InputError(
+                f"{folder / NDTIFF_INDEX} ends inside its entry number {number}, "
+                f"counted from 0: images would be missing; {remedy}"
+            ) from error
+        at, number = at + length + 32, number + 1
+        plane = width * height * NDTIFF_BYTES.get(kind, 2)
+        yield part, max(pixels + plane, more + size), plane
+
+
+def _holds_more(path: Path, end: int, size: int) -> bool:
+    """Tell whether another image may follow; space that is kept free is zeros."""
+    if size <= 0 or path.stat().st_size - end < size:
+        return False
+    with path.open("rb") as stream:
+        stream.seek(end)
+        return any(stream.read(size))
+
+
+def _page_behind(file: tifffile.TiffFile, page_at: int) -> int | None:
+    """Return where the page after another begins; None if that is the last."""
+    tiff, handle = file.tiff, file.filehandle
+    if page_at + tiff.tagnosize > handle.size:
+        return None
+    handle.seek(page_at)
+    (count,) = struct.unpack(tiff.tagnoformat, handle.read(tiff.tagnosize))
+    handle.seek(page_at + tiff.tagnosize + count * tiff.tagsize)
+    link = handle.read(tiff.offsetsize)
+    if len(link) < tiff.offsetsize:
+        return None
+    (following,) = struct.unpack(tiff.offsetformat, link)
+    return int(following) if 0 < following < handle.size else None
+
+
+def check_counts(
+    file: tifffile.TiffFile, series: tifffile.TiffPageSeries, name: str
+) -> None:
+    """Refuse a file that holds more images, or fewer, than its header counts.
+
+    Raises
+    ------
+    InputError
+        Saying how many were counted, and how many there are.
+    """
+    if series.kind not in COUNTS_PAGES:
+        return
+    counted = series.size // series.keyframe.size
+    pages = len(file.pages)
+    held = -(-pages // 2) if series.kind == THUMBNAILED else pages
+    if counted != held:
+        raise InputError(
+            f"{name}: {_KINDS.get(series.kind, 'its header')} counts {counted} images, "
+            f"and the file holds {held}: it is truncated, or its header is of another; "
+            "copy it, or save it again"
         )
 
 

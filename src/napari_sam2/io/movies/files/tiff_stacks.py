@@ -28,7 +28,9 @@ from napari_sam2.io.movies.calibration import (
 from napari_sam2.io.movies.files.image_stacks import Index, read_pages, reading
 from napari_sam2.io.movies.files.tiff_axes import (
     axes_of_series,
+    check_counts,
     check_micro_manager,
+    check_ndtiff,
     check_ome,
     first_file,
     metadata_file,
@@ -141,6 +143,8 @@ class TiffStack:
         self._raw_start = None if first.is_multifile else first.dataoffset
         check_ome(self._file, series, self.name)
         check_micro_manager(self._file, first, self.name)
+        check_ndtiff(self._file, first, self.name)
+        check_counts(self._file, first, self.name)
         said = axes_of_series(self._file, first)
         self.shape, self.axes, self.axes_from = said.shape, said.axes, said.known_from
         images = [first, *(s for s in series[1:] if not s.keyframe.is_reduced)]
