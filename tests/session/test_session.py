@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_sam2.errors import OutputError
 from napari_sam2.prompts import (
     FramePrompt,
     MaskPrompt,
@@ -52,6 +53,39 @@ def test_every_frame_is_written_and_the_store_is_finished():
     assert [one.position for one in done] == list(range(1, 12))
     assert {one.total for one in done} == {11}
     assert [one.written for one in done] == [False] + [True] * 10
+
+
+def test_what_is_damaged_at_the_end_is_made_again_from_nothing():
+    whole = make([clicked(1, 3)])
+    list(whole.propagate(plan()))
+    session = make([clicked(1, 3)])
+    session.store.faults = ["frame 5 is damaged"]
+    done = list(session.propagate(plan()))
+    assert [one.position for one in done] == [*range(1, 12)] * 2
+    assert session.mended == "frame 5 is damaged"
+    assert session.store.is_finished
+    for frame, labels in whole.store.labels.items():
+        np.testing.assert_array_equal(session.store.labels[frame], labels)
+        # What was remembered decides the logits: it was forgotten before.
+        assert (
+            session.store.logits[frame][1].max() == whole.store.logits[frame][1].max()
+        )
+
+
+def test_what_is_damaged_again_and_again_is_no_endless_run():
+    session = make([clicked(1, 3)])
+    session.store.faults = ["frame 5 is damaged", "frame 6 is damaged"]
+    with pytest.raises(OutputError, match="frame 6 is damaged: the disk does not keep"):
+        list(session.propagate(plan()))
+    assert not session.store.is_finished
+
+
+def test_repairs_and_runs_that_nobody_resumes_are_not_looked_through():
+    session = make([clicked(1, 3)])
+    session.store.faults = ["frame 5 is damaged"]
+    list(session.propagate(plan(only={1: FrameSet.of([5])})))
+    list(session.propagate(Plan(FrameRange(0, 10))))
+    assert session.mended is None
 
 
 def test_objects_prompted_on_different_frames_share_each_label_image():

@@ -87,6 +87,37 @@ def test_steps_whose_list_is_lost_are_not_deleted(tracked, lost, mode):
     assert labels(store).any()
 
 
+LEDGERS = {
+    "older": {},
+    "without words": {"done": [1], "next_number": 2},
+    "of later steps": {"done": [1, 7], "next_number": 2, "texts": {"1": "", "7": ""}},
+    "twice": {"done": [1], "undone": [1], "next_number": 2, "texts": {"1": "a"}},
+    "out of order": {"done": [2, 1], "next_number": 3, "texts": {"1": "a", "2": "b"}},
+    "of nothing": {"next_number": 3, "restoring": [5, "before"]},
+}
+
+
+@pytest.mark.parametrize("mode", ["r", "r+"])
+@pytest.mark.parametrize("which", LEDGERS)
+def test_steps_whose_list_contradicts_itself_are_not_deleted(tracked, which, mode):
+    document = tracked.path / HISTORY / "zarr.json"
+    found = json.loads(document.read_text())
+    found["attributes"]["ledger"] = json.dumps(LEDGERS[which])
+    document.write_text(json.dumps(found))
+    with pytest.raises(OutputError, match="the history is damaged: the list of its"):
+        OmeZarrLabelStore.open(tracked.path, mode=mode)
+    assert (tracked.path / HISTORY / "1/0/c.1.0.0").exists()
+
+
+def test_what_a_person_put_beside_the_steps_stays(tracked):
+    copy = tracked.path / HISTORY / "1 (copy)"
+    shutil.copytree(tracked.path / HISTORY / "1", copy)
+    store = OmeZarrLabelStore.open(tracked.path)
+    store.history.undo()
+    store.close()
+    assert (copy / "0/c.1.0.0").exists()
+
+
 def test_a_step_that_is_lost_is_a_sentence(tracked):
     shutil.rmtree(tracked.path / HISTORY / "1")
     store = OmeZarrLabelStore.open(tracked.path)

@@ -45,6 +45,22 @@ def test_an_anchor_that_is_damaged_is_predicted_anew(anchored, key):
     assert "object 7 on frame 0" in remark
 
 
+def test_anchors_whose_scores_are_lost_are_no_absent_ones(anchored):
+    """Without a file of scores there would be no anchors, and nobody would say so."""
+    damage(anchored.path, "anchors/object_score")
+    store = OmeZarrLabelStore.open(anchored.path)
+    assert places(store) == []
+    (remark,) = lost(store)
+    assert "object 3 on frame 0, object 7 on frame 0" in remark
+
+
+def test_an_anchor_that_was_removed_is_not_lost(anchored):
+    store = OmeZarrLabelStore.open(anchored.path)
+    store.remove_anchors([7], [0])
+    assert places(store) == [(3, 0)]
+    assert lost(store) == []
+
+
 def test_anchors_belong_to_their_object(anchored):
     file = anchored.path / RUN / "zarr.json"
     document = json.loads(file.read_text())

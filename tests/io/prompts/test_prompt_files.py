@@ -166,6 +166,12 @@ def test_clicks_without_a_frame_are_on_the_frame_given(save):
     assert second.prompts[0].points == (PointPrompt(3, 4, True),)
 
 
+def test_names_of_columns_may_be_capitals(save):
+    """Or the column of objects would be passed over, each click an object."""
+    (item,) = read_prompts(save("Axis-0,Axis-1,Label\n1,2,7\n3,4,7\n"), **MOVIE)
+    assert (item.object_id, len(item.prompts[0].points)) == (7, 2)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -189,6 +195,9 @@ def test_clicks_without_a_frame_are_on_the_frame_given(save):
         ("axis-0,axis-1,label\n1,2,x\n", ["line 2, label", "'x'"]),
         ("axis-0,axis-1,label,positive\n1,2,1,maybe\n", ["positive", "'maybe'"]),
         ("axis-0,axis-1,positive\n1,2,False\n", ["line 2", "column label"]),
+        # Cells that a line lacks are no column that the table lacks.
+        ("axis-0,axis-1,label\n1,2,2\n1,3\n", ["line 3, label", "''"]),
+        ("axis-0,axis-1,label,positive\n1,2,1\n", ["line 2, positive", "''"]),
     ],
 )
 def test_faults_in_points_name_line_and_column(save, text, words):

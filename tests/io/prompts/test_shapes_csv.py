@@ -108,3 +108,22 @@ def test_corners_are_in_the_order_of_their_numbers(tmp_path):
     path.write_text("\n".join([head, *sorted(rows, key=lambda row: row[-8:])]))
     (item,) = read_prompts(path, **MOVIE)
     assert item.prompts[0].mask.mask.sum() == 21 * 21
+
+
+@pytest.mark.parametrize(
+    ("kinds", "labels", "said"),
+    [
+        (["polygon"] * 4, (3, 3, 4, 3), "several values of label"),
+        (["polygon"] * 3 + ["ellipse"], (3,) * 4, "several values of shape-type"),
+    ],
+)
+def test_one_shape_is_of_one_kind_and_object(tmp_path, kinds, labels, said):
+    """Two shapes of one index, as two tables put together have them, are no shape."""
+    rows = ["index,shape-type,vertex-index,axis-0,axis-1,label"]
+    for vertex, (kind, (y, x), label) in enumerate(
+        zip(kinds, SQUARE, labels, strict=True)
+    ):
+        rows.append(f"0,{kind},{vertex},{y},{x},{label}")
+    (tmp_path / "s.csv").write_text("\n".join(rows))
+    with pytest.raises(InputError, match=said):
+        read_prompts(tmp_path / "s.csv", **MOVIE)

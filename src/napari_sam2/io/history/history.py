@@ -330,7 +330,9 @@ class History:
             self._record(ledger.after_restoring())
         known = {str(number) for number in (*ledger.done, *ledger.undone)}
         for folder in self._path(0).parent.iterdir():
-            if folder.is_dir() and folder.name not in known:
+            # What is named otherwise, a person put there.
+            is_ours = folder.name.removesuffix(PARTIAL).isdecimal()
+            if folder.is_dir() and is_ours and folder.name not in known:
                 shutil.rmtree(folder)
         for folder in self._path(0).parent.glob(f"*/*{PARTIAL}"):
             if folder.is_dir():
@@ -418,9 +420,18 @@ class History:
                 raise self._damaged("the list of its steps is missing")
             return Ledger()
         try:
-            return Ledger.model_validate_json(attributes[LEDGER])
+            ledger = Ledger.model_validate_json(str(attributes[LEDGER]))
         except ValidationError as error:
             raise self._damaged("the list of its steps cannot be read") from error
+        folders = [one for one in self._path(0).parent.iterdir() if one.is_dir()]
+        for folder in (one for one in folders if one.name.isdecimal()):
+            # One more may have been begun, and kept nothing, when a process was killed.
+            number, is_empty = int(folder.name), not any(folder.glob(f"*{TOUCHED}"))
+            if number > ledger.next_number or (
+                number == ledger.next_number and not is_empty
+            ):
+                raise self._damaged("the list of its steps is older than they are")
+        return ledger
 
     def _record(self, ledger: Ledger) -> None:
         replace_attributes(self._group(), {LEDGER: ledger.model_dump_json()})

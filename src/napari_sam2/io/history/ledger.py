@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from napari_sam2.io.sessions.book_json import ObjectChange
 
@@ -35,6 +35,18 @@ class Ledger(_Document):
     next_number: int = 1
     texts: dict[int, str] = {}
     restoring: tuple[int, Literal["before", "after"]] | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        steps = {*self.done, *self.undone}
+        is_ordered = self.done == sorted(self.done) and min(steps, default=1) > 0
+        is_told = steps <= self.texts.keys()
+        is_given_out = max(steps, default=0) < self.next_number
+        is_there = self.restoring is None or self.restoring[0] in steps
+        is_once = len(steps) == len(self.done) + len(self.undone)
+        if not (is_ordered and is_told and is_given_out and is_there and is_once):
+            raise ValueError("the steps contradict each other")
+        return self
 
     def after_restoring(self) -> Ledger:
         """Return the ledger once the step that is being restored is in place."""

@@ -79,6 +79,8 @@ class AnchorArrays:
             gone = [(row, columns[n]) for row, n in there if first + row in frames]
             for row, column in gone:
                 block[row, column] = np.nan
+                if DIGEST in self._group:
+                    self._digests()[first + row, column] = UNKNOWN
             if gone:
                 scores[first : first + BLOCK] = block
 
@@ -90,11 +92,30 @@ class AnchorArrays:
 
     def damaged(self) -> list[tuple[int, int]]:
         """Return object and frame of the anchors that are not what was written."""
-        return [
+        found = [
             (anchor.object_id, anchor.frame_index)
             for anchor, is_whole in self._read_all()
             if not is_whole
         ]
+        return found + self._lost()
+
+    def _lost(self) -> list[tuple[int, int]]:
+        """Return object and frame of anchors of which a digest is left, and no score.
+
+        As where a file of scores is missing, which would read as no anchor at all.
+        """
+        if DIGEST not in self._group:
+            return []
+        scores, found = self._array("object_score"), list[tuple[int, int]]()
+        for first in range(0, scores.shape[0], BLOCK):
+            known = np.asarray(self._digests()[first : first + BLOCK]) != UNKNOWN
+            if known.any():
+                block = np.asarray(scores[first : first + BLOCK])
+                places = np.argwhere(known & np.isnan(block)).tolist()
+                found += [
+                    (self._object_ids[column], first + row) for row, column in places
+                ]
+        return found
 
     def distrust(self, frames: Collection[int]) -> None:
         """Say that nobody knows what the anchors of frames hold."""

@@ -84,6 +84,13 @@ def _shapes(table: Table) -> list[_Shape]:
     if VERTEX in table.columns:
         for rows in by_index.values():
             rows.sort(key=lambda row: row.whole(VERTEX))
+    for rows in by_index.values():
+        for name in (KIND, "label"):
+            if len({cell for row in rows if (cell := row.cells.get(name))}) > 1:
+                raise InputError(
+                    f"{rows[0].where}: the rows of one shape (index) have several "
+                    f"values of {name}; give each shape an index of its own"
+                )
     return [_Shape(rows[0].where, rows) for _, rows in sorted(by_index.items())]
 
 

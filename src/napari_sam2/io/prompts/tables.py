@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 from napari_sam2.errors import InputError
@@ -75,7 +76,7 @@ class Table:
     path
         Where it lies.
     columns
-        Their names.
+        Their names, in lower case.
     rows
         All others than the first, which names the columns.
     """
@@ -126,7 +127,7 @@ def read_table(path: Path) -> Table:
         lines = [(reader.line_num, cells) for cells in reader if cells]
     except csv.Error as error:
         raise InputError(f"{path} cannot be read as CSV: {one_line(error)}") from error
-    columns = tuple(name.strip() for name in lines[0][1]) if lines else ()
+    columns = tuple(name.strip().lower() for name in lines[0][1]) if lines else ()
     named = [name for name in columns if name]
     if twice := next((name for name in named if named.count(name) > 1), None):
         raise InputError(f"{path}: there are two columns {twice}; take one away")
@@ -141,4 +142,5 @@ def _row(path: Path, number: int, columns: Sequence[str], cells: Sequence[str]) 
             f"{where}: {len(cells)} cells for {len(columns)} columns; write decimals "
             "with a point, and text that holds the separator in quotes"
         )
-    return Row(where, dict(zip(columns, cells, strict=False)))
+    # What is missing at its end is empty, not absent as where there is no such column.
+    return Row(where, dict(zip_longest(columns, cells[: len(columns)], fillvalue="")))

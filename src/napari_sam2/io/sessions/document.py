@@ -179,13 +179,15 @@ class _Stored(BaseModel):
         if ids != sorted(set(ids)):
             raise ValueError("object ids are not ascending and unique")
         mothers = {entry.id: entry.parent for entry in self.objects}
+        descended: set[int] = set()  # from somebody, and not from themselves
         for born, mother in mothers.items():
             seen = {born}
-            while mother is not None:
+            while mother is not None and mother not in descended:
                 if mother in seen:
                     raise ValueError(f"object {born} is its own mother or ancestor")
                 seen.add(mother)
                 mother = mothers.get(mother)
+            descended |= seen
         return self
 
     def check_frames(self, frame_count: int) -> None:
