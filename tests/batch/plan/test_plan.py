@@ -71,7 +71,9 @@ def test_exports_get_a_path_for_each_movie_too(folder):
     assert one.exports == {"csv": folder / "a.csv"}
 
 
-@pytest.mark.parametrize("name", ["{folder}/{stem}.tif", "{folder}/x/../{stem}.tif"])
+@pytest.mark.parametrize(
+    "name", ["{folder}/{stem}.tif", "{folder}/x/../{stem}.tif", "{folder}/{stem}"]
+)
 def test_exports_never_take_the_place_of_a_movie(folder, name):
     (folder / "x").mkdir()
     with pytest.raises(InputError, match=r"the movie a and the result of a have one"):

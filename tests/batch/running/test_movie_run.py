@@ -141,6 +141,16 @@ def test_what_may_pass_is_told_from_what_stays():
     assert not may_pass(FileNotFoundError())
 
 
+def test_a_file_that_was_there_is_never_taken_for_an_export(planned, tmp_path):
+    (tmp_path / "cells.csv").write_text("mine")
+    wanted = planned.model_copy(update={"exports": {"csv": tmp_path / "cells"}})
+    done = make_it_so(wanted)
+    assert (done.state, done.exit_code) == ("refused", 3)
+    assert "cells.csv: is there already, and the masklets" in done.error
+    assert not planned.job.out.exists()
+    assert (tmp_path / "cells.csv").read_text() == "mine"
+
+
 def test_exports_are_written_once_the_masklets_are_whole(planned, tmp_path):
     wanted = planned.model_copy(update={"exports": {"csv": tmp_path / "cells"}})
     done = make_it_so(wanted)

@@ -47,7 +47,7 @@ def test_an_anchor_that_is_damaged_is_predicted_anew(anchored, key):
 
 def test_anchors_whose_scores_are_lost_are_no_absent_ones(anchored):
     """Without a file of scores there would be no anchors, and nobody would say so."""
-    damage(anchored.path, "anchors/object_score")
+    damage(anchored.path, "anchors/object_score/c")
     store = OmeZarrLabelStore.open(anchored.path)
     assert places(store) == []
     (remark,) = lost(store)

@@ -24,6 +24,7 @@ from napari_sam2.batch.output import refuse_remote
 from napari_sam2.batch.plan.movies import FoundMovie, find_movies
 from napari_sam2.batch.prompting.policies import AutomaticPrompts, PromptPolicy
 from napari_sam2.errors import InputError
+from napari_sam2.io.exports.formats import with_suffix
 from napari_sam2.io.label_store.store import DEFAULT_NAME
 from napari_sam2.paths import read_text, remote_url, user_path
 from napari_sam2.session.planning.plan import Direction, MergePolicy, Mode
@@ -209,7 +210,9 @@ class BatchPlan(BaseModel):
                 mode=self.mode,
             )
             exports = {
-                one: _with_suffix(Path(_filled(pattern, movie, number)), suffix)
+                one: with_suffix(
+                    _with_channel(Path(_filled(pattern, movie, number)), suffix), one
+                )
                 for one, pattern in self.exports.items()
             }
             planned = PlannedMovie(title=f"{title}{suffix}", job=job, exports=exports)
@@ -371,7 +374,7 @@ def _titles(movies: list[FoundMovie]) -> list[str]:
     ]
 
 
-def _with_suffix(path: Path, suffix: str) -> Path:
+def _with_channel(path: Path, suffix: str) -> Path:
     return path.with_name(f"{path.stem}{suffix}{path.suffix}") if suffix else path
 
 

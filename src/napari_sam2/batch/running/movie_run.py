@@ -33,7 +33,7 @@ from napari_sam2.errors import (
     OutputError,
     in_our_words,
 )
-from napari_sam2.io.exports.formats import FORMATS, export
+from napari_sam2.io.exports.formats import export, with_suffix
 from napari_sam2.io.exports.masklets import masklets_of
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.io.label_store.verification import verify
@@ -131,6 +131,7 @@ def is_complete(planned: PlannedMovie, request: str) -> bool:
 def _attempt(
     planned: PlannedMovie, on_progress: OnProgress, is_cancelled: IsCancelled
 ) -> MovieOutcome:
+    _refuse_foreign_exports(planned)
     if planned.discovery is not None and planned.is_to_be_prompted:
         with closing(find_objects(planned.discovery)) as looks:
             for _ in looks:
@@ -234,12 +235,25 @@ def _failure(
 
 def _exports(planned: PlannedMovie) -> dict[str, Path]:
     """Return the files to write, with the suffixes of their formats, by format."""
-    found = {}
-    for name, path in planned.exports.items():
-        suffix = FORMATS[name].suffix if name in FORMATS else ""
-        has_suffix = path.suffix.lower() == suffix or not suffix
-        found[name] = path if has_suffix else path.with_name(path.name + suffix)
-    return found
+    return {name: with_suffix(path, name) for name, path in planned.exports.items()}
+
+
+def _refuse_foreign_exports(planned: PlannedMovie) -> None:
+    """Refuse exports that are there before the masklets are: they are of others.
+
+    Raises
+    ------
+    OutputError
+        Naming the first.
+    """
+    if planned.job.output.exists:
+        return
+    for path in _exports(planned).values():
+        if path.exists():
+            raise OutputError(
+                f"{path}: is there already, and the masklets that it is to hold are "
+                "not; move it elsewhere, or give exports another pattern"
+            )
 
 
 def _write_exports(planned: PlannedMovie, store: OmeZarrLabelStore) -> tuple[str, ...]:

@@ -55,6 +55,13 @@ FORMATS = {
 }
 
 
+def with_suffix(path: Path, name: str) -> Path:
+    """Return where a format is written: it adds its suffix where that is missing."""
+    suffix = FORMATS[name].suffix if name in FORMATS else ""
+    has_suffix = path.suffix.lower() == suffix or not suffix
+    return path if has_suffix else path.with_name(path.name + suffix)
+
+
 def export(masklets: MaskletMovie, path: Path, name: str) -> Path:
     """Write masklets in a format, whole or not at all; nothing is replaced.
 
@@ -83,9 +90,7 @@ def export(masklets: MaskletMovie, path: Path, name: str) -> Path:
         raise InputError(
             f"there is no format {name!r}; choose one of {', '.join(FORMATS)}"
         )
-    chosen = FORMATS[name]
-    if chosen.suffix and path.suffix.lower() != chosen.suffix:
-        path = path.with_name(path.name + chosen.suffix)
+    chosen, path = FORMATS[name], with_suffix(path, name)
     if path.exists():
         raise OutputError(f"{path}: exists already; choose another name")
     building = path.with_name(f".{path.stem}-{uuid.uuid4().hex[:8]}{path.suffix}")

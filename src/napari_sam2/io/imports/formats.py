@@ -10,6 +10,7 @@ from napari_sam2.io.imports.ctc import TABLES, read_ctc
 from napari_sam2.io.imports.geff import read_geff
 from napari_sam2.io.imports.tracked_labels import TrackedLabels
 from napari_sam2.io.imports.trackmate import read_trackmate
+from napari_sam2.io.movies.files.image_stacks import reading
 from napari_sam2.io.movies.label_frames import EVERYTHING, cut_label_frames
 
 
@@ -48,10 +49,12 @@ def open_tracked(path: Path, format_name: str | None = None) -> TrackedLabels:
     InputError
         If there is no such format, or it cannot be read.
     """
-    if not path.exists():
+    with reading(path, "check its path and who may read it"):
+        is_there = path.exists()
+        seen = _seen(path)
+    if not is_there:
         raise InputError(f"{path}: is not there")
-    if format_name is None:
-        format_name = _seen(path)
+    format_name = format_name or seen
     if format_name not in READERS:
         raise InputError(
             f"there is no format {format_name!r} to import; choose one of "
