@@ -1,10 +1,10 @@
 """Export long movies with many objects in every format; print memory, time and size.
 
-    python benchmarks/export_memory.py [--frames 250 1000] [--objects 200] [--formats …]
+    python benchmarks/export_memory.py [--frames 100 300 1000] [--objects 200] …
 
-Each export runs in a process of its own; its memory is the largest that the process
-held, less what it held before the first frame. Cells are discs on a grid that drift by
-a pixel now and then, in frames of 512 × 512.
+Each export runs in a process of its own. Printed are the largest memory that the
+process held, and how much of that came after the first frame. Cells are discs on a grid
+that drift by a pixel now and then, in frames of 512 × 512.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def movie_of(frames: int, objects: int, labels: Path) -> MaskletMovie:
 
 
 def measure(name: str, frames: int, objects: int, folder: Path) -> tuple[float, ...]:
-    """Return MiB of memory, seconds and MiB on disk of one export."""
+    """Return MiB of peak memory and of its growth, seconds, and MiB on disk."""
     masklets = movie_of(frames, objects, folder / "labels")
     export(movie_of(1, 1, folder / "labels"), folder / "first", name)  # imports
     masklets.read(0)
@@ -70,13 +70,13 @@ def measure(name: str, frames: int, objects: int, folder: Path) -> tuple[float, 
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     files = [path] if path.is_file() else list(path.rglob("*"))
     size = sum(one.stat().st_size for one in files if one.is_file()) / MIB
-    return after - before, seconds, size
+    return after, after - before, seconds, size
 
 
 def main() -> None:
     """Print a row for each format and length."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--frames", type=int, nargs="+", default=[250, 1000])
+    parser.add_argument("--frames", type=int, nargs="+", default=[100, 300, 1000])
     parser.add_argument("--objects", type=int, default=200)
     parser.add_argument("--formats", nargs="+", default=list(FORMATS))
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
@@ -88,8 +88,8 @@ def main() -> None:
             )
         print(*(f"{value:.1f}" for value in found))
         return
-    print("| format | frames | memory (MiB) | s | on disk (MiB) |")
-    print("|---|---|---|---|---|")
+    print("| format | frames | peak (MiB) | growth (MiB) | s | on disk (MiB) |")
+    print("|---|---|---|---|---|---|")
     for name in given.formats:
         for frames in given.frames:
             words = ["--one", "--formats", name, "--frames", str(frames)]

@@ -185,7 +185,8 @@ def evaluate(
     Parameters
     ----------
     labels, truth
-        Label movies ``(T, Y, X)``: masklets, or any label images.
+        Label movies ``(T, Y, X)``: masklets, or any label images. Masklets of stacks
+        over time, ``(T, Z, Y, X)``, have J alone, of volumes.
     objects
         Ids of the truth to score; None for all.
     frames
@@ -257,8 +258,9 @@ def read_masklets(path: PathLike, name: str = DEFAULT_NAME) -> MaskletMovie:
     Returns
     -------
     MaskletMovie
-        ``read(frame_index)`` gives the ``(Y, X)`` label image; ``objects``, ``scores``,
-        ``calibration``. One frame is in memory at a time.
+        ``read(frame_index)`` gives the ``(Y, X)`` label image, ``read(frame_index,
+        plane)`` in stacks over time, which have ``planes``; ``objects``, ``scores``,
+        ``calibration``. One label image is in memory at a time.
 
     Raises
     ------

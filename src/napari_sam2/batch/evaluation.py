@@ -1,8 +1,8 @@
-"""Scores of masklets on disk against a truth on disk, two frames at a time."""
+"""Scores of masklets on disk against a truth on disk, two label images at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -10,15 +10,18 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from napari_sam2.batch.prompting.policies import UserPath
+from napari_sam2.batch.volumes.stack_pair import StackPair
 from napari_sam2.errors import InputError
 from napari_sam2.io.label_store.store import DEFAULT_NAME, OmeZarrLabelStore
+from napari_sam2.io.label_store.volume import is_of_stacks
 from napari_sam2.io.movies.label_frames import (
     EVERYTHING,
     LabelFrames,
     LabelSelection,
     cut_label_frames,
 )
-from napari_sam2.metrics import MovieScore, evaluate, match_objects
+from napari_sam2.metrics import MovieScore, MovieScorer, evaluate, match_objects
+from napari_sam2.metrics.matching import Match, match_overlaps
 
 
 class EvaluationJob(BaseModel):
@@ -28,15 +31,16 @@ class EvaluationJob(BaseModel):
     ----------
     labels, truth
         Label movies: our OME-Zarr, or any label images. Those in colour have a number
-        for each colour, which is no other file's.
+        for each colour, which is no other file's. Where ``labels`` are our stacks over
+        time, the truth is ``(T, Z, Y, X)``, and J is that of volumes, without F.
     truth_axes, truth_t, truth_z, truth_channel
         Which part of the truth's file is the movie; see `FrameOptions`.
     name
         Label group, where ``labels`` or ``truth`` is an OME-Zarr of ours.
     match
-        Label image of ``match_frame`` with the ids of ``labels`` (such as the prompts
-        that these were tracked from), by which objects are paired with the truth; None
-        where both have the same ids.
+        Label image, or stack, of ``match_frame`` with the ids of ``labels`` (such as
+        the prompts that these were tracked from), by which objects are paired with the
+        truth; None where both have the same ids.
     minimum_overlap
         Least IoU of such a pair.
     objects
@@ -70,6 +74,10 @@ def run_evaluation(job: EvaluationJob) -> MovieScore:
         If a file cannot be read, the movies do not fit each other, or no object of the
         truth is matched.
     """
+    if OmeZarrLabelStore.is_ours(job.labels, job.name) and is_of_stacks(
+        job.labels, job.name
+    ):
+        return _evaluate_stacks(job)
     part = LabelSelection(job.truth_axes, job.truth_t, job.truth_z, job.truth_channel)
     with (
         closing(open_labels(job.truth, job.name, part)) as truth,
@@ -80,10 +88,43 @@ def run_evaluation(job: EvaluationJob) -> MovieScore:
             _each(truth),
             _each(labels),
             objects=objects,
-            frames=_chosen_frames(job, truth),
+            frames=_chosen_frames(job, truth.frame_count),
         )
         _check_colors(job, truth, labels)
     return score
+
+
+def _evaluate_stacks(job: EvaluationJob) -> MovieScore:
+    """Score stacks over time: J of volumes, at each time point."""
+    _refuse_parts_of_truth(job)
+    with closing(StackPair(job.truth, job.labels, job.name)) as pair:
+        objects: Collection[int] | Mapping[int, int | None] | None = job.objects
+        if job.match is not None:
+            _check_match_frame(job, pair.frame_count)
+            with closing(
+                StackPair(job.truth, job.match, job.name, pair.shape)
+            ) as known:
+                overlaps = known.overlaps(job.match_frame)
+            objects = _paired(job, match_overlaps(overlaps, job.minimum_overlap))
+        scorer = MovieScorer(objects, boundary=False)
+        everything = range(pair.frame_count)
+        for frame_index in _chosen_frames(job, pair.frame_count) or everything:
+            scorer.add_overlaps(frame_index, pair.overlaps(frame_index))
+        return scorer.result()
+
+
+def _refuse_parts_of_truth(job: EvaluationJob) -> None:
+    given = {
+        "axes": job.truth_axes,
+        "t": job.truth_t,
+        "z": job.truth_z,
+        "channels": job.truth_channel,
+    }
+    if chosen := [name for name, value in given.items() if value is not None]:
+        raise InputError(
+            f"--{chosen[0]} chooses a part of the truth, but {job.labels} holds stacks "
+            "over time, which are scored whole: leave it out"
+        )
 
 
 def open_labels(
@@ -134,6 +175,11 @@ def _objects(
             known.read(job.match_frame if known.frame_count > 1 else 0),
             job.minimum_overlap,
         )
+    return _paired(job, matches)
+
+
+def _paired(job: EvaluationJob, matches: Iterable[Match]) -> dict[int, int | None]:
+    """Return who of the truth is scored, and as whom; refuse to score nobody."""
     paired: dict[int, int | None] = {
         match.object_id: match.predicted_id
         for match in matches
@@ -149,11 +195,7 @@ def _objects(
 
 def _check_match(job: EvaluationJob, truth: LabelFrames, known: LabelFrames) -> None:
     """Refuse a frame that is not there, and labels of another movie."""
-    if not 0 <= job.match_frame < truth.frame_count:
-        raise InputError(
-            f"--match-frame {job.match_frame}: {job.truth} has frames 0 to "
-            f"{truth.frame_count - 1}"
-        )
+    _check_match_frame(job, truth.frame_count)
     if known.frame_shape != truth.frame_shape:
         raise InputError(
             f"{job.match}: frames of {known.frame_shape} pixels do not fit the truth's "
@@ -166,13 +208,21 @@ def _check_match(job: EvaluationJob, truth: LabelFrames, known: LabelFrames) -> 
         )
 
 
-def _chosen_frames(job: EvaluationJob, truth: LabelFrames) -> range | None:
+def _check_match_frame(job: EvaluationJob, frame_count: int) -> None:
+    if not 0 <= job.match_frame < frame_count:
+        raise InputError(
+            f"--match-frame {job.match_frame}: {job.truth} has frames 0 to "
+            f"{frame_count - 1}"
+        )
+
+
+def _chosen_frames(job: EvaluationJob, frame_count: int) -> range | None:
     if job.frames is None:
         return None
     first, stop = job.frames
-    first, stop = first or 0, truth.frame_count if stop is None else stop
-    if not 0 <= first < stop <= truth.frame_count:
+    first, stop = first or 0, frame_count if stop is None else stop
+    if not 0 <= first < stop <= frame_count:
         raise InputError(
-            f"--frames {first}:{stop}: {job.truth} has frames 0:{truth.frame_count}"
+            f"--frames {first}:{stop}: {job.truth} has frames 0:{frame_count}"
         )
     return range(first, stop)

@@ -5,7 +5,7 @@ Two label images are in memory at a time, and two numbers per object and frame.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Protocol
@@ -14,7 +14,7 @@ import numpy as np
 
 from napari_sam2.errors import InputError
 from napari_sam2.metrics.masks import boundary_similarity
-from napari_sam2.metrics.matching import count_overlaps
+from napari_sam2.metrics.matching import Overlaps, count_overlaps
 from napari_sam2.metrics.scores import MovieScore, ObjectScore
 
 
@@ -139,8 +139,24 @@ class MovieScorer:
     def add(self, frame_index: int, truth: np.ndarray, prediction: np.ndarray) -> None:
         """Score one frame of ``(Y, X)`` integer label images."""
         _check(frame_index, truth, prediction)
-        self._frame_count += 1
         overlaps = count_overlaps(truth, prediction)
+        for object_id, record in self._noted(frame_index, overlaps):
+            if self._boundary:
+                # No label is −1: nothing was predicted.
+                wanted = -1 if record.predicted_id is None else record.predicted_id
+                value = boundary_similarity(truth == object_id, prediction == wanted)
+                record.boundaries.append(value)
+
+    def add_overlaps(self, frame_index: int, overlaps: Overlaps) -> None:
+        """Score J alone, of one frame or stack, by what was counted there."""
+        for _ in self._noted(frame_index, overlaps):
+            pass
+
+    def _noted(
+        self, frame_index: int, overlaps: Overlaps
+    ) -> Iterator[tuple[int, _Record]]:
+        """Note J of each object, and yield who is scored on the frame."""
+        self._frame_count += 1
         if self._open_end:
             for object_id in overlaps.truth_area:
                 self._records.setdefault(object_id, _Record(object_id))
@@ -150,11 +166,7 @@ class MovieScorer:
             record.frame_indices.append(frame_index)
             record.present.append(object_id in overlaps.truth_area)
             record.regions.append(overlaps.region(object_id, record.predicted_id))
-            if self._boundary:
-                # No label is −1: nothing was predicted.
-                wanted = -1 if record.predicted_id is None else record.predicted_id
-                value = boundary_similarity(truth == object_id, prediction == wanted)
-                record.boundaries.append(value)
+            yield object_id, record
 
     def result(self) -> MovieScore:
         """Return the scores so far.

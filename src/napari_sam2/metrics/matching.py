@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,6 +79,17 @@ def count_overlaps(truth: np.ndarray, prediction: np.ndarray) -> Overlaps:
     )
 
 
+def sum_of_overlaps(parts: Iterable[Overlaps]) -> Overlaps:
+    """Return the overlaps of two stacks from those of their planes."""
+    truth, predicted = Counter[int](), Counter[int]()
+    common = Counter[tuple[int, int]]()
+    for part in parts:
+        truth.update(part.truth_area)
+        predicted.update(part.predicted_area)
+        common.update(part.common)
+    return Overlaps(dict(truth), dict(predicted), dict(common))
+
+
 def _areas(ids: np.ndarray, areas: np.ndarray) -> dict[int, int]:
     pairs = zip(ids.tolist(), areas.tolist(), strict=True)
     return {object_id: area for object_id, area in pairs if object_id}
@@ -85,14 +98,27 @@ def _areas(ids: np.ndarray, areas: np.ndarray) -> dict[int, int]:
 def match_objects(
     truth: np.ndarray, prediction: np.ndarray, minimum_overlap: float = 0.5
 ) -> list[Match]:
-    """Pair the objects of two label images of one frame, each at most once.
-
-    The pairing has the greatest sum of overlaps; pairs below the minimum are left out.
+    """Pair the objects of two label images of one frame, as `match_overlaps` does.
 
     Parameters
     ----------
     truth, prediction
         ``(Y, X)`` integer label images of equal shape, 0 for background.
+    minimum_overlap
+        Least intersection over union, above 0 and up to 1.
+    """
+    return match_overlaps(count_overlaps(truth, prediction), minimum_overlap)
+
+
+def match_overlaps(overlaps: Overlaps, minimum_overlap: float = 0.5) -> list[Match]:
+    """Pair the objects of a frame, each at most once.
+
+    The pairing has the greatest sum of overlaps; pairs below the minimum are left out.
+
+    Parameters
+    ----------
+    overlaps
+        Of truth and prediction.
     minimum_overlap
         Least intersection over union, above 0 and up to 1.
 
@@ -101,7 +127,6 @@ def match_objects(
     list of Match
         In the order of truth ids.
     """
-    overlaps = count_overlaps(truth, prediction)
     true_ids = sorted(overlaps.truth_area)
     predicted_ids = sorted(overlaps.predicted_area)
     table = np.zeros((len(true_ids), len(predicted_ids)))

@@ -4,6 +4,7 @@ import json
 import sys
 
 import pytest
+import tifffile
 import zarr
 
 import napari_sam2 as ns
@@ -23,7 +24,7 @@ def options(toy):
     return ("--model", toy, "--device", "cpu", "--mode", "tzyx")
 
 
-def test_track_writes_stacks_and_other_commands_say_what_they_are(
+def test_track_writes_stacks_that_other_commands_read(
     monkeypatch, capsys, folder, options, tmp_path
 ):
     out, movie = tmp_path / "out.zarr", folder / "movie.zarr"
@@ -35,11 +36,15 @@ def test_track_writes_stacks_and_other_commands_say_what_they_are(
     assert zarr.open_array(out / "labels/masklets/0").shape == (4, 4, 48, 48)
     assert run_main(monkeypatch, "verify", out) == 0
     assert "complete, 2 of 4 frames computed, whole" in capsys.readouterr().out
-    export = ("export", out, "--out", tmp_path / "e.tif", "--format", "tiff")
-    assert run_main(monkeypatch, *export) == 3
-    assert "masklets of stacks over time" in capsys.readouterr().err
-    with pytest.raises(ns.errors.OutputError, match="stacks over time"):
-        ns.read_masklets(out)
+    export = ("export", out, "--out", tmp_path / "e.tif", "--format")
+    assert run_main(monkeypatch, *export, "tiff") == 0
+    assert tifffile.imread(tmp_path / "e.tif").shape == (4, 4, 48, 48)
+    assert run_main(monkeypatch, *export, "rois") == 2
+    assert "not of stacks over time; choose tiff" in capsys.readouterr().err
+    assert ns.read_masklets(out).read(1, 2).shape == (48, 48)
+    score = ns.evaluate(out, folder / "sim/truth.tif", frames=(0, 2))
+    assert 0 < score.region <= 1
+    assert score.boundary is None
 
 
 @pytest.mark.parametrize(
@@ -61,6 +66,7 @@ def test_a_plan_of_stacks_is_run_and_passed_over_the_next_time(
     movie = folder / "movie.zarr"
     policy = ("--prompts-from", folder / "sim/truth.tif", "--frames", "0:2")
     out = ("--out", tmp_path / "{stem}-out.zarr")
+    out += ("--export", f"csv={tmp_path}/{{stem}}.csv")
     assert run_main(monkeypatch, "plan", movie, *policy, *out, *options) == 0
     path = tmp_path / "plan.json"
     path.write_text(capsys.readouterr().out)
@@ -71,15 +77,16 @@ def test_a_plan_of_stacks_is_run_and_passed_over_the_next_time(
         (outcome,) = report.movies
         assert (outcome.state, outcome.error) == (state, "")
         assert outcome.verified == "whole, 2 of 4 frames computed"
+    assert (tmp_path / "movie.csv").read_text().startswith("object_id,")
 
 
-def test_a_plan_of_stacks_has_no_exports(folder):
-    with pytest.raises(ValueError, match="exports are of movies of single frames"):
+def test_a_plan_of_stacks_has_no_exports_of_single_planes():
+    with pytest.raises(ValueError, match="not of stacks over time; choose tiff"):
         ns.BatchPlan(
             movies=("a.tif",),
             prompts={"kind": "same", "path": "p.json"},
             mode="tzyx",
-            exports={"csv": "{stem}.csv"},
+            exports={"csv": "{stem}.csv", "coco": "{stem}.json"},
         )
 
 

@@ -1,6 +1,9 @@
 """What neighbouring planes settle: who a pixel is, and what is nobody's."""
 
+import weakref
+
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -98,3 +101,24 @@ def test_planes_are_read_as_they_are_needed():
 
     for number, _ in enumerate(settled(planes(), ())):
         assert len(read) <= number + 3
+
+
+class Plane(np.ndarray):
+    """An array that can be referred to weakly."""
+
+
+@pytest.mark.parametrize("count", [8, 80])
+def test_a_few_planes_are_held_however_many_there_are(count):
+    held, most = [], []
+
+    def planes():
+        for plane in range(count):
+            held[:] = [one for one in held if one() is not None]
+            most.append(len(held))
+            labels = np.full((4, 4), plane // 4 + 1, np.uint16).view(Plane)
+            held.append(weakref.ref(labels))
+            yield labels
+
+    for _ in settled(planes(), ()):
+        pass
+    assert max(most) <= 5

@@ -24,7 +24,7 @@ from napari_sam2.batch.output import refuse_remote
 from napari_sam2.batch.plan.movies import FoundMovie, find_movies
 from napari_sam2.batch.prompting.policies import AutomaticPrompts, PromptPolicy
 from napari_sam2.errors import InputError
-from napari_sam2.io.exports.formats import with_suffix
+from napari_sam2.io.exports.formats import FORMATS, no_volumes_in, with_suffix
 from napari_sam2.io.label_store.store import DEFAULT_NAME
 from napari_sam2.paths import read_text, remote_url, user_path
 from napari_sam2.session.planning.plan import Direction, MergePolicy, Mode
@@ -139,10 +139,9 @@ class BatchPlan(BaseModel):
 
     @model_validator(mode="after")
     def _check_mode(self) -> Self:
-        if self.mode is Mode.TZYX and self.exports:
-            raise ValueError(
-                "exports are of movies of single frames: leave them out with mode tzyx"
-            )
+        for name in self.exports if self.mode is Mode.TZYX else ():
+            if name in FORMATS and not FORMATS[name].volumes:
+                raise ValueError(no_volumes_in(name))
         return self
 
     def planned(self) -> list[PlannedMovie]:

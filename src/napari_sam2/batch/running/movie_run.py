@@ -34,8 +34,11 @@ from napari_sam2.errors import (
     in_our_words,
 )
 from napari_sam2.io.exports.formats import export, with_suffix
-from napari_sam2.io.exports.masklets import masklets_of
-from napari_sam2.io.label_store.store import OmeZarrLabelStore
+from napari_sam2.io.exports.masklets import (
+    MaskletMovie,
+    masklets_of,
+    masklets_of_stacks,
+)
 from napari_sam2.io.label_store.verification import verify
 from napari_sam2.model.checkpoints.weights_file import weights_sha256
 from napari_sam2.session.session import FrameDone
@@ -144,9 +147,7 @@ def _attempt(
     with open_job(_settled(planned.job)) as run:
         if not _followed(run, tell, is_cancelled):
             return _outcome(planned, run, "cancelled")
-        exports = (
-            () if isinstance(run, VolumeRun) else _write_exports(planned, run.store)
-        )
+        exports = _write_exports(planned, _masklets_of(run))
         outcome = _outcome(planned, run, "complete" if run.is_finished else "done")
     seen = {"exports": exports, "summary": summary_of(planned.job)}
     seen |= {"verified": _verified(planned.job), "request": request_key(planned)}
@@ -256,11 +257,17 @@ def _refuse_foreign_exports(planned: PlannedMovie) -> None:
             )
 
 
-def _write_exports(planned: PlannedMovie, store: OmeZarrLabelStore) -> tuple[str, ...]:
+def _masklets_of(run: Run | VolumeRun) -> MaskletMovie:
+    if isinstance(run, VolumeRun):
+        return masklets_of_stacks(run.volume)
+    return masklets_of(run.store)
+
+
+def _write_exports(planned: PlannedMovie, masklets: MaskletMovie) -> tuple[str, ...]:
     written = []
     for name, path in _exports(planned).items():
         if not path.exists():
-            export(masklets_of(store), path, name)
+            export(masklets, path, name)
         written.append(str(path))
     return tuple(written)
 

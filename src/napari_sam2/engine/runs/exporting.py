@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from threading import Event
 
@@ -90,15 +91,17 @@ class ExportRun:
             told = replace(
                 masklets,
                 objects=_objects(order.book),
-                read=lambda frame: self._read(masklets, frame),
+                read=partial(self._read, masklets),
             )
             return export(told, order.path, order.format_name)
 
-    def _read(self, masklets: MaskletMovie, frame_index: int) -> np.ndarray:
+    def _read(
+        self, masklets: MaskletMovie, frame_index: int, *plane: int
+    ) -> np.ndarray:
         if self._is_stopped.is_set():
             raise ExportStoppedError("The export was stopped; nothing was written.")
         self.frame_index = frame_index
-        return masklets.read(frame_index)
+        return masklets.read(frame_index, *plane)
 
 
 def _with_image(

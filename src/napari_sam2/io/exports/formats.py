@@ -31,26 +31,29 @@ class Format:
         Writes masklets to a path that does not exist yet.
     measures
         Whether it takes mean intensities, where the movie is at hand.
+    volumes
+        Whether it holds stacks over time.
     """
 
     title: str
     suffix: str
     write: Callable[[MaskletMovie, Path], None]
     measures: bool = False
+    volumes: bool = False
 
 
 FORMATS = {
-    "tiff": Format("Label images (OME-TIFF)", ".tif", write_tiff),
-    "ctc": Format("Cell Tracking Challenge", "", write_ctc),
-    "geff": Format("GEFF", ".geff", write_geff),
+    "tiff": Format("Label images (OME-TIFF)", ".tif", write_tiff, volumes=True),
+    "ctc": Format("Cell Tracking Challenge", "", write_ctc, volumes=True),
+    "geff": Format("GEFF", ".geff", write_geff, volumes=True),
     "trackmate": Format("TrackMate", ".xml", write_trackmate),
     "coco": Format("COCO", ".json", write_coco),
     "sav": Format("SA-V", ".json", write_sav),
-    "tracks": Format("napari tracks", ".csv", write_tracks),
+    "tracks": Format("napari tracks", ".csv", write_tracks, volumes=True),
     "rois": Format("ImageJ ROI set", ".zip", write_rois),
-    "csv": Format("Measurements (CSV)", ".csv", write_csv, measures=True),
+    "csv": Format("Measurements (CSV)", ".csv", write_csv, measures=True, volumes=True),
     "parquet": Format(
-        "Measurements (Parquet)", ".parquet", write_parquet, measures=True
+        "Measurements (Parquet)", ".parquet", write_parquet, measures=True, volumes=True
     ),
 }
 
@@ -60,6 +63,15 @@ def with_suffix(path: Path, name: str) -> Path:
     suffix = FORMATS[name].suffix if name in FORMATS else ""
     has_suffix = path.suffix.lower() == suffix or not suffix
     return path if has_suffix else path.with_name(path.name + suffix)
+
+
+def no_volumes_in(name: str) -> str:
+    """Say why a format is not for stacks over time, and which ones are."""
+    *others, last = (other for other, chosen in FORMATS.items() if chosen.volumes)
+    return (
+        f"{FORMATS[name].title} ({name}) holds masks of single planes, not of stacks "
+        f"over time; choose {', '.join(others)} or {last}"
+    )
 
 
 def export(masklets: MaskletMovie, path: Path, name: str) -> Path:
@@ -91,6 +103,8 @@ def export(masklets: MaskletMovie, path: Path, name: str) -> Path:
             f"there is no format {name!r}; choose one of {', '.join(FORMATS)}"
         )
     chosen, path = FORMATS[name], with_suffix(path, name)
+    if masklets.planes is not None and not chosen.volumes:
+        raise InputError(no_volumes_in(name))
     if path.exists():
         raise OutputError(f"{path}: exists already; choose another name")
     building = path.with_name(f".{path.stem}-{uuid.uuid4().hex[:8]}{path.suffix}")

@@ -12,7 +12,7 @@ from xml.sax.xmlreader import AttributesImpl
 import numpy as np
 
 from napari_sam2.io.exports.masklets import MaskletMovie
-from napari_sam2.io.exports.regions import regions
+from napari_sam2.io.exports.regions import places
 from napari_sam2.io.exports.rois import outlines
 from napari_sam2.io.optional_packages import optional_package
 
@@ -27,8 +27,10 @@ class Lineages:
     ----------
     object_ids, frames
         ``(nodes,)`` int64; nodes are numbered from 0, by frame and object.
-    y, x, area
-        ``(nodes,)`` float64: centroid and area in pixels.
+    centre
+        ``(nodes,)`` float64 centroids in pixels, by axis, as in `FrameRegions`.
+    size
+        ``(nodes,)`` float64: area or volume in pixels.
     edges
         ``(edges, 2)`` int64 of earlier and later node: an object and itself where it is
         next seen, the last of a mother and the first of a daughter.
@@ -38,9 +40,8 @@ class Lineages:
 
     object_ids: np.ndarray
     frames: np.ndarray
-    y: np.ndarray
-    x: np.ndarray
-    area: np.ndarray
+    centre: dict[str, np.ndarray]
+    size: np.ndarray
     edges: np.ndarray
     lineages: np.ndarray
 
@@ -52,17 +53,19 @@ def lineages_of(masklets: MaskletMovie) -> Lineages:
     last: dict[int, int] = {}
     first: dict[int, int] = {}
     node = 0
-    for found in regions(masklets):
+    for found in places(masklets):
         ids = found.object_ids
         where = np.full(len(ids), found.frame_index)
-        parts.append(np.stack([ids, where, found.y, found.x, found.area], axis=1))
+        centre = found.centre.values()
+        parts.append(np.stack([ids, where, found.size, *centre], axis=1))
         for object_id in ids.tolist():
             if object_id in last:
                 edges.append((last[object_id], node))
             first.setdefault(object_id, node)
             last[object_id] = node
             node += 1
-    table = np.concatenate([np.empty((0, 5)), *parts])
+    space = masklets.axes[1:]
+    table = np.concatenate([np.empty((0, 3 + len(space))), *parts])
     frames = table[:, 1].astype(np.int64)
     for daughter, mother in masklets.mothers.items():
         if daughter in first and mother in last:
@@ -74,9 +77,8 @@ def lineages_of(masklets: MaskletMovie) -> Lineages:
     return Lineages(
         object_ids=object_ids,
         frames=frames,
-        y=table[:, 2],
-        x=table[:, 3],
-        area=table[:, 4],
+        centre=dict(zip(space, table[:, 3:].T, strict=True)),
+        size=table[:, 2],
         edges=np.array(sorted(edges), np.int64).reshape(-1, 2),
         lineages=np.array([founders[int(i)] for i in object_ids], np.int64),
     )
@@ -100,11 +102,10 @@ def write_geff(masklets: MaskletMovie, path: Path) -> None:
     graph = lineages_of(masklets)
     columns = {
         masklets.calibration.frame_axis: graph.frames,
-        "y": graph.y,
-        "x": graph.x,
+        **graph.centre,
         "label": graph.object_ids,
         "lineage": graph.lineages,
-        "area": graph.area,
+        masklets.size_name: graph.size,
     }
     related = [
         {"type": "labels", "path": _beside(place, path), "node_prop": "label"}
@@ -139,18 +140,15 @@ def _beside(place: Path, path: Path) -> str:
 
 
 def _axes(masklets: MaskletMovie) -> list[dict[str, object]]:
-    calibration = masklets.calibration
-    is_time = calibration.frame_axis == "t"
-    names = (calibration.frame_axis, "y", "x")
     axes = []
     for name, step, start, unit in zip(
-        names,
-        calibration.scale,
-        calibration.translation,
-        calibration.units,
+        masklets.axes,
+        masklets.geometry.scale,
+        masklets.geometry.translation,
+        masklets.units,
         strict=True,
     ):
-        in_time = name == names[0] and is_time
+        in_time = name == "t"
         axis: dict[str, object] = {
             "name": name,
             "type": "time" if in_time else "space",
@@ -251,17 +249,17 @@ def _write_spots(xml: _Xml, masklets: MaskletMovie, graph: Lineages) -> None:
         }
         for node in range(starts[frame_index], starts[frame_index + 1]):
             object_id = int(graph.object_ids[node])
-            area = float(graph.area[node]) * row * column
-            centre = np.array([graph.y[node], graph.x[node]])
+            area = float(graph.size[node]) * row * column
+            y, x = graph.centre["y"][node], graph.centre["x"][node]
             # Outlines count from the corner of the first pixel, spots from its centre.
-            line = (lines[object_id] - 0.5 - centre) * (row, column)
+            line = (lines[object_id] - 0.5 - (y, x)) * (row, column)
             xml.open(
                 "Spot",
                 ID=node,
                 name=names.get(object_id) or f"object {object_id}",
                 QUALITY=1.0,
-                POSITION_X=float(graph.x[node]) * column,
-                POSITION_Y=float(graph.y[node]) * row,
+                POSITION_X=float(x) * column,
+                POSITION_Y=float(y) * row,
                 POSITION_Z=0.0,
                 POSITION_T=frame_index * step,
                 FRAME=frame_index,

@@ -18,25 +18,25 @@ CTC_LARGEST = np.iinfo(np.uint16).max
 
 
 def write_tiff(masklets: MaskletMovie, path: Path) -> None:
-    """Write an OME-TIFF of ``(T, Y, X)`` labels, deflated, as BigTIFF."""
-    dtype = masklets.read(0).dtype
-    scale, units = masklets.calibration.scale, masklets.calibration.units
-    axes = "TYX" if masklets.calibration.frame_axis == "t" else "ZYX"
+    """Write an OME-TIFF of ``(T, Y, X)`` or ``(T, Z, Y, X)`` labels, as BigTIFF."""
+    dtype = next(masklets.sections(0)).dtype
+    axes = "".join(masklets.axes).upper()
     metadata: dict[str, object] = {"axes": axes, "Name": masklets.name}
-    steps = ("TimeIncrement" if axes[0] == "T" else "PhysicalSizeZ", *_SIZES)
-    for key, step, unit in zip(steps, scale, units, strict=True):
+    for axis, step, unit in zip(
+        axes, masklets.geometry.scale, masklets.units, strict=True
+    ):
         if unit is not None:
-            metadata[key] = step
-            metadata[f"{key}Unit"] = _OME_UNITS.get(unit, unit)
+            metadata[_STEPS[axis]] = step
+            metadata[f"{_STEPS[axis]}Unit"] = _OME_UNITS.get(unit, unit)
 
-    def frames() -> Iterator[np.ndarray]:
-        for _, labels in masklets.frames():
-            yield labels
+    def sections() -> Iterator[np.ndarray]:
+        for frame_index in range(masklets.frame_count):
+            yield from masklets.sections(frame_index)
 
     tifffile.imwrite(
         path,
-        frames(),
-        shape=(masklets.frame_count, *masklets.frame_shape),
+        sections(),
+        shape=(masklets.frame_count, *masklets.stack_shape),
         dtype=dtype,
         bigtiff=True,
         ome=True,
@@ -46,7 +46,7 @@ def write_tiff(masklets: MaskletMovie, path: Path) -> None:
     )
 
 
-_SIZES = ("PhysicalSizeY", "PhysicalSizeX")
+_STEPS = {"T": "TimeIncrement", **{axis: f"PhysicalSize{axis}" for axis in "ZYX"}}
 _OME_UNITS = {
     "micrometer": "µm",
     "nanometer": "nm",
@@ -61,7 +61,8 @@ _OME_UNITS = {
 def write_ctc(masklets: MaskletMovie, folder: Path) -> None:
     """Write ``mask000.tif`` … and ``res_track.txt`` (Cell Tracking Challenge).
 
-    A masklet with gaps becomes several tracks, each with the one before it as parent.
+    The masks of stacks are ``(Z, Y, X)``. A masklet with gaps becomes several tracks,
+    each with the one before it as parent.
 
     Raises
     ------
@@ -69,8 +70,9 @@ def write_ctc(masklets: MaskletMovie, folder: Path) -> None:
         If there are more tracks than 16 bits number.
     """
     presence = Presence()
-    for frame_index, labels in masklets.frames():
-        presence.note(frame_index, _ids(labels))
+    for frame_index in range(masklets.frame_count):
+        here = (_ids(labels) for labels in masklets.sections(frame_index))
+        presence.note(frame_index, set().union(*here))
     tracks = presence.tracks(masklets.mothers)
     largest = max((track.track_id for track in tracks), default=0)
     if largest > CTC_LARGEST:
@@ -80,10 +82,19 @@ def write_ctc(masklets: MaskletMovie, folder: Path) -> None:
         )
     folder.mkdir()
     digits = max(3, len(str(masklets.frame_count - 1)))
-    for frame_index, labels in masklets.frames():
-        mask = relabelled(labels, frame_index, tracks).astype(np.uint16)
-        file = folder / f"mask{frame_index:0{digits}d}.tif"
-        tifffile.imwrite(file, mask, compression="zlib", photometric="minisblack")
+    for frame_index in range(masklets.frame_count):
+        sections = (
+            relabelled(labels, frame_index, tracks).astype(np.uint16)
+            for labels in masklets.sections(frame_index)
+        )
+        tifffile.imwrite(
+            folder / f"mask{frame_index:0{digits}d}.tif",
+            sections,
+            shape=masklets.stack_shape,
+            dtype=np.uint16,
+            compression="zlib",
+            photometric="minisblack",
+        )
     lines = [
         f"{track.track_id} {track.first} {track.last} {track.parent}\n"
         for track in _born_later(tracks)
@@ -102,7 +113,5 @@ def _born_later(tracks: list[Track]) -> list[Track]:
     ]
 
 
-def _ids(labels: np.ndarray) -> list[int]:
-    ids = np.unique(labels)
-    found: list[int] = ids[ids > 0].tolist()
-    return found
+def _ids(labels: np.ndarray) -> set[int]:
+    return set(np.unique(labels).tolist()) - {0}

@@ -1,4 +1,8 @@
-"""What an exporter is given: masklets as a stream of label images, and who they are."""
+"""What an exporter is given: masklets as a stream of label images, and who they are.
+
+The label image of a frame is one section of a movie, or all those of a stack: exporters
+go through sections, one by one.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +17,11 @@ from napari_sam2.errors import InputError
 from napari_sam2.interfaces import Calibration
 from napari_sam2.io.label_store.store import DEFAULT_NAME, OmeZarrLabelStore
 from napari_sam2.io.label_store.tracks import TABLES
-from napari_sam2.io.movies.frame_sources import open_frames
+from napari_sam2.io.label_store.volume import VolumeLabels, is_of_stacks
+from napari_sam2.io.movies.frame_sources import StackFrames, open_frames
 from napari_sam2.io.movies.intensity import IntensityMapping
-from napari_sam2.io.ome_zarr.metadata import LabelledObject
+from napari_sam2.io.ome_zarr.metadata import LabelledObject, LevelGeometry
+from napari_sam2.io.ome_zarr.volume_axes import PlaneAxis, volume_geometry
 
 UNUSED_MAPPING = IntensityMapping(limits=((0.0, 1.0),))
 """Intensities are read raw; a given mapping saves measuring one."""
@@ -23,7 +29,7 @@ UNUSED_MAPPING = IntensityMapping(limits=((0.0, 1.0),))
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MaskletMovie:
-    """Masklets of a movie; one frame is in memory at a time.
+    """Masklets of a movie, or of stacks over time; one section is in memory at a time.
 
     Attributes
     ----------
@@ -36,14 +42,16 @@ class MaskletMovie:
     calibration
         Scale and units of ``(frame, y, x)``.
     read
-        Returns the ``(Y, X)`` label image of a frame.
+        Returns the ``(Y, X)`` label image of a frame; in stacks of frame and plane.
     scored_ids, scores
         Objects and ``(T, objects)`` tables by name of what was scored while tracking.
     labels_path
         Where the label images lie on disk: one path, or none.
     image
-        Returns the intensities of a frame, ``(Y, X)`` or ``(Y, X, channels)``; None
+        Returns the intensities of the same, ``(Y, X)`` or ``(Y, X, channels)``; None
         where the movie is not at hand.
+    planes
+        The planes of each frame; None for a movie of single frames.
     """
 
     name: str
@@ -51,16 +59,56 @@ class MaskletMovie:
     frame_shape: tuple[int, int]
     objects: tuple[LabelledObject, ...]
     calibration: Calibration
-    read: Callable[[int], np.ndarray]
+    read: Callable[..., np.ndarray]
     scored_ids: tuple[int, ...] = ()
     scores: Mapping[str, np.ndarray] = field(default_factory=dict)
     labels_path: tuple[Path, ...] = ()
-    image: Callable[[int], np.ndarray] | None = None
+    image: Callable[..., np.ndarray] | None = None
+    planes: PlaneAxis | None = None
 
     def frames(self) -> Iterator[tuple[int, np.ndarray]]:
         """Yield each frame's number and its ``(Y, X)`` label image."""
         for frame_index in range(self.frame_count):
             yield frame_index, self.read(frame_index)
+
+    def places(self, frame_index: int) -> list[tuple[int, ...]]:
+        """Return what `read` and `image` are given for each section of a frame."""
+        if self.planes is None:
+            return [(frame_index,)]
+        return [(frame_index, plane) for plane in range(self.planes.count)]
+
+    def sections(self, frame_index: int) -> Iterator[np.ndarray]:
+        """Yield the ``(Y, X)`` label images of a frame: one, or those of its stack."""
+        return (self.read(*place) for place in self.places(frame_index))
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """Names of frame axis, planes if there are, rows and columns."""
+        names = "zyx" if self.planes is not None else "yx"
+        return (self.calibration.frame_axis, *names)
+
+    @property
+    def stack_shape(self) -> tuple[int, ...]:
+        """Shape of a frame, ``(Y, X)``, or of its stack, ``(Z, Y, X)``."""
+        planes = () if self.planes is None else (self.planes.count,)
+        return (*planes, *self.frame_shape)
+
+    @property
+    def size_name(self) -> str:
+        """What the number of an object's pixels is called: area, or volume."""
+        return "area" if self.planes is None else "volume"
+
+    @property
+    def geometry(self) -> LevelGeometry:
+        """Scale and translation along `axes`."""
+        return volume_geometry(self.calibration, self.planes)
+
+    @property
+    def units(self) -> tuple[str | None, ...]:
+        """Units along `axes`; None where unknown."""
+        frame, *others = self.calibration.units
+        along_z = () if self.planes is None else (self.planes.unit,)
+        return (frame, *along_z, *others)
 
     @property
     def mothers(self) -> dict[int, int]:
@@ -87,8 +135,28 @@ def masklets_of(store: OmeZarrLabelStore) -> MaskletMovie:
     )
 
 
+def masklets_of_stacks(volume: VolumeLabels) -> MaskletMovie:
+    """Return the masklets of open labels of stacks over time."""
+    names, geometry, units = volume.placed
+    t, z, y, x = (
+        (geometry.scale[axis], geometry.translation[axis], units[axis])
+        for axis in map(names.index, "tzyx")
+    )
+    frame_count, plane_count, height, width = volume.shape
+    return MaskletMovie(
+        volume.path.stem,
+        frame_count,
+        (height, width),
+        tuple(volume.objects),
+        Calibration(*zip(t, y, x, strict=True)),
+        volume.read,
+        labels_path=(volume.path.absolute() / "labels" / volume.name,),
+        planes=PlaneAxis(plane_count, *z),
+    )
+
+
 def open_masklets(path: Path, name: str = DEFAULT_NAME) -> MaskletMovie:
-    """Open the masklets of an OME-Zarr for reading.
+    """Open the masklets of an OME-Zarr for reading, of frames or of stacks.
 
     Raises
     ------
@@ -102,6 +170,8 @@ def open_masklets(path: Path, name: str = DEFAULT_NAME) -> MaskletMovie:
             f"{path}: holds no masklets named {name!r}; give the OME-Zarr that "
             "`napari-sam2 track --out` or the window wrote, and --name"
         )
+    if is_of_stacks(path, name):
+        return masklets_of_stacks(VolumeLabels.open(path, name, "r"))
     return masklets_of(OmeZarrLabelStore.open(path, name, mode="r"))
 
 
@@ -114,16 +184,49 @@ def with_intensities(masklets: MaskletMovie, movie: Path) -> Iterator[MaskletMov
     InputError
         If the movie cannot be read, or has other frames.
     """
-    with closing(open_frames(movie, mapping=UNUSED_MAPPING)) as frames:
-        shape = (masklets.frame_count, *masklets.frame_shape)
-        found = (frames.frame_count, *frames.frame_shape)
+    with closing(_Intensities(movie, masklets)) as intensities:
+        yield replace(masklets, image=intensities.read)
+
+
+class _Intensities:
+    """The intensities of a movie; of stacks, those of one time point are open."""
+
+    def __init__(self, movie: Path, masklets: MaskletMovie) -> None:
+        self._movie, self._is_of_stacks = movie, masklets.planes is not None
+        self._open_at = 0
+        self._frames = self._opened(0)
+        try:
+            self._check(masklets)
+        except InputError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        self._frames.close()
+
+    def read(self, frame_index: int, plane: int = 0) -> np.ndarray:
+        if not self._is_of_stacks:
+            return np.moveaxis(self._frames.read_raw(frame_index), 0, -1)
+        if frame_index != self._open_at:
+            self._frames.close()
+            self._frames, self._open_at = self._opened(frame_index), frame_index
+        return np.moveaxis(self._frames.read_raw(plane), 0, -1)
+
+    def _opened(self, frame_index: int) -> StackFrames:
+        place = {"t": frame_index} if self._is_of_stacks else {}
+        return open_frames(self._movie, mapping=UNUSED_MAPPING, **place)
+
+    def _check(self, masklets: MaskletMovie) -> None:
+        """Refuse a movie of another shape than the masklets."""
+        names, count = "(frames, rows, columns)", masklets.frame_count
+        shape = (count, *masklets.frame_shape)
+        found = (self._frames.frame_count, *self._frames.frame_shape)
+        if masklets.planes is not None:
+            names = "(time points, planes, rows, columns)"
+            shape = (count, masklets.planes.count, *masklets.frame_shape)
+            found = (self._frames.layout.length("T"), *found)
         if found != shape:
             raise InputError(
-                f"{movie}: (frames, rows, columns) are {found}, those of the masklets "
-                f"{shape}; give the movie that they were tracked in"
+                f"{self._movie}: {names} are {found}, those of the masklets {shape}; "
+                "give the movie that they were tracked in"
             )
-
-        def image(frame_index: int) -> np.ndarray:
-            return np.moveaxis(frames.read_raw(frame_index), 0, -1)
-
-        yield replace(masklets, image=image)

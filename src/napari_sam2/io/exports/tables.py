@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -11,30 +12,29 @@ from typing import Any
 import numpy as np
 
 from napari_sam2.io.exports.masklets import MaskletMovie
-from napari_sam2.io.exports.regions import FrameRegions, regions
+from napari_sam2.io.exports.regions import FrameRegions, places, regions
 from napari_sam2.io.optional_packages import optional_package
-
-NAPARI_TRACKS = ("track_id", "t", "y", "x", "area", "mother")
 
 
 def write_tracks(masklets: MaskletMovie, path: Path) -> None:
-    """Write a CSV whose first four columns are what `viewer.add_tracks` takes.
+    """Write a CSV whose first columns are what `viewer.add_tracks` takes.
 
-    Rows are by frame; sort them by ``track_id`` and ``t``. Positions are in pixels.
+    These are ``track_id``, ``t``, ``z`` in a movie of stacks, ``y`` and ``x``, in
+    pixels. Rows are by frame; sort them by ``track_id`` and ``t``.
     """
+    space = masklets.axes[1:]
     mothers = masklets.mothers
     with path.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
-        table.writerow(NAPARI_TRACKS)
-        for found in regions(masklets):
+        table.writerow(("track_id", "t", *space, masklets.size_name, "mother"))
+        for found in places(masklets):
             for place, object_id in enumerate(found.object_ids.tolist()):
                 table.writerow(
                     (
                         object_id,
                         found.frame_index,
-                        f"{found.y[place]:.3f}",
-                        f"{found.x[place]:.3f}",
-                        int(found.area[place]),
+                        *(f"{found.centre[axis][place]:.3f}" for axis in space),
+                        int(found.size[place]),
                         mothers.get(object_id, ""),
                     )
                 )
@@ -80,7 +80,7 @@ def measurements(masklets: MaskletMovie) -> Iterator[dict[str, np.ndarray]]:
     time (or frames) between.
     """
     known = {state.object_id: state for state in masklets.objects}
-    last: dict[int, tuple[int, float, float]] = {}
+    last: dict[int, tuple[int, np.ndarray]] = {}
     for found in regions(masklets):
         ids = found.object_ids.tolist()
         states = [known.get(object_id) for object_id in ids]
@@ -91,13 +91,10 @@ def measurements(masklets: MaskletMovie) -> Iterator[dict[str, np.ndarray]]:
                 [state.parent or 0 if state else 0 for state in states], np.int64
             ),
             "frame": np.full(len(ids), found.frame_index, np.int64),
-            "y": found.y.astype(np.float64),
-            "x": found.x.astype(np.float64),
-            "area": found.area,
+            **_as_floats(found.centre),
+            masklets.size_name: found.size,
         }
-        rows |= {
-            name: column.astype(np.float64) for name, column in found.shape.items()
-        }
+        rows |= _as_floats(found.shape)
         rows |= _in_the_world(masklets, found) | _motion(masklets, found, last)
         if found.intensity is not None:
             for channel, means in enumerate(found.intensity.T):
@@ -106,39 +103,39 @@ def measurements(masklets: MaskletMovie) -> Iterator[dict[str, np.ndarray]]:
         yield rows
 
 
+def _as_floats(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name: column.astype(np.float64) for name, column in columns.items()}
+
+
 def _in_the_world(masklets: MaskletMovie, found: FrameRegions) -> dict[str, np.ndarray]:
-    calibration = masklets.calibration
-    (frame_step, *steps), (frame_start, *starts) = (
-        calibration.scale,
-        calibration.translation,
-    )
-    count = len(found.object_ids)
-    return {
-        f"{calibration.frame_axis}_world": np.full(
-            count, found.frame_index * frame_step + frame_start
-        ),
-        "y_world": found.y * steps[0] + starts[0],
-        "x_world": found.x * steps[1] + starts[1],
-        "area_world": found.area * steps[0] * steps[1],
+    time = np.full(len(found.object_ids), found.frame_index)
+    pixels = (time, *found.centre.values())
+    steps, starts = masklets.geometry.scale, masklets.geometry.translation
+    world = {
+        f"{axis}_world": column * step + start
+        for axis, column, step, start in zip(
+            masklets.axes, pixels, steps, starts, strict=True
+        )
     }
+    return world | {f"{masklets.size_name}_world": found.size * math.prod(steps[1:])}
 
 
 def _motion(
     masklets: MaskletMovie,
     found: FrameRegions,
-    last: dict[int, tuple[int, float, float]],
+    last: dict[int, tuple[int, np.ndarray]],
 ) -> dict[str, np.ndarray]:
     """Return displacement and speed, and remember where the objects are now."""
-    frame_step, *steps = masklets.calibration.scale
+    frame_step, *steps = masklets.geometry.scale
+    positions = np.stack(tuple(found.centre.values()), axis=1) * steps
     way = np.full(len(found.object_ids), np.nan)
     speed = way.copy()
     for place, object_id in enumerate(found.object_ids.tolist()):
-        y, x = found.y[place] * steps[0], found.x[place] * steps[1]
         if object_id in last:
-            frame_index, before_y, before_x = last[object_id]
-            way[place] = np.hypot(y - before_y, x - before_x)
+            frame_index, before = last[object_id]
+            way[place] = np.linalg.norm(positions[place] - before)
             speed[place] = way[place] / ((found.frame_index - frame_index) * frame_step)
-        last[object_id] = (found.frame_index, y, x)
+        last[object_id] = (found.frame_index, positions[place])
     return {"displacement_world": way, "speed_world": speed}
 
 

@@ -54,10 +54,53 @@ def read_volume_plane(
         If the file is broken, in colour or no file for labels, has axes beside time and
         z, or the movie has another shape.
     """
-    frame, plane = place
-    with closing(open_label_images(path)) as stack:
-        layout = _lay_out(stack, frame, shape)
-        return as_labels(read_samples(stack, layout, plane), str(path))
+    with closing(LabelVolume(path, shape)) as volume:
+        return volume.read(*place)
+
+
+class LabelVolume:
+    """Labels of stacks over time in a file, read plane by plane.
+
+    Parameters
+    ----------
+    path
+        ``(Z, Y, X)`` or ``(T, Z, Y, X)`` labels.
+    shape
+        ``(T, Z, Y, X)`` of the movie.
+
+    Raises
+    ------
+    InputError
+        If the file is broken or no file for labels.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], shape: tuple[int, int, int, int]
+    ) -> None:
+        self._stack = open_label_images(path)
+        self._path, self._shape = path, shape
+
+    def close(self) -> None:
+        """Release the file."""
+        self._stack.close()
+
+    @property
+    def has_time(self) -> bool:
+        """Whether it holds more than one stack."""
+        return len(_long_axes(self._stack)) > 1
+
+    def read(self, frame_index: int, plane: int) -> np.ndarray:
+        """Return ``(Y, X)`` labels; a single stack is that of any frame.
+
+        Raises
+        ------
+        InputError
+            If they cannot be read, are in colour, have axes beside time and z, or the
+            movie has another shape.
+        """
+        layout = _lay_out(self._stack, frame_index, self._shape)
+        samples = read_samples(self._stack, layout, plane)
+        return as_labels(samples, str(self._path))
 
 
 def _lay_out(
