@@ -138,20 +138,22 @@ def masklets_of(store: OmeZarrLabelStore) -> MaskletMovie:
 def masklets_of_stacks(volume: VolumeLabels) -> MaskletMovie:
     """Return the masklets of open labels of stacks over time."""
     names, geometry, units = volume.placed
-    t, z, y, x = (
-        (geometry.scale[axis], geometry.translation[axis], units[axis])
-        for axis in map(names.index, "tzyx")
-    )
+    t, z, y, x = map(names.index, "tzyx")
+    scale, start = geometry.scale, geometry.translation
     frame_count, plane_count, height, width = volume.shape
     return MaskletMovie(
         volume.path.stem,
         frame_count,
         (height, width),
         tuple(volume.objects),
-        Calibration(*zip(t, y, x, strict=True)),
+        Calibration(
+            (scale[t], scale[y], scale[x]),
+            (start[t], start[y], start[x]),
+            (units[t], units[y], units[x]),
+        ),
         volume.read,
         labels_path=(volume.path.absolute() / "labels" / volume.name,),
-        planes=PlaneAxis(plane_count, *z),
+        planes=PlaneAxis(plane_count, scale[z], start[z], units[z]),
     )
 
 
@@ -213,14 +215,14 @@ class _Intensities:
         return np.moveaxis(self._frames.read_raw(plane), 0, -1)
 
     def _opened(self, frame_index: int) -> StackFrames:
-        place = {"t": frame_index} if self._is_of_stacks else {}
-        return open_frames(self._movie, mapping=UNUSED_MAPPING, **place)
+        at = frame_index if self._is_of_stacks else None
+        return open_frames(self._movie, mapping=UNUSED_MAPPING, t=at)
 
     def _check(self, masklets: MaskletMovie) -> None:
         """Refuse a movie of another shape than the masklets."""
         names, count = "(frames, rows, columns)", masklets.frame_count
-        shape = (count, *masklets.frame_shape)
-        found = (self._frames.frame_count, *self._frames.frame_shape)
+        shape: tuple[int, ...] = (count, *masklets.frame_shape)
+        found: tuple[int, ...] = (self._frames.frame_count, *self._frames.frame_shape)
         if masklets.planes is not None:
             names = "(time points, planes, rows, columns)"
             shape = (count, masklets.planes.count, *masklets.frame_shape)
