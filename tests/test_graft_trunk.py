@@ -8,7 +8,7 @@ import timm
 import torch
 
 from napari_sam2.model.config import CONFIGS
-from napari_sam2.model.trunk import build_trunk
+from napari_sam2.model.encoders.trunk import build_trunk
 from napari_sam2.train.data.appearance import IMAGE_MEAN, IMAGE_STD
 
 TOOL = Path(__file__).parent.parent / "tools" / "graft_trunk.py"

@@ -4,12 +4,13 @@ Arithmetic on pixels; numpy alone. Tiles are numbered row by row. All have one s
 and neighbours lie whole tokens of the network apart, so that what is remembered of an
 object in one of them can be moved to the next. Where one tile covers the frame it is
 the frame, number 0, whatever its shape. A region of interest is a layout of one tile.
+Either may be filled up to a square, for networks that are not shown squashed frames.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import ceil
 from typing import Any, Self
 
@@ -46,6 +47,9 @@ class TileLayout:
         region, in which nothing is ever moved.
     rows, columns
         First pixel of each row and of each column of tiles.
+    shown
+        ``(Y, X)`` of what is looked at in the one tile, from its first pixel, where the
+        rest is filled up with black; None where nothing is.
     """
 
     frame_shape: tuple[int, int]
@@ -53,6 +57,7 @@ class TileLayout:
     token: int = 0
     rows: tuple[int, ...] = (0,)
     columns: tuple[int, ...] = (0,)
+    shown: tuple[int, int] | None = None
 
     @classmethod
     def whole(cls, frame_shape: tuple[int, int]) -> Self:
@@ -109,6 +114,13 @@ class TileLayout:
         rows, columns = (_starts(length, side, token) for length in (height, width))
         return cls((height, width), (side, side), token, rows, columns)
 
+    def squared(self) -> Self:
+        """Return the layout whose one tile is filled up with black to a square."""
+        side = max(self.tile_shape)
+        if self.tile_shape == (side, side):
+            return self
+        return replace(self, tile_shape=(side, side), shown=self.tile_shape)
+
     @classmethod
     def from_json(cls, facts: Mapping[str, Any]) -> Self:
         """Return the layout that `as_json` described."""
@@ -122,6 +134,7 @@ class TileLayout:
         return {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in asdict(self).items()
+            if value is not None
         }
 
     def __len__(self) -> int:
@@ -135,9 +148,10 @@ class TileLayout:
     @property
     def region(self) -> Window | None:
         """The one tile that is not the whole frame; None for many, or the frame."""
-        if len(self) > 1 or self.is_whole:
+        shown = self.shown or self.tile_shape
+        if len(self) > 1 or shown == self.frame_shape:
             return None
-        return (*self.origin(0), *self.tile_shape)
+        return (*self.origin(0), *shown)
 
     def origin(self, tile: int) -> tuple[int, int]:
         """Return the ``(y, x)`` of a tile's first pixel."""
@@ -151,6 +165,8 @@ class TileLayout:
     def crop(self, frame: np.ndarray, tile: int) -> np.ndarray:
         """Return a tile of a ``(Y, X, …)`` frame, its edge repeated beyond the frame.
 
+        A tile that is filled up is black there.
+
         Raises
         ------
         ValueError
@@ -163,7 +179,7 @@ class TileLayout:
         starts = self.origin(tile)
         inside = tuple(
             slice(start, start + side)
-            for start, side in zip(starts, self.tile_shape, strict=True)
+            for start, side in zip(starts, self.shown or self.tile_shape, strict=True)
         )
         found = frame[inside]
         missing = [
@@ -172,7 +188,10 @@ class TileLayout:
         ]
         if not any(behind for _, behind in missing):
             return found
-        return np.pad(found, [*missing, *[(0, 0)] * (frame.ndim - 2)], mode="edge")
+        missing += [(0, 0)] * (frame.ndim - 2)
+        if self.shown:
+            return np.pad(found, missing)
+        return np.pad(found, missing, mode="edge")
 
     def shift(self, source: int, target: int) -> tuple[int, int]:
         """Return how many tokens what lies in one tile is further on in another."""
@@ -199,7 +218,7 @@ class TileLayout:
 
     def holds(self, tile: int, box: Box) -> bool:
         """Whether a box lies in a tile."""
-        (y, x), (height, width) = self.origin(tile), self.tile_shape
+        (y, x), (height, width) = self.origin(tile), self.shown or self.tile_shape
         return (
             y - 0.5 <= box[0]
             and x - 0.5 <= box[1]

@@ -8,10 +8,10 @@ import torch
 from napari_sam2.interfaces import ABSENT_LOGIT
 from napari_sam2.model.checkpoints.checkpoint import build_model
 from napari_sam2.model.config import CONFIGS
+from napari_sam2.model.encoders.trunk import build_trunk
 from napari_sam2.model.mask_decoder import RawMasks, choose_masks, upsample_logits
 from napari_sam2.model.prompt_encoder import PromptTensors
 from napari_sam2.model.sam2 import ImageEmbedding, Sam2
-from napari_sam2.model.trunk import build_trunk
 
 SIZE = 64
 

@@ -8,7 +8,7 @@ BUILD_A_TRUNK_AFTER = """
 import ctypes
 ctypes.CDLL({library!r}, mode=ctypes.RTLD_GLOBAL)
 from napari_sam2.model.config import CONFIGS
-from napari_sam2.model.trunk import build_trunk
+from napari_sam2.model.encoders.trunk import build_trunk
 build_trunk(CONFIGS["toy"].trunk)
 import sys
 print("triton" in sys.modules)

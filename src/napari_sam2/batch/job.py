@@ -548,7 +548,7 @@ def _computed_by(predictor: StreamingPredictor) -> dict[str, Any]:
         "precision": predictor.precision.name,
         "threads": torch.get_num_threads(),
         "one_component": predictor.one_component,
-        "tiles": None if predictor.layout.is_whole else predictor.layout.tile_shape[0],
+        "tiles": predictor.layout.tile_shape[0] if predictor.layout.token else None,
         "hard_cases": predictor.cases.names,
     }
 

@@ -31,22 +31,32 @@ Name = Annotated[str, typer.Argument(help="A published model of `models list`.")
 def list_models() -> None:
     """List the models that can be named, and whether they are on this machine.
 
-    Your own, fine-tuned ones come last.
+    Your own come last; then weights of others that `models add --like` takes over, and
+    what was shown to equal their public code.
     """
     from napari_sam2.model.checkpoints.download import model_path
+    from napari_sam2.model.checkpoints.families import FAMILIES
     from napari_sam2.model.checkpoints.own_models import own_models
     from napari_sam2.model.checkpoints.registry import REGISTRY
+    from napari_sam2.model.config import CONFIGS
 
-    table = Table("model", "size", "licence", "on this machine")
+    table = Table("model", "size", "input", "licence", "on this machine")
     for entry in REGISTRY.values():
         path = model_path(entry.name)
         size = "" if entry.bytes is None else _megabytes(entry.bytes)
         where = "bundled" if entry.is_bundled else str(path) if path.exists() else "–"
-        table.add_row(entry.name, size, entry.licence, where)
+        side = str(CONFIGS[entry.name].image_size)
+        table.add_row(entry.name, size, side, entry.licence, where)
     table.add_section()
     for own in own_models():
         table.add_row(*_own_row(own))
-    Console().print(table)
+    others = Table("--like", "layout", "input", "licence", "files", "shown equal")
+    for family in FAMILIES.values():
+        fit = "padded" if family.frame_fit == "pad" else "squashed"
+        side = f"{family.image_size}, {fit}"
+        facts = (family.licence, family.published, family.shown_equal)
+        others.add_row(family.name, family.layout, side, *facts)
+    Console().print(table, others)
 
 
 @app.command()
@@ -69,7 +79,7 @@ def download(
 def add(
     file: Annotated[Path, path_argument("A .pt, .pth or .safetensors file.", "FILE")],
     name: Annotated[str, typer.Option(help="What the new model is called.")],
-    like: Annotated[str, typer.Option(help="medsam2, if it is one.")] = "",
+    like: Annotated[str, typer.Option(help="Its family, of `models list`.")] = "",
     image_size: Annotated[
         int | None, typer.Option(help="Side of the input it was trained for, pixels.")
     ] = None,
@@ -90,10 +100,11 @@ def verify(name: Name) -> None:
     typer.echo(f"{found.path}: {TRUST[found.trusted_by]}")
 
 
-def _own_row(model: OwnModel) -> tuple[str, str, str, str]:
+def _own_row(model: OwnModel) -> tuple[str, str, str, str, str]:
     size = _megabytes(model.path.stat().st_size) if model.path.is_file() else ""
     licence = model.licence or (f"as {model.base}" if model.base else "–")
-    return escape(model.name), size, escape(licence), escape(_where(model))
+    side = f"{model.image_size or ''}"
+    return escape(model.name), size, side, escape(licence), escape(_where(model))
 
 
 def _where(model: OwnModel) -> str:

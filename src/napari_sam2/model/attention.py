@@ -10,6 +10,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from napari_sam2.model.config import Pooling
+from napari_sam2.model.pooled_attention import attend_pooled
 from napari_sam2.model.position import rotate
 
 
@@ -66,10 +68,24 @@ class Attention(nn.Module):
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """Rotary angles of one embedding's tokens, see `position.rotary_angles`."""
+    """Rotary angles of one embedding's tokens, see `position.rotary_angles`.
+
+    Attributes
+    ----------
+    cosine, sine
+        ``(tokens, C/2)``.
+    of_keys
+        The angles of one map of the keys, where they are others.
+    """
 
     cosine: Tensor
     sine: Tensor
+    of_keys: Rotation | None = None
+
+    def behind(self, tokens: int) -> Rotation:
+        """Return the same behind so many tokens that are not turned."""
+        still = (0, 0, tokens, 0)
+        return Rotation(F.pad(self.cosine, still, value=1.0), F.pad(self.sine, still))
 
     def turn(self, x: Float[Tensor, "b heads n c"]) -> Float[Tensor, "b heads n c"]:
         """Turn the tokens of maps that lie one after the other."""
@@ -99,8 +115,8 @@ class RotaryAttention(Attention):
     ----------
     dim, heads, key_dim
         As in `Attention`.
-    free_order
-        See `napari_sam2.model.config.Sam2Config.free_order`.
+    free_order, pooling
+        See `napari_sam2.model.config.Sam2Config`.
     """
 
     def __init__(
@@ -110,9 +126,10 @@ class RotaryAttention(Attention):
         key_dim: int | None = None,
         *,
         free_order: bool = False,
+        pooling: Pooling = "none",
     ) -> None:
         super().__init__(dim, heads, key_dim=key_dim)
-        self.free_order = free_order
+        self.free_order, self.pooling = free_order, pooling
 
     def forward(
         self,
@@ -130,7 +147,7 @@ class RotaryAttention(Attention):
         q, k, v
             Tokens; queries may have one row for all.
         rotation
-            Angles of the queries; required.
+            Angles of the queries and of each map of the keys; required.
         unplaced_keys
             How many keys at the end are not turned.
         key_mask
@@ -138,23 +155,35 @@ class RotaryAttention(Attention):
         """
         if rotation is None:
             raise ValueError("rotary attention needs the rotation of its queries")
+        of_keys = rotation.of_keys or rotation
         queries, placed = self.q_proj(q), k.shape[1] - unplaced_keys
         in_place = self._in_place(queries)
         if in_place:
             rotation.turn_in_place(queries)
         if in_place and self.free_order and q.shape[1] * k.shape[1] <= MOST_SCORES:
-            each = self._turned_keys(k, rotation, placed)
+            each = self._turned_keys(k, of_keys, placed)
             return self._sum_first(queries, each, v, key_mask)
         keys = self.k_proj(k)
         if in_place:
-            rotation.turn_in_place(keys[:, :placed])
+            of_keys.turn_in_place(keys[:, :placed])
             queries, keys = self._split(queries), self._split(keys)
         else:
             queries, keys = rotation.turn(self._split(queries)), self._split(keys)
-            turned = rotation.turn(keys[:, :, :placed])
+            turned = of_keys.turn(keys[:, :, :placed])
             keys = torch.cat((turned, keys[:, :, placed:]), dim=2)
         queries = queries.expand(len(keys), -1, -1, -1)
         values = self._split(self.v_proj(v))
+        if self.pooling != "none":
+            return self._merge(
+                attend_pooled(
+                    queries,
+                    keys,
+                    values,
+                    placed,
+                    key_mask,
+                    in_keys=self.pooling == "keys",
+                )
+            )
         mask = None if key_mask is None else key_mask[:, None, None, :]
         out = F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask)
         return self._merge(out)

@@ -10,6 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
+
+FrameFit = Literal["squash", "pad"]
+"""How frames come into the square input: squashed, or filled up with black below or to
+the right."""
 
 STRIDE = 16
 """Pixels of the model's input per token of the embedding."""
@@ -53,6 +58,34 @@ class TrunkConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class VitConfig:
+    """The image trunk: a plain vision transformer that gives one map, at stride 16.
+
+    Attributes
+    ----------
+    channels
+        Of its one map, and of all tokens.
+    heads, depth
+        Of each attention; number of blocks.
+    window
+        Side in tokens of the windows that most blocks look within.
+    whole
+        Numbers of the blocks that see the whole map.
+    """
+
+    channels: tuple[int]
+    heads: int
+    depth: int = 12
+    window: int = 14
+    whole: tuple[int, ...] = (2, 5, 8, 11)
+
+
+Pooling = Literal["none", "scores", "keys"]
+"""How memories of several frames are shortened before they are looked at: not, or each
+two by two tokens as their mean, which counts fourfold, by its score or by its key."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sam2Config:
     """Everything that decides the network's shapes and rules.
 
@@ -81,10 +114,17 @@ class Sam2Config:
         Whether sums may be taken in another order than official SAM 2 takes them, where
         that is less work and no gradients are wanted. Results round otherwise, so no
         for weights that have an official counterpart.
+    frame_fit
+        How the frames that the weights were trained on lay in the square.
+    pooling
+        How memories are shortened.
+    latents
+        Side of the grid of latents that a spatial memory is compressed to (as many
+        again know all of it); None where it is kept as it is.
     """
 
     name: str
-    trunk: TrunkConfig
+    trunk: TrunkConfig | VitConfig
     image_size: int = 1024
     hidden_dim: int = 256
     memory_dim: int = 64
@@ -94,6 +134,25 @@ class Sam2Config:
     pointer_time: bool = True
     one_component: bool = False
     free_order: bool = False
+    frame_fit: FrameFit = "squash"
+    pooling: Pooling = "none"
+    latents: int | None = None
+
+    @property
+    def size_step(self) -> int:
+        """What the side of the input is a multiple of."""
+        return SIZE_STEP if self.latents is None else self.latents * STRIDE
+
+    def memory_grid(self, image_size: int) -> tuple[int, int]:
+        """Return the rows and columns of a spatial memory for a side of the input."""
+        if self.latents is not None:
+            return 2 * self.latents, self.latents
+        return image_size // STRIDE, image_size // STRIDE
+
+    @property
+    def has_fine_maps(self) -> bool:
+        """Whether the trunk gives maps finer than the embedding."""
+        return len(self.trunk.channels) > 1
 
     @property
     def high_res_dims(self) -> tuple[int, int]:
@@ -152,8 +211,32 @@ def _official() -> dict[str, Sam2Config]:
     return configs
 
 
+_TAM_TRUNKS = {"ti": VitConfig((192,), 3), "s": VitConfig((384,), 6)}
+_TAM_POOLING: dict[str, Pooling] = {"": "none", "_1": "scores", "_2": "keys"}
+
+
+def _efficienttam() -> dict[str, Sam2Config]:
+    configs = {}
+    for size, trunk in _TAM_TRUNKS.items():
+        for ending, pooling in _TAM_POOLING.items():
+            name = f"efficienttam_{size}{ending}"
+            configs[name] = Sam2Config(
+                name, trunk, absent_memory=False, pointer_time=False, pooling=pooling
+            )
+    return configs
+
+
 CONFIGS: dict[str, Sam2Config] = {
     **_official(),
+    **_efficienttam(),
+    "edgetam": Sam2Config(
+        "edgetam",
+        TrunkConfig("repvit_m1", (48, 96, 192, 384), frozen_norm=True),
+        memory_attention_layers=2,
+        absent_memory=False,
+        pointer_time=False,
+        latents=16,
+    ),
     "nano": _nano("nano", TrunkConfig("edgenext_xx_small", (24, 48, 88, 168))),
     "nano_lite": _nano("nano_lite", _LITE_TRUNK),
     "toy": Sam2Config(

@@ -61,20 +61,27 @@ class MaskDecoder(nn.Module):
             nn.ConvTranspose2d(coarse, fine, 2, stride=2),
             nn.GELU(),
         )
-        self.conv_s0 = nn.Conv2d(dim, fine, 1)
-        self.conv_s1 = nn.Conv2d(dim, coarse, 1)
+        if config.has_fine_maps:
+            self.conv_s0 = nn.Conv2d(dim, fine, 1)
+            self.conv_s1 = nn.Conv2d(dim, coarse, 1)
+        self.has_fine_maps = config.has_fine_maps
         self.output_hypernetworks_mlps = nn.ModuleList(
             MLP(dim, dim, dim, fine) for _ in range(MASK_TOKENS)
         )
         self.iou_prediction_head = MLP(dim, dim, dim, MASK_TOKENS)
         self.pred_obj_score_head = MLP(dim, dim, dim, 1)
 
+    @property
+    def narrowing(self) -> tuple[nn.Conv2d, ...]:
+        """What the maps at strides 4 and 8 go through, if there are any."""
+        return (self.conv_s0, self.conv_s1) if self.has_fine_maps else ()
+
     def forward(
         self,
         image: Float[Tensor, "objects dim h w"],
         position: Float[Tensor, "1 dim h w"],
         sparse: Float[Tensor, "objects n dim"],
-        high_res: tuple[Tensor, Tensor],
+        high_res: tuple[Tensor, ...],
     ) -> RawMasks:
         """Decode one batch of objects.
 
@@ -88,7 +95,7 @@ class MaskDecoder(nn.Module):
             Prompt tokens.
         high_res
             Stride-4 and stride-8 maps, ``(objects, C/8, 4h, 4w)`` and
-            ``(objects, C/4, 2h, 2w)``.
+            ``(objects, C/4, 2h, 2w)``, or none.
         """
         own = torch.cat(
             (
@@ -108,11 +115,15 @@ class MaskDecoder(nn.Module):
             object_score=self.pred_obj_score_head(score_token)[:, 0],
         )
 
-    def _upscale(self, image: Tensor, high_res: tuple[Tensor, Tensor]) -> Tensor:
+    def _upscale(self, image: Tensor, high_res: tuple[Tensor, ...]) -> Tensor:
+        upscaled: Tensor
+        if not high_res:
+            upscaled = self.output_upscaling(image)
+            return upscaled
         fine, coarse = high_res
         to_coarse, norm, activation, to_fine, last_activation = self.output_upscaling
         image = activation(norm(to_coarse(image) + coarse))
-        upscaled: Tensor = last_activation(to_fine(image) + fine)
+        upscaled = last_activation(to_fine(image) + fine)
         return upscaled  # (objects, C/8, S/4, S/4)
 
     def _masks(self, mask_tokens: Tensor, upscaled: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ result as running them alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -85,7 +85,7 @@ class MemoryTokenizer(nn.Module):
 
     def __init__(self, config: Sam2Config) -> None:
         super().__init__()
-        self.memory_dim = config.memory_dim
+        self.memory_dim, self.latents = config.memory_dim, config.latents
         self.tokens_per_pointer = config.hidden_dim // config.memory_dim
         self.time = learned_embedding(ANCHOR_TIME + 1, 1, 1, config.memory_dim)
         self.pointer_time = (
@@ -109,7 +109,10 @@ class MemoryTokenizer(nn.Module):
 
     def _map_tokens(self, memory: MemorySelection) -> tuple[Tensor, Tensor]:
         height, width = memory.spatial.shape[-2:]
-        place = sine_position(self.memory_dim, height, width, memory.spatial.device)
+        rows = self.latents or height
+        place = sine_position(self.memory_dim, rows, width, memory.spatial.device)
+        # Latents that know all of a memory lie above the others, and have no place.
+        place = F.pad(place, (0, 0, height - rows, 0))
         place = place.flatten(2).transpose(1, 2)  # (1, h·w, M)
         time = self.time[memory.time_index, 0]  # (objects, memories, 1, M)
         content = memory.spatial.flatten(3).transpose(2, 3)
@@ -147,7 +150,11 @@ class MemoryAttentionLayer(nn.Module):
         dim = config.hidden_dim
         self.self_attn = RotaryAttention(dim, heads=1)
         self.cross_attn_image = RotaryAttention(
-            dim, heads=1, key_dim=config.memory_dim, free_order=config.free_order
+            dim,
+            heads=1,
+            key_dim=config.memory_dim,
+            free_order=config.free_order,
+            pooling=config.pooling,
         )
         self.linear1 = nn.Linear(dim, config.feedforward_dim)
         self.linear2 = nn.Linear(config.feedforward_dim, dim)
@@ -155,15 +162,17 @@ class MemoryAttentionLayer(nn.Module):
         self.norm2 = nn.LayerNorm(dim)
         self.norm3 = nn.LayerNorm(dim)
 
-    def forward(self, x: Tensor, memory: MemoryTokens, rotation: Rotation) -> Tensor:
+    def forward(
+        self, x: Tensor, memory: MemoryTokens, within: Rotation, across: Rotation
+    ) -> Tensor:
         """Update the ``(objects or 1, tokens, C)`` tokens of the current frame."""
         normed = self.norm1(x)
-        x = x + self.self_attn(normed, normed, normed, rotation)
+        x = x + self.self_attn(normed, normed, normed, within)
         x = x + self.cross_attn_image(
             self.norm2(x),
             memory.keys,
             memory.values,
-            rotation,
+            across,
             unplaced_keys=memory.pointer_count,
             key_mask=memory.mask,
         )
@@ -180,6 +189,7 @@ class MemoryAttention(nn.Module):
             MemoryAttentionLayer(config) for _ in range(config.memory_attention_layers)
         )
         self.norm = nn.LayerNorm(config.hidden_dim)
+        self.latents = config.latents
 
     def forward(
         self, features: Float[Tensor, "#objects dim h w"], memory: MemoryTokens
@@ -192,8 +202,13 @@ class MemoryAttention(nn.Module):
         place = sine_position(dim, height, width, features.device)
         x = (features + POSITION_SCALE * place).flatten(2).transpose(1, 2)
         rotation = Rotation(*rotary_angles(dim, height, width, features.device))
+        across = rotation
+        if (side := self.latents) is not None:
+            angles = rotary_angles(dim, side, side, features.device)
+            of_keys = Rotation(*angles).behind(side**2)
+            across = replace(rotation, of_keys=of_keys)
         for layer in self.layers:
-            x = layer(x, memory, rotation)
+            x = layer(x, memory, rotation, across)
         x = self.norm(x)
         out: Tensor = x.transpose(1, 2).reshape(-1, dim, height, width)
         return out

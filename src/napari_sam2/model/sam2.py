@@ -16,7 +16,9 @@ from torch.nn import functional as F
 
 from napari_sam2.interfaces import ABSENT_LOGIT
 from napari_sam2.model.config import LOGIT_STRIDE, Sam2Config
-from napari_sam2.model.image_encoder import ImageEncoder
+from napari_sam2.model.encoders.image_encoder import ImageEncoder
+from napari_sam2.model.encoders.memory_compressor import MemoryCompressor
+from napari_sam2.model.encoders.memory_encoder import MemoryEncoder
 from napari_sam2.model.layers import MLP, learned_embedding
 from napari_sam2.model.mask_decoder import (
     ChosenMasks,
@@ -29,7 +31,6 @@ from napari_sam2.model.memory_attention import (
     MemorySelection,
     MemoryTokenizer,
 )
-from napari_sam2.model.memory_encoder import MemoryEncoder
 from napari_sam2.model.prompt_encoder import PromptEncoder, PromptTensors
 
 MASK_SCALE, MASK_BIAS = 20.0, -10.0
@@ -48,11 +49,12 @@ class ImageEmbedding:
     features
         ``(frames, C, S/16, S/16)``.
     high_res
-        ``(frames, C/8, S/4, S/4)`` and ``(frames, C/4, S/8, S/8)`` for the decoder.
+        ``(frames, C/8, S/4, S/4)`` and ``(frames, C/4, S/8, S/8)`` for the decoder, or
+        none where the trunk gives none.
     """
 
     features: Float[Tensor, "frames dim h w"]
-    high_res: tuple[Tensor, Tensor]
+    high_res: tuple[Tensor, ...]
 
     @property
     def grid(self) -> int:
@@ -61,13 +63,15 @@ class ImageEmbedding:
 
     def expand(self, objects: int) -> ImageEmbedding:
         """One frame seen by many objects, without copying it."""
-        fine, coarse = (x.expand(objects, -1, -1, -1) for x in self.high_res)
-        return ImageEmbedding(self.features.expand(objects, -1, -1, -1), (fine, coarse))
+        features, *high_res = (
+            x.expand(objects, -1, -1, -1) for x in (self.features, *self.high_res)
+        )
+        return ImageEmbedding(features, tuple(high_res))
 
     def select(self, rows: Tensor) -> ImageEmbedding:
         """Frame ``rows[i]`` for each object i."""
-        fine, coarse = (x[rows] for x in self.high_res)
-        return ImageEmbedding(self.features[rows], (fine, coarse))
+        high_res = tuple(x[rows] for x in self.high_res)
+        return ImageEmbedding(self.features[rows], high_res)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,9 @@ class Sam2(nn.Module):
         self.memory_tokenizer = MemoryTokenizer(config)
         self.memory_attention = MemoryAttention(config)
         self.memory_encoder = MemoryEncoder(config)
+        self.memory_compressor = (
+            MemoryCompressor(memory_dim, config.latents) if config.latents else None
+        )
         self.mask_downsample = nn.Conv2d(1, 1, LOGIT_STRIDE, stride=LOGIT_STRIDE)
         self.pointer_projection = MLP(dim, dim, dim, dim)
         self.no_memory = learned_embedding(1, 1, dim)
@@ -120,10 +127,8 @@ class Sam2(nn.Module):
 
     def embed(self, images: Float[Tensor, "frames 3 S S"]) -> ImageEmbedding:
         """Encode normalised frames; S is a multiple of 32."""
-        decoder = self.mask_decoder
-        narrowing = (decoder.conv_s0, decoder.conv_s1)
-        finest, fine, features = self.image_encoder(images, narrowing)
-        return ImageEmbedding(features, (finest, fine))
+        narrowing = self.mask_decoder.narrowing
+        return ImageEmbedding(*self.image_encoder(images, narrowing))
 
     def condition(
         self, embedding: ImageEmbedding, memory: MemorySelection | None
@@ -201,8 +206,8 @@ class Sam2(nn.Module):
         object_score: Float[Tensor, " objects"],
         *,
         binarize: bool,
-    ) -> Float[Tensor, "objects mem h w"]:
-        """Encode masks on their frame as spatial memories.
+    ) -> Float[Tensor, "objects mem rows columns"]:
+        """Encode masks on their frame as spatial memories, compressed where they are.
 
         Parameters
         ----------
@@ -221,10 +226,12 @@ class Sam2(nn.Module):
         # than official; rounding to bf16, over many frames, would make that grow.
         features = embedding.features.contiguous()
         memory: Tensor = self.memory_encoder(features, masks.to(features.dtype))
-        if self.absent_memory is None:
-            return memory
-        is_absent = (object_score <= 0).to(memory.dtype)[:, None, None, None]
-        return memory + is_absent * self.absent_memory[..., None, None]
+        if self.absent_memory is not None:
+            is_absent = (object_score <= 0).to(memory.dtype)[:, None, None, None]
+            memory = memory + is_absent * self.absent_memory[..., None, None]
+        if self.memory_compressor is not None:
+            memory = self.memory_compressor(memory)
+        return memory
 
     def _predict(
         self, features: Tensor, embedding: ImageEmbedding, prompts: PromptTensors

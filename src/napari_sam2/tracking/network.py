@@ -11,6 +11,7 @@ from torch import Tensor
 
 from napari_sam2.errors import ModelError
 from napari_sam2.interfaces import DivisionEvidence, StoredAnchor
+from napari_sam2.model.config import Sam2Config
 from napari_sam2.model.mask_decoder import CANDIDATES, RawMasks, upsample_logits
 from napari_sam2.model.memory_attention import MemorySelection
 from napari_sam2.model.prompt_encoder import PromptTensors
@@ -39,6 +40,11 @@ CACHED_FRAMES = 3
 
 CACHED_TILE_BYTES = 2**28
 """Of embeddings of tiles that are kept: prompts are answered, then tracked from."""
+
+
+def fitted(layout: TileLayout, config: Sam2Config) -> TileLayout:
+    """Return a layout as frames lie in the square input of a network."""
+    return layout.squared() if config.frame_fit == "pad" else layout
 
 
 class Network:

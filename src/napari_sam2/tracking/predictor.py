@@ -16,7 +16,7 @@ from torch import Tensor
 
 from napari_sam2.errors import InputError
 from napari_sam2.interfaces import Arrays, StoredAnchor
-from napari_sam2.model.config import LOGIT_STRIDE, SIZE_STEP, STRIDE
+from napari_sam2.model.config import LOGIT_STRIDE, STRIDE, Sam2Config
 from napari_sam2.model.sam2 import ImageEmbedding, Sam2
 from napari_sam2.prompts import FramePrompt
 from napari_sam2.tiles import TileLayout, Window
@@ -36,7 +36,7 @@ from napari_sam2.tracking.heap import keep_pages
 from napari_sam2.tracking.memory import snapshot as bank_snapshot
 from napari_sam2.tracking.memory.bank import Anchor, LastTracked, MemoryBank, to_host
 from napari_sam2.tracking.memory.budget import bytes_per_object
-from napari_sam2.tracking.network import Network
+from napari_sam2.tracking.network import Network, fitted
 from napari_sam2.tracking.precision import choose_device, choose_precision
 from napari_sam2.tracking.preprocess import FrameGeometry
 from napari_sam2.tracking.step_result import Prediction, StepResult, step_result
@@ -114,8 +114,7 @@ class StreamingPredictor:
         hard_cases: Collection[str] = (),
     ) -> None:
         size = model.config.image_size if image_size is None else image_size
-        if size < SIZE_STEP or size % SIZE_STEP:
-            raise InputError(f"image size {size}: give a multiple of {SIZE_STEP}")
+        _check_fit(model.config, size, moves=bool(tile_size or hard_cases))
         self.device = choose_device(device)
         if self.device.type == "cpu":
             keep_pages()
@@ -131,7 +130,7 @@ class StreamingPredictor:
             layout = TileLayout.of_side(frame_shape, tile_size, size // STRIDE)
         elif region is not None:
             layout = TileLayout.of_region(frame_shape, region)
-        self.layout = layout
+        self.layout = layout = fitted(layout, model.config)
         geometry = FrameGeometry(layout.tile_shape, size)
         model = model.to(self.device).eval()
         self.network = Network(
@@ -375,6 +374,18 @@ class StreamingPredictor:
             computed,
             logit_side=self.network.geometry.image_size // LOGIT_STRIDE,
             pointer_dim=self.network.model.config.hidden_dim,
+        )
+
+
+def _check_fit(config: Sam2Config, size: int, *, moves: bool) -> None:
+    """Refuse an input size, or moving what is remembered, that a network cannot do."""
+    step = config.size_step
+    if size < step or size % step:
+        raise InputError(f"image size {size}: give a multiple of {step}")
+    if moves and config.latents is not None:
+        raise InputError(
+            f"{config.name} keeps no map of what it remembers that could be moved: "
+            "leave out tiles and hard cases, or choose another model"
         )
 
 

@@ -12,8 +12,8 @@ import torch
 
 from napari_sam2.errors import InputError
 from napari_sam2.model.config import CONFIGS
+from napari_sam2.model.encoders.trunk import build_trunk
 from napari_sam2.model.sam2 import Sam2
-from napari_sam2.model.trunk import build_trunk
 from napari_sam2.train.data.batches import make_batch
 from napari_sam2.train.data.examples import Corpus, prepare
 from napari_sam2.train.passes.passes import run_batch

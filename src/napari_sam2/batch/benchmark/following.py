@@ -14,6 +14,7 @@ from napari_sam2.io.training.mask_videos import Masks, MaskVideo, masks_of
 from napari_sam2.metrics.clicks import bounding_box, next_click
 from napari_sam2.model.sam2 import Sam2
 from napari_sam2.prompts import BoxPrompt, FramePrompt, MaskPrompt, PointPrompt
+from napari_sam2.tiles import TileLayout
 from napari_sam2.tracking.embedding_cache import EmbeddingCache
 from napari_sam2.tracking.postprocess import label_image
 from napari_sam2.tracking.precision import choose_device
@@ -93,7 +94,7 @@ def follow(
         begun = starts.get(index, {})
         prompts = _prompts(predictor, prompt, index, frame, begun) if begun else ()
         step = predictor.step(index, frame, prompts)
-        yield masks_in(step, video.frame_shape, overlap=tracker.overlaps(rules))
+        yield masks_in(step, predictor.layout, overlap=tracker.overlaps(rules))
 
 
 def first_masks(video: MaskVideo, rules: Rules) -> dict[int, dict[int, np.ndarray]]:
@@ -114,15 +115,16 @@ def first_masks(video: MaskVideo, rules: Rules) -> dict[int, dict[int, np.ndarra
     return found
 
 
-def masks_in(step: StepResult, shape: tuple[int, int], *, overlap: bool) -> Masks:
+def masks_in(step: StepResult, layout: TileLayout, *, overlap: bool) -> Masks:
     """Return the masks of a step at the video's resolution."""
+    shape, windows = layout.frame_shape, layout.windows(step.tiles)
     if overlap:
-        pairs = zip(step.object_ids, step.logits, strict=True)
+        rows = zip(step.object_ids, step.logits, windows, strict=True)
         return {
-            one: label_image((1,), logits[None], shape, np.uint8) == 1
-            for one, logits in pairs
+            one: label_image((1,), logits[None], shape, np.uint8, [window]) == 1
+            for one, logits, window in rows
         }
-    labels = label_image(step.object_ids, step.logits, shape, np.uint32)
+    labels = label_image(step.object_ids, step.logits, shape, np.uint32, windows)
     return {one: labels == one for one in step.object_ids}
 
 
@@ -146,7 +148,7 @@ def _prompts(
         if number:
             clicked = _clicked(index, points)
             guess = masks_in(
-                predictor.preview(index, frame, clicked), frame.shape[:2], overlap=True
+                predictor.preview(index, frame, clicked), predictor.layout, overlap=True
             )
         for one, mask in masks.items():
             points[one] += clicks_on(mask, guess.get(one))

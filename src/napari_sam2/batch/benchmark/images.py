@@ -39,7 +39,7 @@ def clicked_regions(
             ]
             if asked:
                 step = predictor.preview(at, frame, asked)
-                guess |= masks_in(step, video.frame_shape, overlap=True)
+                guess |= masks_in(step, predictor.layout, overlap=True)
             for one, truth in masks.items():
                 regions[one].append(region_similarity(truth, guess[one]))
         yield from regions.values()

@@ -121,9 +121,7 @@ class ObjectOfVideo:
         said = [FramePrompt(OBJECT, at, points=points)] if points else []
         step = predictor.step(at, frame, said)
         nothing = np.zeros(self._video.frame_shape, bool)
-        return masks_in(step, self._video.frame_shape, overlap=True).get(
-            OBJECT, nothing
-        )
+        return masks_in(step, predictor.layout, overlap=True).get(OBJECT, nothing)
 
     def click(
         self, predictor: StreamingPredictor, at: int, guess: np.ndarray | None

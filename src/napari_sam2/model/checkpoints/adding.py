@@ -15,7 +15,6 @@ from napari_sam2.model.checkpoints.own_models import (
     own_model_path,
 )
 from napari_sam2.model.checkpoints.weights_file import own_path
-from napari_sam2.model.config import SIZE_STEP
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +64,23 @@ def add_model(added: AddedWeights) -> Path:
     if path.exists():
         raise InputError(f"there is a model called {added.name}: choose another name")
     size = added.image_size or (family.image_size if family else None)
-    if size is not None and (size < SIZE_STEP or size % SIZE_STEP):
-        raise InputError(f"image size {size}: give a multiple of {SIZE_STEP}")
     if own_path(added.file) is None:
         raise ModelError(f"{added.file}: there is no such file; check the path")
-    model = load_model(added.file)
+    model = load_model(added.file, meant=family.layout if family else "")
     layout = model.config.name
     if family is not None and layout != family.layout:
         raise ModelError(
             f"{added.file} is a {layout}, and {family.name} a {family.layout}: leave "
             "--like out, and say the input with --image-size"
         )
-    model.config = replace(model.config, image_size=size or model.config.image_size)
+    model.config = replace(
+        model.config,
+        image_size=size or model.config.image_size,
+        frame_fit=family.frame_fit if family else model.config.frame_fit,
+    )
+    step = model.config.size_step
+    if size is not None and (size < step or size % step):
+        raise InputError(f"image size {size}: give a multiple of {step}")
     licence = added.licence or (family.licence if family else "")
     notes = {BASE_NOTE: family.name if family else layout, ADDED_NOTE: added.file.name}
     try:

@@ -25,8 +25,10 @@ from napari_sam2.errors import ModelError, OutputError
 from napari_sam2.model.checkpoints.download import ProgressCallback
 from napari_sam2.model.checkpoints.notes import (
     CONFIG_NOTE,
+    FRAME_FIT_NOTE,
     IMAGE_SIZE_NOTE,
     ONE_COMPONENT_NOTE,
+    PADDED,
     YES,
 )
 from napari_sam2.model.checkpoints.official_keys import has_official_keys, rename_key
@@ -36,6 +38,9 @@ from napari_sam2.model.sam2 import Sam2
 
 LARGEST_WEIGHT = 1e4
 """Larger ones come from damage or a training that failed; those of nano are below 4."""
+
+COUNTERS = ".num_batches_tracked"
+"""Ending of what batch norms count while they learn; of no use afterwards."""
 
 # What torch raises for a file that is cut short, is no pickle, or is no archive.
 _BROKEN_PICKLE = (
@@ -72,6 +77,7 @@ def load_model(
     *,
     device: str | torch.device = "cpu",
     progress: ProgressCallback | None = None,
+    meant: str = "",
 ) -> Sam2:
     """Load a named model or a checkpoint file, ready for inference.
 
@@ -83,6 +89,8 @@ def load_model(
         Where the weights go.
     progress
         Told of a download's progress, in bytes.
+    meant
+        Name in `CONFIGS` of the variant, where weights of several look alike.
 
     Returns
     -------
@@ -101,8 +109,11 @@ def load_model(
     ours = {
         rename_key(key) if official else key: value.float()
         for key, value in state.items()
+        if not key.endswith(COUNTERS)
     }
     config = _fitting_config(path, ours, notes, official=official)
+    if not notes.get(CONFIG_NOTE):
+        config = _meant(path, config, meant)
     _check_numbers(path, ours)
     with torch.device("meta"):
         model = Sam2(config)
@@ -122,8 +133,8 @@ def save_model(
     Parameters
     ----------
     model
-        The network; its variant, its input size and whether its masks are one component
-        are stored with it.
+        The network; its variant, its input and whether its masks are one component are
+        stored with it.
     path
         Ends in ``.safetensors``; replaced in one step if it exists.
     dtype
@@ -147,6 +158,8 @@ def save_model(
     }
     if model.config.one_component:
         metadata[ONE_COMPONENT_NOTE] = YES
+    if model.config.frame_fit == PADDED:
+        metadata[FRAME_FIT_NOTE] = PADDED
     _replace_file(path, state, metadata)
 
 
@@ -252,6 +265,7 @@ def _fitting_config(
             config,
             image_size=int(side) if side.isdecimal() else config.image_size,
             one_component=notes.get(ONE_COMPONENT_NOTE) == YES,
+            frame_fit="pad" if notes.get(FRAME_FIT_NOTE) == PADDED else "squash",
         )
     if not state.keys() & _shapes(likely).keys():
         raise ModelError(
@@ -263,6 +277,19 @@ def _fitting_config(
         f"{path} does not fit {config.name}: "
         f"{rename_key(key, to_official=True) if official else key} {what} ("
         f"{len(differences)} differences in all); it is most likely a {likely}"
+    )
+
+
+def _meant(path: Path, config: Sam2Config, meant: str) -> Sam2Config:
+    """Return which of the variants with the same weights a file is said to hold."""
+    alike = [name for name in CONFIGS if _shapes(name) == _shapes(config.name)]
+    if meant in alike:
+        return replace(config, name=meant, pooling=CONFIGS[meant].pooling)
+    if len(alike) == 1:
+        return config
+    raise ModelError(
+        f"{path} may be {' or '.join(alike)}, whose weights look alike: add it with "
+        "napari-sam2 models add, and say with --like which it is"
     )
 
 

@@ -11,6 +11,9 @@ from napari_sam2.errors import ModelError
 CONFIG_NOTE, IMAGE_SIZE_NOTE = "config", "image_size"
 """Keys of what says which network the file holds."""
 
+FRAME_FIT_NOTE, PADDED = "frame_fit", "pad"
+"""Files without the note are shown squashed frames, as official SAM 2 is."""
+
 ONE_COMPONENT_NOTE, YES = "one_component", "yes"
 """Files from before the rule lack the note: they are followed as they were."""
 

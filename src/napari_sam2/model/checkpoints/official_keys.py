@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 
 KEY_TABLE: tuple[tuple[str, str], ...] = (
+    ("image_encoder.trunk.body.stem", "image_encoder.trunk.stem"),
+    ("image_encoder.trunk.body.stages_{n}", "image_encoder.trunk.stages_{n}"),
     (
         "image_encoder.trunk.blocks.{n}.mlp.layers.0",
         "image_encoder.trunk.model.blocks.{n}.mlp.fc1",
@@ -16,11 +18,13 @@ KEY_TABLE: tuple[tuple[str, str], ...] = (
     ),
     ("image_encoder.trunk", "image_encoder.trunk.model"),
     ("image_encoder.neck.convs.{n}.conv", "image_encoder.neck.laterals.{n}"),
+    ("image_encoder.neck.convs.0", "image_encoder.neck.layers"),
     ("sam_prompt_encoder.pe_layer", "prompt_encoder.position"),
     ("sam_prompt_encoder.not_a_point_embed", "prompt_encoder.not_a_point"),
     ("sam_prompt_encoder.no_mask_embed", "prompt_encoder.no_mask"),
     ("sam_prompt_encoder", "prompt_encoder"),
     ("sam_mask_decoder", "mask_decoder"),
+    ("spatial_perceiver", "memory_compressor"),
     ("memory_encoder.mask_downsampler.encoder", "memory_encoder.mask_downsampler"),
     ("memory_encoder.fuser.layers", "memory_encoder.fuser"),
     ("maskmem_tpos_enc", "memory_tokenizer.time"),

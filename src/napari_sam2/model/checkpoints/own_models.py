@@ -15,7 +15,12 @@ from pathlib import Path
 
 from napari_sam2.errors import InputError, ModelError
 from napari_sam2.model.checkpoints.download import cache_folder
-from napari_sam2.model.checkpoints.notes import IMAGE_SIZE_NOTE, read_notes
+from napari_sam2.model.checkpoints.notes import (
+    FRAME_FIT_NOTE,
+    IMAGE_SIZE_NOTE,
+    PADDED,
+    read_notes,
+)
 from napari_sam2.model.checkpoints.registry import REGISTRY
 
 FOLDER = "own"
@@ -48,6 +53,8 @@ class OwnModel:
         Its card in one line.
     licence
         Of its weights, where somebody said; else it is that of its base.
+    image_size
+        Side of its input in pixels, where the file says so.
     """
 
     name: str
@@ -55,6 +62,7 @@ class OwnModel:
     base: str
     summary: str
     licence: str = ""
+    image_size: int | None = None
 
     @property
     def card(self) -> str:
@@ -112,14 +120,17 @@ def _described(path: Path) -> OwnModel:
     except ModelError as error:
         return OwnModel(path.stem, path, "", str(error))
     base, licence = notes.get(BASE_NOTE, ""), notes.get(LICENCE_NOTE, "")
-    return OwnModel(path.stem, path, base, _summary(notes), licence)
+    side = notes.get(IMAGE_SIZE_NOTE, "")
+    image_size = int(side) if side.isdecimal() else None
+    return OwnModel(path.stem, path, base, _summary(notes), licence, image_size)
 
 
 def _summary(notes: Mapping[str, str]) -> str:
     if ADDED_NOTE in notes:
         side = notes.get(IMAGE_SIZE_NOTE, "?")
         base = notes.get(BASE_NOTE, "an unknown model")
-        return f"{base}, added from {notes[ADDED_NOTE]}: input of {side} pixels."
+        how = ", frames padded" if notes.get(FRAME_FIT_NOTE) == PADDED else ""
+        return f"{base}, added from {notes[ADDED_NOTE]}: input of {side} pixels{how}."
     text = f"Fine-tuned from {notes.get(BASE_NOTE, 'an unknown model')}"
     if DATE_NOTE in notes:
         text += f" on {notes[DATE_NOTE]}"

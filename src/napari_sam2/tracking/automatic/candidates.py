@@ -53,7 +53,10 @@ class Candidates:
 
 
 def candidates_of(
-    raw: RawMasks, points: Tensor, shape: tuple[int, int], options: MaskOptions
+    raw: RawMasks,
+    points: Tensor,
+    shapes: tuple[tuple[int, int], tuple[int, int]],
+    options: MaskOptions,
 ) -> Candidates:
     """Return the masks of a batch of points that pass the thresholds.
 
@@ -65,8 +68,8 @@ def candidates_of(
         What the decoder said of each point.
     points
         ``(points, 2)`` ``(y, x)`` in the crop, on the device.
-    shape
-        ``(h, w)`` of the crop.
+    shapes
+        ``(h, w)`` of the crop, and of what the masks cover: the same, or more behind.
     options
         Thresholds.
     """
@@ -75,8 +78,9 @@ def candidates_of(
     is_good = predicted_iou > options.minimum_iou
     is_good &= presence >= options.minimum_presence
     low = raw.logits[:, 1:].flatten(0, 1)[is_good].float()
-    logits = F.interpolate(low[:, None], shape, mode="bilinear", align_corners=False)
-    logits = logits[:, 0]
+    (height, width), covered = shapes
+    logits = F.interpolate(low[:, None], covered, mode="bilinear", align_corners=False)
+    logits = logits[:, 0, :height, :width]
     found = Candidates(
         masks=logits > 0,
         boxes=boxes_of(logits > 0),

@@ -8,7 +8,7 @@ there it turns out to be new, one that was lost, or one of two daughters.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -180,12 +180,23 @@ class Discovery:
         self._census.drop_short(self.options.shortest, at_the_ends)
         return Discovered(*self._census.result())
 
+    def _drawn(self, step: StepResult, rows: Sequence[int] | None = None) -> np.ndarray:
+        """Return the label image of a step, or of some of its rows by themselves."""
+        layout = self.predictor.layout
+        chosen = np.arange(len(step.object_ids)) if rows is None else np.asarray(rows)
+        return label_image(
+            [step.object_ids[row] for row in chosen],
+            step.logits[chosen],
+            layout.frame_shape,
+            windows=layout.windows(step.tiles[chosen]),
+        )
+
     # --- Follow and look
 
     def _follow(self, frame_index: int, frame: np.ndarray) -> None:
         """Track what is known."""
         step = self.predictor.step(frame_index, frame)
-        labels = label_image(step.object_ids, step.logits, self.source.frame_shape)
+        labels = self._drawn(step)
         self._labels.put(frame_index, labels)
         for object_id in np.unique(labels[labels > 0]).tolist():
             self._census.objects[object_id].frames_seen += 1
@@ -242,7 +253,7 @@ class Discovery:
             step = self.predictor.step(
                 earlier, self.source.read(earlier), objects=ids, reverse=True
             )
-            own = label_image(step.object_ids, step.logits, self.source.frame_shape)
+            own = self._drawn(step)
             known = self._labels.get(earlier)
             overlaps = count_overlaps(own, known)
             for object_id, way in ways.items():
@@ -451,7 +462,7 @@ class Discovery:
         click = (PointPrompt(float(place[0]), float(place[1])),)
         asked = FramePrompt(MAX_OBJECT_ID, frame_index, click)
         step = self.predictor.preview(frame_index, frame, [asked])
-        seen = label_image(step.object_ids, step.logits, self.source.frame_shape) > 0
+        seen = self._drawn(step) > 0
         known = self._labels.get(frame_index)
         return halves(own, seen & ((known == 0) | own))
 
@@ -527,11 +538,7 @@ class Discovery:
             step = self.predictor.step(
                 earlier, self.source.read(earlier), objects=ids, reverse=True
             )
-            shape = self.source.frame_shape
-            one, other = (
-                label_image((1,), step.logits[row : row + 1], shape) > 0
-                for row in (0, 1)
-            )
+            one, other = (self._drawn(step, [row]) > 0 for row in (0, 1))
             areas = [int(one.sum()), int(other.sum())]
             is_cut = [meets_border(one), meets_border(other)]
             is_two = are_of_like_size(areas, self.options.sister_ratio, is_cut)

@@ -11,6 +11,7 @@ import torch
 
 from napari_sam2.model.prompt_encoder import PointLabel, PromptTensors
 from napari_sam2.model.sam2 import ImageEmbedding
+from napari_sam2.tiles import TileLayout
 from napari_sam2.tracking.automatic.candidates import (
     Candidates,
     candidates_of,
@@ -22,7 +23,7 @@ from napari_sam2.tracking.automatic.mask_options import LOOSEST, MaskOptions
 from napari_sam2.tracking.automatic.masks import AutomaticMask, cleaned
 from napari_sam2.tracking.batching import BatchRunner
 from napari_sam2.tracking.memory.budget import bytes_per_point
-from napari_sam2.tracking.network import Network
+from napari_sam2.tracking.network import Network, fitted
 from napari_sam2.tracking.preprocess import FrameGeometry
 
 
@@ -136,8 +137,10 @@ class MaskGenerator:
         """Return the network for a crop; the movie's own keeps embeddings."""
         if crop.tier == 0:
             return self.network
-        geometry = FrameGeometry(crop.shape, self.network.geometry.image_size)
-        return Network(self.network.model, geometry, self.network.precision, 0)
+        model, precision = self.network.model, self.network.precision
+        layout = fitted(TileLayout.whole(crop.shape), model.config)
+        geometry = FrameGeometry(layout.tile_shape, self.network.geometry.image_size)
+        return Network(model, geometry, precision, 0, layout=layout)
 
     def _points(self, crop: Crop, occupied: np.ndarray | None) -> Points:
         yx = point_grid(self.options.points_per_side, crop.shape)
@@ -160,11 +163,13 @@ class MaskGenerator:
             raw = model.decode(features, each, prompts).raw
         assert raw is not None, "clicks have candidates"
         yx = torch.from_numpy(points.yx.astype(np.float32)).to(device)
-        return candidates_of(raw, yx, network.geometry.frame_shape, self.options)
+        layout = network.layout
+        shapes = layout.frame_shape, layout.tile_shape
+        return candidates_of(raw, yx, shapes, self.options)
 
     def _kept(self, found: Candidates, crop: Crop) -> Candidates:
         """Leave out what the crop cuts, and what is too large for an object."""
-        frame_shape = self.network.geometry.frame_shape
+        frame_shape = self.network.layout.frame_shape
         margin = self.options.crop_margin
         is_cut = touches_crop_edge(found.boxes, crop, frame_shape, margin)
         largest = self.options.maximum_share * frame_shape[0] * frame_shape[1]

@@ -6,6 +6,7 @@ The dock shows these numbers before torch is loaded, so nothing here may import 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 from napari_sam2.model.config import (
     LOGIT_STRIDE,
@@ -26,7 +27,7 @@ POINTER_BYTES = 4
 def bytes_per_object(config: Sam2Config, image_size: int, anchors: int) -> int:
     """Estimate what one object of a batch takes while it is computed, in float32."""
     tokens = (image_size // STRIDE) ** 2
-    keys = tokens * (RECENT_MEMORIES + anchors)
+    keys = prod(config.memory_grid(image_size)) * (RECENT_MEMORIES + anchors)
     attention = keys * (3 * config.memory_dim + 8 * config.hidden_dim)
     feedforward = tokens * (2 * config.feedforward_dim + 8 * config.hidden_dim)
     decoder = (image_size // LOGIT_STRIDE) ** 2 * (config.hidden_dim + 8)
@@ -51,7 +52,7 @@ def bytes_remembered(
 
     Rings have one slot more than takes part in attention; see `memory_budget`.
     """
-    spatial = MEMORY_BYTES * config.memory_dim * (image_size // STRIDE) ** 2
+    spatial = MEMORY_BYTES * config.memory_dim * prod(config.memory_grid(image_size))
     pointer = POINTER_BYTES * config.hidden_dim
     return (RECENT_MEMORIES + 1 + anchors) * spatial + (
         MAX_POINTERS + anchors

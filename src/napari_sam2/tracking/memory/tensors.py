@@ -9,7 +9,6 @@ from napari_sam2.model.config import (
     LOGIT_STRIDE,
     MAX_POINTERS,
     RECENT_MEMORIES,
-    STRIDE,
     Sam2Config,
 )
 
@@ -26,7 +25,8 @@ class RowTensors:
     Attributes
     ----------
     spatial
-        ``(rows, slots, M, h, w)`` bf16 ring of spatial memories, h = w = S/16.
+        ``(rows, slots, M, h, w)`` bf16 ring of spatial memories, h = w = S/16 where
+        they are not compressed.
     pointers
         ``(rows, slots, C)`` float32 ring of object pointers.
     anchor_spatial, anchor_pointers
@@ -51,8 +51,9 @@ class RowTensors:
         device: torch.device,
         anchor_slots: int,
     ) -> None:
-        grid, side = image_size // STRIDE, image_size // LOGIT_STRIDE
-        memory, pointer = (config.memory_dim, grid, grid), (config.hidden_dim,)
+        side = image_size // LOGIT_STRIDE
+        memory = config.memory_dim, *config.memory_grid(image_size)
+        pointer = (config.hidden_dim,)
         self.spatial = torch.empty(
             (0, RECENT_MEMORIES + 1, *memory), dtype=STORAGE, device=device
         )

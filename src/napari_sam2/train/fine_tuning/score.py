@@ -14,6 +14,7 @@ from napari_sam2.prompts import FramePrompt, MaskPrompt, PointPrompt
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.tracking.postprocess import label_image
 from napari_sam2.tracking.predictor import StreamingPredictor
+from napari_sam2.tracking.step_result import StepResult
 from napari_sam2.train.data.examples import Example
 from napari_sam2.train.fine_tuning.movie import TaughtMovie
 
@@ -72,7 +73,7 @@ def _clicked(model: Sam2, movie: TaughtMovie, device: str) -> list[float]:
         if not prompts:
             continue
         step = predictor.preview(place, _rgb(movie, place), prompts)
-        labels = label_image(step.object_ids, step.logits, movie.labels.shape[1:])
+        labels = _labels(predictor, step)
         found += [
             region_similarity(m, labels == object_id) for object_id, m in masks.items()
         ]
@@ -95,13 +96,23 @@ def _tracked(model: Sam2, movie: TaughtMovie, device: str) -> list[float]:
         step = predictor.step(
             place, _rgb(movie, place), prompts if place == first else ()
         )
-        labels = label_image(step.object_ids, step.logits, movie.labels.shape[1:])
+        labels = _labels(predictor, step)
         found += [
             region_similarity(movie.labels[place] == object_id, labels == object_id)
             for object_id in masks
             if place > first and place in movie.trusted[object_id]
         ]
     return found
+
+
+def _labels(predictor: StreamingPredictor, step: StepResult) -> np.ndarray:
+    layout = predictor.layout
+    return label_image(
+        step.object_ids,
+        step.logits,
+        layout.frame_shape,
+        windows=layout.windows(step.tiles),
+    )
 
 
 def _predictor(model: Sam2, movie: TaughtMovie, device: str) -> StreamingPredictor:

@@ -149,7 +149,10 @@ def _judge_clip(
     for index, frame in enumerate(pixels):
         step = predictor.step(index, frame, prompts if index == 0 else ())
         guess = label_image(
-            step.object_ids, step.logits, frame.shape[:2], np.dtype(np.uint16)
+            step.object_ids,
+            step.logits,
+            frame.shape[:2],
+            windows=predictor.layout.windows(step.tiles),
         )
         rows.append(_scores(step, guess))
         regions.append([_region(guess == i, labels[index] == i) for i in ids])

@@ -1,24 +1,28 @@
-"""The image trunk, taken from timm (its `sam2_hiera_*` equal the official Hiera)."""
+"""The image trunk, by timm (its `sam2_hiera_*` equal the official Hiera) or plain."""
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import Any
 
 from torch import nn
 
-from napari_sam2.model.config import TrunkConfig
+from napari_sam2.model.config import TrunkConfig, VitConfig
+from napari_sam2.model.encoders.vision_transformer import VisionTransformer
 from napari_sam2.model.triton_beside_opengl import load_triton_apart
 
 
-def build_trunk(config: TrunkConfig) -> nn.Module:
+def build_trunk(config: TrunkConfig | VitConfig) -> nn.Module:
     """Build the trunk with random weights.
 
     Returns
     -------
     nn.Module
-        Maps ``(frames, 3, S, S)`` to a list of four maps at strides 4, 8, 16, 32.
-        S must be a multiple of 32.
+        Maps ``(frames, 3, S, S)`` to a list of four maps at strides 4, 8, 16, 32, or of
+        the one at stride 16. S must be a multiple of 32.
     """
+    if isinstance(config, VitConfig):
+        return nn.Sequential(OrderedDict(model=VisionTransformer(config)))
     load_triton_apart()
     import timm  # not above: it imports triton
     from timm.layers.norm_act import freeze_batch_norm_2d

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
 from typing import cast
 
 import torch
@@ -11,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_sam2.model.config import Sam2Config
-from napari_sam2.model.layers import conv_pair
-from napari_sam2.model.trunk import build_trunk
+from napari_sam2.model.encoders.trunk import build_trunk
+from napari_sam2.model.layers import LayerNorm2d, conv_pair
 
 
 class FeaturePyramidNeck(nn.Module):
@@ -37,13 +38,11 @@ class FeaturePyramidNeck(nn.Module):
         self.laterals = nn.ModuleList(nn.Conv2d(c, dim, 1) for c in reversed(channels))
 
     def forward(
-        self, maps: list[Tensor], narrowing: tuple[nn.Conv2d, nn.Conv2d]
-    ) -> tuple[
-        Float[Tensor, "frames c4 h4 w4"],
-        Float[Tensor, "frames c8 h8 w8"],
-        Float[Tensor, "frames dim h16 w16"],
-    ]:
-        """Return the maps at strides 4, 8 and 16; stride 32 is used up in the last.
+        self, maps: list[Tensor], narrowing: Sequence[nn.Conv2d]
+    ) -> tuple[Float[Tensor, "frames dim h16 w16"], tuple[Tensor, ...]]:
+        """Return the map at stride 16, and those at strides 4 and 8.
+
+        That of stride 32 is used up in the first.
 
         Parameters
         ----------
@@ -62,7 +61,34 @@ class FeaturePyramidNeck(nn.Module):
         coarse, coarsest = to_coarse(maps[2]), to_coarsest(maps[3])
         # float32: nearest interpolation in half precision would round the sum twice.
         top_down = F.interpolate(coarsest.float(), scale_factor=2.0, mode="nearest")
-        return finest, fine, coarse + top_down.to(coarse.dtype)
+        return coarse + top_down.to(coarse.dtype), (finest, fine)
+
+
+class PlainNeck(nn.Module):
+    """Bring a trunk's one map to the width of the embedding.
+
+    Parameters
+    ----------
+    channels, dim
+        Channels of the trunk's map, and of the embedding.
+    """
+
+    def __init__(self, channels: int, dim: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            OrderedDict(
+                conv_1x1=nn.Conv2d(channels, dim, 1, bias=False),
+                norm_0=LayerNorm2d(dim),
+                conv_3x3=nn.Conv2d(dim, dim, 3, padding=1, bias=False),
+                norm_1=LayerNorm2d(dim),
+            )
+        )
+
+    def forward(
+        self, maps: list[Tensor], narrowing: Sequence[nn.Conv2d]
+    ) -> tuple[Float[Tensor, "frames dim h16 w16"], tuple[Tensor, ...]]:
+        """Return the embedding, and no finer maps, for there are none."""
+        return self.layers(maps[0]), ()
 
 
 class ImageEncoder(nn.Module):
@@ -71,15 +97,20 @@ class ImageEncoder(nn.Module):
     def __init__(self, config: Sam2Config) -> None:
         super().__init__()
         self.trunk = build_trunk(config.trunk)
-        self.neck = FeaturePyramidNeck(
-            config.trunk.channels, config.hidden_dim, free_order=config.free_order
+        channels, dim = config.trunk.channels, config.hidden_dim
+        self.neck: nn.Module = (
+            FeaturePyramidNeck(channels, dim, free_order=config.free_order)
+            if config.has_fine_maps
+            else PlainNeck(*channels, dim)
         )
 
     def forward(
         self,
         images: Float[Tensor, "frames 3 S S"],
-        narrowing: tuple[nn.Conv2d, nn.Conv2d],
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Encode normalised images; maps of stride 4 and 8, narrowed, and of 16."""
-        out: tuple[Tensor, Tensor, Tensor] = self.neck(self.trunk(images), narrowing)
+        narrowing: Sequence[nn.Conv2d],
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Encode normalised images; map of stride 16, those of 4 and 8, narrowed."""
+        out: tuple[Tensor, tuple[Tensor, ...]] = self.neck(
+            self.trunk(images), narrowing
+        )
         return out

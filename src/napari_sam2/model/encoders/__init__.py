@@ -1,0 +1,1 @@
+"""What pictures and memories go through before anything is attended to."""
