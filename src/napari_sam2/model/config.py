@@ -139,6 +139,12 @@ class Sam2Config:
     latents: int | None = None
 
     @property
+    def can_be_trained(self) -> bool:
+        """Whether `napari_sam2.train` knows how: of networks of others it does not."""
+        is_plain = self.pooling == "none" and self.latents is None
+        return is_plain and self.has_fine_maps
+
+    @property
     def size_step(self) -> int:
         """What the side of the input is a multiple of."""
         return SIZE_STEP if self.latents is None else self.latents * STRIDE

@@ -129,6 +129,24 @@ def test_the_variant_is_read_from_keys_and_shapes(name, tmp_path, monkeypatch):
     assert load_model(path).config == CONFIGS[name]
 
 
+def test_of_variants_that_look_alike_a_person_says_which(tmp_path, monkeypatch):
+    name = "efficienttam_ti_2"
+    state = {key: torch.zeros(()).expand(shape) for key, shape in shapes(name).items()}
+    monkeypatch.setattr("torch.load", lambda *_args, **_options: {"model": state})
+    path = tmp_path / "unnamed.pt"
+    path.touch()
+    with pytest.raises(ModelError, match="may be efficienttam_ti or eff"):
+        load_model(path)
+    assert load_model(path, meant=name).config == CONFIGS[name]
+
+
+def test_counters_of_batch_norms_are_no_weights(toy, tmp_path):
+    state = official_state(toy)
+    state["image_encoder.trunk.body.stem.conv1.bn.num_batches_tracked"] = torch.ones(())
+    torch.save(state, tmp_path / "counted.pt")
+    assert_same_weights(load_model(tmp_path / "counted.pt"), toy)
+
+
 def test_loaded_weights_can_be_trained(toy, tmp_path):
     save_model(toy, tmp_path / "toy.safetensors")
     loaded = load_model(tmp_path / "toy.safetensors").train()
@@ -169,8 +187,10 @@ def test_saved_and_loaded(toy, tmp_path, dtype):
         assert file.metadata() == notes
 
 
-@pytest.mark.parametrize("changed", [{"image_size": 96}, {"one_component": True}])
-def test_input_size_and_component_rule_are_kept(tmp_path, changed):
+@pytest.mark.parametrize(
+    "changed", [{"image_size": 96}, {"one_component": True}, {"frame_fit": "pad"}]
+)
+def test_input_and_component_rule_are_kept(tmp_path, changed):
     from dataclasses import replace
 
     config = replace(CONFIGS["toy"], **changed)

@@ -252,7 +252,7 @@ class TrainConfig:
     Attributes
     ----------
     model
-        Row of `napari_sam2.model.config.CONFIGS`.
+        Row of `napari_sam2.model.config.CONFIGS` that can be trained.
     stages, sources
         What is done, on what.
     seed
@@ -290,7 +290,9 @@ class TrainConfig:
         ``"default"`` leaves the modules' own start.
     """
 
-    model: Annotated[str, one_of(*CONFIGS)]
+    model: Annotated[
+        str, one_of(*(name for name, row in CONFIGS.items() if row.can_be_trained))
+    ]
     stages: tuple[Stage, ...]
     sources: tuple[Source, ...]
     losses: LossWeights = field(default_factory=LossWeights)
