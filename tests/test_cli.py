@@ -146,10 +146,13 @@ def test_evaluate_pairs_objects_by_a_label_image(monkeypatch, tmp_path, capsys):
 
 
 def test_models_are_listed_without_a_network(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "300")
     assert run_main(monkeypatch, "models", "list") == 0
     listed = capsys.readouterr().out
     assert "sam2.1_tiny" in listed
     assert "bundled" in listed
+    (other,) = (line for line in listed.splitlines() if "hvit_t_cells" in line)
+    assert all(word in other for word in ("1024, padded", "code MIT", "of 3 padded"))
 
 
 def test_own_models_are_listed_behind_the_published_ones(tmp_path, monkeypatch, capsys):

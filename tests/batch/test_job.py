@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from tests.batch.trees import tree
 from napari_sam2.batch.job import TrackJob, open_run
 from napari_sam2.errors import InputError, OutputError
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
+from napari_sam2.model.checkpoints.checkpoint import load_model, save_model
 from napari_sam2.session.planning.plan import Direction, MergePolicy
 from napari_sam2.tracking.postprocess import other_components
 
@@ -67,6 +69,22 @@ def test_masks_in_one_piece_are_another_result_which_provenance_tells(job):
     run(whole.model_copy(update={"out": job.out}))
     kept = OmeZarrLabelStore.open(job.out, mode="r").provenance.settings
     assert kept["one_component"] is True
+
+
+def test_frames_that_a_model_wants_padded_are_no_tiles(job, tmp_path):
+    """They are gone on with, and no region either."""
+    model = load_model(job.model_options.model)
+    model.config = replace(model.config, frame_fit="pad")
+    save_model(model, tmp_path / "padding.safetensors")
+    options = {"model": str(tmp_path / "padding.safetensors")}
+    options = job.model_options.model_copy(update=options)
+    job = job.model_copy(update={"frames": (0, 3), "model_options": options})
+    run(job)
+    store = OmeZarrLabelStore.open(job.out, mode="r")
+    assert (store.layout.shown, store.layout.region) == (store.array.shape[1:], None)
+    assert "tiles" not in store.provenance.settings
+    assert store.read_labels(1).any()
+    assert run(job.model_copy(update={"resume": True})).frames_computed == 0
 
 
 def test_hard_cases_are_gone_on_with_and_told_by_provenance(job):

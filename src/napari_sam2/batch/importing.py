@@ -25,11 +25,13 @@ from napari_sam2.io.movies.frame_sources import StackFrames, open_frames
 from napari_sam2.io.sessions.provenance import Provenance
 from napari_sam2.metrics.regions import areas
 from napari_sam2.model.checkpoints.weights_file import (
+    pads_frames,
     trained_image_size,
     weights_sha256,
 )
 from napari_sam2.model.config import LOGIT_STRIDE
 from napari_sam2.prompts import FramePrompt, MaskPrompt, PromptedObject
+from napari_sam2.tiles import TileLayout
 
 CERTAIN = 10.0
 """Logit of what a mask that was given says, as SAM 2 has it."""
@@ -95,9 +97,12 @@ def import_masklets(job: ImportJob) -> Imported:
         objects = _objects(tracked)
         side = _input_size(job.model) // LOGIT_STRIDE
         provenance = _provenance(job, movie)
-        store, _ = output.open(movie, objects, provenance, (side, side))
+        layout = TileLayout.whole(movie.frame_shape)
+        if pads_frames(job.model):
+            layout = layout.squared()
+        store, _ = output.open(movie, objects, provenance, (side, side), layout)
         with closing(store):
-            for result in _results(tracked, side):
+            for result in _results(tracked, side, layout):
                 store.write(result)
             store.finish()
     labels = job.out / "labels" / job.name
@@ -134,7 +139,9 @@ def _objects(tracked: TrackedLabels) -> list[PromptedObject]:
     ]
 
 
-def _results(tracked: TrackedLabels, side: int) -> Iterator[FrameResult]:
+def _results(
+    tracked: TrackedLabels, side: int, layout: TileLayout
+) -> Iterator[FrameResult]:
     for frame_index, labels in tracked.frames():
         ids = tuple(np.unique(labels[labels > 0]).tolist())
         count = len(ids)
@@ -144,7 +151,8 @@ def _results(tracked: TrackedLabels, side: int) -> Iterator[FrameResult]:
             np.ones(count, np.float32),
             areas(labels, ids),
         )
-        logits = [_logits(labels == object_id, side) for object_id in ids]
+        seen = layout.crop(labels, 0)
+        logits = [_logits(seen == object_id, side) for object_id in ids]
         stacked = np.array(logits, np.float32).reshape(count, side, side)
         yield FrameResult(frame_index, labels, ids, stacked, scores)
 

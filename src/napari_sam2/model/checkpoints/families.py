@@ -1,7 +1,7 @@
 """Weights of others in a layout that is known here. Needs no torch.
 
-Nobody publishes their hashes, so none is downloaded by name: a person who has such a
-file adds it to the own models (`napari_sam2.model.checkpoints.adding`).
+No hashes of theirs are known here, so none is downloaded by name: a person who has such
+a file adds it to the own models (`napari_sam2.model.checkpoints.adding`).
 """
 
 from __future__ import annotations

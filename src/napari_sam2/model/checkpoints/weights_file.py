@@ -11,8 +11,10 @@ from napari_sam2.model.checkpoints.download import (
     file_sha256,
 )
 from napari_sam2.model.checkpoints.notes import (
+    FRAME_FIT_NOTE,
     IMAGE_SIZE_NOTE,
     ONE_COMPONENT_NOTE,
+    PADDED,
     YES,
     read_notes,
 )
@@ -81,6 +83,17 @@ def follows_one_component(name_or_path: str) -> bool:
         See `weights_path`.
     """
     return read_notes(weights_path(name_or_path)).get(ONE_COMPONENT_NOTE) == YES
+
+
+def pads_frames(name_or_path: str) -> bool:
+    """Return whether a model is shown frames that are filled up to a square.
+
+    Raises
+    ------
+    ModelError
+        See `weights_path`.
+    """
+    return read_notes(weights_path(name_or_path)).get(FRAME_FIT_NOTE) == PADDED
 
 
 def trained_image_size(name_or_path: str) -> int | None:
