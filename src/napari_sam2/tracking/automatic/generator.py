@@ -87,7 +87,7 @@ class MaskGenerator:
 
     def _crops(self) -> list[Crop]:
         options = self.options
-        shape = self.network.geometry.frame_shape
+        shape = self.network.layout.frame_shape
         return crops_of(shape, options.crop_tiers, options.crop_overlap)
 
     def _joined(self, found: list[tuple[AutomaticMask, Crop]]) -> list[AutomaticMask]:
