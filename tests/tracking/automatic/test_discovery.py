@@ -12,6 +12,7 @@ from scipy import ndimage
 
 from napari_sam2.errors import InputError
 from napari_sam2.interfaces import ABSENT_LOGIT
+from napari_sam2.tiles import TileLayout
 from napari_sam2.tracking.automatic.census import Census, Division
 from napari_sam2.tracking.automatic.discovery import Discovered, Discovery
 from napari_sam2.tracking.automatic.masklet_options import Divisions, MaskletOptions
@@ -31,7 +32,10 @@ def disc(y: float, x: float, radius: float) -> np.ndarray:
 def answer(ids: Sequence[int], masks: Sequence[np.ndarray], evidence: Any) -> Any:
     shown = np.array(masks, bool).reshape(-1, *SHAPE)
     logits = np.where(shown, 8.0, ABSENT_LOGIT).astype(np.float32)
-    return SimpleNamespace(object_ids=tuple(ids), logits=logits, division=evidence)
+    tiles = np.zeros(len(ids), np.int64)
+    return SimpleNamespace(
+        object_ids=tuple(ids), logits=logits, tiles=tiles, division=evidence
+    )
 
 
 class World:
@@ -42,6 +46,7 @@ class World:
     """
 
     def __init__(self, cells: Cells, frames: int, follows: Mapping[str, str]) -> None:
+        self.layout = TileLayout.whole(SHAPE)
         self.cells, self.frame_count, self.frame_shape = cells, frames, SHAPE
         self.follows = follows
         self.known: dict[int, str] = {}
