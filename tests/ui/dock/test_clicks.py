@@ -30,6 +30,13 @@ def test_each_click_in_an_empty_movie_is_a_new_object(begun, answered):
     assert dock.status.text().startswith("Object 2 is there. Click on the next cell")
 
 
+def test_tracking_nothing_in_an_empty_movie_leaves_each_click_a_new_object(begun):
+    viewer, dock = begun
+    Hand(viewer).push("G")
+    assert "nothing to track" in dock.status.text()
+    assert dock.prompt_panel.is_each_new
+
+
 def test_a_click_on_a_mask_corrects_it(begun, answered):
     viewer, dock = begun
     Hand(viewer).click(0, *FIRST)

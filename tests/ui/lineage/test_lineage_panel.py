@@ -174,3 +174,19 @@ def test_an_object_is_cut_by_its_key_and_families_are_coloured(
     answered(dock)
     book = dock.conductor.book
     assert {one.object_id: color_of(one).tolist() for one in book.objects} == own
+
+
+@pytest.mark.parametrize("height", [130, 300])
+def test_names_of_all_branches_are_seen(panel, qtbot, height):
+    box = panel.plot.getViewBox()
+    panel.plot.setFixedHeight(height)
+    qtbot.waitUntil(lambda: panel.plot.height() == height)
+    area = box.sceneBoundingRect()
+    names = [
+        one.mapRectToScene(one.boundingRect())
+        for one in box.addedItems
+        if isinstance(one, pyqtgraph.TextItem)
+    ]
+    assert len(names) == len(panel.branches)
+    assert all(area.top() <= one.top() for one in names)
+    assert all(one.bottom() <= area.bottom() + 1 for one in names)

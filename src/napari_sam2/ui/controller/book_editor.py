@@ -136,9 +136,11 @@ class BookEditor(QObject):
                 self.failed.emit(error)
             return None
 
-    def forget_layer(self, layer_id: Hashable) -> list[Request]:
-        """Let go of the movie in a layer; return the requests of what is forgotten."""
-        gone = self._known.forget_layer(layer_id)
+    def forget_layer(
+        self, layer_id: Hashable, kept: int | None = None
+    ) -> list[Request]:
+        """Let go of movies, see `KnownMasklets.forget_layer`."""
+        gone = self._known.forget_layer(layer_id, kept)
         if self.shown is not None and self.shown.request in gone:
             self.forgot.emit()
             self.shown = None

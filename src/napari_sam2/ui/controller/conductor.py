@@ -197,15 +197,24 @@ class Conductor(QObject):
             self.editor.submit(partial(self.engine.save, request, document))
             self.saved.emit(document)
 
-    def forget_layer(self, layer_id: Hashable) -> list[Request]:
-        """Let go of the masklets of a movie whose layer is gone for good.
+    def forget_layer(
+        self, layer_id: Hashable, kept: int | None = None
+    ) -> list[Request]:
+        """Let go of the masklets of movies that are gone for good.
+
+        Parameters
+        ----------
+        layer_id
+            The layer that they were in.
+        kept
+            ``array_id`` of the movie that is in it now; None if the layer is gone.
 
         Returns
         -------
         list of Request
             Whose masklets they were.
         """
-        gone = self.editor.forget_layer(layer_id)
+        gone = self.editor.forget_layer(layer_id, kept)
         for request in gone:
             # After all that is still to be done for it.
             forget = partial(self.engine.forget, request)

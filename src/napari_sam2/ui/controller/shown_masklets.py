@@ -108,12 +108,21 @@ class KnownMasklets:
             self.put(request, state)
         return self._known[key]
 
-    def forget_layer(self, layer_id: Hashable) -> list[Request]:
-        """Let go of the movie in a layer; return the requests of what is forgotten."""
+    def forget_layer(
+        self, layer_id: Hashable, kept: int | None = None
+    ) -> list[Request]:
+        """Let go of the movies that were in a layer, but for the array that is kept.
+
+        Returns
+        -------
+        list of Request
+            What is forgotten.
+        """
         gone = [
             shown.request
             for shown in self._known.values()
             if shown.request.image.layer_id == layer_id
+            and shown.request.image.array_id != kept
         ]
         for request in gone:
             del self._known[request.masklets_key]

@@ -56,7 +56,8 @@ class ClickMode(QObject):
         self._parts.prompt_panel.set_each_new(is_empty)
 
     def _on_chosen(self, _what: object = None) -> None:
-        self._parts.prompt_panel.set_each_new(False)
+        if self._parts.conductor.book.objects:
+            self._parts.prompt_panel.set_each_new(False)
 
     def _on_prompt(self, prompt: FramePrompt) -> None:
         conductor = self._parts.conductor

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,9 @@ from qtpy.QtCore import QObject, QTimer
 from napari_sam2.engine import Request, StoreReady
 from napari_sam2.errors import NapariSam2Error
 from napari_sam2.ui.dock.parts import TrackerParts
+from napari_sam2.ui.layers.placement import finest_level
 from napari_sam2.ui.masklets.output_panel import free_folder
+from napari_sam2.ui.widgets.panel import short_path
 
 
 class CurrentMovie(QObject):
@@ -34,6 +36,7 @@ class CurrentMovie(QObject):
         self._owners: dict[Path, Hashable] = {}
         self._key: Hashable = None
         parts.input_panel.input_changed.connect(self.follow)
+        parts.input_panel.pixels_replaced.connect(self._on_replaced)
         parts.model_panel.model_changed.connect(self.follow)
         parts.output_panel.folder_changed.connect(self._on_folder_changed)
         parts.conductor.happened.connect(self._on_event)
@@ -97,9 +100,29 @@ class CurrentMovie(QObject):
         for layer_id in gone:
             parts.input_panel.forget_layer(layer_id)
             parts.marks.leave(layer_id)
-            for request in parts.conductor.forget_layer(layer_id):
-                parts.masklets.forget(request)
-                self._folders.pop((request.image.movie_key, request.model), None)
+            self._let_go(parts.conductor.forget_layer(layer_id))
+
+    def _let_go(self, gone: Iterable[Request]) -> None:
+        for request in gone:
+            self._parts.masklets.forget(request)
+            self._folders.pop((request.image.movie_key, request.model), None)
+
+    def _on_replaced(self) -> None:
+        """Let go of what was tracked in the picture that the layer held before."""
+        parts, layer = self._parts, self._parts.input_panel.layer
+        if layer is None:
+            return
+        now = id(finest_level(layer))
+        gone = parts.conductor.forget_layer(layer.unique_id, now)
+        written = [one.folder for one in gone if one.folder in self._owners]
+        self._let_go(gone)
+        if written:
+            where = ", ".join(map(short_path, written))
+            clicks = ", with the same clicks" if parts.conductor.book.objects else ""
+            parts.status.say(
+                f"{layer.name} is another picture now{clicks}. Masks of the one before "
+                f"stay in {where}"
+            )
 
     def _choices(self) -> Hashable:
         """Return what decides which masklets are shown, besides their folder."""

@@ -18,6 +18,9 @@ from napari_sam2.ui.widgets.panel import Panel
 
 BRANCH_WIDTH, CHOSEN_WIDTH = 3, 6
 LEAST_HEIGHT = 90
+NAME_HEIGHT, LINE_HEIGHT = 20, 6
+"""Pixels that are left below the lowest branch, for its name, and above the highest."""
+
 BYTE = 255
 
 
@@ -113,6 +116,19 @@ class LineagePanel(Panel):
         rows = {one.object_id: one.row for one in branches}
         for branch in branches:
             self._add_branch(branch, rows)
+        self._fit_rows()
+
+    def _fit_rows(self, _box: object = None) -> None:
+        """Show all branches with their names, which are as high at every scale."""
+        rows = [one.row for one in self.branches]
+        height = self.plot.getViewBox().height() - NAME_HEIGHT - LINE_HEIGHT
+        if not rows or height <= 0:
+            return
+        low = min(rows)
+        high = max(low + 1, *rows)
+        pixel = (high - low) / height
+        low, high = low - NAME_HEIGHT * pixel, high + LINE_HEIGHT * pixel
+        self.plot.setYRange(low, high, padding=0)
 
     def _make_plot(self) -> None:
         import pyqtgraph
@@ -131,6 +147,7 @@ class LineagePanel(Panel):
         plot.hideAxis("left")
         plot.setMouseEnabled(x=True, y=False)
         self._line = pyqtgraph.InfiniteLine()
+        box.sigResized.connect(self._fit_rows)
         plot.scene().sigMouseClicked.connect(self._on_clicked)
         self.form.insertRow(0, plot)
 

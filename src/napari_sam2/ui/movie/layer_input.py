@@ -23,7 +23,7 @@ from napari_sam2.engine.movie.image_input import (
 )
 from napari_sam2.interfaces import Calibration
 from napari_sam2.io.movies.calibration import unit_name
-from napari_sam2.ui.layers.placement import finest_level
+from napari_sam2.ui.layers.placement import finest_level, layer_shape
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -36,6 +36,11 @@ def look_of(layer: Image) -> Look:
     """Return how a layer is shown now: the model sees what the scientist sees."""
     low, high = (float(limit) for limit in layer.contrast_limits)
     return Look((low, high), float(layer.gamma), is_inverted(layer.colormap))
+
+
+def pixels_of(layer: Image) -> Hashable:
+    """Return what tells the picture of a layer from one that it is given later."""
+    return id(finest_level(layer)), layer_shape(layer)
 
 
 def is_inverted(colormap: Any) -> bool:
@@ -60,8 +65,6 @@ def channel_sources(
     axis
         Dimension along which channels lie; None if there is none.
     """
-    from napari_sam2.ui.layers.placement import layer_shape
-
     fitting = [movie]
     fitting += [
         layer

@@ -33,7 +33,12 @@ from napari_sam2.ui.layers.placement import layer_shape
 from napari_sam2.ui.movie.axis_combo import AxisCombo, axis_name, shape_and_names
 from napari_sam2.ui.movie.channel_rows import ChannelRows
 from napari_sam2.ui.movie.folder_files import FolderFiles
-from napari_sam2.ui.movie.layer_input import channel_sources, image_input, look_of
+from napari_sam2.ui.movie.layer_input import (
+    channel_sources,
+    image_input,
+    look_of,
+    pixels_of,
+)
 from napari_sam2.ui.movie.picture import InputPicture
 from napari_sam2.ui.movie.region import RegionButton
 from napari_sam2.ui.widgets.connections import Connections
@@ -148,6 +153,8 @@ class InputPanel(Panel):
     """Another movie was chosen."""
     look_changed = Signal()
     """The model sees the same movie otherwise: channels, contrast, gamma, inversion."""
+    pixels_replaced = Signal()
+    """The layer was given another picture; `input_changed` came before."""
     asked = Signal()
     """Something must be known that the layer does not say; see `question`."""
     picture_requested = Signal(int)
@@ -167,6 +174,7 @@ class InputPanel(Panel):
         self._planes: dict[int, QSpinBox] = {}
         self._choices: dict[Hashable, tuple[ChannelChoice, ...]] = {}
         self._listed: Hashable = None
+        self._pixels: Hashable = None
         self._told_axes: set[Hashable] = set()
         self._create(connections, preferences or Preferences())
         self._lay_out()
@@ -465,8 +473,10 @@ class InputPanel(Panel):
         self._looks.close()
         self._choices[self._listed] = self.channels.choices
         layer = self.layer
+        self._pixels = None if layer is None else pixels_of(layer)
         if layer is not None:
-            self._watch(layer, "data", "scale", "translate", "units", "axis_labels")
+            self._looks.add(layer.events.data, self._on_pixels)
+            self._watch(layer, "scale", "translate", "units", "axis_labels")
         if layer is None or layer.rgb:
             self.channels.show_sources(())
             self.channels.setVisible(False)
@@ -541,6 +551,16 @@ class InputPanel(Panel):
 
     def _on_layer_changed(self, _event: object = None) -> None:
         self.image_changed.emit()
+
+    def _on_pixels(self, _event: object = None) -> None:
+        """Begin anew with a layer that was given another picture."""
+        layer, before = self.layer, self._pixels
+        if layer is None or pixels_of(layer) == before:
+            self._on_layer_changed()
+            return
+        self.forget_layer(layer.unique_id)
+        self._show_layer()
+        self.pixels_replaced.emit()
 
     def _on_moved(self, _event: object = None) -> None:
         self.picture.ask()

@@ -51,14 +51,22 @@ WIDTHS = {
     Column.ID: 28,
     Column.PARENT: 46,
     Column.PROMPTS: 22,
-    Column.FRAMES: 54,
+    Column.FRAMES: 62,
     Column.TRUST: 40,
     Column.REVIEW: 48,
 }
-LEAST_NAME_WIDTH = 86
+LEAST_NAME_WIDTH = 80
 """Names are never cut shorter: a dock that is too narrow scrolls the table."""
 SHOWN_ROWS = 6
 """A dock that is too low scrolls rather than squeeze the table."""
+
+
+ARROW_STYLE = """
+QHeaderView::up-arrow, QHeaderView::down-arrow {
+    subcontrol-origin: margin; subcontrol-position: top center; width: 9px; height: 5px;
+}
+"""
+"""Beside the name of a narrow column, the arrow of its order would lie on it."""
 
 
 NO_OBJECTS = "No objects yet: N begins one."
@@ -188,6 +196,7 @@ class ObjectView(QTableView):
         header, rows = self._headers
         header.setMinimumSectionSize(min(WIDTHS.values()))
         header.setHighlightSections(False)
+        header.setStyleSheet(ARROW_STYLE)
         for column, width in WIDTHS.items():
             self.setColumnWidth(column, width)
         self.setColumnWidth(Column.NAME, LEAST_NAME_WIDTH)

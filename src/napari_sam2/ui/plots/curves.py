@@ -238,7 +238,8 @@ def _number(value: float) -> str:
     return "" if np.isnan(value) else f"{value:.6g}"
 
 
-AXIS_WIDTH = 58
+AXIS_WIDTH = 42
+TITLE_HEIGHT = 15
 PLOT_HEIGHT = 92
 TIME_HEIGHT = 38
 LEAST_HEIGHT = 72
@@ -262,7 +263,7 @@ class Curves:
     colors
         Of each object.
     labels
-        Of the axis of each quantity.
+        What each plot is called.
     time_label
         Of the axis along the frames.
     """
@@ -324,9 +325,9 @@ class PlotGrid(QWidget):
         pens = [pyqtgraph.mkPen(color, width=width) for color in curves.colors]
         for quantity, plot in self._plots.items():
             self._color(plot, text)
-            style = {"color": text.name(), "font-size": LABEL_SIZE}
-            plot.setLabel("left", curves.labels[quantity], **style)
+            self._name(plot, curves.labels[quantity], text)
             if self._shown[-1:] == (quantity,):
+                style = {"color": text.name(), "font-size": LABEL_SIZE}
                 plot.setLabel("bottom", curves.time_label, **style)
             items = self._items(plot, len(curves.colors))
             for column, item in enumerate(items):
@@ -395,6 +396,12 @@ class PlotGrid(QWidget):
             if box.sceneBoundingRect().contains(event.scenePos()):
                 place = box.mapSceneToView(event.scenePos()).x()
                 self.place_requested.emit(float(place))
+
+    def _name(self, plot: Any, name: str, color: QColor) -> None:
+        """Write above a plot what it shows: along its side, a long name is cut."""
+        plot.setTitle(name, color=color.name(), size=LABEL_SIZE, justify="left")
+        plot.layout.setRowFixedHeight(0, TITLE_HEIGHT)
+        plot.titleLabel.setMaximumHeight(TITLE_HEIGHT)
 
     def _color(self, plot: Any, text: QColor) -> None:
         for side in ("left", "bottom"):
