@@ -6,6 +6,7 @@ import errno
 import os
 import struct
 import zlib
+from pathlib import Path
 from typing import ClassVar
 
 UNFORESEEN = (
@@ -69,6 +70,23 @@ class OutputError(NapariSam2Error):
 
 class OtherMovieError(OutputError):
     """Masklets are of another movie; who knows better may go on with them."""
+
+
+class FolderTakenError(OutputError):
+    """New masklets cannot go into a folder that holds others.
+
+    Parameters
+    ----------
+    folder
+        Which one.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"{folder} holds masklets already: choose another folder, or open it to go "
+            "on with them"
+        )
+        self.folder = folder
 
 
 class ModelError(NapariSam2Error):

@@ -6,6 +6,7 @@ from qtpy.QtCore import Qt
 from tests.engine.engine_steps import click
 
 from napari_sam2.engine import Remark
+from napari_sam2.session.book.prompt_book import Edit
 from napari_sam2.session.book.state import BookState, ObjectState
 from napari_sam2.session.scores.tables import ScoreTables
 from napari_sam2.ui.dock.limits import Doubts
@@ -33,6 +34,17 @@ def test_a_larger_model_is_one_button_away(open_dock, qtbot):
     assert open_dock.docks[0].sections.model.is_open
     dock.conductor.happened.emit(Remark("2 of 3 objects are less than 8 pixels across"))
     assert not dock.offer.is_open  # it is the larger one
+
+
+def test_what_is_offered_is_not_said_twice(open_dock):
+    _, dock = open_dock()
+    dock.model_panel.choose("nano")
+    dock.conductor.happened.emit(Remark("2 of 3 objects are less than 8 pixels across"))
+    clicked = ObjectState(1, prompts=(click(1, 0, (30, 40)),))
+    dock.conductor.answered.emit(Edit("click", BookState(), BookState((clicked,))))
+    assert dock.offer.is_open
+    assert "object 1" in dock.status.text()
+    assert "8 pixels" not in dock.status.text()
 
 
 def test_after_a_doubtful_run_it_says_what_helps(open_dock, answered, qtbot):

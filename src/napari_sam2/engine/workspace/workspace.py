@@ -26,7 +26,7 @@ from napari_sam2.engine.workspace.loading import (
 )
 from napari_sam2.engine.workspace.open_masklets import Masklets, Movie
 from napari_sam2.engine.workspace.prompt_answers import Answers
-from napari_sam2.errors import OutputError
+from napari_sam2.errors import FolderTakenError
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.io.movies.fingerprint import fingerprint_of, fingerprint_steps
 
@@ -115,7 +115,7 @@ class Workspace:
 
         Raises
         ------
-        OutputError
+        FolderTakenError
             If the folder holds masklets of another session.
         """
         key = request.masklets_key
@@ -228,10 +228,7 @@ class Workspace:
     def _create_store(self, request: Request) -> OmeZarrLabelStore:
         loaded, movie = self.prepared
         if OmeZarrLabelStore.exists(request.folder):
-            raise OutputError(
-                f"{request.folder} holds masklets already: choose another folder, or "
-                "open it to go on with them"
-            )
+            raise FolderTakenError(request.folder)
         source, predictor = movie.source, movie.predictor
         return OmeZarrLabelStore.create(
             request.folder,

@@ -9,7 +9,7 @@ from typing import Any
 from qtpy.QtCore import QObject, QTimer
 
 from napari_sam2.engine import Request, StoreReady
-from napari_sam2.errors import NapariSam2Error
+from napari_sam2.errors import FolderTakenError, NapariSam2Error
 from napari_sam2.ui.dock.parts import TrackerParts
 from napari_sam2.ui.layers.placement import finest_level
 from napari_sam2.ui.masklets.output_panel import free_folder
@@ -35,6 +35,7 @@ class CurrentMovie(QObject):
         self._folders: dict[Hashable, Path] = {}
         self._owners: dict[Path, Hashable] = {}
         self._key: Hashable = None
+        self._free: set[Path] = set()
         parts.input_panel.input_changed.connect(self.follow)
         parts.input_panel.pixels_replaced.connect(self._on_replaced)
         parts.model_panel.model_changed.connect(self.follow)
@@ -57,6 +58,7 @@ class CurrentMovie(QObject):
         if known is None or self._owners.get(known, self._key) != self._key:
             below = self._parts.preferences.session_folder
             self._folders[self._key] = free_folder(str(layer.name), below)
+            self._free.add(self._folders[self._key])
         self._parts.output_panel.show_folder(self._folders[self._key])
         self._turn_to_masklets()
 
@@ -65,6 +67,28 @@ class CurrentMovie(QObject):
         self._key = self._choices()
         self._folders[self._key] = folder
         self._parts.output_panel.show_folder(folder)
+
+    def makes_way(self, error: Exception) -> bool:
+        """Take another folder where one that we chose was taken meanwhile.
+
+        Another window, or another program, may have begun a session of the same name.
+
+        Returns
+        -------
+        bool
+            Whether nothing is left of the error.
+        """
+        if not isinstance(error, FolderTakenError) or error.folder not in self._free:
+            return False
+        if error.folder == self._folders.get(self._key):
+            del self._folders[self._key]
+            self.follow()
+            there = short_path(self._folders[self._key])
+            self._parts.status.say(
+                f"{short_path(error.folder)} was taken by another window; masklets go "
+                f"to {there}"
+            )
+        return True
 
     def show(self, request: Request) -> None:
         """Let all views be about a movie."""
@@ -85,6 +109,7 @@ class CurrentMovie(QObject):
         if isinstance(event, StoreReady):
             asked = event.request
             self._owners[asked.folder] = asked.image.movie_key, asked.model
+            self._free.discard(asked.folder)
 
     def _on_folder_changed(self) -> None:
         self._folders[self._key] = self._parts.output_panel.folder

@@ -269,7 +269,9 @@ class TrackerDock(QWidget):
         runs = self.parts.conductor.runs
         if runs.is_running and not runs.is_about(found) and found:
             answer = waiting_text(sorted(found), runs.order)
-        self.parts.status.say(f"{answer}{self._remark}")
+        # What can be done about a remark is offered beside it, a line below.
+        remark = "" if self.parts.offer.is_open else self._remark
+        self.parts.status.say(f"{answer}{remark}")
         self._remark = ""
 
     def _on_tracked(self, is_done: bool, was_cancelled: bool) -> None:
@@ -290,6 +292,8 @@ class TrackerDock(QWidget):
         self.parts.status.say(f"{'Redone' if is_redo else 'Undone'}: {text}.")
 
     def _on_failed(self, error: Exception) -> None:
+        if self.movie.makes_way(error):
+            return
         panel = self.parts.model_panel
         self.parts.status.complain(error)
         panel.show_problem(problem_of(error, panel.model))

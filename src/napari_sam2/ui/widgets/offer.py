@@ -1,15 +1,17 @@
-"""A row that offers the next step in a button, or in two."""
+"""A remark that offers the next step in a button, or in several."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_sam2.ui.widgets.panel import Note
 
 CLOSE = "✕"
 CLOSE_WIDTH = 24
+MARGIN, GAP = 12, 6
 
 
 class Offer(QWidget):
@@ -19,12 +21,11 @@ class Offer(QWidget):
         super().__init__()
         self.note = Note()
         self.buttons: list[QPushButton] = []
-        self._row = QHBoxLayout()
-        column = QVBoxLayout(self)
-        column.setContentsMargins(12, 0, 12, 0)
+        self._rows: list[QHBoxLayout] = []
+        self._column = column = QVBoxLayout(self)
+        column.setContentsMargins(MARGIN, 0, MARGIN, 0)
         column.setSpacing(4)
         column.addWidget(self.note)
-        column.addLayout(self._row)
         self.hide()
 
     @property
@@ -48,18 +49,44 @@ class Offer(QWidget):
             self._add(title, step)
         self._add(CLOSE, lambda: None).setFixedWidth(CLOSE_WIDTH)
         self.buttons[-1].setToolTip("No, thanks")
+        self._lay_out()
         self.show()
 
     def withdraw(self) -> None:
         """Offer nothing."""
         for button in self.buttons:
-            self._row.removeWidget(button)
             button.deleteLater()
         self.buttons = []
+        self._lay_out()
         self.hide()
 
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Put the buttons where their texts are read."""
+        super().resizeEvent(event)
+        if event is not None and event.oldSize().width() != self.width():
+            self._lay_out()
+
+    def _lay_out(self) -> None:
+        """Share the buttons out among as many rows as their texts need."""
+        for row in self._rows:
+            while row.count():
+                row.takeAt(0)
+            self._column.removeItem(row)
+            row.deleteLater()
+        self._rows, room = [], 0
+        for button in self.buttons:
+            width = min(button.sizeHint().width(), button.maximumWidth())
+            if width > room:
+                row = QHBoxLayout()
+                row.setSpacing(GAP)
+                self._column.addLayout(row)
+                self._rows.append(row)
+                room = self.width() - 2 * MARGIN
+            self._rows[-1].addWidget(button, width)
+            room -= width + GAP
+
     def _add(self, title: str, step: Callable[[], object]) -> QPushButton:
-        button = QPushButton(title)
+        button = QPushButton(title, self)
         button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
         def take() -> None:
@@ -67,6 +94,5 @@ class Offer(QWidget):
             step()
 
         button.clicked.connect(take)
-        self._row.addWidget(button)
         self.buttons.append(button)
         return button
