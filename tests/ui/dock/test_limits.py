@@ -43,7 +43,7 @@ def test_what_is_offered_is_not_said_twice(open_dock):
     clicked = ObjectState(1, prompts=(click(1, 0, (30, 40)),))
     dock.conductor.answered.emit(Edit("click", BookState(), BookState((clicked,))))
     assert dock.offer.is_open
-    assert "object 1" in dock.status.text()
+    assert "object 1" in dock.status.text().lower()
     assert "8 pixels" not in dock.status.text()
 
 

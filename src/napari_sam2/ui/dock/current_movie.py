@@ -68,27 +68,24 @@ class CurrentMovie(QObject):
         self._folders[self._key] = folder
         self._parts.output_panel.show_folder(folder)
 
-    def makes_way(self, error: Exception) -> bool:
+    def makes_way(self, error: Exception) -> str | None:
         """Take another folder where one that we chose was taken meanwhile.
 
         Another window, or another program, may have begun a session of the same name.
 
         Returns
         -------
-        bool
-            Whether nothing is left of the error.
+        str or None
+            What is to be said of it, which may be nothing; None if the error stays.
         """
         if not isinstance(error, FolderTakenError) or error.folder not in self._free:
-            return False
-        if error.folder == self._folders.get(self._key):
-            del self._folders[self._key]
-            self.follow()
-            there = short_path(self._folders[self._key])
-            self._parts.status.say(
-                f"{short_path(error.folder)} was taken by another window; masklets go "
-                f"to {there}"
-            )
-        return True
+            return None
+        if error.folder != self._folders.get(self._key):
+            return ""  # what was asked for at the same time
+        del self._folders[self._key]
+        self.follow()
+        there = self._folders[self._key].name
+        return f"{error.folder.name} was taken by another window: masks go to {there}."
 
     def show(self, request: Request) -> None:
         """Let all views be about a movie."""

@@ -292,7 +292,9 @@ class TrackerDock(QWidget):
         self.parts.status.say(f"{'Redone' if is_redo else 'Undone'}: {text}.")
 
     def _on_failed(self, error: Exception) -> None:
-        if self.movie.makes_way(error):
+        way = self.movie.makes_way(error)
+        if way is not None:
+            self._remark = f" {way}" if way else self._remark
             return
         panel = self.parts.model_panel
         self.parts.status.complain(error)

@@ -21,6 +21,9 @@ LEAST_HEIGHT = 90
 NAME_HEIGHT, LINE_HEIGHT = 20, 6
 """Pixels that are left below the lowest branch, for its name, and above the highest."""
 
+BESIDE = 0.6
+"""Rows below all branches, onto which a daughter is dragged to take her mother away."""
+
 BYTE = 255
 
 
@@ -124,8 +127,7 @@ class LineagePanel(Panel):
         height = self.plot.getViewBox().height() - NAME_HEIGHT - LINE_HEIGHT
         if not rows or height <= 0:
             return
-        low = min(rows)
-        high = max(low + 1, *rows)
+        low, high = min(rows) - BESIDE, max(rows)
         pixel = (high - low) / height
         low, high = low - NAME_HEIGHT * pixel, high + LINE_HEIGHT * pixel
         self.plot.setYRange(low, high, padding=0)
