@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from napari_sam2.engine.runs.program import Program
 from napari_sam2.errors import InputError
-from napari_sam2.ui.batch.program import Program
 from napari_sam2.ui.batch.request import BatchRequest
 
 

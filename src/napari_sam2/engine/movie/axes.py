@@ -6,7 +6,7 @@ Pure arithmetic on shapes, names and positions.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from napari_sam2.errors import InputError
 from napari_sam2.io.axis_names import axis_letter
@@ -64,6 +64,40 @@ class LayerAxes:
         """Dimension along which channels lie; None if there is none."""
         at = self.letters.find("C")
         return None if at < 0 else at
+
+    @property
+    def has_stacks(self) -> bool:
+        """Whether the layer has several time points of several planes each."""
+        found = [self.letters.find(letter) for letter in "TZ"]
+        return min(found) >= 0 and min(self.shape[axis] for axis in found) > 1
+
+    def stack_axes(self) -> tuple[int, int]:
+        """Return the dimensions of time and z.
+
+        Raises
+        ------
+        InputError
+            If the layer has no stacks over time.
+        """
+        if not self.has_stacks:
+            raise InputError(
+                "the layer has no stacks over time: say in Movie which of its "
+                "dimensions is time; another one is z then"
+            )
+        return self.letters.index("T"), self.letters.index("Z")
+
+    def on_plane(self, plane: int) -> LayerAxes:
+        """Return how the frames of one plane lie in a layer of stacks over time.
+
+        Raises
+        ------
+        InputError
+            If the layer has no stacks over time.
+        """
+        along_t, along_z = self.stack_axes()
+        others = {axis: at for axis, at in self.fixed if axis != along_t}
+        fixed = sorted((others | {along_z: plane}).items())
+        return replace(self, frame_axis=along_t, fixed=tuple(fixed), region=None)
 
     def frame_at(self, position: Sequence[float]) -> int:
         """Return the frame of a position in the layer, which may be out of range."""

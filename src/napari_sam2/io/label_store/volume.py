@@ -233,6 +233,21 @@ class VolumeLabels:
                 self._parts_read[name] = zarr.open_array(path, mode="r")
             return np.asarray(self._parts_read[name][frame_index])
 
+    def read_so_far(self, frame_index: int, plane: int) -> np.ndarray:
+        """Return the ``(Y, X)`` labels of a plane while a run goes on.
+
+        As they are settled, else as the plane was tracked in time, else as the stack
+        was followed along z.
+        """
+        if self.whole_frames[frame_index]:
+            return self.read(frame_index, plane)
+        for name, index in ((f"z{plane}", frame_index), (f"t{frame_index}", plane)):
+            if (self.parts / "labels" / name / "0").is_dir():
+                labels = self.read_part(name, index)
+                if labels.any():
+                    return labels
+        return self.read(frame_index, plane)
+
     def write(self, frame_index: int, planes: Iterable[np.ndarray]) -> None:
         """Write all planes of a time point, ``(Y, X)`` each, and say that it is whole.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,11 @@ from PIL import Image
 from napari_sam2.errors import InputError, OutputError
 from napari_sam2.io.movies.files.image_stacks import one_line, reading
 from napari_sam2.io.prompts.bounds import PromptBounds
-from napari_sam2.io.prompts.json_file import document_of, read_json_prompts
+from napari_sam2.io.prompts.json_file import (
+    PromptsDocument,
+    document_of,
+    read_json_prompts,
+)
 from napari_sam2.io.prompts.label_images import read_label_prompts
 from napari_sam2.io.prompts.points_csv import point_prompts
 from napari_sam2.io.prompts.shapes_csv import holds_shapes, shape_prompts
@@ -82,12 +86,24 @@ def write_prompts(
         If the files cannot be written.
     """
     path = user_path(path)
-    document, masks = document_of(objects, mask_folder(path))
+    put_document(path, *document_of(objects, mask_folder(path)))
+
+
+def put_document(
+    path: Path, document: PromptsDocument, masks: Mapping[str, np.ndarray]
+) -> None:
+    """Write a prompts file, and the masks that it names by relative paths, first.
+
+    Raises
+    ------
+    OutputError
+        If the files cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         for name, mask in masks.items():
             file = path.parent / name
-            file.parent.mkdir(exist_ok=True)
+            file.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(mask.astype(np.uint8) * 255).save(file)
         partial = path.with_name(f".{path.name}.partial")
         text = document.model_dump_json(exclude_none=True, indent=1)

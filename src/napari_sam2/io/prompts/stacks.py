@@ -6,11 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from napari_sam2.errors import InputError
 from napari_sam2.io.prompts.bounds import PlaneBounds, PromptBounds, check_family
 from napari_sam2.io.prompts.json_file import (
+    ObjectEntry,
     PromptEntry,
     PromptsDocument,
+    document_of,
     read_document,
     read_entry,
 )
@@ -93,6 +97,26 @@ def read_volume_prompts(
     return _of_stacks(
         {frame: prompts_from_labels(labels, frame=plane, where=str(path))}
     )
+
+
+def document_of_stacks(
+    prompts: VolumePrompts, mask_folder: str
+) -> tuple[PromptsDocument, dict[str, np.ndarray]]:
+    """Describe prompts in stacks as a document, and the masks by relative paths."""
+    entries = {
+        one.object_id: ObjectEntry(id=one.object_id, name=one.name, parent=one.parent)
+        for one in prompts.objects
+    }
+    masks: dict[str, np.ndarray] = {}
+    for frame, objects in prompts.stacks.items():
+        document, drawn = document_of(objects, f"{mask_folder}/t{frame}")
+        masks |= drawn
+        for entry in document.objects:
+            entries[entry.id].prompts.extend(
+                said.model_copy(update={"frame": frame, "z": said.frame})
+                for said in entry.prompts
+            )
+    return PromptsDocument(version=1, objects=list(entries.values())), masks
 
 
 def _of_stacks(found: Mapping[int, list[PromptedObject]]) -> VolumePrompts:

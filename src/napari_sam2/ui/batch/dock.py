@@ -15,9 +15,9 @@ from napari_sam2.batch.report.lines import Begun, Line, read_line
 from napari_sam2.batch.report.outcome import MovieOutcome
 from napari_sam2.batch.report.report import PAGE
 from napari_sam2.engine.jobs import Job
+from napari_sam2.engine.runs.program import Program
 from napari_sam2.errors import OutputError
 from napari_sam2.ui.batch.panel import BatchPanel
-from napari_sam2.ui.batch.program import Program
 from napari_sam2.ui.batch.request import PLAN, BatchRequest
 from napari_sam2.ui.batch.table import MovieTable
 from napari_sam2.ui.controller.worker import Worker

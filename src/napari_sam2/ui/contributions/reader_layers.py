@@ -80,7 +80,7 @@ def _movie_name(folder: Path) -> str:
 
 def _masklets(folder: Path, name: str, images: Sequence[FolderImage]) -> LayerData:
     if is_of_stacks(folder, name):
-        return _volume(VolumeLabels.open(folder, name, "r"))
+        return volume_layer(VolumeLabels.open(folder, name, "r"))
     store = OmeZarrLabelStore.open(folder, name, "r")
     shape = (store.frame_count, *store.frame_shape)
     live = LiveLabels(shape, store.array.dtype, store.read_labels)
@@ -97,13 +97,22 @@ def _masklets(folder: Path, name: str, images: Sequence[FolderImage]) -> LayerDa
     return LabelsInLayer(live, axes), shown, "labels"
 
 
-def _volume(volume: VolumeLabels) -> LayerData:
-    """Return labels of stacks over time, which are looked at only."""
+def volume_layer(volume: VolumeLabels, array: Any = None) -> LayerData:
+    """Return labels of stacks over time, which are looked at only.
+
+    Parameters
+    ----------
+    volume
+        The labels.
+    array
+        ``(t, z, y, x)`` to show instead of what is stored.
+    """
     names, geometry, units = volume.placed
-    array: da.Array = da.from_zarr(volume.array)
     kept = [axis for axis, name in enumerate(names) if name != "c"]
-    if "c" in names:
-        array = array[(slice(None),) * names.index("c") + (0,)]
+    if array is None:
+        array = da.from_zarr(volume.array)
+        if "c" in names:
+            array = array[(slice(None),) * names.index("c") + (0,)]
     shown: dict[str, Any] = {
         "name": volume.name,
         "scale": tuple(geometry.scale[axis] for axis in kept),

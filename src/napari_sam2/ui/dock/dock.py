@@ -39,6 +39,7 @@ from napari_sam2.ui.dock.limits import ModelLimits
 from napari_sam2.ui.dock.parts import TrackerParts
 from napari_sam2.ui.dock.sections import DockSections
 from napari_sam2.ui.dock.sessions import Sessions
+from napari_sam2.ui.dock.volumes import VolumeTracking
 from napari_sam2.ui.dock.wiring import connect_parts
 from napari_sam2.ui.model.view import problem_of
 from napari_sam2.ui.widgets.connections import close_all
@@ -96,11 +97,13 @@ class TrackerDock(QWidget):
         self.sessions = Sessions(parts, self.movie, self)
         self.exchange = exchange = Exchange(parts, self)
         self.finder = finder = self._make_finder()
+        section = self.sections.sections["volume"]
+        self.volumes = volumes = VolumeTracking(parts, section, self)
         self.clicks = ClickMode(parts, self)
         self.limits = ModelLimits(parts, self.sections, self)
 
         def close(_gone: object = None) -> None:
-            close_all((comparison, exchange, finder, parts))
+            close_all((comparison, exchange, finder, volumes, parts))
 
         self.destroyed.connect(close)
         self.movie.follow()

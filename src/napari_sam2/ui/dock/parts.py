@@ -25,6 +25,7 @@ from napari_sam2.ui.prompts.mark_layers import NEGATIVE_COLOR, POSITIVE_COLOR
 from napari_sam2.ui.prompts.marks import PromptMarks
 from napari_sam2.ui.prompts.panel import PromptPanel
 from napari_sam2.ui.prompts.sources_panel import PromptSources
+from napari_sam2.ui.prompts.volume_panel import VolumePanel
 from napari_sam2.ui.timeline.panel import TimelinePanel
 from napari_sam2.ui.tool.labels_tool import LabelsTool
 from napari_sam2.ui.track.panel import TrackPanel
@@ -81,6 +82,7 @@ class TrackerParts:
         self.prompt_panel = PromptPanel(viewer, connections)
         self.prompt_panel.show_polarity_colors(POSITIVE_COLOR, NEGATIVE_COLOR)
         self.prompt_sources = PromptSources(viewer, connections)
+        self.volume_panel = VolumePanel(viewer, connections)
         self.object_panel = ObjectPanel()
         self.offer = Offer()
         self.help_button = HelpButton(viewer)

@@ -41,6 +41,7 @@ class DockSections(QObject):
             "everything": Section(parts.automatic_panel, is_open=False),
             "objects": Section(parts.object_panel, is_open=True),
             "track": Section(parts.track_panel, is_open=True),
+            "volume": Section(parts.volume_panel, is_open=False),
             "masklets": Section(parts.output_panel, is_open=True),
         }
         self.folds = Folds(self.sections)

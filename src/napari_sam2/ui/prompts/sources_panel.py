@@ -138,15 +138,16 @@ class PromptSources(Panel):
 def _has_shapes(layer: object) -> bool:
     from napari.layers import Shapes
 
-    return isinstance(layer, Shapes) and not _is_ours(layer)
+    return isinstance(layer, Shapes) and not is_ours(layer)
 
 
 def _is_foreign(layer: object) -> bool:
     """Whether a layer holds labels that are not ours."""
     from napari.layers import Labels
 
-    return isinstance(layer, Labels) and not _is_ours(layer)
+    return isinstance(layer, Labels) and not is_ours(layer)
 
 
-def _is_ours(layer: Any) -> bool:
+def is_ours(layer: Any) -> bool:
+    """Whether we made a layer."""
     return any(str(key).startswith(OURS) for key in layer.metadata)
