@@ -4,12 +4,18 @@ Run with ``python benchmarks/volumes.py``. J is the overlap of an object with it
 in space and time, pooled over all planes of all time points but the prompted one. The
 same movie is tracked three ways: a click for each object, on the plane where it is
 largest; the truth of the first stack on each plane; and this without the vote.
+
+``--crossing`` puts the cells of a second movie above those of the first one, so that
+cells lie over each other and planes disagree on whom they show. ``--memory`` prints
+instead what tracking takes, in processes of their own, with more of both.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -18,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import zarr
 
-from napari_sam2.batch.job import ModelOptions, TrackJob
+from napari_sam2.batch.job import ModelOptions, TrackJob, TrackReport
 from napari_sam2.batch.movie_files import write_volume_tiffs
 from napari_sam2.batch.volumes.run import open_job
 from napari_sam2.io.label_store.volume import VolumeLabels
@@ -30,21 +36,16 @@ from napari_sam2.synthetic.clicks import clicks_inside
 def main() -> None:
     """Print a line for each way."""
     asked = _arguments()
-    config = preset(
-        asked.kind,
-        frame_count=asked.frames,
-        frame_shape=(asked.size, asked.size),
-        cell_count=asked.cells,
-        division_rate=0.0,
-        seed=asked.seed,
-    )
-    volume = SimulatedVolume(config, asked.planes)
+    if asked.memory:
+        _compare_memory(asked)
+        return
+    volume = Crossing(asked) if asked.crossing else _simulated(asked, asked.seed)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         write_volume_tiffs(volume, folder / "sim")
         truth = np.array(
             [
-                [volume.labels(frame, plane) for plane in range(asked.planes)]
+                [volume.labels(frame, plane) for plane in range(volume.plane_count)]
                 for frame in range(asked.frames)
             ]
         )
@@ -64,9 +65,97 @@ def main() -> None:
                 for _ in run.frames():
                     pass
             seconds = time.process_time() - begin
+            if asked.peak:
+                print(_peak(run.report()))
+                return
             voted = zarr.open_array(job.out / "labels" / job.name / "0", mode="r")[:]
             print(f"{name}: J {_mean_j(voted, truth):.3f}, {seconds:.0f} CPU-s")
-            print(f"  without the vote: J {_mean_j(_as_tracked(job), truth):.3f}")
+            before = _as_tracked(job)
+            print(f"  without the vote: J {_mean_j(before, truth):.3f}")
+            print(f"  {_what_changed(before, voted, truth)}")
+
+
+def _simulated(asked: argparse.Namespace, seed: int) -> SimulatedVolume:
+    config = preset(
+        asked.kind,
+        frame_count=asked.frames,
+        frame_shape=(asked.size, asked.size),
+        cell_count=asked.cells,
+        division_rate=0.0,
+        seed=seed,
+    )
+    return SimulatedVolume(config, asked.planes)
+
+
+class Crossing:
+    """Two movies in one: the cells of the second one lie above those of the first.
+
+    They are ``shift`` planes higher, and drift on their own. Where both are on a plane,
+    the first one's is seen; light is that of the brighter one.
+    """
+
+    def __init__(self, asked: argparse.Namespace) -> None:
+        self._below = _simulated(asked, asked.seed)
+        self._above = _simulated(asked, asked.seed + 1)
+        self._shift = asked.crossing
+        self.frame_count, self.plane_count = asked.frames, asked.planes + asked.crossing
+        self.frame_shape, self.dtype = self._below.frame_shape, self._below.dtype
+        self.provenance = self._below.provenance
+        self.lineage = self._below.lineage
+
+    def frame(self, frame_index: int, plane: int) -> np.ndarray:
+        """Return what is brighter."""
+        seen = [
+            part.frame(frame_index, at)
+            for part, at in self._parts(plane)
+            if 0 <= at < part.plane_count
+        ]
+        return np.max(seen, axis=0)
+
+    def labels(self, frame_index: int, plane: int) -> np.ndarray:
+        """Return the truth; ids of the second movie follow those of the first."""
+        found = np.zeros(self.frame_shape, np.uint16)
+        for number, (part, at) in enumerate(self._parts(plane)):
+            if 0 <= at < part.plane_count:
+                labels = part.labels(frame_index, at)
+                ids = np.where(labels > 0, labels + 100 * number, 0).astype(np.uint16)
+                found = np.where(found > 0, found, ids)
+        return found
+
+    def _parts(self, plane: int) -> list[tuple[SimulatedVolume, int]]:
+        return [(self._below, plane), (self._above, plane - self._shift)]
+
+
+def _what_changed(before: np.ndarray, after: np.ndarray, truth: np.ndarray) -> str:
+    """Say how many pixels the vote changed, and how many of them for the better."""
+    changed = before != after
+    better = (changed & (after == truth)).sum()
+    worse = (changed & (before == truth)).sum()
+    return (
+        f"the vote changed {changed.sum()} of {(truth > 0).sum()} pixels of cells: "
+        f"{better} became right, {worse} wrong"
+    )
+
+
+def _peak(report: TrackReport) -> str:
+    """Return MiB that tracking took besides the loaded program."""
+    loaded = report.memory_after_loading_bytes or 0
+    return f"{(report.peak_memory_bytes - loaded) / 2**20:.0f}"
+
+
+def _compare_memory(asked: argparse.Namespace) -> None:
+    print("| time points | planes | MiB besides the program |")
+    print("|---|---|---|")
+    for frames, planes in ((4, 4), (4, 16), (16, 4)):
+        words = ["--peak", "--frames", str(frames), "--planes", str(planes)]
+        words += ["--size", str(asked.size), "--cells", str(asked.cells)]
+        run = subprocess.run(
+            [sys.executable, __file__, *words],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        print(f"| {frames} | {planes} | {run.stdout.strip()} |", flush=True)
 
 
 def _clicks(stack: np.ndarray) -> dict[str, object]:
@@ -109,6 +198,11 @@ def _arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--size", type=int, default=96)
     parser.add_argument("--cells", type=int, default=4)
     parser.add_argument("--seed", type=int, default=501)
+    parser.add_argument(
+        "--crossing", type=int, default=0, help="planes by which the second is higher"
+    )
+    parser.add_argument("--memory", action="store_true", help="what tracking takes")
+    parser.add_argument("--peak", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args(argv)
 
 

@@ -194,7 +194,7 @@ def prepare(order: VolumeOrder, is_ending: Callable[[], bool]) -> Path | None:
         plan = BatchPlan(
             movies=(str(movie),),
             prompts=at,
-            out=str(folder / STORE),
+            out=str(folder / STORE).replace("{", "{{").replace("}", "}}"),
             frame_options=_frame_options(order.image),
             model_options=order.model,
             mode=Mode.TZYX,
@@ -210,8 +210,8 @@ def holds(path: Path, order: VolumeOrder) -> bool:
     if len(image.channels) != 1 or image.axes.channel_axis is not None:
         return False
     try:
-        given = {"t": 0, "contrast_limits": ((0.0, 1.0),)}
-        with closing(open_frames(path, **given)) as stack:
+        unmeasured = ((0.0, 1.0),)
+        with closing(open_frames(path, t=0, contrast_limits=unmeasured)) as stack:
             layout = stack.layout
             shape = (layout.length("T"), layout.frame_count, *layout.frame_shape)
             is_grey = layout.frame_axis == "Z" and len(layout.channels) == 1

@@ -239,7 +239,7 @@ class VolumeLabels:
         As they are settled, else as the plane was tracked in time, else as the stack
         was followed along z.
         """
-        if self.whole_frames[frame_index]:
+        if WholeFrames.open(self._run).read()[frame_index]:  # as it is now
             return self.read(frame_index, plane)
         for name, index in ((f"z{plane}", frame_index), (f"t{frame_index}", plane)):
             if (self.parts / "labels" / name / "0").is_dir():

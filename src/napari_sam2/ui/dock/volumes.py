@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,11 +19,13 @@ from napari_sam2.engine.runs.volumes import (
     VolumeRun,
     VolumeStep,
     VolumeThere,
+    WholeStack,
 )
 from napari_sam2.errors import InputError, NapariSam2Error
 from napari_sam2.io.label_store.volume import VolumeLabels
 from napari_sam2.io.movies.calibration import unit_name
 from napari_sam2.io.ome_zarr.volume_axes import PlaneAxis
+from napari_sam2.io.prompts.stacks import VolumePrompts
 from napari_sam2.ui.contributions.reader_layers import volume_layer
 from napari_sam2.ui.controller.worker import Worker
 from napari_sam2.ui.dock.parts import TrackerParts
@@ -60,6 +63,7 @@ class VolumeTracking(QObject):
         self.layer: Labels | None = None
         self._run: VolumeRun | None = None
         self._folder = Path()
+        self._movie: Image | None = None
         self._refreshed = 0.0
         parts.volume_panel.track_requested.connect(self.track)
         parts.volume_panel.stop_requested.connect(self.stop)
@@ -101,18 +105,21 @@ class VolumeTracking(QObject):
 
     def _order(self) -> VolumeOrder:
         parts = self._parts
-        image, layer = parts.input_panel.layer, parts.volume_panel.layer
-        request = parts.request()
-        axes, here = request.image.axes, parts.viewer.dims.point
+        request, layer = parts.request(), parts.volume_panel.layer
+        image = parts.input_panel.layer
+        assert image is not None, "a request is about a movie"
+        axes = request.image.axes
+        if axes.frame_axis != axes.stack_axes()[0]:
+            raise InputError("Frames run along z: choose time in Movie, Frames along")
+        place = image, axes, parts.viewer.dims.point
+        prompts: Callable[[], VolumePrompts | WholeStack]
         if isinstance(layer, Points):
-            clicked = points_in_stacks(layer, image, axes, here)
-            prompts = lambda: clicked  # noqa: E731
-        elif isinstance(layer, Labels):
-            read = labels_in_stack(layer, image, axes, here)
-            prompts = partial(read, parts.volume_panel.is_whole)
+            clicked = points_in_stacks(layer, *place)
+            prompts = partial(_as_it_is, clicked)
         else:
-            raise InputError("There are no prompts: add points or labels first")
-        path = image.source.path
+            read = labels_in_stack(layer, *place)
+            prompts = partial(read, parts.volume_panel.is_whole)
+        self._movie, path = image, image.source.path
         return VolumeOrder(
             request.image,
             _planes(image, axes.stack_axes()[1]),
@@ -153,11 +160,12 @@ class VolumeTracking(QObject):
             viewer.layers.remove(layer)
         growing = StacksInLayer(volume.read_so_far, volume.shape, volume.array.dtype)
         array, shown, _ = volume_layer(volume, growing)
-        image = self._parts.input_panel.layer
-        shown |= {"name": f"{image.name} volume", "metadata": {MARK: key}}
-        # Where napari put the movie, whatever its file says of units.
-        shown |= {"scale": image.scale, "translate": image.translate}
-        shown |= {"units": image.units, "axis_labels": image.axis_labels}
+        shown["metadata"] = {MARK: key}
+        if (movie := self._movie) is not None:
+            # Where napari has the movie, whatever its file says of units.
+            shown |= {"name": f"{movie.name} volume", "scale": movie.scale}
+            shown |= {"translate": movie.translate, "units": movie.units}
+            shown["axis_labels"] = movie.axis_labels
         self.layer = Labels(array, **shown, multiscale=False)
         self.layer.editable = False
         viewer.add_layer(self.layer)
@@ -176,6 +184,10 @@ class VolumeTracking(QObject):
         elif is_done:
             where = short_path(self._folder)
             self._parts.status.say(f"Done. The labels of all stacks are in {where}")
+
+
+def _as_it_is(prompts: VolumePrompts) -> VolumePrompts:
+    return prompts
 
 
 def _planes(layer: Image, along_z: int) -> PlaneAxis:
