@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,8 +21,9 @@ from napari_sam2.batch.score_tables import tables_of
 from napari_sam2.errors import InputError
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.io.movies.frame_sources import open_frames
-from napari_sam2.io.prompts.files import write_prompts
-from napari_sam2.prompts import MAX_OBJECT_ID
+from napari_sam2.io.prompts.files import mask_folder, put_document, write_prompts
+from napari_sam2.io.prompts.stacks import VolumePrompts, document_of_stacks
+from napari_sam2.prompts import MAX_OBJECT_ID, PromptedObject
 from napari_sam2.session.book.proposals import ProposedDivision
 from napari_sam2.session.scores.divisions import proposed_divisions
 from napari_sam2.tracking.automatic.masklet_options import MaskletOptions
@@ -56,6 +58,9 @@ class DiscoveryJob(BaseModel):
         What becomes an object.
     frames
         First frame and the one after the last; None for all.
+    time_point
+        Of a movie of stacks: frames are the planes of this one. None for a movie of
+        single frames.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -66,6 +71,15 @@ class DiscoveryJob(BaseModel):
     model_options: ModelOptions = ModelOptions()
     options: MaskletOptions = MaskletOptions()
     frames: tuple[int | None, int | None] | None = None
+    time_point: int | None = None
+
+    @property
+    def seen(self) -> FrameOptions:
+        """How what is looked at is read."""
+        if self.time_point is None:
+            return self.frame_options
+        stack = {"t": self.time_point, "z": None}
+        return self.frame_options.model_copy(update=stack)
 
 
 def find_objects(job: DiscoveryJob) -> Generator[Looked, None, Discovered]:
@@ -88,7 +102,7 @@ def find_objects(job: DiscoveryJob) -> Generator[Looked, None, Discovered]:
     """
     from napari_sam2.tracking.automatic.discovery import Discovery
 
-    with closing(open_frames(job.movie, **dict(job.frame_options))) as source:
+    with closing(open_frames(job.movie, **dict(job.seen))) as source:
         asked = frame_range(job.frames, source.frame_count)
         whole_frames = job.model_options.model_copy(update={"tiles": None})
         predictor = load_predictor(whole_frames, source)
@@ -105,5 +119,15 @@ def find_objects(job: DiscoveryJob) -> Generator[Looked, None, Discovered]:
             f"{job.movie}: {len(found.objects)} objects were found, and labels hold "
             f"{MAX_OBJECT_ID}; raise --minimum-iou or --shortest"
         )
-    write_prompts(job.prompts, found.objects)
+    _keep(job, found.objects)
     return found
+
+
+def _keep(job: DiscoveryJob, objects: Sequence[PromptedObject]) -> None:
+    """Write what was found as prompts: frames of a stack are planes."""
+    if job.time_point is None:
+        write_prompts(job.prompts, objects)
+        return
+    everybody = tuple(replace(one, prompts=()) for one in objects)
+    prompts = VolumePrompts({job.time_point: tuple(objects)}, everybody)
+    put_document(job.prompts, *document_of_stacks(prompts, mask_folder(job.prompts)))

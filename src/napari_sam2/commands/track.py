@@ -49,7 +49,10 @@ Out = Annotated[
         help="OME-Zarr to create, or to add labels to.",
     ),
 ]
-Frame = Annotated[int, Option(help="Frame that a label image of prompts belongs to.")]
+Frame = Annotated[
+    int,
+    Option(help="Frame of a label image of prompts; time point of --auto in stacks."),
+]
 Name = Annotated[str, Option(help="Name of the label group.")]
 Model = Annotated[str, Option(help="A name of `models list`, or a weights file.")]
 ImageSize = Annotated[int | None, Option(help="Side of the network's input, pixels.")]
@@ -207,12 +210,8 @@ def _finding(given: dict[str, Any]) -> MaskletOptions:
             "--divisions accept needs --auto: of prompted objects, divisions are only "
             "proposed"
         )
-    if given["mode"] is Mode.TZYX and (
-        given["auto"] or given["divisions"] is not Divisions.IGNORE
-    ):
-        raise InputError(
-            "--mode tzyx follows prompted objects: leave out --auto and --divisions"
-        )
+    if given["mode"] is Mode.TZYX and given["divisions"] is not Divisions.IGNORE:
+        raise InputError("--mode tzyx sees no divisions: leave out --divisions")
     return MaskletOptions(
         every=given["every"],
         shortest=given["shortest"],
@@ -233,6 +232,7 @@ def find_first(job: TrackJob, prompts: Path, options: MaskletOptions) -> None:
     from napari_sam2.batch.automatic import DiscoveryJob, find_objects
 
     job.output.check()
+    of_stacks = job.mode is Mode.TZYX
     if prompts.exists() and job.resume:
         return
     if prompts.exists() and not job.overwrite:
@@ -246,7 +246,8 @@ def find_first(job: TrackJob, prompts: Path, options: MaskletOptions) -> None:
         frame_options=job.frame_options,
         model_options=job.model_options,
         options=options,
-        frames=job.frames,
+        frames=None if of_stacks else job.frames,
+        time_point=job.prompt_frame if of_stacks else None,
     )
     found = follow(find_objects(search), "looking", on_cancel="nothing was kept")
     typer.echo(f"{len(found.objects)} objects found, kept in {prompts}", err=True)

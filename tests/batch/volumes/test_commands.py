@@ -6,6 +6,7 @@ import sys
 import pytest
 import tifffile
 import zarr
+from tests.batch.test_automatic_command import ANYTHING
 
 import napari_sam2 as ns
 from napari_sam2.cli import main
@@ -47,14 +48,30 @@ def test_track_writes_stacks_that_other_commands_read(
     assert score.boundary is None
 
 
+def test_objects_of_a_stack_are_found_and_tracked(
+    monkeypatch, capsys, folder, options, tmp_path
+):
+    monkeypatch.setattr("napari_sam2.commands.track.MaskOptions", ANYTHING)
+    finding = ("--auto", "--frame", 1, "--minimum-iou", 0, "--shortest", 1)
+    out = ("--out", tmp_path / "out.zarr", "--frames", "0:2", "--json")
+    track = ("track", folder / "movie.zarr", *finding, *out, *options)
+    assert run_main(monkeypatch, *track) == 0
+    report = json.loads(capsys.readouterr().out)
+    found = json.loads((tmp_path / "out-found.json").read_text())["objects"]
+    assert report["objects"] == len(found) > 0
+    said = [prompt for one in found for prompt in one["prompts"]]
+    assert {prompt["frame"] for prompt in said} == {1}
+    assert {prompt["z"] for prompt in said} <= {0, 1, 2, 3}
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        (("--auto",), "leave out --auto"),
-        (("--prompts", "p.json", "--divisions", "propose"), "leave out --auto"),
+        (("--auto", "--divisions", "accept"), "leave out --divisions"),
+        (("--prompts", "p.json", "--divisions", "propose"), "leave out --divisions"),
     ],
 )
-def test_what_finds_objects_is_refused(monkeypatch, capsys, folder, more, words):
+def test_divisions_are_refused(monkeypatch, capsys, folder, more, words):
     track = ("track", folder / "movie.zarr", "--out", "o.zarr", "--mode", "tzyx")
     assert run_main(monkeypatch, *track, *more) == 2
     assert words in capsys.readouterr().err
