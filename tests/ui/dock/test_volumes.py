@@ -1,9 +1,15 @@
 """*Track volume*: points and labels on planes, tracked beside the window."""
 
+import json
+
 import numpy as np
 import pytest
+import tifffile
+from PIL import Image
 from qtpy.QtCore import Qt, QTimer
 
+from napari_sam2.batch.plan.plan import read_plan
+from napari_sam2.engine.runs.volumes import prepare
 from napari_sam2.io.label_store.volume import VolumeLabels
 from napari_sam2.synthetic import MovieConfig, SimulatedVolume
 from napari_sam2.ui.contributions.reader import get_reader
@@ -100,15 +106,25 @@ def test_points_on_planes_are_tracked_stopped_and_gone_on_with(
     assert labels[1]["scale"] == image[1]["scale"] == (300, 2.6, 0.65, 0.65)
 
 
-def test_labels_of_whole_stacks_stay_as_they_are(window, volume, qtbot):
+def test_labels_of_the_time_point_that_is_shown_are_prompts(window, volume):
     viewer, parts, dock = window
     viewer.add_labels(volume[1], name="cellpose", scale=(300, 2.6, 0.65, 0.65))
     viewer.dims.set_current_step(0, 2)
-    panel = parts.volume_panel
-    panel.whole_box.setChecked(True)
-    panel.track_requested.emit()
-    ended(qtbot, dock.volumes)
-    np.testing.assert_array_equal(dock.volumes.layer.data[2], volume[1][2])
+    drawn = prepare(dock.volumes.order(), lambda: False)
+    entries = json.loads((drawn / "prompts.json").read_text())["objects"]
+    said = [(one["id"], prompt) for one in entries for prompt in one["prompts"]]
+    assert {prompt["frame"] for _, prompt in said} == {2}
+    for object_id, prompt in said:
+        mask = np.array(Image.open(drawn / prompt["mask"])) > 0
+        np.testing.assert_array_equal(mask, volume[1][2, prompt["z"]] == object_id)
+
+    parts.volume_panel.whole_box.setChecked(True)
+    whole = prepare(dock.volumes.order(), lambda: False)
+    assert whole != drawn
+    np.testing.assert_array_equal(tifffile.imread(whole / "labels.tif"), volume[1][2])
+    plan = read_plan(whole / "plan.json")
+    assert (plan.mode, plan.prompts.frame) == ("tzyx", 2)
+    assert plan.frame_options.contrast_limits == ((100, 4000),)
 
 
 def test_what_cannot_be_tracked_is_said(window):

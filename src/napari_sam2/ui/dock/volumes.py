@@ -80,7 +80,7 @@ class VolumeTracking(QObject):
         if self.is_running:
             return
         try:
-            order = self._order()
+            order = self.order()
         except NapariSam2Error as error:
             self._parts.status.complain(error)
             return
@@ -103,7 +103,14 @@ class VolumeTracking(QObject):
 
     # --- What is asked for
 
-    def _order(self) -> VolumeOrder:
+    def order(self) -> VolumeOrder:
+        """Return what is to be tracked, as the panels say now.
+
+        Raises
+        ------
+        InputError
+            If movie or prompts are not what can be tracked.
+        """
         parts = self._parts
         request, layer = parts.request(), parts.volume_panel.layer
         image = parts.input_panel.layer
