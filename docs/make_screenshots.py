@@ -27,6 +27,7 @@ import numpy as np
 from PIL import Image
 
 from napari_sam2.prompts import FramePrompt, MaskPrompt
+from napari_sam2.synthetic import MovieConfig, SimulatedMovie
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -51,6 +52,9 @@ WIDE = (1366, 768)
 
 COARSE = 16
 """Points squared at which everything is asked for: cells of the sample are larger."""
+
+LARGE, SMALL, CLOSE_UP = 1024, 13, 5.0
+"""Pixels across a movie, and across cells that nano loses in it; zoom on one."""
 
 PATIENCE = 600.0
 MOMENT = 0.6
@@ -98,6 +102,7 @@ def main() -> None:
         picture_phase_contrast()
         picture_batch(home)
         picture_everything()
+        picture_small_cells()
 
 
 @contextmanager
@@ -304,18 +309,52 @@ def picture_everything() -> None:
     me.close()
 
 
+def picture_small_cells() -> None:
+    """Cells too small for the model in a large movie: looked at whole, and closely."""
+    SETTING.size = WIDE
+    config = MovieConfig(
+        frame_count=3, frame_shape=(LARGE, LARGE), cell_count=150, cell_size=SMALL,
+        division_rate=0, seed=7,
+    )  # fmt: skip
+    movie = SimulatedMovie(config)
+    frames = np.stack([movie.frame(index) for index in range(config.frame_count)])
+    me = Person(frames, SETTING.theme)
+    truth = movie.labels(0)
+    inside = slice(LARGE // 3, 2 * LARGE // 3)
+    cell = next(one for one in np.unique(truth[inside, inside]) if one)
+    y, x = _middle(truth == cell)
+    camera = me.viewer.scene.camera
+    camera.center, camera.zoom = (0, y, x), CLOSE_UP
+    process_events(MOMENT)
+    me.press(me.parts.prompt_panel.tool_button)
+    me.click(y, x)
+    me.rest()
+    me.save("tiles-offer.png")
+    me.press(me.parts.offer.buttons[0])
+    me.rest()
+    camera.center, camera.zoom = (0, y, x), CLOSE_UP
+    me.dock.sections.movie.set_open(False)
+    me.dock.sections.model.set_open(True)
+    process_events(MOMENT)
+    me.save("tiles-closely.png")
+    mask, there = me.labels(0) > 0, truth == cell
+    overlap = (mask & there).sum() / (mask | there).sum()
+    assert overlap > 0.5, f"what was clicked on is not found: J {overlap:.2f}"
+    me.close()
+
+
 class Person:
-    """Somebody at a viewer with a sample movie: mouse, keys, and eyes.
+    """Somebody at a viewer with a movie: mouse, keys, and eyes.
 
     Parameters
     ----------
-    sample
-        Which movie, as the menu calls it.
+    movie
+        Name of a sample, as the menu calls it, or ``(T, Y, X)`` pixels.
     theme
         Of napari.
     """
 
-    def __init__(self, sample: str, theme: str) -> None:
+    def __init__(self, movie: str | np.ndarray, theme: str) -> None:
         import napari
         from qtpy.QtWidgets import QApplication
 
@@ -325,7 +364,10 @@ class Person:
         process_events(MOMENT)
         self.viewer: Viewer = viewer
         window, plugin = viewer.window, "SAM 2 Tracker"
-        choose(window.file_menu, ("Open Sample", plugin, sample))
+        if isinstance(movie, str):
+            choose(window.file_menu, ("Open Sample", plugin, movie))
+        else:
+            viewer.add_image(movie, name="small cells", axis_labels=("t", "y", "x"))
         choose(window.plugins_menu, (plugin, plugin))
         self.dock = find_dock()
         self.parts = self.dock.parts

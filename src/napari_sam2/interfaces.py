@@ -44,6 +44,32 @@ class Calibration:
     frame_axis: str = "t"
 
 
+@dataclass(frozen=True, slots=True)
+class TrackerSettings:
+    """How objects are followed, besides by which weights, where, and in which numbers.
+
+    Attributes
+    ----------
+    raw_masks
+        Whether holes in masks are left as they are.
+    one_component
+        Whether one piece of each mask is kept; None as the weights are best followed.
+    tiles
+        Side in pixels of the tiles that objects are followed in; None for none.
+    region
+        The one part of the frames that is looked at, ``(y, x, height, width)``; None
+        for all of it.
+    hard_cases
+        Names of what makes the movie difficult.
+    """
+
+    raw_masks: bool = False
+    one_component: bool | None = None
+    tiles: int | None = None
+    region: tuple[int, int, int, int] | None = None
+    hard_cases: tuple[str, ...] = ()
+
+
 @runtime_checkable
 class FrameSource(Protocol):
     """A movie (or a z-stack) as a sequence of 2D frames, never held as a whole."""

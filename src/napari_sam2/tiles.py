@@ -146,6 +146,11 @@ class TileLayout:
         return self.tile_shape == self.frame_shape
 
     @property
+    def side(self) -> int | None:
+        """Pixels across each of many tiles; None for one tile."""
+        return self.tile_shape[0] if len(self) > 1 else None
+
+    @property
     def region(self) -> Window | None:
         """The one tile that is not the whole frame; None for many, or the frame."""
         shown = self.shown or self.tile_shape

@@ -9,7 +9,6 @@ from tests.batch.trees import tree
 
 from napari_sam2.batch.job import open_run
 from napari_sam2.commands.options import parse_tiles
-from napari_sam2.engine.workspace.reopening import Reopening
 from napari_sam2.errors import InputError, OutputError
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.io.label_store.verification import verify
@@ -107,13 +106,6 @@ def test_objects_are_added_in_the_same_tiles(tiled, tmp_path):
     (tile,) = store.read_tiles(0, [90])
     assert store.layout.holds(tile, (20, 50, 40, 70))
     assert (store.read_labels(0) == 90).any()
-
-
-def test_the_window_does_not_go_on_with_tiles(tiled):
-    run(tiled, stop=4)
-    with pytest.raises(OutputError, match="was tracked in tiles"):
-        list(Reopening(object()).read(tiled.out))
-    OmeZarrLabelStore.open(tiled.out).close()  # nobody holds it
 
 
 def test_what_auto_chose_is_what_the_run_was_made_with(job):

@@ -22,7 +22,7 @@ from napari_sam2.io.imports.tracked_labels import TrackedLabels
 from napari_sam2.io.label_store.store import DEFAULT_NAME
 from napari_sam2.io.movies.fingerprint import fingerprint_of
 from napari_sam2.io.movies.frame_sources import StackFrames, open_frames
-from napari_sam2.io.sessions.provenance import Provenance
+from napari_sam2.io.sessions.provenance import IMPORTED, Provenance
 from napari_sam2.metrics.regions import areas
 from napari_sam2.model.checkpoints.weights_file import (
     pads_frames,
@@ -175,6 +175,6 @@ def _provenance(job: ImportJob, movie: StackFrames) -> Provenance:
         threads=1,
         frames=dict(movie.provenance),
         fingerprint=fingerprint_of(movie),
-        settings={"imported": str(job.source)},
+        settings={IMPORTED: str(job.source)},
         plugin_version=__version__,
     )

@@ -32,7 +32,7 @@ from napari_sam2.batch.resources import current_memory, peak_memory
 from napari_sam2.batch.threads import use_threads
 from napari_sam2.batch.tile_choice import chosen_side
 from napari_sam2.errors import InputError
-from napari_sam2.interfaces import FrameSource
+from napari_sam2.interfaces import FrameSource, TrackerSettings
 from napari_sam2.io.label_store.group import check_length
 from napari_sam2.io.label_store.store import DEFAULT_NAME, OmeZarrLabelStore
 from napari_sam2.io.label_store.volume import VolumeLabels
@@ -41,7 +41,7 @@ from napari_sam2.io.movies.frame_sources import StackFrames, open_frames
 from napari_sam2.io.movies.intensity import IntensityMapping
 from napari_sam2.io.movies.prefetch import PrefetchingFrameSource
 from napari_sam2.io.prompts.json_file import document_of
-from napari_sam2.io.sessions.provenance import Provenance
+from napari_sam2.io.sessions.provenance import Provenance, settings_entry
 from napari_sam2.prompts import PromptedObject
 from napari_sam2.session.planning.plan import (
     Direction,
@@ -56,15 +56,13 @@ from napari_sam2.session.planning.walks import walks
 from napari_sam2.session.session import FrameDone, Session
 from napari_sam2.session.visibility import visibility_remark
 from napari_sam2.tracking.hard_cases.names import HardCaseName, chosen_cases
+from napari_sam2.tracking.postprocess import FILL_HOLES
 
 if TYPE_CHECKING:
     from napari_sam2.tracking.predictor import StreamingPredictor
 
 MEASURED_FRAMES = 20
 """Most prompted frames that are looked at for how large objects are."""
-
-FILL_HOLES = 8
-"""Holes up to this many low-resolution pixels are filled, as official SAM 2 does."""
 
 
 class FrameOptions(BaseModel):
@@ -382,7 +380,9 @@ def _compose(job: TrackJob, source: StackFrames) -> Run:
     if finished is not None:
         return Run(None, len(objects), plan, source, *finished)
     predictor = load_predictor(job.model_options, source)
-    provenance = _provenance(job, source, objects, _computed_by(predictor))
+    provenance = _provenance(
+        job, source, objects, _computed_by(predictor), predictor.settings
+    )
     store, remark = job.output.open(
         source, objects, provenance, _logits_shape(predictor), predictor.layout
     )
@@ -475,15 +475,18 @@ def _expected(
             stored.precision if options.precision == "auto" else options.precision
         ),
         "threads": stored.threads,
-        "one_component": (
+    }
+    tracker = TrackerSettings(
+        raw_masks=options.raw_masks,
+        one_component=(
             follows_one_component(options.model)
             if options.one_component is None
             else options.one_component
         ),
-        "tiles": options.tiles,
-        "hard_cases": chosen_cases(options.hard_cases),
-    }
-    return _provenance(job, source, objects, computed)
+        tiles=options.tiles if isinstance(options.tiles, int) else None,
+        hard_cases=tuple(str(case) for case in chosen_cases(options.hard_cases)),
+    )
+    return _provenance(job, source, objects, computed, tracker)
 
 
 def frame_range(
@@ -547,9 +550,6 @@ def _computed_by(predictor: StreamingPredictor) -> dict[str, Any]:
         "device": str(predictor.device),
         "precision": predictor.precision.name,
         "threads": torch.get_num_threads(),
-        "one_component": predictor.one_component,
-        "tiles": predictor.layout.tile_shape[0] if predictor.layout.token else None,
-        "hard_cases": predictor.cases.names,
     }
 
 
@@ -558,27 +558,18 @@ def _provenance(
     source: StackFrames,
     objects: list[PromptedObject],
     computed: dict[str, Any],
+    tracker: TrackerSettings,
 ) -> Provenance:
     from napari_sam2.model.checkpoints.weights_file import weights_sha256
 
-    settings: dict[str, Any] = job.model_dump(
-        mode="json", include={"frames", "direction", "merge"}
-    )
-    settings["raw_masks"] = job.model_options.raw_masks
-    if computed["one_component"]:  # left out otherwise, as in stores from before
-        settings["one_component"] = True
-    tiles, hard_cases = computed.pop("tiles"), computed.pop("hard_cases")
-    if tiles is not None:
-        settings["tiles"] = tiles
-    if hard_cases:
-        settings["hard_cases"] = [str(case) for case in hard_cases]
+    asked = job.model_dump(mode="json", include={"frames", "direction", "merge"})
     return Provenance(
         model=job.model_options.model,
         weights_sha256=weights_sha256(job.model_options.model),
         prompts=prompts_with_hashes(objects),
         frames=dict(source.provenance),
         fingerprint=fingerprint_of(source),
-        settings=settings,
+        settings=asked | settings_entry(tracker),
         plugin_version=__version__,
         **computed,
     )

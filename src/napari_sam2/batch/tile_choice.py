@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import sqrt
 from statistics import median
+from typing import Final
 
 from napari_sam2.errors import InputError
 from napari_sam2.prompts import FramePrompt, PromptedObject
 from napari_sam2.tiles import OVERLAP
 
-AUTO = "auto"
+AUTO: Final = "auto"
 
 ENOUGH = 16
 """Pixels of the model's input across, which a typical object should have: four of its
@@ -69,7 +70,7 @@ def chosen_side(
             "--image-size, or the side of the tiles in pixels, or off"
         )
     prompts = [prompt for state in objects for prompt in state.shown]
-    sizes = [size for prompt in prompts if (size := _across(prompt)) is not None]
+    sizes = [size for prompt in prompts if (size := across(prompt)) is not None]
     if not sizes:
         raise InputError(
             "--tiles auto: clicks do not tell how large objects are; prompt one with a "
@@ -78,7 +79,7 @@ def chosen_side(
     return fitting_side(frame_shape, image_size, sizes)
 
 
-def _across(prompt: FramePrompt) -> float | None:
+def across(prompt: FramePrompt) -> float | None:
     """Return how large what is prompted is; None for clicks."""
     if prompt.mask is not None:
         return sqrt(prompt.mask.mask.sum())

@@ -122,7 +122,8 @@ class TrackingEngine:
             fitting = embeddings.fitting()
             if not is_wanted() or (fitting is not None and done >= fitting):
                 return
-            embed(movie.predictor, frame, movie.source.read(frame))
+            read = movie.source.read(frame)
+            embed(movie.predictor, frame, read, movie.answers.tile)
             yield Warmed(frame)
 
     def picture(self, request: Request, frame_index: int) -> Iterator[Event]:
@@ -185,12 +186,11 @@ class TrackingEngine:
         movie, masklets = self._workspace.prepared[1], self._workspace.masklets(request)
         if masklets is None:
             step = movie.answers.answer(movie.source, (prompt,), {}, {})
-            logits = step.logits
         else:
-            work = FrameEdits(masklets, movie, book)
-            logits = work.preview(prompt)[None]
-        shape, windows = movie.source.frame_shape, movie.predictor.layout.windows([0])
-        mask = label_image([1], logits, shape, np.uint8, windows) > 0
+            step = FrameEdits(masklets, movie, book).preview(prompt)
+        shape = movie.source.frame_shape
+        windows = movie.predictor.layout.windows(step.tiles)
+        mask = label_image([1], step.logits, shape, np.uint8, windows) > 0
         yield Hovered(prompt.frame_index, prompt.object_id, mask)
 
     # --- Tracking
@@ -206,7 +206,7 @@ class TrackingEngine:
             If nothing is prompted.
         """
         yield from self._workspace.prepare(request)
-        yield from self._workspace.open_masklets(request)
+        yield from self._workspace.open_masklets(request, book)
         history = self._workspace.opened(request).store.history
         # Somebody may have gone on while it waited; it is about the last step.
         present = history.book if order.joins_step and history.is_open else book
@@ -224,7 +224,7 @@ class TrackingEngine:
             If the object has no two prompts around the frame.
         """
         yield from self._workspace.prepare(request)
-        yield from self._workspace.open_masklets(request)
+        yield from self._workspace.open_masklets(request, book)
         yield from self._edits.resolve(request, book)
         yield from self._comparisons.run(request, book, (object_id, frame_index))
 

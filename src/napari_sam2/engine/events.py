@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -22,6 +22,10 @@ from napari_sam2.session.scores.trust_model import TrustModel
 from napari_sam2.session.session import FrameDone
 from napari_sam2.tiles import Window
 from napari_sam2.tracking.memory.budget import BudgetPlan
+
+Tiles = Literal["auto", "native"] | int | None
+"""How closely frames are looked at: in tiles as large as objects need, or as the
+network's input, or of so many pixels; None for whole frames."""
 
 ONLY_FORWARD, ONLY_BACKWARD = 1, 2
 """Pixels that one way alone gives to the object."""
@@ -43,6 +47,8 @@ class Request:
         Where the model runs, in which numbers; ``"auto"`` or one of torch's.
     budget
         What objects may take on the device; None leaves it to the free memory.
+    tiles
+        How closely frames are looked at; masklets that are there keep their tiles.
     """
 
     image: ImageInput
@@ -51,11 +57,17 @@ class Request:
     device: str = "auto"
     precision: str = "auto"
     budget: BudgetPlan | None = None
+    tiles: Tiles = None
+
+    @property
+    def choices_key(self) -> Hashable:
+        """Which masklets it is about, wherever they lie; contrast makes no others."""
+        return self.image.movie_key, self.model, self.tiles
 
     @property
     def masklets_key(self) -> Hashable:
-        """Which masklets it is about; another contrast makes no other ones."""
-        return self.image.movie_key, self.model, self.folder
+        """Which masklets it is about, in which folder."""
+        return self.choices_key, self.folder
 
 
 @dataclass(frozen=True, slots=True)

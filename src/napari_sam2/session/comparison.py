@@ -119,18 +119,15 @@ class Comparison:
                 agreement = self.agreement.get(frame_index)
                 yield FrameCompared(frame_index, agreement, position, total)
 
-    def logits(self, way: Direction, frame_index: int) -> np.ndarray:
-        """Return the ``(h, w)`` float32 logits of one way on a frame.
-
-        Where no logit is positive around, they are all the same negative number.
+    def mask(self, way: Direction, frame_index: int) -> np.ndarray:
+        """Return the ``(Y, X)`` bool mask of one way on a frame.
 
         Raises
         ------
         KeyError
             If that way has not come there.
         """
-        logits: np.ndarray = self._passes[way][frame_index].step().logits[0]
-        return logits
+        return self._mask(self._passes[way][frame_index].step())
 
     def keep(
         self,

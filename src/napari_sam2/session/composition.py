@@ -154,7 +154,10 @@ class Composer:
         return self._measurable(result) if is_uncovered.any() else result
 
     def with_logits(
-        self, frame_index: int, logits: Mapping[int, np.ndarray]
+        self,
+        frame_index: int,
+        logits: Mapping[int, np.ndarray],
+        tiles: Mapping[int, int] | None = None,
     ) -> FrameResult:
         """Return a frame on which objects have other masks, and keep their scores.
 
@@ -164,10 +167,13 @@ class Composer:
             The frame.
         logits
             By object: ``(h, w)`` float32.
+        tiles
+            By object: which tile they cover; None for the first one.
         """
         ids = tuple(sorted(logits))
         stacked = np.stack([logits[object_id] for object_id in ids])
-        labels = self.labels(frame_index, ids, stacked)
+        covered = np.asarray([(tiles or {}).get(one, 0) for one in ids], np.int64)
+        labels = self.labels(frame_index, ids, stacked, covered)
         known_ids, known = self.store.read_scores(frame_index)
         rows = {object_id: row for row, object_id in enumerate(known_ids)}
 
@@ -184,7 +190,9 @@ class Composer:
             kept(known.stability),
             areas(labels, ids),
         )
-        return self._measurable(FrameResult(frame_index, labels, ids, stacked, scores))
+        return self._measurable(
+            FrameResult(frame_index, labels, ids, stacked, scores, tiles=covered)
+        )
 
     def _measurable(self, result: FrameResult) -> FrameResult:
         """Return a frame with the intensities that its objects are measured by."""

@@ -34,7 +34,7 @@ class EmbeddingCache:
         if capacity is None and max_bytes is None:
             raise ValueError("give a capacity, a number of bytes, or both")
         self.capacity, self.max_bytes = capacity, max_bytes
-        self.nbytes = 0
+        self.nbytes = self._size = 0
         self._embeddings: OrderedDict[Key, ImageEmbedding] = OrderedDict()
 
     def __len__(self) -> int:
@@ -58,14 +58,12 @@ class EmbeddingCache:
         if key in self._embeddings:
             self._embeddings.move_to_end(key)
             return self._embeddings[key]
-        if self.capacity is not None:
-            self._shrink(lambda: len(self) >= (self.capacity or 1))
+        self._make_room(self._size)
         embedding = compute()
-        size = _bytes_of(embedding)
-        if self.max_bytes is not None:
-            self._shrink(lambda: self.nbytes + size > (self.max_bytes or 0))
+        self._size = _bytes_of(embedding)
+        self._make_room(self._size)
         self._embeddings[key] = embedding
-        self.nbytes += size
+        self.nbytes += self._size
         return embedding
 
     def find(self, frame_index: int, frame: np.ndarray) -> ImageEmbedding | None:
@@ -75,11 +73,17 @@ class EmbeddingCache:
         """
         return self._embeddings.get(_key(frame_index, frame))
 
-    def _shrink(self, is_too_large: Callable[[], bool]) -> None:
-        """Forget the embeddings that were not asked for the longest."""
-        while self._embeddings and is_too_large():
+    def _make_room(self, size: int) -> None:
+        """Forget the embeddings not asked for the longest, until another one fits."""
+        while self._embeddings and not self._has_room(size):
             _, oldest = self._embeddings.popitem(last=False)
             self.nbytes -= _bytes_of(oldest)
+
+    def _has_room(self, size: int) -> bool:
+        is_free = self.capacity is None or len(self) < self.capacity
+        return is_free and (
+            self.max_bytes is None or self.nbytes + size <= self.max_bytes
+        )
 
 
 def _key(frame_index: int, frame: np.ndarray) -> Key:

@@ -11,6 +11,9 @@ from scipy import ndimage
 from napari_sam2.errors import InputError
 from napari_sam2.tiles import Window
 
+FILL_HOLES = 8
+"""Holes up to this many low-resolution pixels are filled, as official SAM 2 does."""
+
 FILLED_HOLE_LOGIT = 0.1
 OUTSIDE_LOGIT = -10.0
 SMALLEST_PART = 0.1

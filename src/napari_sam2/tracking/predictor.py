@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from napari_sam2.errors import InputError
-from napari_sam2.interfaces import Arrays, StoredAnchor
+from napari_sam2.interfaces import Arrays, StoredAnchor, TrackerSettings
 from napari_sam2.model.config import LOGIT_STRIDE, STRIDE, Sam2Config
 from napari_sam2.model.sam2 import ImageEmbedding, Sam2
 from napari_sam2.prompts import FramePrompt
@@ -37,6 +37,7 @@ from napari_sam2.tracking.memory import snapshot as bank_snapshot
 from napari_sam2.tracking.memory.bank import Anchor, LastTracked, MemoryBank, to_host
 from napari_sam2.tracking.memory.budget import bytes_per_object
 from napari_sam2.tracking.network import Network, fitted
+from napari_sam2.tracking.postprocess import FILL_HOLES
 from napari_sam2.tracking.precision import choose_device, choose_precision
 from napari_sam2.tracking.preprocess import FrameGeometry
 from napari_sam2.tracking.step_result import Prediction, StepResult, step_result
@@ -65,6 +66,9 @@ class StreamingPredictor:
         Holes in masks up to so many low-resolution pixels are filled; 0 for none.
     object_batch
         At most so many objects at once; None leaves it to the free memory.
+    cached_bytes
+        At most so many bytes of embeddings are kept, one of them at least; None for a
+        few.
     image_size
         Side of the model's square input, a multiple of 32; None for the size that the
         weights were trained for.
@@ -88,6 +92,8 @@ class StreamingPredictor:
     ----------
     layout
         Where the tiles lie.
+    settings
+        What was asked for, and chosen, of how objects are followed.
 
     Raises
     ------
@@ -104,8 +110,9 @@ class StreamingPredictor:
         device: str | torch.device = "auto",
         precision: str = "auto",
         max_anchors: int | None = 2,
-        fill_holes: int = 8,
+        fill_holes: int = FILL_HOLES,
         object_batch: int | None = None,
+        cached_bytes: int | None = None,
         image_size: int | None = None,
         embeddings: EmbeddingCache | None = None,
         one_component: bool | None = None,
@@ -136,6 +143,8 @@ class StreamingPredictor:
         self.network = Network(
             model, geometry, self.precision, fill_holes, embeddings, layout
         )
+        if cached_bytes is not None:
+            self.network.embeddings = EmbeddingCache(max_bytes=cached_bytes)
         self.bank = MemoryBank(
             model.config,
             size,
@@ -149,6 +158,13 @@ class StreamingPredictor:
             model.config.one_component if one_component is None else one_component
         )
         self.cases = HardCases(hard_cases, self.bank, one_component=self.one_component)
+        self.settings = TrackerSettings(
+            raw_masks=fill_holes == 0,
+            one_component=self.one_component,
+            tiles=layout.side,
+            region=layout.region,
+            hard_cases=tuple(str(case) for case in self.cases.names),
+        )
         self._runner = BatchRunner(self.device, needed, object_batch)
 
     # --- The stream
@@ -195,14 +211,10 @@ class StreamingPredictor:
         """
         replayed, batches = self._planned(frame_index, prompts, objects, reverse)
         self.cases.show(frame_index, frame)
-        computed = []
+        computed: list[Prediction] = []
         for tile, together in by_tile(batches):
-            embedding = self.network.embed(frame_index, frame, tile)
-            compute = partial(self._compute, embedding)
-            for batch in together:
-                for seen, memories in self._runner.run(batch, compute):
-                    self._add(seen, memories)
-                    computed.append(seen)
+            # Nothing here holds the embedding of a tile while the next is computed.
+            computed += self._computed(frame_index, frame, tile, together)
         for anchor in replayed:
             self.bank.pass_anchor(anchor.object_id, frame_index)
         return self._result(frame_index, replayed, computed)
@@ -322,6 +334,19 @@ class StreamingPredictor:
         batches = prompted_batches(self.bank, frame_index, prompts, reverse)
         batches += tracked_batches(self.bank, frame_index, tracked, reverse)
         return replayed, batches
+
+    def _computed(
+        self, frame_index: int, frame: np.ndarray, tile: int, batches: Iterable[Batch]
+    ) -> list[Prediction]:
+        """Compute all batches of a tile, and remember what was seen."""
+        embedding = self.network.embed(frame_index, frame, tile)
+        compute = partial(self._compute, embedding)
+        computed = []
+        for batch in batches:
+            for seen, memories in self._runner.run(batch, compute):
+                self._add(seen, memories)
+                computed.append(seen)
+        return computed
 
     def _compute(
         self, embedding: ImageEmbedding, batch: Batch

@@ -34,8 +34,13 @@ def large_cells():
 @pytest.fixture(scope="module")
 def session(large_cells, tmp_path_factory):
     """A movie on disk, and the masklets that somebody made of it in the window."""
-    folder = tmp_path_factory.mktemp("replay")
-    frames = np.stack([large_cells.frame(index) for index in range(FRAMES)])
+    return made_in(tmp_path_factory.mktemp("replay"), large_cells, (0, 5))
+
+
+def made_in(folder, cells, prompted, tiles=None):
+    """Track two cells in the window, one of them corrected on a later frame."""
+    count = prompted[1] + 3
+    frames = np.stack([cells.frame(index) for index in range(count)])
     array = zarr.create_array(
         folder / "movie.zarr", data=frames, chunks=(1, *frames.shape[1:])
     )
@@ -45,12 +50,14 @@ def session(large_cells, tmp_path_factory):
         folder / "session.zarr",
         device="cpu",
         precision="fp32",
+        tiles=tiles,
     )
-    table = Table(request, FRAMES)
-    places = clicks_inside(large_cells.labels(0))
-    table.say(*(click(one, 0, place) for one, place in list(places.items())[:2]))
-    later = clicks_inside(large_cells.labels(5))
-    table.say(click(1, 5, later[1]))  # a correction, seen with the memory of then
+    table = Table(request, count)
+    first, later = (clicks_inside(cells.labels(frame)) for frame in prompted)
+    places = list(first.items())[:2]
+    table.say(*(click(one, prompted[0], place) for one, place in places))
+    # A correction, seen with the memory of then.
+    table.say(click(1, prompted[1], later[1]))
     table.track()
     document = SessionDocument(
         book=table.book.state, image=mapping_of(request.image, {"layer": "movie"})
@@ -64,6 +71,28 @@ def session(large_cells, tmp_path_factory):
 def test_a_session_replayed_on_its_own_movie_gives_the_same_bytes(session, tmp_path):
     made = plan_like(session / "session.zarr", (str(session / "movie.zarr"),))
     assert made.model_options.device == "cpu"
+    theirs, ours = replayed(made, session, tmp_path)
+    for name in ("object_score", "predicted_iou", "stability", "area"):
+        np.testing.assert_array_equal(
+            ours.read_score_table(name), theirs.read_score_table(name)
+        )
+
+
+def test_a_session_in_tiles_is_replayed_in_the_tiles_that_were_chosen(
+    large_cells, tmp_path
+):
+    session = made_in(tmp_path, large_cells, (0, 1), tiles=64)
+    made = plan_like(session / "session.zarr", (str(session / "movie.zarr"),))
+    assert made.model_options.tiles == 64
+    theirs, ours = replayed(made, session, tmp_path)
+    assert len(ours.layout) > 1
+    for frame_index in range(ours.frame_count):
+        tiles = (one.read_tiles(frame_index, (1, 2)).tolist() for one in (theirs, ours))
+        assert next(tiles) == next(tiles)
+
+
+def replayed(made, session, tmp_path):
+    """Run a plan, after a time as a file; return the stores, whose bytes are equal."""
     again = plan_of(made.to_json(), "plan.json").model_copy(
         update={"out": str(tmp_path / "again.zarr"), "retries": 0}
     )
@@ -73,15 +102,12 @@ def test_a_session_replayed_on_its_own_movie_gives_the_same_bytes(session, tmp_p
     ours = OmeZarrLabelStore.open(tmp_path / "again.zarr", mode="r")
     np.testing.assert_array_equal(ours.array[:], theirs.array[:])
     assert theirs.array[:].any()
-    for name in ("object_score", "predicted_iou", "stability", "area"):
-        np.testing.assert_array_equal(
-            ours.read_score_table(name), theirs.read_score_table(name)
-        )
-    for frame_index in range(FRAMES):
+    for frame_index in range(ours.frame_count):
         for a, b in zip(
             ours.read_logits(frame_index), theirs.read_logits(frame_index), strict=True
         ):
             np.testing.assert_array_equal(a, b)
+    return theirs, ours
 
 
 def test_in_another_movie_its_prompts_stand_at_the_same_positions(session, tmp_path):

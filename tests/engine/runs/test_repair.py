@@ -21,9 +21,13 @@ SHAPE = (96, 112)
 
 @pytest.fixture
 def begun(request_for):
+    return tracked(request_for())
+
+
+def tracked(request):
     """Three objects, tracked once; computed one at a time, so that bytes are equal."""
     tiny = BudgetPlan(0, 0, 1, 1)
-    table = Table(replace(request_for(), budget=tiny), FRAMES)
+    table = Table(replace(request, budget=tiny), FRAMES)
     table.say(click(1, 2, (30, 40)), click(1, 9, (34, 44)))
     table.say(click(2, 0, (70, 90)), click(4, 4, (50, 20)))
     table.track()
@@ -58,12 +62,25 @@ def from_scratch(table):
         logits_shape=table.store.logits_shape,
         objects=prompted(book),
         provenance=table.store.provenance,
+        tiles=table.store.layout,
     )
     predictor = predictor_for(loaded, request, source)
     anchors = table.store.read_anchors()
     session = Session(source, store, predictor, prompted(book), anchors=anchors)
     list(session.propagate(Plan(FrameRange(0, FRAMES))))
     return contents(store)
+
+
+def test_a_repair_in_tiles_gives_the_bytes_of_a_whole_run(request_for):
+    begun = tracked(replace(request_for(), tiles="native"))
+    assert len(begun.store.layout) > 1
+    before = contents(begun.store)
+    begun.say(click(1, 6, (36, 42)))
+    begun.track(is_repair=True)
+    assert contents(begun.store) == from_scratch(begun)
+    for _ in range(2):
+        begun.turn(begun.engine.undo)
+    assert contents(begun.store) == before
 
 
 @pytest.mark.parametrize(

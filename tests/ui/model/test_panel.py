@@ -4,6 +4,7 @@ import builtins
 import sys
 
 import pytest
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
 from napari_sam2.errors import ModelError
@@ -64,6 +65,21 @@ def test_a_budget_keeps_its_bytes_in_another_unit(panel):
     panel.devices.unit_combo.setCurrentIndex(1)
     assert panel.devices.memory_spin.value() == 2500
     assert panel.choice.memory_bytes == 2_500_000_000
+
+
+def test_small_cells_are_looked_at_as_it_is_chosen(panel, qtbot):
+    combo = panel.tile_combo
+    assert panel.choice.tiles is None
+    with qtbot.waitSignals((panel.choice_changed, panel.tiles_changed)):
+        qtbot.keyClick(combo, Qt.Key.Key_Down)
+    assert panel.choice.tiles == "auto"
+    qtbot.keyClick(combo, Qt.Key.Key_End)
+    assert panel.choice.tiles == "native"
+    combo.choose(512)  # of a run of the command line
+    assert panel.choice.tiles == 512
+    assert combo.currentText() == "tiles of 512 pixels"
+    panel.set_frozen(True)
+    assert not combo.isEnabled()
 
 
 def test_too_many_objects_for_a_budget_are_warned_of():

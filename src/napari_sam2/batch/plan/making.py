@@ -13,6 +13,7 @@ from napari_sam2.errors import InputError
 from napari_sam2.io.label_store.store import DEFAULT_NAME, OmeZarrLabelStore
 from napari_sam2.io.sessions.document import InputMapping, SavedChannel
 from napari_sam2.io.sessions.provenance import Provenance
+from napari_sam2.tracking.hard_cases.names import chosen_cases
 
 COLORS = ("red", "green", "blue")
 GREY = ("grey",)
@@ -80,17 +81,17 @@ def pinned(options: ModelOptions) -> ModelOptions:
 
 
 def _model(made_by: Provenance) -> ModelOptions:
-    settings = made_by.settings
+    tracker = made_by.tracker
     return ModelOptions(
         model=made_by.model,
         image_size=made_by.image_size,
         device=made_by.device,
         precision=made_by.precision,
         threads=made_by.threads,
-        raw_masks=bool(settings.get("raw_masks", False)),
-        one_component=bool(settings.get("one_component", False)),
-        tiles=settings.get("tiles"),
-        hard_cases=settings.get("hard_cases", ()),
+        raw_masks=tracker.raw_masks,
+        one_component=tracker.one_component,
+        tiles=tracker.tiles,
+        hard_cases=chosen_cases(tracker.hard_cases),
     )
 
 

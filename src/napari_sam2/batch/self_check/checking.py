@@ -44,6 +44,7 @@ from napari_sam2.model.config import LOGIT_STRIDE
 from napari_sam2.prompts import FramePrompt, Place, PointPrompt
 from napari_sam2.session.planning.plan import FrameRange, Plan
 from napari_sam2.session.session import FrameDone, Session
+from napari_sam2.tracking.hard_cases.names import chosen_cases
 from napari_sam2.tracking.postprocess import label_image
 
 if TYPE_CHECKING:
@@ -179,7 +180,7 @@ def _remarks(
     remarks = []
     if count == MOST_OBJECTS and len(trusted) > count:
         remarks.append(f"{count} of {len(trusted)} objects were measured")
-    if store.provenance.settings.get("region") is not None:
+    if store.provenance.tracker.region is not None:
         remarks.append(
             "the session looks at a part of the frames, the self-check at all of them"
         )
@@ -257,7 +258,7 @@ class _Checker:
         """Load a model as the session would have it."""
         made_by, chosen = self._store.provenance, self._store.read_session().model
         size = chosen.image_size if chosen and chosen.name == model else None
-        tiles = made_by.settings.get("tiles")
+        tracker, tiles = made_by.tracker, made_by.tracker.tiles
         if tiles is not None and model != made_by.model:
             objects = part.objects(self._store.read_labels)
             side = size or trained_image_size(model)
@@ -267,8 +268,9 @@ class _Checker:
             image_size=size,
             device=self._device,
             tiles=tiles,
-            one_component=made_by.settings.get("one_component"),
-            hard_cases=made_by.settings.get("hard_cases", ()),
+            raw_masks=tracker.raw_masks,
+            one_component=tracker.one_component if model == made_by.model else None,
+            hard_cases=chosen_cases(tracker.hard_cases),
         )
         return load_predictor(options, self._source)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from napari_sam2.engine.events import (
     Scored,
 )
 from napari_sam2.engine.workspace.open_masklets import Masklets, Movie
+from napari_sam2.engine.workspace.prompt_answers import SeenMask
 from napari_sam2.engine.workspace.workspace import Workspace
 from napari_sam2.interfaces import FrameResult, StoredAnchor
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
@@ -33,6 +35,10 @@ from napari_sam2.session.composition import Composer
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.scores.tables import ScoreRow
 from napari_sam2.session.session import NO_RUN
+from napari_sam2.tiles import TileLayout
+
+if TYPE_CHECKING:
+    from napari_sam2.tracking.step_result import StepResult
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,8 +101,8 @@ class FrameEdits:
         movie = self._movie
         places = [(prompt.object_id, frame_index) for prompt in prompts]
         seen = self._seen_before(frame_index, places)
-        for place, logits in seen.items():
-            self._masklets.seen.setdefault(place, logits)
+        for place, mask in seen.items():
+            self._masklets.seen.setdefault(place, mask)
         movie.answers.forget(places)
         others = {
             place: anchor
@@ -107,26 +113,24 @@ class FrameEdits:
             movie.source,
             prompts,
             others,
-            {owner: logits for (owner, _), logits in seen.items()},
+            {owner: mask for (owner, _), mask in seen.items()},
         )
         result = self._composer.result(step, step.object_ids)
         return Answer(result, prompts, step.anchors)
 
-    def preview(self, prompt: FramePrompt) -> np.ndarray:
-        """Return the ``(h, w)`` logits that a prompt would give; write nothing."""
+    def preview(self, prompt: FramePrompt) -> StepResult:
+        """Return the mask that a prompt would give; write nothing."""
         movie, place = self._movie, (prompt.object_id, prompt.frame_index)
         seen = self._seen_before(prompt.frame_index, [place])
         others = {
             at: anchor for at, anchor in self._masklets.anchors.items() if at != place
         }
-        step = movie.answers.answer(
+        return movie.answers.answer(
             movie.source,
             (prompt,),
             others,
-            {owner: logits for (owner, _), logits in seen.items()},
+            {owner: mask for (owner, _), mask in seen.items()},
         )
-        logits: np.ndarray = step.logits[0]
-        return logits
 
     def _is_unanswered(self, prompt: FramePrompt) -> bool:
         place = (prompt.object_id, prompt.frame_index)
@@ -134,7 +138,7 @@ class FrameEdits:
 
     def _seen_before(
         self, frame_index: int, places: Sequence[Place]
-    ) -> dict[Place, np.ndarray]:
+    ) -> dict[Place, SeenMask]:
         """Return the masks that were there before the first prompt at each place."""
         masklets = self._masklets
         seen = {at: masklets.seen[at] for at in places if at in masklets.seen}
@@ -144,8 +148,7 @@ class FrameEdits:
             if (object_id, at) not in masklets.said
         }
         if unknown & set(masklets.store.object_ids):
-            ids, logits = masklets.store.read_logits(frame_index)
-            for object_id, mask in zip(ids, logits, strict=True):
+            for object_id, mask in _masks_on(masklets.store, frame_index).items():
                 if object_id in unknown:
                     seen.setdefault((object_id, frame_index), mask)
         return seen
@@ -171,18 +174,23 @@ class FrameEdits:
             for object_id in gone
             if self._composer.lives_on(frame_index, object_id)
         }
-        absent = self._composer.absent_logits()
+        absent = SeenMask(self._composer.absent_logits())
         self._movie.answers.forget((object_id, frame_index) for object_id in gone)
         self._masklets.store.remove_anchors(gone, [frame_index])
         for object_id in gone:
             self._masklets.forget((object_id, frame_index))
-        logits = {object_id: seen.get(object_id) for object_id in gone}
+        return self._with_masks(
+            frame_index, {one: seen.get(one) or absent for one in gone}
+        )
+
+    def _with_masks(
+        self, frame_index: int, masks: Mapping[int, SeenMask]
+    ) -> FrameResult:
+        """Return a frame on which objects have other masks, and keep their scores."""
         return self._composer.with_logits(
             frame_index,
-            {
-                object_id: absent if found is None else found
-                for object_id, found in logits.items()
-            },
+            {object_id: mask.logits for object_id, mask in masks.items()},
+            {object_id: mask.tile for object_id, mask in masks.items()},
         )
 
     def vanished(self, edit: Edit) -> Mapping[int, FrameSet]:
@@ -238,16 +246,15 @@ class FrameEdits:
 
     def merged(self, frame_index: int, kept: int, gone: int) -> FrameResult:
         """Return a frame on which an object has the masks of two."""
-        ids, logits = self._masklets.store.read_logits(frame_index)
-        masks = dict(zip(ids, logits, strict=True))
-        absent = self._composer.absent_logits()
-        both = np.maximum(masks.get(kept, absent), masks.get(gone, absent))
+        store = self._masklets.store
+        masks = _masks_on(store, frame_index)
+        absent = SeenMask(self._composer.absent_logits())
+        one, other = masks.get(kept, absent), masks.get(gone, absent)
         is_settled = frame_index in self._book[kept].locked or (
             self._book[kept].prompt_at(frame_index) is not None and kept in masks
         )
-        return self._composer.with_logits(
-            frame_index, {gone: absent} if is_settled else {kept: both, gone: absent}
-        )
+        joined = {} if is_settled else {kept: _joined(one, other, store.layout)}
+        return self._with_masks(frame_index, {**joined, gone: absent})
 
     # --- Writing
 
@@ -272,6 +279,35 @@ class FrameEdits:
         store = self._masklets.store
         if not set(object_ids) <= set(store.object_ids):
             store.add_objects(state.as_prompted() for state in self._book.objects)
+
+
+def _masks_on(store: OmeZarrLabelStore, frame_index: int) -> dict[int, SeenMask]:
+    """Return the masks that a frame has, by object."""
+    ids, logits = store.read_logits(frame_index)
+    tiles = store.read_tiles(frame_index, ids).tolist()
+    return {
+        object_id: SeenMask(mask, tile)
+        for object_id, mask, tile in zip(ids, logits, tiles, strict=True)
+    }
+
+
+def _joined(one: SeenMask, other: SeenMask, layout: TileLayout) -> SeenMask:
+    """Return a mask of the pixels of two, in the tile that holds them best."""
+    boxes = [
+        box
+        for mask in (one, other)
+        if (box := layout.box_of(mask.logits > 0, mask.tile)) is not None
+    ]
+    if not boxes or one.tile == other.tile:
+        return SeenMask(np.maximum(one.logits, other.logits), one.tile)
+    from napari_sam2.tracking.memory.handover import logits_in_tile
+
+    low, high = np.min(boxes, axis=0), np.max(boxes, axis=0)
+    tile = layout.best((low[0], low[1], high[2], high[3]))
+    parts = (
+        logits_in_tile(mask.logits, (mask.tile, tile), layout) for mask in (one, other)
+    )
+    return SeenMask(np.maximum(*parts), tile)
 
 
 def events_of(result: FrameResult, dtype: np.dtype) -> Iterator[FrameChanged | Scored]:
@@ -328,7 +364,7 @@ class Edits:
             self._steps.record_early(request, edit)
             return
         yield from self._workspace.prepare(request)
-        yield from self._workspace.open_masklets(request)
+        yield from self._workspace.open_masklets(request, edit.after)
         frames = nearest_first(edit.changes.frames, shown_frame)
         wanted = [frame for frame in frames if is_wanted(frame)]
         masklets = self._workspace.opened(request)

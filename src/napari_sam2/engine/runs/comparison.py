@@ -17,7 +17,7 @@ from napari_sam2.engine.events import (
     Request,
 )
 from napari_sam2.engine.orders import prompted
-from napari_sam2.engine.workspace.loading import predictor_for
+from napari_sam2.engine.workspace.loading import predictor_for, setup_for
 from napari_sam2.engine.workspace.workspace import Workspace
 from napari_sam2.errors import InputError
 from napari_sam2.session.book.prompt_book import Edit
@@ -25,7 +25,6 @@ from napari_sam2.session.book.state import BookState
 from napari_sam2.session.comparison import Comparison
 from napari_sam2.session.planning.plan import Direction
 from napari_sam2.session.session import Session
-from napari_sam2.tracking.postprocess import label_image
 
 NOT_THERE = "There is no comparison to keep: compare the directions once more"
 
@@ -61,7 +60,7 @@ class Comparisons:
                 request,
                 movie.source,
                 movie.predictor.network.embeddings,
-                made_by=masklets.store.provenance,
+                setup=setup_for(loaded, request, masklets.store.provenance),
             ),
             prompted(book),
             anchors=tuple(masklets.anchors.values()),
@@ -98,16 +97,11 @@ class Comparisons:
 
 def _difference(comparison: Comparison, frame_index: int) -> np.ndarray:
     """Return ``(Y, X)`` uint8: which pixels only one of the ways has."""
-    store = comparison.session.store
-    shape, windows = store.frame_shape, store.layout.windows([0])
     forward, backward = (
-        label_image(
-            [1], comparison.logits(way, frame_index)[None], shape, np.uint8, windows
-        )
-        > 0
+        comparison.mask(way, frame_index)
         for way in (Direction.FORWARD, Direction.BACKWARD)
     )
-    difference = np.zeros(shape, np.uint8)
+    difference = np.zeros(forward.shape, np.uint8)
     difference[forward & ~backward] = ONLY_FORWARD
     difference[backward & ~forward] = ONLY_BACKWARD
     return difference

@@ -21,7 +21,11 @@ from napari_sam2.engine.events import (
 )
 from napari_sam2.engine.orders import NOTHING_TO_REPAIR, Order, holds, prompted
 from napari_sam2.engine.workspace.kept_frames import KeptFrames
-from napari_sam2.engine.workspace.loading import predictor_for, provenance
+from napari_sam2.engine.workspace.loading import (
+    predictor_for,
+    provenance,
+    setup_for,
+)
 from napari_sam2.engine.workspace.open_masklets import Masklets
 from napari_sam2.engine.workspace.workspace import Workspace
 from napari_sam2.errors import InputError
@@ -122,7 +126,8 @@ class Runs:
         source = KeptFrames(request.image.open())
         known = movie.predictor.network.embeddings
         made_by = masklets.store.provenance
-        predictor = predictor_for(loaded, request, source, known, len(objects), made_by)
+        setup = setup_for(loaded, request, made_by)
+        predictor = predictor_for(loaded, request, source, known, len(objects), setup)
         settings = (plan.direction, plan.merge)
         makes = provenance(loaded, predictor, source, objects, settings)
         with closing(PrefetchingFrameSource(source)) as ahead:
@@ -241,7 +246,7 @@ def _keyed(plan: Plan, request: Request, book: BookState) -> Plan:
         "locks": _runs({state.object_id: state.locked for state in book.objects}),
         "only": None if plan.only is None else _runs(plan.only),
         "image": repr(request.image),
-        "model": (request.model, request.device, request.precision),
+        "model": (request.model, request.device, request.precision, request.tiles),
         "prompts": document_of(prompted(book), "masks")[0].model_dump(mode="json"),
         "masks": masks,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,9 +18,11 @@ from napari_sam2.engine.events import (
     Said,
 )
 from napari_sam2.engine.workspace.loading import predictor_for
+from napari_sam2.engine.workspace.open_masklets import Movie
 from napari_sam2.engine.workspace.score_reading import tables_of
 from napari_sam2.engine.workspace.workspace import Workspace
 from napari_sam2.errors import InputError
+from napari_sam2.interfaces import FrameSource
 from napari_sam2.session.book.proposals import ProposedDivision
 from napari_sam2.session.book.state import BookState, ObjectState
 from napari_sam2.session.scores.divisions import proposed_divisions
@@ -28,6 +31,7 @@ from napari_sam2.tracking.automatic.masklet_options import Divisions, MaskletOpt
 
 if TYPE_CHECKING:
     from napari_sam2.tracking.automatic.masks import AutomaticMask
+    from napari_sam2.tracking.predictor import StreamingPredictor
 
 
 class Search:
@@ -43,6 +47,7 @@ class Search:
         self._workspace = workspace
         self._looked_at: Hashable = None
         self._masks: list[AutomaticMask] = []
+        self._beside: tuple[Movie, StreamingPredictor] | None = None
 
     def masks(
         self, request: Request, frame_index: int, options: MaskOptions
@@ -72,9 +77,10 @@ class Search:
         labels, kept = self._free(request, frame_index, options)
         shape = movie.source.frame_shape
         own_frame = movie.source.read(at)
-        (pointer,) = pointers_of(movie.predictor, at, own_frame, iter([own]))
+        predictor = self._on_whole_frames(request)
+        (pointer,) = pointers_of(predictor, at, own_frame, iter([own]))
         pointers = pointers_of(
-            movie.predictor,
+            predictor,
             frame_index,
             movie.source.read(frame_index),
             (mask.on(shape) for mask in kept),
@@ -95,9 +101,8 @@ class Search:
 
         _check_whole(request)
         yield from self._workspace.prepare(request)
-        loaded, _ = self._workspace.prepared
         with closing(request.image.open()) as source:
-            predictor = predictor_for(loaded, request, source)
+            predictor = self._fresh(request, source)
             steps = Discovery(source, predictor, options).run()
             while True:
                 try:
@@ -173,6 +178,22 @@ class Search:
             "that has"
         )
 
+    def _on_whole_frames(self, request: Request) -> StreamingPredictor:
+        """Return a predictor that looks at whole frames, also where clicks do not."""
+        movie = self._workspace.prepared[1]
+        if len(movie.predictor.layout) == 1:
+            return movie.predictor
+        if self._beside is None or self._beside[0] is not movie:
+            self._beside = movie, self._fresh(request, movie.source)
+        return self._beside[1]
+
+    def _fresh(self, request: Request, source: FrameSource) -> StreamingPredictor:
+        """Return a predictor that looks at whole frames, and knows nothing yet."""
+        loaded, movie = self._workspace.prepared
+        tracker = replace(movie.setup.tracker, tiles=None)
+        setup = replace(movie.setup, tracker=tracker)
+        return predictor_for(loaded, request, source, setup=setup)
+
     def _look(self, request: Request, frame_index: int, options: MaskOptions) -> None:
         """Ask the network, unless it was asked the same before."""
         from napari_sam2.tracking.automatic.generator import MaskGenerator, loosest
@@ -181,7 +202,8 @@ class Search:
         seen = (request.image, request.model, request.device, request.precision)
         if self._looked_at == (seen, frame_index, asked):
             return
-        generator = MaskGenerator(movie.predictor.network, asked)
+        network = self._on_whole_frames(request).network
+        generator = MaskGenerator(network, asked)
         self._masks = generator.find(frame_index, movie.source.read(frame_index))
         self._looked_at = seen, frame_index, asked
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_sam2 import __version__
 from napari_sam2.engine.events import Request
-from napari_sam2.errors import ModelError
-from napari_sam2.interfaces import FrameSource
+from napari_sam2.errors import InputError, ModelError
+from napari_sam2.interfaces import FrameSource, TrackerSettings
 from napari_sam2.io.prompts.json_file import document_of
-from napari_sam2.io.sessions.provenance import Provenance
+from napari_sam2.io.sessions.provenance import Provenance, settings_entry
 from napari_sam2.model.checkpoints.download import file_sha256, model_path
 from napari_sam2.model.checkpoints.notes import TRUST_NOTE, read_notes
 from napari_sam2.model.checkpoints.registry import find
@@ -21,6 +21,7 @@ from napari_sam2.prompts import PromptedObject
 from napari_sam2.session.planning.plan import Direction, MergePolicy
 from napari_sam2.session.scores.trust_model import TrustModel
 from napari_sam2.tracking.memory.slots import ROW_BLOCK
+from napari_sam2.tracking.postprocess import FILL_HOLES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
     from napari_sam2.model.sam2 import Sam2
     from napari_sam2.tracking.embedding_cache import EmbeddingCache
     from napari_sam2.tracking.predictor import StreamingPredictor
+
+
+EMBEDDING_BYTES = 2**28
+"""Embeddings that are kept on the model's device: 15 frames of SAM 2.1, hundreds of
+nano."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,23 +84,72 @@ def trust_of(path: Path) -> TrustModel | None:
     return None if note is None else TrustModel.from_json(note)
 
 
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """How a predictor follows objects, with nothing left open.
+
+    Attributes
+    ----------
+    image_size
+        Side in pixels of the network's input.
+    tracker
+        All else; region and tiles of the movie at hand.
+    """
+
+    image_size: int
+    tracker: TrackerSettings
+
+
+def setup_for(
+    loaded: Loaded, request: Request, made_by: Provenance | None = None
+) -> Setup:
+    """Return how a request's objects are followed: as the masklets that go on were.
+
+    Without masklets it is what was asked for. How large tiles must be that follow
+    objects is not known then: they are as small as can be.
+    """
+    config, shape = loaded.model.config, request.image.axes.frame_shape
+    tracker = TrackerSettings() if made_by is None else made_by.tracker
+    size = (made_by and made_by.image_size) or config.image_size
+    tiles = tracker.tiles
+    if made_by is None and request.tiles is not None:
+        tiles = request.tiles if isinstance(request.tiles, int) else size
+    is_chosen = tracker.one_component is not None
+    tracker = replace(
+        tracker,
+        one_component=tracker.one_component if is_chosen else config.one_component,
+        tiles=None if tiles is None or tiles >= max(shape) else tiles,
+        region=request.image.axes.region,
+    )
+    return Setup(size, tracker)
+
+
 def predictor_for(
     loaded: Loaded,
     request: Request,
     source: FrameSource,
     embeddings: EmbeddingCache | None = None,
     objects: int = ROW_BLOCK,
-    made_by: Provenance | None = None,
+    setup: Setup | None = None,
 ) -> StreamingPredictor:
     """Return a fresh predictor for a movie; it may borrow embeddings of another.
 
-    Of so many objects, as many are computed at once as the request's budget allows. How
-    masklets that go on were remembered, as the command line can be told, stays so.
+    Of so many objects, as many are computed at once as the request's budget allows.
+
+    Raises
+    ------
+    InputError
+        If tiles and a region are asked for.
     """
     from napari_sam2.tracking.predictor import StreamingPredictor
 
-    budget = request.budget
-    settings = {} if made_by is None else made_by.settings
+    budget, setup = request.budget, setup or setup_for(loaded, request)
+    tracker = setup.tracker
+    if tracker.tiles is not None and tracker.region is not None:
+        raise InputError(
+            "Tiles cover whole frames: choose the whole frame in the section Movie, or "
+            "to look at whole frames in the section Model"
+        )
     return StreamingPredictor(
         loaded.model,
         frame_shape=source.frame_shape,
@@ -102,11 +157,26 @@ def predictor_for(
         device=request.device,
         precision=request.precision,
         object_batch=None if budget is None else budget.at_once(objects),
+        cached_bytes=None if budget is None else cached_bytes(request, objects),
         embeddings=embeddings,
-        region=request.image.axes.region,
-        one_component=settings.get("one_component"),
-        hard_cases=settings.get("hard_cases", ()),
+        image_size=setup.image_size,
+        tile_size=tracker.tiles,
+        region=tracker.region,
+        fill_holes=0 if tracker.raw_masks else FILL_HOLES,
+        one_component=tracker.one_component,
+        hard_cases=tracker.hard_cases,
     )
+
+
+def cached_bytes(request: Request, objects: int = ROW_BLOCK) -> int:
+    """Return in how many bytes embeddings are kept, as the request's budget allows.
+
+    Half of what it leaves: clicks have their embeddings, and a run has its own.
+    """
+    budget = request.budget
+    if budget is None:
+        return EMBEDDING_BYTES
+    return min(EMBEDDING_BYTES, budget.cached_bytes(objects) // 2)
 
 
 def logits_shape(predictor: StreamingPredictor) -> tuple[int, int]:
@@ -117,12 +187,14 @@ def logits_shape(predictor: StreamingPredictor) -> tuple[int, int]:
     return side, side
 
 
-def embed(predictor: StreamingPredictor, frame_index: int, frame: np.ndarray) -> None:
-    """Prepare the embedding of a ``(Y, X, 3)`` uint8 frame."""
+def embed(
+    predictor: StreamingPredictor, frame_index: int, frame: np.ndarray, tile: int
+) -> None:
+    """Prepare the embedding of a tile of a ``(Y, X, 3)`` uint8 frame."""
     import torch
 
     with torch.inference_mode():
-        predictor.network.embed(frame_index, frame)
+        predictor.network.embed(frame_index, frame, tile)
 
 
 def provenance(
@@ -136,7 +208,6 @@ def provenance(
     import torch
 
     direction, merge = settings
-    region, cases = predictor.layout.region, predictor.cases.names
     return Provenance(
         model=loaded.name,
         weights_sha256=loaded.sha256,
@@ -151,9 +222,7 @@ def provenance(
         settings={
             "direction": str(direction),
             "merge": str(merge),
-            **({"one_component": True} if predictor.one_component else {}),
-            **({"hard_cases": [str(one) for one in cases]} if cases else {}),
-            **({} if region is None else {"region": list(region)}),
+            **settings_entry(predictor.settings),
         },
         plugin_version=__version__,
     )

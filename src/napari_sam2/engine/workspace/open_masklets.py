@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from napari_sam2.engine.movie.image_input import ImageInput
 from napari_sam2.engine.workspace.kept_frames import KeptFrames
-from napari_sam2.engine.workspace.prompt_answers import Answers
+from napari_sam2.engine.workspace.loading import Setup
+from napari_sam2.engine.workspace.prompt_answers import Answers, SeenMask
 from napari_sam2.interfaces import StoredAnchor
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
+from napari_sam2.io.sessions.provenance import Provenance
 from napari_sam2.prompts import FramePrompt, Place
 from napari_sam2.session.book.changes import is_same_prompt
 from napari_sam2.session.book.prompt_book import Edit
@@ -39,8 +39,8 @@ class Movie:
         The movie, and its frames.
     device, precision
         What was asked for.
-    predictor, answers
-        Nobody else uses them.
+    setup, predictor, answers
+        How objects are followed, and who answers: nobody else uses them.
     is_remarked
         Whether it was said that the model sees it badly.
     """
@@ -49,6 +49,7 @@ class Movie:
     source: KeptFrames
     device: str
     precision: str
+    setup: Setup
     predictor: StreamingPredictor
     answers: Answers
     is_remarked: bool = False
@@ -87,17 +88,23 @@ class Masklets:
         Edits whose answers were dropped because the next one was there already.
     interrupted
         The plan of a run that was stopped; the same plan goes on where it was.
+    made_by
+        What made them when they were opened.
     """
 
     store: OmeZarrLabelStore
     said: dict[Place, FramePrompt] = field(default_factory=dict)
     anchors: dict[Place, StoredAnchor] = field(default_factory=dict)
-    seen: dict[Place, np.ndarray] = field(default_factory=dict)
+    seen: dict[Place, SeenMask] = field(default_factory=dict)
     past: dict[Place, deque[tuple[FramePrompt, StoredAnchor]]] = field(
         default_factory=dict
     )
     pending: list[Edit] = field(default_factory=list)
     interrupted: Plan | None = None
+    made_by: Provenance = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.made_by = self.store.provenance
 
     def note(self, prompt: FramePrompt, anchor: StoredAnchor) -> None:
         """Take note of an answer."""

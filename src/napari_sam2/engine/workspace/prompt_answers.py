@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,6 +28,22 @@ each would do is less than what they wait for each other, above all while the wi
 paints beside them."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class SeenMask:
+    """A mask that a person sees, and may correct.
+
+    Attributes
+    ----------
+    logits
+        ``(h, w)`` float32.
+    tile
+        Which tile of the frame they cover.
+    """
+
+    logits: np.ndarray
+    tile: int = 0
+
+
 class Answers:
     """Answers prompts on any frame, in any order.
 
@@ -34,10 +51,15 @@ class Answers:
     ----------
     predictor
         Kept between answers, with its embeddings.
+
+    Attributes
+    ----------
+    tile
+        The one of the last answer: where the next one is likely to be wanted.
     """
 
     def __init__(self, predictor: StreamingPredictor) -> None:
-        self.predictor = predictor
+        self.predictor, self.tile = predictor, 0
         self._remembered: dict[Place, StoredAnchor] = {}
 
     def answer(
@@ -45,7 +67,7 @@ class Answers:
         source: FrameSource,
         prompts: Sequence[FramePrompt],
         anchors: Mapping[Place, StoredAnchor],
-        seen: Mapping[int, np.ndarray],
+        seen: Mapping[int, SeenMask],
     ) -> StepResult:
         """Return the masks of the prompted objects of a frame; remember nothing.
 
@@ -58,7 +80,7 @@ class Answers:
         anchors
             Of these objects, on any frame.
         seen
-            By object: ``(h, w)`` float32 logits of the mask that is corrected.
+            By object: the mask that is corrected.
         """
         frame_index = prompts[0].frame_index
         frame = source.read(frame_index)
@@ -73,7 +95,9 @@ class Answers:
             self._predict(frame_index, frame, corrected, seen)
             with _few_threads(self.predictor):
                 said = [_as_shown(prompt, corrected, frame) for prompt in prompts]
-                return self.predictor.preview(frame_index, frame, said)
+                result = self.predictor.preview(frame_index, frame, said)
+            self.tile = int(result.tiles[0])
+            return result
         finally:
             if corrected:
                 self.predictor.forget_recent(corrected)
@@ -113,14 +137,14 @@ class Answers:
         object_id: int,
         frame_index: int,
         anchors: Mapping[Place, StoredAnchor],
-        seen: Mapping[int, np.ndarray],
+        seen: Mapping[int, SeenMask],
     ) -> bool:
         """Whether there is a mask to correct, or one can be tracked to the frame.
 
         Where the person sees nothing, there is nothing to be corrected.
         """
         if object_id in seen:
-            return bool((seen[object_id] > 0).any())
+            return bool((seen[object_id].logits > 0).any())
         return any(owner == object_id and at < frame_index for owner, at in anchors)
 
     def _predict(
@@ -128,21 +152,19 @@ class Answers:
         frame_index: int,
         frame: np.ndarray,
         corrected: Sequence[int],
-        seen: Mapping[int, np.ndarray],
+        seen: Mapping[int, SeenMask],
     ) -> None:
         """Let the predictor take what the person sees for what it tracked."""
         unseen = [object_id for object_id in corrected if object_id not in seen]
         if unseen:
             self.predictor.step(frame_index, frame, objects=unseen)
-        known = [object_id for object_id in corrected if object_id in seen]
-        if known:
+        for object_id in set(corrected) - set(unseen):
             from napari_sam2.tracking.memory.bank import LastTracked
 
-            logits = np.stack([seen[object_id] for object_id in known]).astype(
-                np.float32
-            )
-            last = LastTracked(frame_index, reverse=False)
-            self.predictor.bank.assume_tracked(known, last, logits)
+            mask = seen[object_id]
+            last = LastTracked(frame_index, reverse=False, tile=mask.tile)
+            logits = mask.logits[None].astype(np.float32)
+            self.predictor.bank.assume_tracked([object_id], last, logits)
 
 
 def _as_shown(

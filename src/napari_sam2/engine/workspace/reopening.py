@@ -11,7 +11,6 @@ import zarr
 from napari_sam2.engine.events import Event, Request, Said, ScoresRead, SessionRead
 from napari_sam2.engine.workspace.score_reading import tables_of
 from napari_sam2.engine.workspace.workspace import Workspace
-from napari_sam2.errors import OutputError
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.io.ome_zarr.zarr_nodes import reading_errors
 from napari_sam2.session.book.state import BookState
@@ -44,13 +43,6 @@ class Reopening:
             If there is none, or it is damaged.
         """
         store = OmeZarrLabelStore.open(folder, writer=id(self._workspace))
-        if len(store.layout) > 1:
-            store.close()
-            raise OutputError(
-                f"{folder}: was tracked in tiles, with which the window cannot go on: "
-                "open its labels as a layer, or correct the prompts and run "
-                "napari-sam2 track --tiles again"
-            )
         self._opened[folder] = store
         document = store.read_session()
         shape, image = tuple(store.array.shape), _image_of(store)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Hashable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from napari_sam2.batch.tile_choice import AUTO
 from napari_sam2.engine.events import (
     Busy,
     Event,
@@ -19,26 +20,24 @@ from napari_sam2.engine.events import (
 from napari_sam2.engine.workspace.kept_frames import KeptFrames
 from napari_sam2.engine.workspace.loading import (
     Loaded,
+    Setup,
+    cached_bytes,
     load,
     logits_shape,
     predictor_for,
     provenance,
+    setup_for,
 )
+from napari_sam2.engine.workspace.object_sizes import ObjectSizes
 from napari_sam2.engine.workspace.open_masklets import Masklets, Movie
 from napari_sam2.engine.workspace.prompt_answers import Answers
 from napari_sam2.errors import FolderTakenError
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.io.movies.fingerprint import fingerprint_of, fingerprint_steps
-
-if TYPE_CHECKING:
-    pass
+from napari_sam2.session.book.state import BookState
 
 FRAME_BYTES = 2**27
 """Frames that were read lately and are kept."""
-
-EMBEDDING_BYTES = 2**28
-"""Embeddings that are kept on the model's device: 15 frames of SAM 2.1, hundreds of
-nano."""
 
 
 class Workspace:
@@ -110,8 +109,10 @@ class Workspace:
         else:
             self._look(request)
 
-    def open_masklets(self, request: Request) -> Iterator[Event]:
+    def open_masklets(self, request: Request, book: BookState) -> Iterator[Event]:
         """Create the masklets, once; say so whenever they are others than before.
+
+        Tiles that follow the objects are as large as those of the book need.
 
         Raises
         ------
@@ -120,6 +121,7 @@ class Workspace:
         """
         key = request.masklets_key
         if key not in self._masklets:
+            self._settle_tiles(request, book)
             store = self._create_store(request)
             self._masklets[key] = Masklets(store)
             if store.remark is not None:
@@ -201,26 +203,52 @@ class Workspace:
             movie.image.movie_key == request.image.movie_key
             and movie.device == request.device
             and movie.precision == request.precision
+            and movie.setup == self._setup(request)
         )
 
+    def _setup(self, request: Request) -> Setup:
+        """Return how a request's objects are followed with the model at hand."""
+        loaded, masklets = self.loaded, self.masklets(request)
+        if loaded is None:
+            raise RuntimeError("the model comes first")
+        made_by = None if masklets is None else masklets.made_by
+        return setup_for(loaded, request, made_by)
+
     def _look(self, request: Request) -> None:
-        """See the open movie with the contrast of a request."""
+        """See the open movie with the contrast, and in the memory, of a request."""
         movie = self._movie
-        if movie is not None and movie.image != request.image:
+        if movie is None:
+            return
+        movie.predictor.network.embeddings.max_bytes = cached_bytes(request)
+        if movie.image != request.image:
             movie.image, movie.source = request.image, _frames(request)
 
-    def _open_movie(self, loaded: Loaded, request: Request) -> Movie:
+    def _settle_tiles(self, request: Request, book: BookState) -> None:
+        """Let tiles be as large as the prompted objects need, if that was asked for."""
+        loaded, movie = self.prepared
+        if request.tiles != AUTO:
+            return
+        side = ObjectSizes(loaded, request, movie).fitting_side(book)
+        tracker = replace(movie.setup.tracker, tiles=side)
+        setup = replace(movie.setup, tracker=tracker)
+        if setup != movie.setup:
+            self._movie = self._open_movie(loaded, request, setup)
+
+    def _open_movie(
+        self, loaded: Loaded, request: Request, setup: Setup | None = None
+    ) -> Movie:
         from napari_sam2.tracking.embedding_cache import EmbeddingCache
 
-        source = _frames(request)
-        predictor = predictor_for(loaded, request, source)
-        predictor.network.embeddings = EmbeddingCache(max_bytes=EMBEDDING_BYTES)
+        source, setup = _frames(request), setup or self._setup(request)
+        predictor = predictor_for(loaded, request, source, setup=setup)
+        predictor.network.embeddings = EmbeddingCache(max_bytes=cached_bytes(request))
         self._answered = None
         return Movie(
             request.image,
             source,
             request.device,
             request.precision,
+            setup,
             predictor,
             Answers(predictor),
         )

@@ -120,10 +120,15 @@ class ModelChoice(_Entry):
         Name or path.
     image_size
         Input size in pixels; None for the model's own.
+    tiles
+        How closely frames are looked at: in tiles as large as objects need, or as the
+        model's input, or of so many pixels; None for whole frames. What came of it
+        stands in the provenance.
     """
 
     name: str
     image_size: Annotated[int, Field(ge=1)] | None = None
+    tiles: Literal["auto", "native"] | Annotated[int, Field(ge=1)] | None = None
 
 
 class SessionDocument(_Entry):

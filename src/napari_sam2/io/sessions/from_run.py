@@ -73,7 +73,9 @@ def session_of_run(facts: RunFacts) -> SessionDocument:
         book=BookState(tuple(states)),
         image=_image(facts.provenance),
         model=ModelChoice(
-            name=facts.provenance.model, image_size=facts.provenance.image_size
+            name=facts.provenance.model,
+            image_size=facts.provenance.image_size,
+            tiles=facts.provenance.tracker.tiles,
         ),
         remarks=maker.remarks(),
     )

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 
 from napari_sam2.errors import OtherMovieError
+from napari_sam2.interfaces import TrackerSettings
 from napari_sam2.io.movies.fingerprint import Fingerprint
 
 DECIDING = {
@@ -29,6 +30,30 @@ NEVER_SEEN = (
 )
 
 
+IMPORTED = "imported"
+"""Setting of what was followed by another program: it says from which file."""
+
+_TRACKER = TypeAdapter(TrackerSettings)
+
+
+def settings_entry(tracker: TrackerSettings) -> dict[str, Any]:
+    """Return how objects are followed, as it stands among the settings.
+
+    What is as it always was is left out, so that a run that an earlier version began
+    can be gone on with.
+    """
+    known = _TRACKER.dump_python(tracker, mode="json")
+    kept = {key: value for key, value in known.items() if value}
+    return {"raw_masks": tracker.raw_masks, **kept}
+
+
+def _tracker_settings(settings: Mapping[str, Any]) -> TrackerSettings:
+    """Return what `settings_entry` wrote, or an earlier version."""
+    # What this program followed, and does not name a choice, was not cut down.
+    unknown = {} if IMPORTED in settings else {"one_component": False}
+    return _TRACKER.validate_python(unknown | dict(settings))
+
+
 class Provenance(BaseModel):
     """How a label group came to be; kept in its attributes.
 
@@ -45,7 +70,8 @@ class Provenance(BaseModel):
     fingerprint
         By which the movie is known again; None where an earlier version wrote.
     settings
-        Everything else that decides the result: direction, frame range, merging, …
+        Everything else that decides the result: direction, frame range, merging, …; how
+        objects were followed is written by `settings_entry`, and read as `tracker`.
     plugin_version
         Version of napari-sam2.
     plan_key
@@ -66,6 +92,17 @@ class Provenance(BaseModel):
     settings: dict[str, Any] = {}
     plugin_version: str
     plan_key: str = ""
+
+    @field_validator("settings")
+    @classmethod
+    def _check_settings(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        _tracker_settings(settings)
+        return settings
+
+    @property
+    def tracker(self) -> TrackerSettings:
+        """How the objects were followed, and are as long as one goes on with them."""
+        return _tracker_settings(self.settings)
 
     def model_post_init(self, _context: object) -> None:
         """Fill in the plan key where the caller has none of its own."""

@@ -17,15 +17,18 @@ from torch import Tensor
 
 from napari_sam2.interfaces import StoredAnchor
 from napari_sam2.model.config import (
-    LOGIT_STRIDE,
     MAX_POINTERS,
     RECENT_MEMORIES,
-    STRIDE,
     Sam2Config,
 )
 from napari_sam2.model.memory_attention import ANCHOR_TIME, MemorySelection
 from napari_sam2.tiles import TileLayout
-from napari_sam2.tracking.memory.handover import moved, moved_memories, tile_shifts
+from napari_sam2.tracking.memory.handover import (
+    logits_in_tile,
+    moved,
+    moved_memories,
+    tile_shifts,
+)
 from napari_sam2.tracking.memory.object_table import ObjectTable
 from napari_sam2.tracking.memory.slots import (
     AnchorSlots,
@@ -141,7 +144,9 @@ class MemoryBank:
         They lie in host memory: only corrections need them. They are seen in a tile.
         """
         tracked = [
-            self._in_tile(self._tracked(one), self.last_tracked[one].tile, tile)
+            logits_in_tile(
+                self._tracked(one), (self.last_tracked[one].tile, tile), self.layout
+            )
             for one in object_ids
         ]
         return torch.from_numpy(np.stack(tracked))
@@ -158,7 +163,7 @@ class MemoryBank:
         nearest = []
         for object_id in object_ids:
             logits, source, frame = self._nearest(object_id, frame_index)
-            here = self._in_tile(logits, source, tile)
+            here = logits_in_tile(logits, (source, tile), self.layout)
             down, right = self._stage_shifts(np.asarray(frame), frame_index, side)
             if down or right:
                 here = moved(here, (int(down), int(right)), fill=OUTSIDE_LOGIT)
@@ -197,14 +202,6 @@ class MemoryBank:
     def _tracked(self, object_id: int) -> np.ndarray:
         tracked: np.ndarray = self.tensors.logits[self.table.row(object_id)].numpy()
         return tracked
-
-    def _in_tile(self, logits: np.ndarray, source: int, target: int) -> np.ndarray:
-        """Return ``(h, w)`` logits of one tile as far as they lie in another."""
-        shift = self.layout.shift(source, target)
-        if shift == (0, 0):
-            return logits
-        down, right = (tokens * STRIDE // LOGIT_STRIDE for tokens in shift)
-        return moved(logits, (down, right), fill=OUTSIDE_LOGIT)
 
     # --- Recalling
 

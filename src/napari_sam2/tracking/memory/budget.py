@@ -59,9 +59,39 @@ def bytes_remembered(
     ) * pointer
 
 
+def bytes_answered(config: Sam2Config, image_size: int) -> int:
+    """Return what one object's mask and pointer take until the frame is done."""
+    return 4 * ((image_size // LOGIT_STRIDE) ** 2 + config.hidden_dim)
+
+
+def bytes_embedded(config: Sam2Config, image_size: int) -> int:
+    """Return what the embedding of a frame, or of a tile, is kept in, in float32."""
+    fine, coarse = config.high_res_dims
+    numbers = (
+        config.hidden_dim * (image_size // STRIDE) ** 2
+        + fine * (image_size // LOGIT_STRIDE) ** 2
+        + coarse * (image_size // LOGIT_STRIDE // 2) ** 2
+    )
+    return 4 * numbers
+
+
+def bytes_staged(config: Sam2Config, image_size: int) -> int:
+    """Estimate what a frame, or a tile, takes while it is embedded, in float32.
+
+    Most is wanted where the map is finest: what comes in, three projections, the four
+    times wider layer before and after its activation, and the map for the decoder.
+    """
+    finest = (image_size // LOGIT_STRIDE) ** 2
+    trunk = finest * (10 * config.trunk.channels[0] + 2 * config.hidden_dim)
+    return 4 * (trunk + 2 * 3 * image_size**2)
+
+
 @dataclass(frozen=True, slots=True)
 class BudgetPlan:
-    """What a memory budget allows.
+    """What a memory budget allows on the device, known before the first frame.
+
+    Of frames and tiles one at a time is embedded, however many there are; objects are
+    computed after that.
 
     Attributes
     ----------
@@ -70,25 +100,32 @@ class BudgetPlan:
     model_bytes
         What the weights take of it.
     remembered_bytes
-        What one object is remembered in.
+        What one object is remembered in, and its answer until the frame is done.
     computed_bytes
         What one object takes while it is computed.
+    staged_bytes
+        What a frame, or a tile, takes while it is embedded.
+    embedded_bytes
+        What its embedding takes.
     """
 
     total_bytes: int
     model_bytes: int
     remembered_bytes: int
     computed_bytes: int
+    staged_bytes: int = 0
+    embedded_bytes: int = 0
 
     @property
     def spare_bytes(self) -> int:
-        """What is left for objects; negative if not even the weights fit."""
-        return self.total_bytes - self.model_bytes
+        """What is left for objects; negative if not even a frame can be embedded."""
+        return self.total_bytes - self.model_bytes - self.embedded_bytes
 
     @property
     def objects(self) -> int:
         """How many objects can be remembered while at least one is computed."""
-        blocks = (self.spare_bytes - self.computed_bytes) // self.remembered_bytes
+        working = max(self.computed_bytes, self.staged_bytes)
+        blocks = (self.spare_bytes - working) // self.remembered_bytes
         return max(0, blocks // ROW_BLOCK * ROW_BLOCK)
 
     def at_once(self, objects: int) -> int:
@@ -96,9 +133,19 @@ class BudgetPlan:
 
         At least one, because the tracker cannot do with less.
         """
+        return max(1, min(objects, self._free(objects) // self.computed_bytes))
+
+    def cached_bytes(self, objects: int) -> int:
+        """Return what embeddings may be kept in beside so many remembered objects.
+
+        At least the one in hand.
+        """
+        working = max(self.at_once(objects) * self.computed_bytes, self.staged_bytes)
+        return self.embedded_bytes + max(0, self._free(objects) - working)
+
+    def _free(self, objects: int) -> int:
         rows = -(-objects // ROW_BLOCK) * ROW_BLOCK
-        free = self.spare_bytes - rows * self.remembered_bytes
-        return max(1, min(objects, free // self.computed_bytes))
+        return self.spare_bytes - rows * self.remembered_bytes
 
 
 def plan_budget(
@@ -108,6 +155,8 @@ def plan_budget(
     return BudgetPlan(
         total_bytes,
         model_bytes,
-        bytes_remembered(config, image_size),
+        bytes_remembered(config, image_size) + bytes_answered(config, image_size),
         bytes_per_object(config, image_size, GAP_BOUNDS),
+        bytes_staged(config, image_size),
+        bytes_embedded(config, image_size),
     )

@@ -8,8 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from napari_sam2.model.config import LOGIT_STRIDE, STRIDE
 from napari_sam2.model.memory_attention import MemorySelection
 from napari_sam2.tiles import TileLayout
+from napari_sam2.tracking.postprocess import OUTSIDE_LOGIT
 
 
 def tile_shifts(tile: int, tiles: np.ndarray, layout: TileLayout) -> np.ndarray:
@@ -73,6 +75,27 @@ def _moved_maps(maps: Tensor, shifts: np.ndarray) -> tuple[Tensor, Tensor]:
     ).to(maps.device)
     index = source.flatten(2)[:, :, None].expand(-1, -1, maps.shape[2], -1)
     return maps.flatten(3).gather(3, index).view_as(maps), known
+
+
+def logits_in_tile(
+    logits: np.ndarray, tiles: tuple[int, int], layout: TileLayout
+) -> np.ndarray:
+    """Return ``(h, w)`` logits of one tile as far as they lie in another.
+
+    Parameters
+    ----------
+    logits
+        Of a mask.
+    tiles
+        The one that they cover, and the one that they are to cover.
+    layout
+        Where tiles lie.
+    """
+    shift = layout.shift(*tiles)
+    if shift == (0, 0):
+        return logits
+    down, right = (tokens * STRIDE // LOGIT_STRIDE for tokens in shift)
+    return moved(logits, (down, right), fill=OUTSIDE_LOGIT)
 
 
 def moved(array: np.ndarray, shift: tuple[int, int], *, fill: float) -> np.ndarray:

@@ -19,7 +19,8 @@ from napari_sam2.ui.widgets.panel import short_path
 class CurrentMovie(QObject):
     """Turns all views to the masklets of the movie, model and folder that are chosen.
 
-    Each movie and model has a folder of its own, which comes back with them.
+    Each movie, model and kind of tiles has a folder of its own, which comes back with
+    them.
 
     Parameters
     ----------
@@ -39,6 +40,7 @@ class CurrentMovie(QObject):
         parts.input_panel.input_changed.connect(self.follow)
         parts.input_panel.pixels_replaced.connect(self._on_replaced)
         parts.model_panel.model_changed.connect(self.follow)
+        parts.model_panel.tiles_changed.connect(self.follow)
         parts.output_panel.folder_changed.connect(self._on_folder_changed)
         parts.conductor.happened.connect(self._on_event)
         self._gone: list[Hashable] = []
@@ -105,7 +107,7 @@ class CurrentMovie(QObject):
         """Note whose masklets lie in a folder: it is offered to no other movie."""
         if isinstance(event, StoreReady):
             asked = event.request
-            self._owners[asked.folder] = asked.image.movie_key, asked.model
+            self._owners[asked.folder] = asked.choices_key
             self._free.discard(asked.folder)
 
     def _on_folder_changed(self) -> None:
@@ -127,7 +129,7 @@ class CurrentMovie(QObject):
     def _let_go(self, gone: Iterable[Request]) -> None:
         for request in gone:
             self._parts.masklets.forget(request)
-            self._folders.pop((request.image.movie_key, request.model), None)
+            self._folders.pop(request.choices_key, None)
 
     def _on_replaced(self) -> None:
         """Let go of what was tracked in the picture that the layer held before."""
@@ -148,9 +150,8 @@ class CurrentMovie(QObject):
 
     def _choices(self) -> Hashable:
         """Return what decides which masklets are shown, besides their folder."""
-        panel = self._parts.input_panel
         try:
-            return panel.image_input().movie_key, self._parts.model_panel.model
+            return self._parts.request().choices_key
         except NapariSam2Error:
             return None
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from qtpy.QtCore import QObject
 
+from napari_sam2.batch.tile_choice import AUTO
 from napari_sam2.engine import Remark
 from napari_sam2.model.checkpoints.registry import REGISTRY
 from napari_sam2.session.book.state import BookState
@@ -17,6 +19,8 @@ from napari_sam2.ui.model.view import model_title
 
 LARGER = "sam2.1_small"
 """Sees four times as much of a frame as the bundled model, and is no large download."""
+
+CLOSER = "Look closely (tiles)"
 
 MOSTLY = 0.5
 FEWEST = 10
@@ -52,7 +56,7 @@ class Doubts:
 
 
 class ModelLimits(QObject):
-    """Offers a larger model where cells are too small, and help after a doubtful run.
+    """Offers to look closely where cells are too small, and help after a doubtful run.
 
     Parameters
     ----------
@@ -73,12 +77,18 @@ class ModelLimits(QObject):
         parts.conductor.tracked.connect(self._on_tracked)
 
     def _on_event(self, event: object) -> None:
-        if isinstance(event, Remark) and self._can_be_larger:
+        if not isinstance(event, Remark):
+            return
+        steps: dict[str, Callable[[], None]] = {}
+        region = self._parts.input_panel.region
+        if region.region is None:
+            if self._parts.model_panel.choice.tiles is None:
+                steps[CLOSER] = self._look_closely
+            steps["Only what is shown"] = region.look_at_what_is_shown
+        if self._can_be_larger:
+            steps[model_title(REGISTRY[LARGER])] = self._take_larger
+        if steps:
             said = event.text[:1].upper() + event.text[1:]
-            steps = {model_title(REGISTRY[LARGER]): self._take_larger}
-            region = self._parts.input_panel.region
-            if region.region is None:
-                steps["Only what is shown"] = region.look_at_what_is_shown
             self._parts.offer.make(f"{said}.", steps)
 
     def _on_tracked(self, is_done: bool, _was_cancelled: bool) -> None:
@@ -105,6 +115,10 @@ class ModelLimits(QObject):
     def _can_be_larger(self) -> bool:
         entry = REGISTRY.get(self._parts.model_panel.model)
         return entry is not None and entry.is_bundled
+
+    def _look_closely(self) -> None:
+        """Let tiles be as the cells need; what was clicked is answered anew."""
+        self._parts.model_panel.tile_combo.choose(AUTO)
 
     def _take_larger(self) -> None:
         """Choose it, and show where it is downloaded if it is not here."""

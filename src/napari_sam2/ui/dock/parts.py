@@ -120,6 +120,7 @@ class TrackerParts:
                 choice.device,
                 choice.precision,
                 choice.budget,
+                choice.tiles,
             )
         return self._request
 

@@ -67,7 +67,7 @@ class Sessions(QObject):
         return SessionDocument(
             book=book,
             image=mapping_of(request.image, names).model_copy(update=self._origin()),
-            model=ModelChoice(name=request.model),
+            model=ModelChoice(name=request.model, tiles=request.tiles),
             frame_index=parts.frame_cursor.frame_index,
             selected=current if current in book else None,
             live_repair=parts.conductor.live_repair,
@@ -109,6 +109,7 @@ class Sessions(QObject):
             self._bring_movie(read)
             if document.model is not None:
                 parts.model_panel.choose(document.model.name)
+                parts.model_panel.tile_combo.choose(document.model.tiles)
             self._movie.use_folder(read.folder)
             request = parts.request()
         except NapariSam2Error as error:

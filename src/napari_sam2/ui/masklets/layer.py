@@ -218,8 +218,10 @@ class MaskletLayer(QObject):
 
     def show(self, ready: StoreReady) -> None:
         """Show masklets on their image layer; all frames are asked for anew."""
-        key = ready.request.masklets_key
-        if self._shown is not None and self._shown.request.masklets_key != key:
+        key, before = ready.request.masklets_key, self._shown
+        if before is not None and before.request.masklets_key != key:
+            if before.request.image.layer_id == ready.request.image.layer_id:
+                self._set_visible(False)  # two answers on one picture confuse
             self._turn_away()
         self._shown = ready
         if key not in self._live:
@@ -233,8 +235,15 @@ class MaskletLayer(QObject):
         layer = self.layer
         if layer is not None:
             self._attach(layer)
+        if before is not None and before.request.masklets_key != key:
+            self._set_visible(True)
         self._renew_if_seen(range(live.shape[0]))
         self._on_moved()
+
+    def _set_visible(self, is_visible: bool) -> None:
+        layer = self.layer
+        if layer is not None:
+            layer.visible = is_visible
 
     def forget(self, request: Request) -> None:
         """Let go of masklets whose movie is gone; their layer stays, read from disk."""

@@ -27,6 +27,7 @@ from napari_sam2.model.checkpoints.download import DownloadStep
 from napari_sam2.model.checkpoints.own_models import OwnModel
 from napari_sam2.model.checkpoints.registry import DEFAULT_MODEL, REGISTRY
 from napari_sam2.ui.model.devices import USUAL_DEVICES, Device
+from napari_sam2.ui.model.tile_combo import TileCombo
 from napari_sam2.ui.model.view import (
     ModelChoice,
     ModelState,
@@ -303,8 +304,10 @@ class ModelPanel(Panel):
 
     model_changed = Signal()
     """Another model was chosen."""
+    tiles_changed = Signal()
+    """Frames are to be looked at more closely, or less."""
     choice_changed = Signal()
-    """Anything of `choice` is another one now, the model included."""
+    """Anything of `choice` is another one now, model and tiles included."""
     state_requested = Signal(str)
     """Is the file of this model here? Answer with `show_model_state`."""
     download_requested = Signal(str)
@@ -347,6 +350,7 @@ class ModelPanel(Panel):
         self.combo.setAccessibleName("Network")
         self.combo.addItem(OWN_FILE, None)
         self.combo.setCurrentIndex(self.combo.findData(DEFAULT_MODEL))
+        self.tile_combo = TileCombo()
         self.state = Note()
         self.file_button = QPushButton()
         self.bar = QProgressBar()
@@ -373,6 +377,7 @@ class ModelPanel(Panel):
         self.form.addRow(self._download)
         self.form.addRow(self.download_note)
         self.form.addRow(self.problem)
+        self.add_row("Small cells", self.tile_combo)
         self.add_row("De&vice", devices.device_combo)
         self.add_row("Precision", devices.precision_combo)
         self.add_row("Memory", devices.memory_row)
@@ -381,6 +386,8 @@ class ModelPanel(Panel):
     def _connect(self) -> None:
         self.combo.activated.connect(self._on_activated)
         self.combo.about_to_open.connect(self.own_models_requested)
+        self.tile_combo.changed.connect(self.choice_changed)
+        self.tile_combo.changed.connect(self.tiles_changed)
         self.devices.changed.connect(self._on_devices_changed)
         self.devices.devices_requested.connect(self.devices_requested)
         self.file_button.clicked.connect(self._on_file_button)
@@ -401,6 +408,7 @@ class ModelPanel(Panel):
             str(self.devices.device_combo.currentData()),
             str(self.devices.precision_combo.currentData()),
             self.devices.memory_bytes,
+            self.tile_combo.tiles,
         )
 
     def choose(self, name_or_path: str) -> None:
@@ -427,6 +435,7 @@ class ModelPanel(Panel):
     def set_frozen(self, frozen: bool) -> None:
         """Let nothing be changed while something is tracked."""
         self.combo.setDisabled(frozen)
+        self.tile_combo.setDisabled(frozen)
         self.file_button.setDisabled(frozen)
         self.devices.set_frozen(frozen)
 

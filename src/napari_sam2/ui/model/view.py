@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from napari_sam2.engine import Tiles
 from napari_sam2.errors import ModelError
 from napari_sam2.model.checkpoints.download import DownloadStep, model_path, verify
 from napari_sam2.model.checkpoints.registry import REGISTRY, ModelFile
@@ -36,12 +37,15 @@ class ModelChoice:
         ``"auto"``, ``"fp32"``, ``"bf16"`` or ``"fp16"``.
     memory_bytes
         What objects may take on the device; None for what is free.
+    tiles
+        How closely frames are looked at.
     """
 
     model: str
     device: str = "auto"
     precision: str = "auto"
     memory_bytes: int | None = None
+    tiles: Tiles = None
 
     @property
     def budget(self) -> BudgetPlan | None:
