@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from napari_sam2.engine.movie.image_input import ImageInput
-from napari_sam2.interfaces import Calibration
+from napari_sam2.interfaces import Calibration, TrackerSettings
 from napari_sam2.io.label_store.tracks import TrackTable
 from napari_sam2.io.sessions.document import SessionDocument
 from napari_sam2.prompts import PromptedObject
@@ -49,6 +49,9 @@ class Request:
         What objects may take on the device; None leaves it to the free memory.
     tiles
         How closely frames are looked at; masklets that are there keep their tiles.
+    tracker
+        How objects are followed in tiles and region; None as the masklets were, or as
+        the model says.
     """
 
     image: ImageInput
@@ -58,6 +61,7 @@ class Request:
     precision: str = "auto"
     budget: BudgetPlan | None = None
     tiles: Tiles = None
+    tracker: TrackerSettings | None = None
 
     @property
     def choices_key(self) -> Hashable:
@@ -221,6 +225,8 @@ class SessionRead:
         ``(T, Y, X)`` movie that lies in the same folder, or None.
     region
         What the model looked at in each frame, ``(y, x, height, width)``; None for all.
+    tracker
+        How its objects were followed.
     """
 
     folder: Path
@@ -229,6 +235,7 @@ class SessionRead:
     shape: tuple[int, ...]
     image: Any
     region: Window | None = None
+    tracker: TrackerSettings = field(default_factory=TrackerSettings)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

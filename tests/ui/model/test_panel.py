@@ -8,10 +8,13 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
 from napari_sam2.errors import ModelError
+from napari_sam2.interfaces import TrackerSettings
 from napari_sam2.model.checkpoints.download import DownloadStep
 from napari_sam2.model.checkpoints.registry import REGISTRY
 from napari_sam2.model.config import CONFIGS
+from napari_sam2.tracking.hard_cases.names import HardCaseName
 from napari_sam2.ui.model.devices import Device, found_devices, import_torch
+from napari_sam2.ui.model.hard_cases import SEEN
 from napari_sam2.ui.model.panel import ModelPanel
 from napari_sam2.ui.model.view import (
     ModelChoice,
@@ -179,9 +182,28 @@ def test_a_file_that_is_here_can_be_checked(panel, qtbot):
     assert "bundled" in look_up_model("nano", check=True).sentence
 
 
+def test_cells_touch_as_the_model_says_until_somebody_does(panel, qtbot):
+    cases = panel.hard_cases
+    panel.show_model_state(ModelState("nano", True, "", one_component=True))
+    assert cases.touching_box.isChecked()
+    assert panel.choice.tracker == TrackerSettings()
+    with qtbot.waitSignal(panel.choice_changed):
+        qtbot.keyClick(cases.touching_box, Qt.Key.Key_Space)
+    panel.show_model_state(ModelState("nano", True, "", one_component=True))
+    assert panel.choice.tracker == TrackerSettings(one_component=False)
+    cases.choose(TrackerSettings(hard_cases=("stage-jumps",)))
+    panel.show_model_state(look_up_model("nano"))
+    assert [box.isChecked() for box in cases.boxes] == [False, True]
+
+
+def test_each_case_has_a_box():
+    assert list(SEEN) == list(HardCaseName)
+
+
 def test_nothing_can_be_changed_while_something_is_tracked(panel):
     panel.set_frozen(True)
     assert not panel.combo.isEnabled()
     assert not panel.devices.memory_spin.isEnabled()
+    assert not any(box.isEnabled() for box in panel.hard_cases.boxes)
     panel.set_frozen(False)
     assert panel.devices.device_combo.isEnabled()

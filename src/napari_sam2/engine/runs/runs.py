@@ -247,6 +247,7 @@ def _keyed(plan: Plan, request: Request, book: BookState) -> Plan:
         "only": None if plan.only is None else _runs(plan.only),
         "image": repr(request.image),
         "model": (request.model, request.device, request.precision, request.tiles),
+        "tracker": repr(request.tracker),
         "prompts": document_of(prompted(book), "masks")[0].model_dump(mode="json"),
         "masks": masks,
     }

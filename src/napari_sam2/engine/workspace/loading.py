@@ -105,8 +105,9 @@ def setup_for(
 ) -> Setup:
     """Return how a request's objects are followed: as the masklets that go on were.
 
-    Without masklets it is what was asked for. How large tiles must be that follow
-    objects is not known then: they are as small as can be.
+    What makes the movie hard is the request's to say. Without masklets all of it is
+    what was asked for. How large tiles must be that follow objects is not known then:
+    they are as small as can be.
     """
     config, shape = loaded.model.config, request.image.axes.frame_shape
     tracker = TrackerSettings() if made_by is None else made_by.tracker
@@ -114,10 +115,12 @@ def setup_for(
     tiles = tracker.tiles
     if made_by is None and request.tiles is not None:
         tiles = request.tiles if isinstance(request.tiles, int) else size
-    is_chosen = tracker.one_component is not None
+    told = request.tracker or tracker
+    choices = (told.one_component, tracker.one_component, config.one_component)
     tracker = replace(
         tracker,
-        one_component=tracker.one_component if is_chosen else config.one_component,
+        one_component=next(one for one in choices if one is not None),
+        hard_cases=told.hard_cases,
         tiles=None if tiles is None or tiles >= max(shape) else tiles,
         region=request.image.axes.region,
     )

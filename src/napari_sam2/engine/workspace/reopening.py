@@ -46,8 +46,9 @@ class Reopening:
         self._opened[folder] = store
         document = store.read_session()
         shape, image = tuple(store.array.shape), _image_of(store)
-        region = store.layout.region
-        yield SessionRead(folder, document, store.calibration, shape, image, region)
+        region, tracker = store.layout.region, store.provenance.tracker
+        calibration = store.calibration
+        yield SessionRead(folder, document, calibration, shape, image, region, tracker)
 
     def adopt(
         self, request: Request, book: BookState, *, accepts_movie: bool = False

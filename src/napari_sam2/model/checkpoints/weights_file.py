@@ -74,7 +74,7 @@ def weights_sha256(name_or_path: str | Path) -> str:
     return file_sha256(weights_path(name_or_path))
 
 
-def follows_one_component(name_or_path: str) -> bool:
+def follows_one_component(name_or_path: str | Path) -> bool:
     """Return whether a model was trained to follow one component of each object.
 
     Raises

@@ -10,17 +10,20 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_sam2.engine import Request, StoreReady
 from napari_sam2.errors import FolderTakenError, NapariSam2Error
+from napari_sam2.interfaces import TrackerSettings
 from napari_sam2.ui.dock.parts import TrackerParts
 from napari_sam2.ui.layers.placement import finest_level
 from napari_sam2.ui.masklets.output_panel import free_folder
 from napari_sam2.ui.widgets.panel import short_path
 
+FROM_NOW_ON = "From now on it is tracked so; for what is there, press Track once more."
+
 
 class CurrentMovie(QObject):
     """Turns all views to the masklets of the movie, model and folder that are chosen.
 
-    Each movie, model and kind of tiles has a folder of its own, which comes back with
-    them.
+    Each movie, model and kind of tiles has a folder of its own, each movie and model a
+    way of its own in which objects are followed; both come back with them.
 
     Parameters
     ----------
@@ -35,12 +38,14 @@ class CurrentMovie(QObject):
         self._parts = parts
         self._folders: dict[Hashable, Path] = {}
         self._owners: dict[Path, Hashable] = {}
+        self._trackers: dict[tuple[Hashable, str], TrackerSettings] = {}
         self._key: Hashable = None
         self._free: set[Path] = set()
         parts.input_panel.input_changed.connect(self.follow)
         parts.input_panel.pixels_replaced.connect(self._on_replaced)
         parts.model_panel.model_changed.connect(self.follow)
         parts.model_panel.tiles_changed.connect(self.follow)
+        parts.model_panel.hard_cases.ticked.connect(self._on_ticked)
         parts.output_panel.folder_changed.connect(self._on_folder_changed)
         parts.conductor.happened.connect(self._on_event)
         self._gone: list[Hashable] = []
@@ -56,6 +61,8 @@ class CurrentMovie(QObject):
         layer = self._parts.input_panel.layer
         if layer is None or self._key is None:
             return
+        how = self._trackers.get(self._place(), TrackerSettings())
+        self._parts.model_panel.hard_cases.choose(how)
         known = self._folders.get(self._key)
         if known is None or self._owners.get(known, self._key) != self._key:
             below = self._parts.preferences.session_folder
@@ -64,10 +71,15 @@ class CurrentMovie(QObject):
         self._parts.output_panel.show_folder(self._folders[self._key])
         self._turn_to_masklets()
 
-    def use_folder(self, folder: Path) -> None:
-        """Let the masklets of what is chosen now lie in a folder; tell nobody."""
+    def use_folder(self, folder: Path, tracker: TrackerSettings) -> None:
+        """Let the masklets of what is chosen now lie in a folder; tell nobody.
+
+        They are followed as they were.
+        """
         self._key = self._choices()
         self._folders[self._key] = folder
+        self._trackers[self._place()] = tracker
+        self._parts.model_panel.hard_cases.choose(tracker)
         self._parts.output_panel.show_folder(folder)
 
     def makes_way(self, error: Exception) -> str | None:
@@ -110,6 +122,18 @@ class CurrentMovie(QObject):
             self._owners[asked.folder] = asked.choices_key
             self._free.discard(asked.folder)
 
+    def _on_ticked(self) -> None:
+        """Follow objects of this movie, with this model, as it was ticked."""
+        parts = self._parts
+        self._trackers[self._place()] = parts.model_panel.hard_cases.chosen
+        if parts.conductor.book.objects:
+            parts.status.say(FROM_NOW_ON)
+
+    def _place(self) -> tuple[Hashable, str]:
+        layer = self._parts.input_panel.layer
+        layer_id = None if layer is None else layer.unique_id
+        return layer_id, self._parts.model_panel.model
+
     def _on_folder_changed(self) -> None:
         self._folders[self._key] = self._parts.output_panel.folder
         self._turn_to_masklets()
@@ -124,6 +148,8 @@ class CurrentMovie(QObject):
         for layer_id in gone:
             parts.input_panel.forget_layer(layer_id)
             parts.marks.leave(layer_id)
+            for place in [one for one in self._trackers if one[0] == layer_id]:
+                del self._trackers[place]
             self._let_go(parts.conductor.forget_layer(layer_id))
 
     def _let_go(self, gone: Iterable[Request]) -> None:

@@ -121,6 +121,7 @@ class TrackerParts:
                 choice.precision,
                 choice.budget,
                 choice.tiles,
+                choice.tracker,
             )
         return self._request
 

@@ -110,7 +110,7 @@ class Sessions(QObject):
             if document.model is not None:
                 parts.model_panel.choose(document.model.name)
                 parts.model_panel.tile_combo.choose(document.model.tiles)
-            self._movie.use_folder(read.folder)
+            self._movie.use_folder(read.folder, read.tracker)
             request = parts.request()
         except NapariSam2Error as error:
             parts.status.complain(error)

@@ -27,6 +27,7 @@ from napari_sam2.model.checkpoints.download import DownloadStep
 from napari_sam2.model.checkpoints.own_models import OwnModel
 from napari_sam2.model.checkpoints.registry import DEFAULT_MODEL, REGISTRY
 from napari_sam2.ui.model.devices import USUAL_DEVICES, Device
+from napari_sam2.ui.model.hard_cases import HardCaseBoxes
 from napari_sam2.ui.model.tile_combo import TileCombo
 from napari_sam2.ui.model.view import (
     ModelChoice,
@@ -363,6 +364,7 @@ class ModelPanel(Panel):
         self.devices = DeviceRows(self)
         self.budget = Note()
         self.problem = ProblemBox()
+        self.hard_cases = HardCaseBoxes(self)
 
     def _lay_out(self) -> None:
         self._download = QWidget()
@@ -377,6 +379,8 @@ class ModelPanel(Panel):
         self.form.addRow(self._download)
         self.form.addRow(self.download_note)
         self.form.addRow(self.problem)
+        for widget in (self.hard_cases.note, *self.hard_cases.boxes):
+            self.form.addRow(widget)
         self.add_row("Small cells", self.tile_combo)
         self.add_row("De&vice", devices.device_combo)
         self.add_row("Precision", devices.precision_combo)
@@ -389,6 +393,7 @@ class ModelPanel(Panel):
         self.tile_combo.changed.connect(self.choice_changed)
         self.tile_combo.changed.connect(self.tiles_changed)
         self.devices.changed.connect(self._on_devices_changed)
+        self.hard_cases.changed.connect(self.choice_changed)
         self.devices.devices_requested.connect(self.devices_requested)
         self.file_button.clicked.connect(self._on_file_button)
         self.cancel_button.clicked.connect(self._on_cancel)
@@ -409,6 +414,7 @@ class ModelPanel(Panel):
             str(self.devices.precision_combo.currentData()),
             self.devices.memory_bytes,
             self.tile_combo.tiles,
+            self.hard_cases.chosen,
         )
 
     def choose(self, name_or_path: str) -> None:
@@ -438,6 +444,8 @@ class ModelPanel(Panel):
         self.tile_combo.setDisabled(frozen)
         self.file_button.setDisabled(frozen)
         self.devices.set_frozen(frozen)
+        for box in self.hard_cases.boxes:
+            box.setDisabled(frozen)
 
     # --- What is shown
 
@@ -450,6 +458,7 @@ class ModelPanel(Panel):
         if state.name != self._chosen:
             return
         self._is_here = state.is_here
+        self.hard_cases.show_usual(state.one_component)
         self.show_state(state.sentence)
         self._show_file_button()
 

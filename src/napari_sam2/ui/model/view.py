@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from napari_sam2.engine import Tiles
 from napari_sam2.errors import ModelError
+from napari_sam2.interfaces import TrackerSettings
 from napari_sam2.model.checkpoints.download import DownloadStep, model_path, verify
 from napari_sam2.model.checkpoints.registry import REGISTRY, ModelFile
+from napari_sam2.model.checkpoints.weights_file import follows_one_component
 from napari_sam2.model.config import CONFIGS, Sam2Config
 from napari_sam2.texts import clock_text
 from napari_sam2.tracking.memory.budget import BudgetPlan, plan_budget
@@ -39,6 +41,8 @@ class ModelChoice:
         What objects may take on the device; None for what is free.
     tiles
         How closely frames are looked at.
+    tracker
+        How objects are followed.
     """
 
     model: str
@@ -46,6 +50,7 @@ class ModelChoice:
     precision: str = "auto"
     memory_bytes: int | None = None
     tiles: Tiles = None
+    tracker: TrackerSettings = field(default_factory=TrackerSettings)
 
     @property
     def budget(self) -> BudgetPlan | None:
@@ -71,11 +76,14 @@ class ModelState:
         Whether the file is there.
     sentence
         What is known of it.
+    one_component
+        Whether its objects are best followed in one piece, as far as it is here.
     """
 
     name: str
     is_here: bool
     sentence: str
+    one_component: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,16 +154,23 @@ def look_up_model(name: str, *, check: bool = False) -> ModelState:
     Raises
     ------
     ModelError
-        If the file was to be checked and is broken or absent.
+        If the file is broken, or was to be checked and is absent.
     """
     entry = REGISTRY.get(name)
-    side = f" Sees frames as {CONFIGS[name].image_size}² pixels." if entry else ""
     if entry is None:
-        path = Path(name).expanduser()
-        is_here = path.is_file()
-        return ModelState(
-            name, is_here, str(path) if is_here else f"{path} is not there."
-        )
+        return _own_state(name, Path(name).expanduser())
+    state, path = _published_state(name, entry, check=check), model_path(name)
+    return replace(state, one_component=path.exists() and follows_one_component(path))
+
+
+def _own_state(name: str, path: Path) -> ModelState:
+    if not path.is_file():
+        return ModelState(name, False, f"{path} is not there.")
+    return ModelState(name, True, str(path), follows_one_component(path))
+
+
+def _published_state(name: str, entry: ModelFile, *, check: bool) -> ModelState:
+    side = f" Sees frames as {CONFIGS[name].image_size}² pixels."
     if entry.is_bundled and not check:
         return ModelState(name, True, f"{TRUST['package'].capitalize()}.{side}")
     path = model_path(name)
