@@ -132,16 +132,11 @@ class StreamingPredictor:
                 f"image size {size}: a single object takes {needed / 1e9:.0f} GB, more "
                 f"than {self.device} has: choose a smaller one"
             )
-        layout = TileLayout.whole(frame_shape)
-        if tile_size is not None:
-            layout = TileLayout.of_side(frame_shape, tile_size, size // STRIDE)
-        elif region is not None:
-            layout = TileLayout.of_region(frame_shape, region)
+        layout = _layout(frame_shape, size, tile_size, region)
         self.layout = layout = fitted(layout, model.config)
-        geometry = FrameGeometry(layout.tile_shape, size)
-        model = model.to(self.device).eval()
+        geometry, model = FrameGeometry(layout.tile_shape, size), model.to(self.device)
         self.network = Network(
-            model, geometry, self.precision, fill_holes, embeddings, layout
+            model.eval(), geometry, self.precision, fill_holes, embeddings, layout
         )
         if cached_bytes is not None:
             self.network.embeddings = EmbeddingCache(max_bytes=cached_bytes)
@@ -412,6 +407,20 @@ def _check_fit(config: Sam2Config, size: int, *, moves: bool) -> None:
             f"{config.name} keeps no map of what it remembers that could be moved: "
             "leave out tiles and hard cases, or choose another model"
         )
+
+
+def _layout(
+    frame_shape: tuple[int, int],
+    image_size: int,
+    tile_size: int | None,
+    region: Window | None,
+) -> TileLayout:
+    """Return which parts of frames the network sees one by one."""
+    if tile_size is not None:
+        return TileLayout.of_side(frame_shape, tile_size, image_size // STRIDE)
+    if region is not None:
+        return TileLayout.of_region(frame_shape, region)
+    return TileLayout.whole(frame_shape)
 
 
 def _check_prompts(frame_index: int, prompts: Sequence[FramePrompt]) -> None:
