@@ -92,8 +92,6 @@ class StreamingPredictor:
     ----------
     layout
         Where the tiles lie.
-    settings
-        What was asked for, and chosen, of how objects are followed.
 
     Raises
     ------
@@ -153,14 +151,18 @@ class StreamingPredictor:
             model.config.one_component if one_component is None else one_component
         )
         self.cases = HardCases(hard_cases, self.bank, one_component=self.one_component)
-        self.settings = TrackerSettings(
-            raw_masks=fill_holes == 0,
+        self._runner = BatchRunner(self.device, needed, object_batch)
+
+    @property
+    def settings(self) -> TrackerSettings:
+        """What was asked for, and chosen, of how objects are followed."""
+        return TrackerSettings(
+            raw_masks=self.network.hole_area == 0,
             one_component=self.one_component,
-            tiles=layout.side,
-            region=layout.region,
+            tiles=self.layout.side,
+            region=self.layout.region,
             hard_cases=tuple(str(case) for case in self.cases.names),
         )
-        self._runner = BatchRunner(self.device, needed, object_batch)
 
     # --- The stream
 
