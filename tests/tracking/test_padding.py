@@ -17,8 +17,7 @@ from napari_sam2.tracking.automatic.generator import MaskGenerator
 from napari_sam2.tracking.automatic.mask_options import MaskOptions
 from napari_sam2.tracking.postprocess import label_image
 from napari_sam2.tracking.predictor import StreamingPredictor
-from napari_sam2.tracking.preprocess import FrameGeometry
-from napari_sam2.tracking.prompt_tiles import within_tile
+from napari_sam2.tracking.preprocess import FrameGeometry, within_tile
 
 SIDE = 64
 LENGTHS = st.integers(9, 200)

@@ -16,7 +16,7 @@ import torch
 from napari_sam2.errors import ModelError
 from napari_sam2.prompts import FramePrompt
 from napari_sam2.tracking.memory.bank import MemoryBank
-from napari_sam2.tracking.prompt_tiles import tile_of_prompt, within_tile
+from napari_sam2.tracking.preprocess import tile_of_prompt, within_tile
 
 logger = logging.getLogger(__name__)
 
