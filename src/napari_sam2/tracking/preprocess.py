@@ -2,7 +2,7 @@
 
 The only place that knows both coordinate systems: ``(y, x)`` image pixels outside,
 ``(x, y)`` pixels of the square model input inside. The frame is squashed to the square
-as the official video loader does (sam2-spec §1.2), or padded if the weights ask for it.
+as the official video loader does (sam2-spec §1.2); what is padded is a tile by then.
 """
 
 from __future__ import annotations
