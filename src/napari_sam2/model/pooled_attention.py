@@ -49,7 +49,7 @@ def attend_pooled(
         key_mask = torch.ones(
             len(keys), keys.shape[2], dtype=torch.bool, device=keys.device
         )
-    maps = key_mask[:, :placed].unflatten(1, (-1, tokens)).any(dim=2).sum(dim=1)
+    maps = key_mask[:, :placed].reshape(len(keys), -1, tokens).any(dim=2).sum(dim=1)
     out, alone = torch.empty_like(queries), maps < 2
     for rows in filter(torch.any, (alone, ~alone)):
         key, value, mask = keys[rows], values[rows], key_mask[rows]
@@ -84,5 +84,5 @@ def _means(
 ) -> Float[Tensor, "b heads means c"]:
     """Return the means of each two by two tokens of maps, one after the other."""
     across = math.isqrt(tokens) // SIDE
-    squares = x.unflatten(2, (-1, across, SIDE, across, SIDE))
+    squares = x.reshape(*x.shape[:2], -1, across, SIDE, across, SIDE, x.shape[-1])
     return squares.mean(dim=(4, 6)).flatten(2, 4)

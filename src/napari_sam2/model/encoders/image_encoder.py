@@ -101,7 +101,7 @@ class ImageEncoder(nn.Module):
         self.neck: nn.Module = (
             FeaturePyramidNeck(channels, dim, free_order=config.free_order)
             if config.has_fine_maps
-            else PlainNeck(*channels, dim)
+            else PlainNeck(channels[0], dim)
         )
 
     def forward(

@@ -47,8 +47,7 @@ class MemoryCompressor(nn.Module):
         tokens, places = (x.flatten(2).transpose(1, 2) for x in (memory, place))
         across = self.side
         windows = (
-            memory.unflatten(3, (across, -1))
-            .unflatten(2, (across, -1))  # (objects, dim, side, rows, side, columns)
+            memory.reshape(objects, dim, across, height // across, across, -1)
             .permute(0, 2, 4, 3, 5, 1)
             .flatten(3, 4)
             .flatten(0, 2)
@@ -60,7 +59,7 @@ class MemoryCompressor(nn.Module):
             parts = layer(parts, windows)
         found = torch.cat((whole, parts.reshape(objects, -1, dim)), dim=1)
         laid: Tensor = self.norm(found).transpose(1, 2)
-        return laid.unflatten(2, (2 * across, across))
+        return laid.reshape(objects, dim, 2 * across, across)
 
 
 class PerceiverLayer(nn.Module):

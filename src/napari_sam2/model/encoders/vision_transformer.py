@@ -46,7 +46,7 @@ class VisionTransformer(nn.Module):
 
     def _positions(self, height: int, width: int) -> Float[Tensor, "1 h w dim"]:
         side = PRETRAINED_GRID
-        known = self.pos_embed[:, 1:].unflatten(1, (side, side))
+        known = self.pos_embed[:, 1:].reshape(1, side, side, -1)
         if (height, width) == (side, side):
             return known
         known = known.permute(0, 3, 1, 2)
@@ -115,7 +115,8 @@ def to_windows(
     """Cut maps into square windows, filled up with zeros behind."""
     height, width = x.shape[1:3]
     x = F.pad(x, (0, 0, 0, -width % side, 0, -height % side))
-    x = x.unflatten(2, (-1, side)).unflatten(1, (-1, side))  # (b, H, side, W, side, c)
+    batch, height, width, dim = x.shape
+    x = x.reshape(batch, height // side, side, width // side, side, dim)
     return x.transpose(2, 3).flatten(3, 4).flatten(0, 2)
 
 
