@@ -49,7 +49,7 @@ class Lineages:
 def lineages_of(masklets: MaskletMovie) -> Lineages:
     """Link all objects in time, reading one frame at a time."""
     parts: list[np.ndarray] = []
-    edges: list[tuple[int, int]] = []
+    edges: list[np.ndarray] = []
     last: dict[int, int] = {}
     first: dict[int, int] = {}
     node = 0
@@ -58,12 +58,13 @@ def lineages_of(masklets: MaskletMovie) -> Lineages:
         where = np.full(len(ids), found.frame_index)
         centre = found.centre.values()
         parts.append(np.stack([ids, where, found.size, *centre], axis=1))
-        for object_id in ids.tolist():
-            if object_id in last:
-                edges.append((last[object_id], node))
-            first.setdefault(object_id, node)
-            last[object_id] = node
-            node += 1
+        nodes = dict(zip(ids.tolist(), range(node, node + len(ids)), strict=True))
+        edges.append(
+            _as_edges([(last[one], nodes[one]) for one in nodes if one in last])
+        )
+        first = nodes | first
+        last |= nodes
+        node += len(ids)
     space = masklets.axes[1:]
     table = np.concatenate([np.empty((0, 3 + len(space))), *parts])
     frames = table[:, 1].astype(np.int64)
@@ -71,7 +72,8 @@ def lineages_of(masklets: MaskletMovie) -> Lineages:
         if daughter in first and mother in last:
             ends = last[mother], first[daughter]
             if frames[ends[0]] < frames[ends[1]]:
-                edges.append(ends)
+                edges.append(_as_edges([ends]))
+    linked = np.concatenate([_as_edges([]), *edges])
     object_ids = table[:, 0].astype(np.int64)
     founders = {object_id: _founder(object_id, masklets.mothers) for object_id in first}
     return Lineages(
@@ -79,9 +81,13 @@ def lineages_of(masklets: MaskletMovie) -> Lineages:
         frames=frames,
         centre=dict(zip(space, table[:, 3:].T, strict=True)),
         size=table[:, 2],
-        edges=np.array(sorted(edges), np.int64).reshape(-1, 2),
+        edges=linked[np.lexsort(linked.T[::-1])],
         lineages=np.array([founders[int(i)] for i in object_ids], np.int64),
     )
+
+
+def _as_edges(pairs: list[tuple[int, int]]) -> np.ndarray:
+    return np.array(pairs, np.int64).reshape(-1, 2)
 
 
 def _founder(object_id: int, mothers: Mapping[int, int]) -> int:
