@@ -46,6 +46,7 @@ def test_a_lone_track_after_a_gap_is_the_same_object(folder):
         (TRACKS + "6 3 3 0\n", "row 6: track 6 is in no mask"),
         (TRACKS.replace("3 2 3 1\n", ""), "frame 2.: id 3 is in no row"),
         (TRACKS.replace("3 2 3 1", "3 3 3 1"), "frame 2.: id 3 is there, but row 3"),
+        (TRACKS.replace("3 2 3 1", "3 2 9 1"), "row 3: track 3 is there until frame 9"),
         ("", "holds no track"),
     ],
 )

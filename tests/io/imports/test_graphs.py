@@ -234,6 +234,9 @@ def test_the_smaller_of_two_spots_is_on_top(tmp_path):
         ([*SPOTS, (5, 3, 30, 3)], LINKS, "line 5: is on frame 3, but the movie has 3"),
         ([*SPOTS, (5, 1, 90, 3)], LINKS, "line 5 .frame 1.: no pixel of the movie"),
         ([*SPOTS, (5, "x", 9, 3)], LINKS, "line 5: FRAME is missing or no number"),
+        ([*SPOTS, (5, 0, 30, 1e308)], LINKS, "line 5 .frame 0.: lies, or reaches, far"),
+        ([*SPOTS, (5, 0, -1e308, 3)], LINKS, "line 5 .frame 0.: lies, or reaches, far"),
+        ([*SPOTS, (5, 0, 30, -3)], LINKS, "line 5 .frame 0.: lies, or reaches, far"),
         ([], [], "holds no spot"),
     ],
 )
@@ -255,6 +258,7 @@ def test_contradictions_of_trackmate_are_refused(tmp_path, spots, links, said):
         (MOVIE.replace('"50"', f'"{"9" * 40}"'), "one frame needs"),
         (MOVIE.replace('"40"', '"-40"'), "a movie of 3 frames of -40 × 50 pixels"),
         (MOVIE.replace('"40"', '"0"'), "a movie of 3 frames of 0 × 50 pixels"),
+        (MOVIE.replace("/>", ' pixelwidth="1e-308"/>'), "lies, or reaches, farther"),
     ],
 )
 def test_other_files_are_refused(tmp_path, movie, said):

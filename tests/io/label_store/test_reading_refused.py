@@ -102,6 +102,11 @@ def test_a_damaged_chunk_is_named_with_what_to_do(written, key, what):
     [
         '"object_ids": 7',
         '"object_ids": null',
+        '"object_ids": "37"',
+        '"object_ids": [3.5, 7]',
+        '"object_ids": [3, 3]',
+        '"object_ids": [-3, 7]',
+        '"object_ids": [true, 7]',
         '"progress": {"stage": []}',
         '"progress": "x"',
     ],

@@ -266,6 +266,11 @@ def near_corner():
     return logits
 
 
+def said_on(*frames):
+    prompts = [{"frame": frame, "points": [[5.0, 6.0]]} for frame in frames]
+    return json.dumps({"objects": [{"id": 2, "prompts": prompts}]})
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -273,6 +278,9 @@ def near_corner():
         ({"document": "{"}, "is damaged"),
         ({"document": '{"objects": [{"id": 0}]}'}, "is damaged"),
         ({"document": '{"objects": [{"id": 2}, {"id": 2}]}'}, "is damaged"),
+        # Found by their frame, and the first says when the object is born.
+        ({"document": said_on(4, 2)}, "object 2 are not in the order of frames"),
+        ({"document": said_on(2, 2)}, "object 2 are not in the order of frames"),
         (
             {
                 "document": '{"objects": [{"id": 2, "prompts": '
@@ -289,8 +297,9 @@ def test_a_damaged_session_is_refused_in_words(new_store, change, words):
     content = json.loads(file.read_text())
     content["attributes"] |= change
     file.write_text(json.dumps(content))
-    with pytest.raises(OutputError, match=words):
+    with pytest.raises(OutputError, match=words) as told:
         OmeZarrLabelStore.open(store.path).read_session()
+    assert "file:" not in str(told.value), "a path as people write it"
 
 
 def test_what_the_model_saw_is_found_where_version_0_2_saved_it():

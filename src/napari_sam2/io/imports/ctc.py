@@ -55,6 +55,7 @@ def read_ctc(folder: Path) -> TrackedLabels:
     rows = _rows(table)
     _check_family(table, rows)
     files = _masks(folder)
+    _check_ends(table, rows, len(files))
     shape = read_label_image(files[0]).shape
     owners, mothers = _objects(rows)
     seen: set[int] = set()
@@ -137,6 +138,17 @@ def _masks(folder: Path) -> list[Path]:
             "from 0 without a gap"
         )
     return [found[frame] for frame in frames]
+
+
+def _check_ends(table: Path, rows: Mapping[int, Row], frame_count: int) -> None:
+    """Refuse tracks that are there longer than the masks are."""
+    for row in rows.values():
+        if row.last >= frame_count:
+            raise InputError(
+                f"{table}, row {row.number}: track {row.label} is there until frame "
+                f"{row.last}, but the masks end with frame {frame_count - 1}; give all "
+                "masks, or correct the row"
+            )
 
 
 def _objects(rows: Mapping[int, Row]) -> tuple[dict[int, int], dict[int, int]]:

@@ -20,6 +20,8 @@ from napari_sam2.io.imports.tracked_labels import TrackedLabels
 from napari_sam2.paths import refuse_pipe
 
 Value = TypeVar("Value", int, float)
+FAR = 1e9
+"""Pixels: no frame is as large."""
 NOWHERE = 0
 """Track of spots that no link names."""
 
@@ -284,11 +286,19 @@ def _pixels(settings: Settings, spot: Spot) -> tuple[np.ndarray, np.ndarray]:
     """Return rows and columns of a spot; the centre of the first pixel is (0, 0)."""
     shape = settings.height, settings.width
     size = np.array([settings.pixel_height, settings.pixel_width])
-    centre = np.array([spot.y, spot.x]) / size
+    with np.errstate(over="ignore"):
+        centre = np.array([spot.y, spot.x]) / size
+        radius = spot.radius / math.sqrt(math.prod(size))
+        around = np.zeros((1, 2)) if spot.outline is None else spot.outline / size
+    farthest = max(np.abs(centre).max(), radius, np.abs(around).max())
+    if not 0 <= radius <= farthest <= FAR:
+        raise InputError(
+            f"{spot.where} (frame {spot.frame_index}): lies, or reaches, farther than "
+            "any movie does; check its numbers and the size of a pixel"
+        )
     if spot.outline is not None:
-        y, x = (spot.outline / size + centre).T
+        y, x = (around + centre).T
         rows, columns = polygon(y, x, shape=shape)  # type: ignore[no-untyped-call]
     else:
-        radius = spot.radius / math.sqrt(math.prod(size))
         rows, columns = disk(centre, max(radius, 0.5), shape=shape)  # type: ignore[no-untyped-call]
     return rows, columns

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import zarr
 from zarr.core.buffer import Buffer
 
+from napari_sam2.errors import OutputError
 from napari_sam2.interfaces import Arrays, Progress
 from napari_sam2.io.history.history import History
 from napari_sam2.io.history.kept_chunks import parse_chunk_key
@@ -31,6 +32,7 @@ from napari_sam2.io.ome_zarr.parent import Parent
 from napari_sam2.io.ome_zarr.pyramid import differing_frames
 from napari_sam2.io.ome_zarr.watched_store import WatchedStore
 from napari_sam2.io.ome_zarr.zarr_nodes import (
+    RESTORE,
     array_at,
     attributes_of,
     group_at,
@@ -84,7 +86,8 @@ class LabelFiles:
         )
         if mode == "r+":
             distrusted = self.history.recover()
-        ids: list[int] = list(attributes_of(self.run)["object_ids"])
+        ids = attributes_of(self.run)["object_ids"]
+        _check_ids(ids, self.folder)
         self.frames = FrameArrays(self.group, self.run, ids, self.layout)
         self.anchors = AnchorArrays(group_at(self.run, "anchors"), ids)
         self.journal = ProgressJournal(self.run)
@@ -323,6 +326,19 @@ class LabelFiles:
         if self.is_complete and self._parent.image is not None:
             level_count = len(self._parent.image.levels)
         describe(self.group, self._parent, objects, level_count)
+
+
+def _check_ids(ids: Any, where: Path) -> None:
+    """Refuse what cannot be the ids of the columns, whoever has changed them.
+
+    Raises
+    ------
+    OutputError
+        If these are no whole numbers from 1, each once.
+    """
+    is_list = isinstance(ids, list) and all(type(one) is int for one in ids)
+    if not is_list or min(ids, default=1) < 1 or len({*ids}) < len(ids):
+        raise OutputError(f"{where}: the ids of its objects are damaged; {RESTORE}")
 
 
 def _labelled(one: PromptedObject) -> LabelledObject:

@@ -89,6 +89,14 @@ def chunk_file(array: zarr.Array, place: tuple[int, ...]) -> Path:
     return root / array.path / array.metadata.encode_chunk_key(place)
 
 
+def node_path(group: zarr.Group, name: str = "") -> str:
+    """Return where a group, or what it holds, lies: the path of a folder as usual."""
+    root = getattr(group.store, "root", None)
+    if isinstance(root, Path):
+        return str(root / group.path / name)
+    return f"{group.store_path}/{name}".rstrip("/")
+
+
 def array_at(group: zarr.Group, name: str) -> zarr.Array:
     """Return an array of a group.
 
@@ -100,7 +108,7 @@ def array_at(group: zarr.Group, name: str) -> zarr.Array:
     node = group.get(name)
     if not isinstance(node, zarr.Array):
         raise OutputError(
-            f"{group.store_path}/{name}: the array is missing or damaged; {RESTORE}"
+            f"{node_path(group, name)}: the array is missing or damaged; {RESTORE}"
         )
     return node
 
@@ -116,7 +124,7 @@ def group_at(group: zarr.Group, name: str) -> zarr.Group:
     node = group.get(name)
     if not isinstance(node, zarr.Group):
         raise OutputError(
-            f"{group.store_path}/{name}: the group is missing or damaged; {RESTORE}"
+            f"{node_path(group, name)}: the group is missing or damaged; {RESTORE}"
         )
     return node
 

@@ -25,6 +25,7 @@ from napari_sam2.io.movies.intensity import IntensityMapping
 from napari_sam2.io.ome_zarr.zarr_nodes import (
     attributes_of,
     group_at,
+    node_path,
     replace_attributes,
 )
 from napari_sam2.io.sessions.book_json import BookWriter, SessionObject
@@ -183,6 +184,13 @@ class _Stored(BaseModel):
         ids = [entry.id for entry in self.objects]
         if ids != sorted(set(ids)):
             raise ValueError("object ids are not ascending and unique")
+        for entry in self.objects:
+            frames = [prompt.frame for prompt in entry.prompts]
+            if frames != sorted(set(frames)):
+                raise ValueError(
+                    f"the prompts of object {entry.id} are not in the order of frames, "
+                    "one a frame"
+                )
         mothers = {entry.id: entry.parent for entry in self.objects}
         descended: set[int] = set()  # from somebody, and not from themselves
         for born, mother in mothers.items():
@@ -264,7 +272,7 @@ class SessionFile:
         if not self.exists:
             return None
         node = group_at(self._run, SESSION)
-        where = f"{self._run.store_path}/{SESSION}"
+        where = node_path(self._run, SESSION)
         attributes = attributes_of(node)
         if attributes.get("version") != VERSION:
             raise OutputError(

@@ -13,7 +13,12 @@ import numpy as np
 import zarr
 
 from napari_sam2.errors import OutputError
-from napari_sam2.io.ome_zarr.zarr_nodes import DAMAGED, ArraySpec, create_array
+from napari_sam2.io.ome_zarr.zarr_nodes import (
+    DAMAGED,
+    ArraySpec,
+    create_array,
+    node_path,
+)
 from napari_sam2.prompts import MaskPrompt
 
 MASKS = "masks"
@@ -74,7 +79,7 @@ class MaskFiles:
         except DAMAGED:
             reason = "is missing or cannot be read"
         raise OutputError(
-            f"{self._run.store_path}/{MASKS}/{name}: a drawn mask {reason}; restore it "
+            f"{node_path(self._run, MASKS)}/{name}: a drawn mask {reason}; restore it "
             "from a copy, or move the folder 'session' beside 'masks' elsewhere: then "
             "the masklets open without what the session knew"
         )

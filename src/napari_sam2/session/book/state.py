@@ -129,9 +129,9 @@ class BookState:
         return self._by_id.get(object_id)
 
     def founder_of(self, object_id: int) -> ObjectState:
-        """Return the first mother of an object's family; a loner is its own."""
+        """Return the first mother of an object's family who is here, or the object."""
         founder = self[object_id]
-        while founder.parent is not None:
+        while founder.parent is not None and founder.parent in self:
             founder = self[founder.parent]
         return founder
 
