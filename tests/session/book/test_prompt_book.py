@@ -402,3 +402,9 @@ def test_a_book_that_begins_with_negative_clicks_can_be_mended():
     check_shown(edit.before, edit.after)
     edit = book.set_prompt(click(1, 4))
     check_shown(edit.before, edit.after)
+
+
+def test_a_family_whose_mother_is_not_here_begins_with_the_daughter():
+    """A session that was edited, or saved without her, is opened all the same."""
+    book = BookState((ObjectState(3, "", 1), ObjectState(7, "", 3)))
+    assert book.founder_of(7).object_id == 3
