@@ -57,6 +57,19 @@ def test_a_step_that_is_damaged_is_not_put_back(tracked, chunk, damage):
     np.testing.assert_array_equal(labels(again), before)
 
 
+@pytest.mark.parametrize("table", ["*-touched", "*-touched/c.*"])
+def test_a_step_whose_list_of_files_is_lost_is_not_put_back(tracked, table):
+    """It would have been an undo of nothing, and called done."""
+    for lost in (tracked.path / HISTORY / "1").glob(table):
+        shutil.rmtree(lost) if lost.is_dir() else lost.unlink()
+    before = labels(tracked)
+    store = OmeZarrLabelStore.open(tracked.path)
+    with pytest.raises(OutputError, match=r"history/1: \d+ of the files.*may go on"):
+        store.history.undo()
+    np.testing.assert_array_equal(labels(store), before)
+    assert store.history.undo_text == "click"
+
+
 def test_nor_one_that_was_undone(tracked):
     store = OmeZarrLabelStore.open(tracked.path)
     store.history.undo()

@@ -19,6 +19,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -43,6 +44,8 @@ NOT_KEPT = {"history", "masks", "session", "snapshot-a", "snapshot-b"}
 
 SUFFIXES: dict[Side, str] = {"before": "", "after": "-after"}
 TOUCHED, DIGESTS = "-touched", "-digests"
+CHUNK = re.compile(r"(c\.)?\d+(\.\d+)*")
+"""Names of kept chunks."""
 PLACES = ("0", f"{RUN}/logits", f"{RUN}/anchors/logits")
 """Arrays of which a chunk is one frame's; others have many frames in a chunk."""
 
@@ -131,8 +134,25 @@ class KeptChunks:
         return self._frames_in(one for one in self._all() if not one[1].has_digests)
 
     def damaged(self, side: Side) -> int:
-        """Return how many chunks of one side are not what was kept."""
-        return sum(mirror.damaged(side) for _, mirror in self._all())
+        """Return how many chunks of one side are not what was kept, or in no list."""
+        return sum(mirror.damaged(side) for _, mirror in self._all()) + self._unlisted()
+
+    def _unlisted(self) -> int:
+        """Return how many files were kept that no table lists: it is lost, or a part.
+
+        One may have been kept, and not listed yet, when a process was killed.
+        """
+        tables = dict(self._all())
+        count = 0
+        for folder in (one for one in self._step.iterdir() if one.is_dir()):
+            if folder.name.endswith((TOUCHED, DIGESTS, SUFFIXES["after"], PARTIAL)):
+                continue
+            mirror = tables.get(_live_name(folder.name))
+            listed = set() if mirror is None else mirror.names()
+            kept = {one.name for one in folder.iterdir() if CHUNK.fullmatch(one.name)}
+            lost = len(kept - listed)
+            count += lost if mirror is None or lost > 1 else 0
+        return count
 
     def restore(self, side: Side) -> None:
         """Put the chunks of one side in place."""
@@ -209,6 +229,10 @@ class _Mirror:
                     place[1] += number * width
                 found.append(tuple(place))
         return found
+
+    def names(self) -> set[str]:
+        """Return the names of the files of all touched chunks."""
+        return {flat_key(place, self._is_v3) for place in self.touched()}
 
     def keep(self, side: Side, place: ChunkIndex) -> int:
         """Keep the live chunk, or that there is none; return how many bytes it has."""
