@@ -176,7 +176,8 @@ class Session:
             if self.mended is not None:
                 self.predictor.restore(nothing)
                 yield from self._follow(plan, steps)
-                self._check_again()
+                if again := self.store.mend():
+                    raise damaged_again(again)
         self.store.finish()
 
     def make(self, plan: Plan, steps: Sequence[WalkStep]) -> None:
@@ -216,14 +217,6 @@ class Session:
         except GeneratorExit:
             self._commit(plan, steps, position)
             raise
-
-    def _check_again(self) -> None:
-        """Refuse to call masklets whole that were damaged twice in one run."""
-        if again := self.store.mend():
-            raise OutputError(
-                f"{again}: the disk does not keep what is written; check it, and go on "
-                "with --resume, or track into another folder"
-            )
 
     # --- Before the first frame
 
@@ -326,6 +319,14 @@ class Session:
             plan_key=plan.key,
         )
         self.store.commit(progress, self.predictor.snapshot() if plan.key else None)
+
+
+def damaged_again(what: str) -> OutputError:
+    """Return the error for masklets that are damaged once more in one run."""
+    return OutputError(
+        f"{what}: the disk does not keep what is written; check it, and go on with "
+        "--resume, or track into another folder"
+    )
 
 
 def _is_checked(plan: Plan) -> bool:

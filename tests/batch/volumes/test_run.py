@@ -220,3 +220,22 @@ def test_damaged_labels_and_parts_are_named(tracked_job):
     voted[0].write_bytes(b"x")
     (checked,) = verify(tracked_job.out)
     assert any("cannot be read" in str(fault) for fault in checked.faults)
+
+
+def test_labels_that_are_damaged_at_the_end_are_settled_again(tracked_job):
+    """A plane that another program cleared while the last ones were written."""
+    before = tree(tracked_job.out)
+    volume = VolumeLabels.open(tracked_job.out, tracked_job.name)
+    volume.begin_again()
+    volume.close()
+    with open_job(changed(tracked_job, resume=True)) as opened:
+        steps = opened.frames()
+        while next(steps).frame_index < 2:
+            pass
+        index = (0, *np.argwhere(labels_of(tracked_job)[0].any(axis=(1, 2)))[0])
+        zarr.open_array(tracked_job.out / "labels/masklets/0", mode="r+")[index] = 0
+        list(steps)
+        assert "frames 0 are damaged, and are made again" in opened.mended
+    assert tree(tracked_job.out) == before
+    (checked,) = verify(tracked_job.out)
+    assert checked.is_whole

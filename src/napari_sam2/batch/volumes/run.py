@@ -51,7 +51,7 @@ from napari_sam2.io.label_store.volume import VolumeLabels, VolumeSpec
 from napari_sam2.io.movies.intensity import IntensityMapping
 from napari_sam2.io.ome_zarr.embedded_image import embed_image, holds_image
 from napari_sam2.session.planning.plan import Direction, FrameRange, Mode
-from napari_sam2.session.session import FrameDone
+from napari_sam2.session.session import FrameDone, damaged_again
 
 Steps = Generator[FrameDone, None, None]
 
@@ -209,7 +209,7 @@ class VolumeRun:
                         done, position=position, total=self._total, result=None
                     )
             self._computed += run.frames_computed
-            self.mended = "; ".join(filter(None, (self.mended, run.mended))) or None
+            self._told_of(run.mended)
             self._memory = self._memory or run.memory_after_loading
             if not run.is_finished and self._visibility is None:
                 self._visibility = run.visibility_remark()
@@ -219,6 +219,19 @@ class VolumeRun:
             self.volume.begin_again()
         if self.volume.is_complete:
             return
+        yield from self._settle(stacks)
+        if told := self.volume.mend():
+            self._told_of(told)
+            yield from self._settle(stacks)
+            if again := self.volume.mend():
+                raise damaged_again(again)
+        self.volume.finish()
+
+    def _told_of(self, mended: str | None) -> None:
+        self.mended = "; ".join(filter(None, (self.mended, mended))) or None
+
+    def _settle(self, stacks: Sequence[AnchorStack]) -> Steps:
+        """Let the planes vote on each time point that is not written yet."""
         followed = {plane for plane, _ in self._planes(stacks)}
         thin = thin_objects(stacks)
         whole = self.volume.whole_frames
@@ -230,7 +243,6 @@ class VolumeRun:
             yield FrameDone(
                 frame, ids, written=True, position=position, total=self._total
             )
-        self.volume.finish()
 
     # --- parts
 

@@ -30,6 +30,7 @@ from napari_sam2.io.label_store.group import (
 )
 from napari_sam2.io.label_store.progress_journal import WholeFrames
 from napari_sam2.io.label_store.writing_lock import hold_writing_lock, replacing
+from napari_sam2.io.ome_zarr.digests import UNKNOWN, digest_of
 from napari_sam2.io.ome_zarr.machine_lock import alone
 from napari_sam2.io.ome_zarr.metadata import (
     ZARR_FORMATS,
@@ -55,6 +56,7 @@ from napari_sam2.io.ome_zarr.volume_axes import PlaneAxis, volume_axes, volume_g
 from napari_sam2.io.ome_zarr.watched_store import WatchedStore
 from napari_sam2.io.ome_zarr.zarr_nodes import (
     DAMAGED,
+    ArraySpec,
     array_at,
     attributes_of,
     create_array,
@@ -69,6 +71,9 @@ PARTS = "parts"
 """The OME-Zarr, in the group of the run, of all that was tracked."""
 AXES = ("t", "z", "y", "x")
 DTYPE = np.dtype(np.uint16)
+DIGESTS = "digests"
+SHOWN = 5
+"""Most frames that are named in one line."""
 CREATING = "creating labels"
 
 
@@ -121,9 +126,10 @@ class VolumeLabels:
                 "stacks over time; choose another --name"
             )
         self._run = group_at(self._group, RUN)
-        self._whole = WholeFrames.open(self._run)
-        self._parts_read: dict[str, zarr.Array] = {}
         self.array = array_at(self._group, "0")
+        self._whole = WholeFrames.open(self._run)
+        self._digests = _digests_of(self._run, self.shape[:2])
+        self._parts_read: dict[str, zarr.Array] = {}
 
     @classmethod
     def create(cls, path: Path, spec: VolumeSpec, *, overwrite: bool = False) -> Self:
@@ -258,8 +264,12 @@ class VolumeLabels:
         """
         with storage_errors(self.path, f"write frame {frame_index}"):
             self._whole.begin(frame_index)
+            digests = np.zeros(self.shape[1], np.uint64)
             for plane, labels in enumerate(planes):
                 self.array[self._index(frame_index, plane)] = labels
+                digests[plane] = _digest_of(labels)
+            if self._digests is not None:
+                self._digests[frame_index] = digests
             self._sync()
             self._whole.mark()
             self._sync()
@@ -285,16 +295,47 @@ class VolumeLabels:
             self._sync()
 
     def damaged(self) -> list[tuple[int, str]]:
-        """Return the time points with a chunk that cannot be read, and where it is."""
+        """Return the time points with a plane that is not what was written, and why.
+
+        What version 0.2 had not, and what was made before there were digests, must only
+        be readable.
+        """
         found = []
         for frame_index in np.flatnonzero(self.whole_frames).tolist():
             for plane in range(self.shape[1]):
                 try:
-                    self.array[self._index(frame_index, plane)]
+                    labels = np.asarray(self.array[self._index(frame_index, plane)])
+                    if self._known(frame_index, plane) in (UNKNOWN, _digest_of(labels)):
+                        continue
+                    where = f"plane {plane} is not what was written"
                 except (OSError, *DAMAGED) as error:
                     where = f"plane {plane} cannot be read ({error})"
-                    found.append((frame_index, where))
+                found.append((frame_index, where))
         return found
+
+    def mend(self) -> str | None:
+        """Say that time points are not written that are not what was written.
+
+        Returns
+        -------
+        str or None
+            What people should be told; None if all is as it was written.
+        """
+        frames = sorted({frame for frame, _ in self.damaged()})
+        if not frames:
+            return None
+        with storage_errors(self.path, "check the labels"):
+            for frame_index in frames:
+                self._whole.remove(frame_index)
+        folder = self.path / "labels" / self.name
+        numbers = ", ".join(map(str, frames[:SHOWN]))
+        more = f" and {len(frames) - SHOWN} more" * (len(frames) > SHOWN)
+        return f"{folder}: frames {numbers}{more} are damaged, and are made again"
+
+    def _known(self, frame_index: int, plane: int) -> int:
+        if self._digests is None:
+            return UNKNOWN
+        return int(np.asarray(self._digests[frame_index, plane]))
 
     def sync_commits(self) -> None:
         """Let `write` and `finish` wait for the disk, so that power may be lost."""
@@ -356,6 +397,27 @@ class VolumeLabels:
                 labels = self.read(finest, source)[corners]
                 if labels.any():
                     level[self._index(frame_index, plane)] = labels
+
+
+def _digests_of(run: zarr.Group, grid: tuple[int, int]) -> zarr.Array | None:
+    """Return ``(T, Z)`` digests of planes; None of labels that lack them, read-only."""
+    node = run.get(DIGESTS)
+    if isinstance(node, zarr.Array):
+        return node
+    if run.read_only:
+        return None
+    spec = ArraySpec(
+        shape=grid,
+        chunks=(1, grid[1]),
+        dtype=np.uint64,
+        fill_value=UNKNOWN,
+        dimension_names=("frame", "plane"),
+    )
+    return create_array(run, DIGESTS, spec)
+
+
+def _digest_of(labels: np.ndarray) -> int:
+    return digest_of(np.ascontiguousarray(labels, DTYPE).tobytes())
 
 
 def is_of_stacks(path: Path, name: str) -> bool:
