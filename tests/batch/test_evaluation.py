@@ -64,6 +64,12 @@ def test_a_match_of_another_movie_is_refused(files, name, words):
         score(files, match=files / f"{name}.tif")
 
 
+@pytest.mark.parametrize("overlap", [-1.0, 0.0, 1.5, float("nan")])
+def test_an_overlap_that_is_none_is_refused(files, overlap):
+    with pytest.raises(InputError, match="an IoU is above 0 and at most 1"):
+        score(files, match=files / "truth.tif", minimum_overlap=overlap)
+
+
 @pytest.mark.parametrize("frames", [(2, 1), (0, 4), (-1, 2)])
 def test_frames_outside_the_truth_are_refused(files, frames):
     with pytest.raises(InputError, match="has frames 0:3"):

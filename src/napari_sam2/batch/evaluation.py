@@ -168,6 +168,10 @@ def _objects(
     """Pair the truth with the labels by a frame on which both are known."""
     if job.match is None:
         return job.objects
+    if not 0 < job.minimum_overlap <= 1:
+        raise InputError(
+            f"--minimum-overlap {job.minimum_overlap:g}: an IoU is above 0 and at most 1"
+        )
     with closing(open_labels(job.match, job.name)) as known:
         _check_match(job, truth, known)
         matches = match_objects(
