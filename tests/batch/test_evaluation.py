@@ -66,7 +66,7 @@ def test_a_match_of_another_movie_is_refused(files, name, words):
 
 @pytest.mark.parametrize("overlap", [-1.0, 0.0, 1.5, float("nan")])
 def test_an_overlap_that_is_none_is_refused(files, overlap):
-    with pytest.raises(InputError, match="an IoU is above 0 and at most 1"):
+    with pytest.raises(InputError, match="an IoU is above 0, at most 1"):
         score(files, match=files / "truth.tif", minimum_overlap=overlap)
 
 

@@ -170,7 +170,7 @@ def _objects(
         return job.objects
     if not 0 < job.minimum_overlap <= 1:
         raise InputError(
-            f"--minimum-overlap {job.minimum_overlap:g}: an IoU is above 0 and at most 1"
+            f"--minimum-overlap {job.minimum_overlap:g}: an IoU is above 0, at most 1"
         )
     with closing(open_labels(job.match, job.name)) as known:
         _check_match(job, truth, known)
