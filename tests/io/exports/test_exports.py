@@ -3,6 +3,7 @@
 import csv
 import json
 import warnings
+from dataclasses import replace
 
 import geff
 import numpy as np
@@ -172,6 +173,19 @@ def test_measurements_are_the_same_in_csv_and_parquet(masklets, tmp_path):
     daughter = next(r for r in rows if r["object_id"] == "2")
     assert (daughter["mother"], daughter["stability"]) == ("1", "")
     assert daughter["displacement_world"] == ""
+
+
+def test_parquet_begins_with_frames_that_show_nothing(masklets, tmp_path, monkeypatch):
+    late = replace(masklets, read=lambda frame: draw(frame) * (frame > 1))
+    expected = pyarrow.parquet.read_table(export(late, tmp_path / "one", "parquet"))
+    assert set(expected["frame"].to_pylist()) == {2, 3, 4, 5}
+    assert "mother" in expected["name"].to_pylist()
+    monkeypatch.setattr("napari_sam2.io.exports.tables.GROUP_ROWS", 3)
+    path = export(late, tmp_path / "many", "parquet")
+    assert pyarrow.parquet.ParquetFile(path).num_row_groups > 1
+    found = pyarrow.parquet.read_table(path)
+    for name in expected.column_names:
+        np.testing.assert_array_equal(found[name], expected[name])
 
 
 def test_roi_outlines_fill_to_the_masks(masklets, tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,9 @@ import numpy as np
 from napari_sam2.io.exports.masklets import MaskletMovie
 from napari_sam2.io.exports.regions import FrameRegions, places, regions
 from napari_sam2.io.optional_packages import optional_package
+
+GROUP_ROWS = 10_000
+"""Rows of Parquet that are held in memory before they are written."""
 
 
 def write_tracks(masklets: MaskletMovie, path: Path) -> None:
@@ -53,7 +56,9 @@ def write_csv(masklets: MaskletMovie, path: Path) -> None:
 
 
 def write_parquet(masklets: MaskletMovie, path: Path) -> None:
-    """Write the measurements of all objects as Parquet, a row group a frame.
+    """Write the measurements of all objects as Parquet, in groups of many frames.
+
+    A file lists its groups at its end: a group a frame would need memory for each.
 
     Raises
     ------
@@ -64,12 +69,27 @@ def write_parquet(masklets: MaskletMovie, path: Path) -> None:
     parquet = optional_package("pyarrow.parquet", "export")
     with ExitStack() as stack:
         writer = None
-        for rows in measurements(masklets):
-            batch = pyarrow.table(rows)
+        for frames in _gathered(measurements(masklets)):
+            group = pyarrow.concat_tables(pyarrow.table(rows) for rows in frames)
             if writer is None:
-                writer = stack.enter_context(parquet.ParquetWriter(path, batch.schema))
-            if batch.num_rows:
-                writer.write_table(batch)
+                writer = stack.enter_context(parquet.ParquetWriter(path, group.schema))
+            writer.write_table(group)
+
+
+def _gathered(
+    frames: Iterable[dict[str, np.ndarray]],
+) -> Iterator[list[dict[str, np.ndarray]]]:
+    """Yield the columns of as many frames as make up a group of rows."""
+    waiting: list[dict[str, np.ndarray]] = []
+    count = 0
+    for rows in frames:
+        waiting.append(rows)
+        count += len(rows["object_id"])
+        if count >= GROUP_ROWS:
+            yield waiting
+            waiting, count = [], 0
+    if waiting:
+        yield waiting
 
 
 def measurements(masklets: MaskletMovie) -> Iterator[dict[str, np.ndarray]]:
@@ -86,7 +106,7 @@ def measurements(masklets: MaskletMovie) -> Iterator[dict[str, np.ndarray]]:
         states = [known.get(object_id) for object_id in ids]
         rows: dict[str, Any] = {
             "object_id": found.object_ids,
-            "name": np.array([state.name if state else "" for state in states], object),
+            "name": np.array([state.name if state else "" for state in states], str),
             "mother": np.array(
                 [state.parent or 0 if state else 0 for state in states], np.int64
             ),
