@@ -5,6 +5,7 @@ step at a time, and yields what the window must know. torch is imported when the
 verb needs it.
 """
 
+from napari_sam2.engine.edits.edits import Claim, PendingAnswers
 from napari_sam2.engine.engine import TrackingEngine
 from napari_sam2.engine.events import (
     ONLY_BACKWARD,
@@ -39,6 +40,7 @@ __all__ = [
     "ONLY_FORWARD",
     "BookReturned",
     "Busy",
+    "Claim",
     "Compared",
     "DirectionsCompared",
     "Event",
@@ -48,6 +50,7 @@ __all__ = [
     "Hovered",
     "ModelReady",
     "Order",
+    "PendingAnswers",
     "Pictured",
     "Remark",
     "Request",

@@ -22,6 +22,7 @@ from napari_sam2.session.planning.plan import Plan
 from napari_sam2.session.visibility import visibility_remark
 
 if TYPE_CHECKING:
+    from napari_sam2.engine.events import Request
     from napari_sam2.tracking.predictor import StreamingPredictor
 
 
@@ -43,6 +44,8 @@ class Movie:
         How objects are followed, and who answers: nobody else uses them.
     is_remarked
         Whether it was said that the model sees it badly.
+    seen_for
+        The last request that it was seen to fit, and the masklets of that.
     """
 
     image: ImageInput
@@ -53,6 +56,7 @@ class Movie:
     predictor: StreamingPredictor
     answers: Answers
     is_remarked: bool = False
+    seen_for: tuple[Request, Masklets | None] | None = None
 
     def remark(self, areas: Sequence[float]) -> str | None:
         """Say once if answered objects are too small, or frames too long to be seen.

@@ -67,10 +67,11 @@ class Workspace:
     def has_movie(self, request: Request) -> bool:
         """Whether the request's movie and model are ready, and seen as it says."""
         loaded = self.loaded
-        if loaded is None or loaded.name != request.model or not self._is_open(request):
-            return False
-        self._look(request)
-        return True
+        return (
+            loaded is not None
+            and loaded.name == request.model
+            and self._is_seen(request)
+        )
 
     def masklets(self, request: Request) -> Masklets | None:
         """Return the masklets of a request, if they were opened."""
@@ -101,13 +102,11 @@ class Workspace:
             yield Busy(f"Loading the model {Path(request.model).name} …")
             self._movie = None
             self.loaded = loaded = load(request.model, self._on_download)
-        if not self._is_open(request):
+        if not self._is_seen(request):
             self._movie = movie = self._open_movie(loaded, request)
             predictor = movie.predictor
             device, precision = str(predictor.device), predictor.precision.name
             yield ModelReady(request.model, device, precision, loaded.trust)
-        else:
-            self._look(request)
 
     def open_masklets(self, request: Request, book: BookState) -> Iterator[Event]:
         """Create the masklets, once; say so whenever they are others than before.
@@ -197,14 +196,30 @@ class Workspace:
         for masklets in self._masklets.values():
             masklets.store.close()
 
-    def _is_open(self, request: Request) -> bool:
-        movie = self._movie
-        return movie is not None and (
+    def _is_seen(self, request: Request) -> bool:
+        """See the open movie as a request says; tell if it is another one's.
+
+        Most requests are the last one again, about which nothing is asked.
+        """
+        movie, masklets = self._movie, self.masklets(request)
+        if movie is None:
+            return False
+        if movie.seen_for is not None:
+            last, last_masklets = movie.seen_for
+            if last is request and last_masklets is masklets:
+                return True
+        is_the_same = (
             movie.image.movie_key == request.image.movie_key
             and movie.device == request.device
             and movie.precision == request.precision
             and movie.setup == self._setup(request)
         )
+        if is_the_same:
+            movie.predictor.network.embeddings.max_bytes = cached_bytes(request)
+            if movie.image != request.image:
+                movie.image, movie.source = request.image, _frames(request)
+            movie.seen_for = request, masklets
+        return is_the_same
 
     def _setup(self, request: Request) -> Setup:
         """Return how a request's objects are followed with the model at hand."""
@@ -213,15 +228,6 @@ class Workspace:
             raise RuntimeError("the model comes first")
         made_by = None if masklets is None else masklets.made_by
         return setup_for(loaded, request, made_by)
-
-    def _look(self, request: Request) -> None:
-        """See the open movie with the contrast, and in the memory, of a request."""
-        movie = self._movie
-        if movie is None:
-            return
-        movie.predictor.network.embeddings.max_bytes = cached_bytes(request)
-        if movie.image != request.image:
-            movie.image, movie.source = request.image, _frames(request)
 
     def _settle_tiles(self, request: Request, book: BookState) -> None:
         """Let tiles be as large as the prompted objects need, if that was asked for."""

@@ -9,13 +9,12 @@ from typing import Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_sam2.engine import BookReturned, Event, Request, TrackingEngine
+from napari_sam2.engine import BookReturned, Claim, Event, Request, TrackingEngine
 from napari_sam2.engine.jobs import Job, Priority
 from napari_sam2.errors import InputError, NapariSam2Error
 from napari_sam2.session.book.edits import check_shown
 from napari_sam2.session.book.prompt_book import Edit, PromptBook
 from napari_sam2.session.book.state import BookState
-from napari_sam2.ui.controller.pending_answers import Claim
 from napari_sam2.ui.controller.shown_masklets import KnownMasklets, ShownMasklets
 from napari_sam2.ui.controller.worker import Worker
 

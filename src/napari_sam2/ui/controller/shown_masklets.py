@@ -10,6 +10,7 @@ from napari_sam2.engine import (
     Event,
     FrameChanged,
     FramesChanged,
+    PendingAnswers,
     Request,
     Scored,
     ScoresRead,
@@ -20,7 +21,6 @@ from napari_sam2.session.book.prompt_book import PromptBook
 from napari_sam2.session.book.state import BookState
 from napari_sam2.session.planning.frame_set import NO_FRAMES, FrameSet
 from napari_sam2.session.scores.tables import ScoreTables
-from napari_sam2.ui.controller.pending_answers import PendingAnswers
 
 
 @dataclass(slots=True, eq=False)

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
+from napari_sam2.engine import PendingAnswers
 from napari_sam2.prompts import FramePrompt, PointPrompt
 from napari_sam2.session.book.drawn import drawn_prompts
 from napari_sam2.session.book.state import BookState, ObjectState
-from napari_sam2.ui.controller.pending_answers import PendingAnswers
 
 
 def test_a_later_edit_makes_answers_to_earlier_ones_late():
