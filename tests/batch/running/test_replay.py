@@ -16,6 +16,7 @@ from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.io.sessions.document import SavedChannel, SessionDocument
 from napari_sam2.synthetic import MovieConfig, SimulatedMovie
 from napari_sam2.synthetic.clicks import clicks_inside
+from napari_sam2.tiles import TileLayout
 from napari_sam2.ui.movie.saved import mapping_of
 
 MODEL = os.environ.get("NAPARI_SAM2_TEST_MODEL", "nano")
@@ -150,6 +151,13 @@ def test_a_session_of_channels_that_no_file_has_is_refused(session, monkeypatch)
 
     monkeypatch.setattr(OmeZarrLabelStore, "read_session", read)
     with pytest.raises(InputError, match="saw green of gfp, which no single file"):
+        plan_like(session / "session.zarr", ("a.tif",))
+
+
+def test_a_session_of_a_region_is_refused(session, monkeypatch):
+    region = TileLayout.of_region((96, 112), (10, 10, 40, 40))
+    monkeypatch.setattr(OmeZarrLabelStore, "layout", region)
+    with pytest.raises(InputError, match="only a region of its movie"):
         plan_like(session / "session.zarr", ("a.tif",))
 
 

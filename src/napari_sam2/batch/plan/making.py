@@ -44,6 +44,11 @@ def plan_like(
     if not OmeZarrLabelStore.is_ours(session, name):
         raise InputError(f"{session}: holds no session named {name!r} to take after")
     store = OmeZarrLabelStore.open(session, name, mode="r")
+    if store.layout.region is not None:
+        raise InputError(
+            f"{session}: only a region of its movie was looked at, and plans look at "
+            "whole frames: plan like a session without a region, or crop the movies"
+        )
     made_by = store.provenance
     image = store.read_session().image
     fields: dict[str, Any] = {
