@@ -256,6 +256,7 @@ def test_the_recipes_in_the_repository_can_be_read(path):
         "nano-lite": {"absent": 1.0, "neighbours": 3.0, "outline": 2.0},
         "nano-next": {"absent": 2.5},
         "nano-tracks": {"neighbours": 3.0, "outline": 2.0},
+        "nano-tracks-2": {"absent": 1.5, "neighbours": 3.0, "outline": 2.0},
     }
     assert config.losses == replace(wanted, **changed.get(path.stem, {}))
 
