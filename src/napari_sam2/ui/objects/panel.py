@@ -55,7 +55,7 @@ WIDTHS = {
     Column.TRUST: 40,
     Column.REVIEW: 48,
 }
-LEAST_NAME_WIDTH = 80
+LEAST_NAME_WIDTH = 86
 """Names are never cut shorter: a dock that is too narrow scrolls the table."""
 SHOWN_ROWS = 6
 """A dock that is too low scrolls rather than squeeze the table."""
