@@ -4,11 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 State = Literal["done", "complete", "refused", "failed", "cancelled"]
+
+
+Base64 = Annotated[str, Field(pattern="^[A-Za-z0-9+/]*=*$")]
+
+
+class MovieSummary(BaseModel):
+    """What the page shows of a movie; nothing of one that was not tracked.
+
+    Attributes
+    ----------
+    lost, doubtful
+        How many objects are gone at the end, and how many masks are hardly trusted.
+    frames, area, trust
+        Points of two curves: mean area in pixels, mean trust; None where it is unknown.
+    pictures
+        Of the first, middle and last frame: its number, a PNG in base64.
+    model, weights, device, precision, threads, version
+        What made the masklets; the weights by their SHA-256.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    lost: int | None = None
+    doubtful: int | None = None
+    frames: tuple[int, ...] = ()
+    area: tuple[float | None, ...] = ()
+    trust: tuple[float | None, ...] = ()
+    pictures: tuple[tuple[int, Base64], ...] = ()
+    model: str = ""
+    weights: str | None = None
+    device: str = ""
+    precision: str = ""
+    threads: int | None = None
+    version: str = ""
+
+    @model_validator(mode="after")
+    def _check_curves(self) -> Self:
+        if not len(self.frames) == len(self.area) == len(self.trust):
+            raise ValueError("the curves have other frames than points")
+        return self
 
 
 class MovieOutcome(BaseModel):
@@ -39,7 +79,7 @@ class MovieOutcome(BaseModel):
     request
         Hash of all that was asked, with the size and time of the files.
     summary
-        What the page shows, see `napari_sam2.batch.report.summary`.
+        What the page shows.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -61,7 +101,7 @@ class MovieOutcome(BaseModel):
     exports: tuple[str, ...] = ()
     verified: str = ""
     request: str = ""
-    summary: dict[str, Any] = {}
+    summary: MovieSummary = MovieSummary()
 
     @property
     def is_good(self) -> bool:

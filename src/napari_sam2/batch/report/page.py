@@ -70,8 +70,7 @@ def _row(number: int, movie: MovieOutcome) -> str:
         movie.frames,
         movie.objects,
         f"{movie.frames_per_second:.2f}" if movie.frames_computed else "",
-        summary.get("lost", ""),
-        summary.get("doubtful", ""),
+        *("" if one is None else one for one in (summary.lost, summary.doubtful)),
     )
     cells = "".join(f"<td class='n'>{one}</td>" for one in numbers)
     return (
@@ -87,11 +86,10 @@ def _section(number: int, movie: MovieOutcome, check: SelfCheck | None) -> str:
         f"<figure><img alt='frame {frame} with outlines' "
         f"src='data:image/png;base64,{png}'><figcaption>frame {frame}</figcaption>"
         "</figure>"
-        for frame, png in summary.get("pictures", ())
+        for frame, png in summary.pictures
     )
-    frames = summary.get("frames", [])
-    curves = _curve("mean area, pixels", frames, summary.get("area", []), None)
-    curves += _curve("mean trust", frames, summary.get("trust", []), 1.0)
+    curves = _curve("mean area, pixels", summary.frames, summary.area, None)
+    curves += _curve("mean trust", summary.frames, summary.trust, 1.0)
     return (
         f"<section id='m{number}'><h2>{escape(movie.title)}</h2>"
         f"<p class='{movie.state}'>{movie.state}"
@@ -127,12 +125,10 @@ def _facts(movie: MovieOutcome) -> str:
         "movie": movie.movie,
         "masklets": movie.labels,
         "exports": ", ".join(movie.exports),
-        "model": summary.get("model", ""),
-        "weights (SHA-256)": summary.get("weights", ""),
-        "computed": " ".join(
-            str(summary.get(key, "")) for key in ("device", "precision")
-        ).strip(),
-        "threads": summary.get("threads", ""),
+        "model": summary.model,
+        "weights (SHA-256)": summary.weights,
+        "computed": f"{summary.device} {summary.precision}".strip(),
+        "threads": summary.threads,
         "attempts": movie.attempts if movie.attempts > 1 else "",
         "remark": movie.remark,
         "verified": movie.verified,
@@ -146,7 +142,10 @@ def _facts(movie: MovieOutcome) -> str:
 
 
 def _curve(
-    title: str, frames: list[int], values: list[float | None], top: float | None
+    title: str,
+    frames: Sequence[int],
+    values: Sequence[float | None],
+    top: float | None,
 ) -> str:
     """Draw a curve as SVG, with a gap where nothing is known."""
     known = [value for value in values if value is not None]

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from napari_sam2.batch.job import TrackJob
+from napari_sam2.batch.report.outcome import MovieSummary
 from napari_sam2.batch.score_tables import tables_of
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.io.movies.frame_sources import StackFrames, open_frames
@@ -27,40 +28,33 @@ CURVE_POINTS = 120
 GOLDEN_ANGLE = 0.381966
 
 
-def summary_of(job: TrackJob) -> dict[str, Any]:
+def summary_of(job: TrackJob) -> MovieSummary:
     """Look at the masklets of a job, and at three frames of its movie.
 
-    Returns
-    -------
-    dict
-        JSON-able: ``lost`` and ``doubtful``, how many objects and object-frames;
-        ``frames``, ``area`` and ``trust``, the points of two curves; ``pictures``, of
-        the first, middle and last frame: ``(frame, PNG in base64)``; and what made
-        them: ``model``, ``weights``, ``device``, ``precision``, ``threads``,
-        ``version``. Nothing of a movie of stacks.
+    Of a movie of stacks there is nothing to show.
     """
     if job.mode is Mode.TZYX:
-        return {}
+        return MovieSummary()
     store = OmeZarrLabelStore.open(job.out, job.name, mode="r")
     tables = tables_of(store)
     made_by = store.provenance
     computed = np.flatnonzero(~np.isnan(tables.area).all(axis=1))
     first, last = (int(computed[0]), int(computed[-1])) if len(computed) else (0, 0)
     shown = np.linspace(first, last, min(CURVE_POINTS, last - first + 1)).astype(int)
-    return {
-        "lost": _lost(store, tables, last),
-        "doubtful": int((tables.trust() < DOUBTFUL).sum()),
-        "frames": shown.tolist(),
-        "area": _means(np.where(tables.area > 0, tables.area, np.nan)[shown]),
-        "trust": _means(tables.trust()[shown]),
-        "pictures": _pictures(job, store, sorted({first, (first + last) // 2, last})),
-        "model": made_by.model,
-        "weights": made_by.weights_sha256,
-        "device": made_by.device,
-        "precision": made_by.precision,
-        "threads": made_by.threads,
-        "version": made_by.plugin_version,
-    }
+    return MovieSummary(
+        lost=_lost(store, tables, last),
+        doubtful=int((tables.trust() < DOUBTFUL).sum()),
+        frames=tuple(shown.tolist()),
+        area=_means(np.where(tables.area > 0, tables.area, np.nan)[shown]),
+        trust=_means(tables.trust()[shown]),
+        pictures=_pictures(job, store, sorted({first, (first + last) // 2, last})),
+        model=made_by.model,
+        weights=made_by.weights_sha256,
+        device=made_by.device,
+        precision=made_by.precision,
+        threads=made_by.threads,
+        version=made_by.plugin_version,
+    )
 
 
 def _lost(store: OmeZarrLabelStore, tables: ScoreTables, last: int) -> int:
@@ -73,17 +67,17 @@ def _lost(store: OmeZarrLabelStore, tables: ScoreTables, last: int) -> int:
     return sum(int(one) not in mothers for one in ids[gone])
 
 
-def _means(table: np.ndarray) -> list[float | None]:
+def _means(table: np.ndarray) -> tuple[float | None, ...]:
     """Return the mean over objects; None where nothing is known."""
     known = ~np.isnan(table)
     count = known.sum(axis=1)
     total = np.where(known, table, 0).sum(axis=1)
-    return [float(a / n) if n else None for a, n in zip(total, count, strict=True)]
+    return tuple(float(a / n) if n else None for a, n in zip(total, count, strict=True))
 
 
 def _pictures(
     job: TrackJob, store: OmeZarrLabelStore, frames: list[int]
-) -> list[tuple[int, str]]:
+) -> tuple[tuple[int, str], ...]:
     """Return pictures of frames with the outlines of what was tracked."""
     stored = store.provenance.frames.get("intensity")
     options: dict[str, Any] = dict(job.frame_options)
@@ -92,7 +86,7 @@ def _pictures(
             options[name] = None
         options["mapping"] = IntensityMapping.model_validate(stored)
     with closing(open_frames(job.movie, **options)) as source:
-        return [(frame, _picture(source, store, frame)) for frame in frames]
+        return tuple((frame, _picture(source, store, frame)) for frame in frames)
 
 
 def _picture(source: StackFrames, store: OmeZarrLabelStore, frame_index: int) -> str:
