@@ -100,7 +100,8 @@ class LabelFiles:
     @property
     def objects(self) -> list[LabelledObject]:
         """All objects that the label image lists."""
-        return read_objects(attributes_of(self.group))
+        with self.reading("the list of its objects"):
+            return read_objects(attributes_of(self.group))
 
     @property
     def merging(self) -> Provenance | None:

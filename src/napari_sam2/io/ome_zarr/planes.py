@@ -44,9 +44,17 @@ class PlaneLayout:
 
     @classmethod
     def read(cls, axes: tuple[str, ...], fixed: Mapping[str, int]) -> PlaneLayout:
-        """Return the layout of an array whose other dimensions stay somewhere."""
-        frame_axis = next(name for name in axes if name not in (*SPACE, *fixed))
-        return cls(axes, frame_axis, dict(fixed))
+        """Return the layout of an array whose other dimensions stay somewhere.
+
+        Raises
+        ------
+        ValueError
+            If not one dimension is left for the frames.
+        """
+        left = [name for name in axes if name not in (*SPACE, *fixed)]
+        if not left:
+            raise ValueError("there is no axis along which frames run")
+        return cls(axes, left[0], dict(fixed))
 
     @property
     def is_plain(self) -> bool:

@@ -1,0 +1,39 @@
+"""Damaged metadata of a label group are a sentence, whenever they are read."""
+
+import json
+
+import pytest
+
+from napari_sam2.errors import OutputError
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
+
+
+def rewritten(store, change):
+    """Change the metadata of the label group on disk."""
+    file = store.path / "labels" / "masklets" / "zarr.json"
+    document = json.loads(file.read_text())
+    change(document["attributes"]["ome"])
+    file.write_text(json.dumps(document))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda ome: ome.pop("image-label"),
+        lambda ome: ome["image-label"].update(properties=["cell"]),
+    ],
+)
+def test_a_damaged_list_of_objects_is_told(new_store, change):
+    store = new_store()
+    store.close()
+    rewritten(store, change)
+    with pytest.raises(OutputError, match="damaged"):
+        _ = OmeZarrLabelStore.open(store.path, mode="r").objects
+
+
+def test_labels_without_an_axis_of_frames_are_told(new_store):
+    store = new_store()
+    store.close()
+    rewritten(store, lambda ome: ome["multiscales"][0]["axes"].pop(0))
+    with pytest.raises(OutputError, match="no axis along which frames run"):
+        OmeZarrLabelStore.open(store.path, mode="r")
