@@ -5,7 +5,10 @@ import json
 import pytest
 
 from napari_sam2.errors import OutputError
+from napari_sam2.interfaces import Calibration
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
+from napari_sam2.io.label_store.volume import VolumeLabels, VolumeSpec
+from napari_sam2.io.ome_zarr.volume_axes import PlaneAxis
 
 
 def rewritten(store, change):
@@ -37,3 +40,12 @@ def test_labels_without_an_axis_of_frames_are_told(new_store):
     rewritten(store, lambda ome: ome["multiscales"][0]["axes"].pop(0))
     with pytest.raises(OutputError, match="no axis along which frames run"):
         OmeZarrLabelStore.open(store.path, mode="r")
+
+
+def test_a_damaged_list_of_objects_of_stacks_is_told(tmp_path):
+    spec = VolumeSpec("masklets", (2, 3, 20, 24), (), Calibration(), PlaneAxis(3))
+    store = VolumeLabels.create(tmp_path / "x.zarr", spec)
+    store.close()
+    rewritten(store, lambda ome: ome.pop("image-label"))
+    with pytest.raises(OutputError, match="damaged"):
+        _ = VolumeLabels.open(store.path, "masklets", "r").objects

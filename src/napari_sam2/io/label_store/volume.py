@@ -203,7 +203,8 @@ class VolumeLabels:
     @property
     def objects(self) -> list[LabelledObject]:
         """All objects, with name and mother."""
-        return read_objects(attributes_of(self._group))
+        with reading_errors(self.path, "the list of its objects"):
+            return read_objects(attributes_of(self._group))
 
     @property
     def placed(self) -> tuple[tuple[str, ...], LevelGeometry, tuple[str | None, ...]]:
