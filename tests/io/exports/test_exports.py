@@ -116,6 +116,17 @@ def test_geff_is_valid_and_points_at_the_labels(masklets, tmp_path):
     assert {values["lineage"] for _, values in graph.nodes(data=True)} == {1, 7}
 
 
+def test_geff_is_written_in_chunks(masklets, tmp_path, monkeypatch):
+    whole, _ = geff.read(export(masklets, tmp_path / "one", "geff"), backend="networkx")
+    monkeypatch.setattr("napari_sam2.io.exports.geff.CHUNK_ROWS", 3)
+    path = export(masklets, tmp_path / "many", "geff")
+    geff.validate_structure(path)
+    found, metadata = geff.read(path, backend="networkx")
+    assert dict(found.nodes(data=True)) == dict(whole.nodes(data=True))
+    assert set(found.edges) == set(whole.edges)
+    assert (metadata.axes[0].min, metadata.axes[0].max) == (0, 5)
+
+
 def test_trackmate_is_read_by_a_published_reader(masklets, tmp_path):
     path = export(masklets, tmp_path / "tracks", "trackmate")
     spots = pytrackmate.trackmate_peak_import(path, get_tracks=True)

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from napari_sam2.errors import InputError, OutputError
 from napari_sam2.io.exports.coco import write_coco, write_sav
-from napari_sam2.io.exports.graphs import write_geff, write_trackmate
+from napari_sam2.io.exports.geff import write_geff
 from napari_sam2.io.exports.label_images import write_ctc, write_tiff
 from napari_sam2.io.exports.masklets import MaskletMovie
 from napari_sam2.io.exports.rois import write_rois
 from napari_sam2.io.exports.tables import write_csv, write_parquet, write_tracks
+from napari_sam2.io.exports.trackmate import write_trackmate
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 from skimage.measure import find_contours, regionprops
 
 from napari_sam2.io.exports.masklets import MaskletMovie
+from napari_sam2.io.exports.zip_archive import ZipArchive
 from napari_sam2.io.optional_packages import optional_package
 
 
@@ -25,13 +25,13 @@ def write_rois(masklets: MaskletMovie, path: Path) -> None:
     """
     roifile = optional_package("roifile", "export")
     axis = masklets.calibration.frame_axis
-    with ZipFile(path, "w", ZIP_DEFLATED) as archive:
+    with ZipArchive(path) as archive:
         for frame_index, labels in masklets.frames():
             place = {axis: frame_index, "position": frame_index + 1}
             for object_id, piece, outline in outlines(labels):
                 name = f"{object_id:04d}-{frame_index + 1:04d}-{piece}"
                 roi = roifile.ImagejRoi.frompoints(outline[:, ::-1], name=name, **place)
-                archive.writestr(f"{name}.roi", roi.tobytes())
+                archive.add(f"{name}.roi", roi.tobytes())
 
 
 def outlines(labels: np.ndarray) -> Iterator[tuple[int, int, np.ndarray]]:
