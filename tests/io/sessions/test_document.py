@@ -25,7 +25,7 @@ from napari_sam2.prompts import BoxPrompt, FramePrompt, MaskPrompt, PointPrompt
 from napari_sam2.session.book.state import BookState, ObjectState
 from napari_sam2.session.planning.frame_set import FrameSet
 
-numbers = st.floats(-10, 100, allow_nan=False)
+numbers = st.floats(-0.5, 47.5)
 frame_sets = st.sets(st.integers(0, 40), max_size=12).map(FrameSet.of)
 geometry = st.one_of(
     st.builds(
@@ -316,6 +316,11 @@ def test_what_the_model_saw_is_found_where_version_0_2_saved_it():
         ({"parent": 3}, "object 3 is its own mother"),
         ({"prompts": [{"frame": 10**9, "points": [[1.0, 2.0]]}]}, "frame 1000000000"),
         ({"locked": [[0, 10**9]]}, "frame 999999999"),
+        ({"prompts": [{"frame": 0, "points": [[9.0, 64.0]]}]}, "outside the frame of"),
+        (
+            {"prompts": [{"frame": 0, "box": [1, 2, 90, 9]}]},
+            "frame 0: row 90",
+        ),
     ],
 )
 def test_what_no_session_can_say_is_refused(new_store, change, words):

@@ -41,6 +41,7 @@ from napari_sam2.io.ome_zarr.zarr_nodes import (
     replace_attributes,
     storage_errors,
 )
+from napari_sam2.io.prompts.bounds import PromptBounds
 from napari_sam2.io.sessions.book_json import BookWriter
 from napari_sam2.io.sessions.document import SessionDocument, SessionFile
 from napari_sam2.io.sessions.from_run import RunFacts, session_of_run
@@ -81,7 +82,10 @@ class LabelFiles:
         self.masks = MaskFiles(self.run, self._labels_of)
         books = BookWriter(self.masks)
         frame_count = array_at(self.run, WHOLE).shape[0]
-        self._session = SessionFile(self.run, books, frame_count)
+        # Rows and columns come last, whatever the other axes are.
+        height, width = array_at(self.group, "0").shape[-2:]
+        bounds = PromptBounds((height, width), frame_count)
+        self._session = SessionFile(self.run, books, bounds)
         self.history = History(
             self, self.run, self.folder, books, self.layout.frame_dimension
         )

@@ -13,7 +13,7 @@ import numpy as np
 import zarr
 
 from napari_sam2.interfaces import FrameResult, ObjectScores
-from napari_sam2.io.label_store.group import check_range
+from napari_sam2.io.label_store.group import check_range, labels_of
 from napari_sam2.io.label_store.mask_logits import LogitArray
 from napari_sam2.io.label_store.progress_journal import WholeFrames
 from napari_sam2.io.label_store.tables.frame_digests import FrameDigests
@@ -24,7 +24,6 @@ from napari_sam2.io.label_store.tables.measurements import (
 )
 from napari_sam2.io.label_store.tables.rows import RowBlock, ScoreArrays, TileArray
 from napari_sam2.io.ome_zarr.planes import PlaneLayout, label_planes
-from napari_sam2.io.ome_zarr.zarr_nodes import array_at
 from napari_sam2.metrics.regions import Measured, measure
 
 
@@ -55,7 +54,7 @@ class FrameArrays:
         object_ids: list[int],
         layout: PlaneLayout,
     ) -> None:
-        stored = array_at(group, "0")
+        stored = labels_of(group)
         self.labels = label_planes(stored, layout)
         self.labels_lock = Lock()
         self.object_ids = object_ids

@@ -50,9 +50,11 @@ from napari_sam2.io.ome_zarr.pyramid import build_level, label_spec
 from napari_sam2.io.ome_zarr.watched_store import WatchedStore
 from napari_sam2.io.ome_zarr.zarr_nodes import (
     PARTIAL,
+    RESTORE,
     array_at,
     attributes_of,
     create_array,
+    node_path,
     replace_attributes,
 )
 from napari_sam2.io.sessions.provenance import Provenance
@@ -268,6 +270,21 @@ def open_group_of_ours(
             f"{where}: was written by a newer napari-sam2 (format {version}); update"
         )
     return group
+
+
+def labels_of(group: zarr.Group) -> zarr.Array:
+    """Return the finest label image of a group.
+
+    Raises
+    ------
+    OutputError
+        If it is missing, or its metadata say that it has no pixels.
+    """
+    array = array_at(group, "0")
+    if not array.size:
+        where = node_path(group, "0")
+        raise OutputError(f"{where}: the label image has no pixels; {RESTORE}")
+    return array
 
 
 def describe(

@@ -25,6 +25,7 @@ from napari_sam2.io.label_store.group import (
     check_length,
     check_range,
     is_volume,
+    labels_of,
     open_group_of_ours,
     put_label_group,
 )
@@ -57,7 +58,7 @@ from napari_sam2.io.ome_zarr.watched_store import WatchedStore
 from napari_sam2.io.ome_zarr.zarr_nodes import (
     DAMAGED,
     ArraySpec,
-    array_at,
+    array_if_any,
     attributes_of,
     create_array,
     group_at,
@@ -126,7 +127,7 @@ class VolumeLabels:
                 "stacks over time; choose another --name"
             )
         self._run = group_at(self._group, RUN)
-        self.array = array_at(self._group, "0")
+        self.array = labels_of(self._group)
         self._whole = WholeFrames.open(self._run)
         self._digests = _digests_of(self._run, self.shape[:2])
         self._parts_read: dict[str, zarr.Array] = {}
@@ -402,11 +403,9 @@ class VolumeLabels:
 
 def _digests_of(run: zarr.Group, grid: tuple[int, int]) -> zarr.Array | None:
     """Return ``(T, Z)`` digests of planes; None of labels that lack them, read-only."""
-    node = run.get(DIGESTS)
-    if isinstance(node, zarr.Array):
-        return node
-    if run.read_only:
-        return None
+    array = array_if_any(run, DIGESTS)
+    if array is not None or run.read_only:
+        return array
     spec = ArraySpec(
         shape=grid,
         chunks=(1, grid[1]),

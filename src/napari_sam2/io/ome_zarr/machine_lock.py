@@ -1,7 +1,10 @@
 """One at a time, of all threads and processes of this machine, at what a folder shares.
 
 The lock lies in the folder for temporary files: what it is about may not exist yet, or
-is being replaced, and beside it readers would find a file that is no part of it.
+is being replaced, and beside it readers would find a file that is no part of it. The
+lock's file goes before the lock does: who waits for it takes no lock on a file that is
+gone (`FileLock` looks), but makes another. Windows removes none that is open; there
+`FileLock` itself removes it afterwards.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ import errno
 import hashlib
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -61,4 +64,6 @@ def alone(path: Path, action: str) -> Iterator[bool]:
     try:
         yield True
     finally:
+        with suppress(OSError):
+            file.unlink()
         lock.release()

@@ -105,12 +105,25 @@ def array_at(group: zarr.Group, name: str) -> zarr.Array:
     OutputError
         If there is none.
     """
-    node = group.get(name)
-    if not isinstance(node, zarr.Array):
+    array = array_if_any(group, name)
+    if array is None:
         raise OutputError(
             f"{node_path(group, name)}: the array is missing or damaged; {RESTORE}"
         )
-    return node
+    return array
+
+
+def array_if_any(group: zarr.Group, name: str) -> zarr.Array | None:
+    """Return an array of a group; None if there is none.
+
+    Raises
+    ------
+    FloatingPointError
+        If its fill value is no value of its type, of which numpy would only warn.
+    """
+    with np.errstate(over="raise", invalid="raise"):
+        node = group.get(name)
+    return node if isinstance(node, zarr.Array) else None
 
 
 def group_at(group: zarr.Group, name: str) -> zarr.Group:

@@ -19,7 +19,7 @@ from pydantic import (
 )
 from pydantic_core.core_schema import CoreSchema, is_instance_schema
 
-from napari_sam2.errors import OutputError
+from napari_sam2.errors import InputError, OutputError
 from napari_sam2.interfaces import Calibration
 from napari_sam2.io.movies.intensity import IntensityMapping
 from napari_sam2.io.ome_zarr.zarr_nodes import (
@@ -28,6 +28,7 @@ from napari_sam2.io.ome_zarr.zarr_nodes import (
     node_path,
     replace_attributes,
 )
+from napari_sam2.io.prompts.bounds import PromptBounds
 from napari_sam2.io.sessions.book_json import BookWriter, SessionObject
 from napari_sam2.session.book.state import BookState
 
@@ -203,23 +204,28 @@ class _Stored(BaseModel):
             descended |= seen
         return self
 
-    def check_frames(self, frame_count: int) -> None:
-        """Refuse frames that the movie does not have.
+    def check_places(self, bounds: PromptBounds) -> None:
+        """Refuse frames and positions that the movie does not have.
 
         Raises
         ------
-        ValueError
+        ValueError, InputError
             Naming the object.
         """
         for entry in self.objects:
             spans = (*entry.locked, *entry.reviewed, *entry.stale, *entry.waiting)
             ends = [stop for _, stop in spans]
             last = max(ends + [prompt.frame + 1 for prompt in entry.prompts], default=0)
-            if last > frame_count:
+            if last > bounds.frame_count:
                 raise ValueError(
                     f"object {entry.id} has frame {last - 1}, and the movie has "
-                    f"{frame_count}"
+                    f"{bounds.frame_count}"
                 )
+            for prompt in entry.prompts:
+                corners = [] if prompt.box is None else [prompt.box[:2], prompt.box[2:]]
+                for y, x in (*(prompt.points or ()), *corners):
+                    where = f"object {entry.id}, frame {prompt.frame}"
+                    bounds.check_position(y, x, where)
 
 
 class SessionFile:
@@ -231,13 +237,15 @@ class SessionFile:
         Group of the run.
     books
         Turns objects into JSON, and back.
-    frame_count
+    bounds
         Of the movie.
     """
 
-    def __init__(self, run: zarr.Group, books: BookWriter, frame_count: int) -> None:
+    def __init__(
+        self, run: zarr.Group, books: BookWriter, bounds: PromptBounds
+    ) -> None:
         self._run = run
-        self._frame_count = frame_count
+        self._bounds = bounds
         self._books = books
         self._group: zarr.Group | None = None
 
@@ -281,10 +289,10 @@ class SessionFile:
             )
         try:
             stored = _Stored.model_validate_json(str(attributes[DOCUMENT]))
-            stored.check_frames(self._frame_count)
+            stored.check_places(self._bounds)
             document = SessionDocument.model_validate(stored.session)
             states = tuple(self._books.state(entry) for entry in stored.objects)
-        except (ValidationError, ValueError) as error:
+        except (ValidationError, ValueError, InputError) as error:
             raise OutputError(
                 f"{where}: the saved session is damaged{_reason(error)}; restore this "
                 "folder from a copy, or move it elsewhere, and the masklets open "
@@ -293,7 +301,7 @@ class SessionFile:
         return document.model_copy(update={"book": BookState(states)}), stored.step
 
 
-def _reason(error: ValueError) -> str:
+def _reason(error: ValueError | InputError) -> str:
     """Return what our own checks say of a document, for people."""
     if isinstance(error, ValidationError):
         fault = error.errors()[0]

@@ -25,7 +25,12 @@ from napari_sam2.io.label_store.tables.rows import (
 )
 from napari_sam2.io.ome_zarr.digests import UNKNOWN, digest_of
 from napari_sam2.io.ome_zarr.planes import PlaneLayout
-from napari_sam2.io.ome_zarr.zarr_nodes import ArraySpec, chunk_file, create_array
+from napari_sam2.io.ome_zarr.zarr_nodes import (
+    ArraySpec,
+    array_if_any,
+    chunk_file,
+    create_array,
+)
 
 DIGESTS = "digests"
 COLUMNS_PER_CHUNK = 256
@@ -55,9 +60,9 @@ class FrameDigests:
     ) -> None:
         self._labels, self._logits, self._layout = labels, logits, layout
         self._grid = _chunk_counts(labels)[-2:]
-        node = run.get(DIGESTS)
-        if not isinstance(node, zarr.Array) and not run.read_only:
-            node = create_array(
+        array = array_if_any(run, DIGESTS)
+        if array is None and not run.read_only:
+            array = create_array(
                 run,
                 DIGESTS,
                 ArraySpec(
@@ -68,7 +73,7 @@ class FrameDigests:
                     dimension_names=("frame", "part"),
                 ),
             )
-        self._block = RowBlock({DIGESTS: node} if isinstance(node, zarr.Array) else {})
+        self._block = RowBlock({} if array is None else {DIGESTS: array})
         self._noted: dict[tuple[int, int], int] = {}
 
     def note(self, key: ChunkKey, content: Buffer | None) -> None:

@@ -16,6 +16,7 @@ import zarr
 
 from napari_sam2.interfaces import DivisionEvidence
 from napari_sam2.io.label_store.tables.rows import RowBlock, create_table
+from napari_sam2.io.ome_zarr.zarr_nodes import array_if_any
 from napari_sam2.metrics.regions import Measured
 
 MeasurementName = Literal["centroid_y", "centroid_x", "mean_intensity"]
@@ -46,9 +47,9 @@ class MeasurementArrays:
     ) -> None:
         arrays: dict[str, zarr.Array] = {}
         for name in names:
-            node = group.get(name)
-            if isinstance(node, zarr.Array):
-                arrays[name] = node
+            array = array_if_any(group, name)
+            if array is not None:
+                arrays[name] = array
             elif not group.read_only:
                 arrays[name] = create_table(group, name, shape)
         self._arrays, self.names = arrays, tuple(names)
