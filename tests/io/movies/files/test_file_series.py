@@ -181,6 +181,35 @@ SERIES = {
     ),
     "nanoseconds": ([f"{1699999999000000 + n**3}.png" for n in range(9)], "T", (9,)),
     "letters": (["a.png", "b.png", "c.png"], "T", (3,)),
+    "MetaMorph, wavelengths with their channels": (
+        [f"e_w{c}Conf{n}_t{t}.TIF" for c, n in ((1, 491), (2, 561)) for t in (1, 2, 3)],
+        "TC",
+        (3, 2),
+    ),
+    "MetaXpress with a GUID": (
+        [
+            f"BBBC_A0{well}_s1_w{c}3F2504E0-4F89-11D3-9A0C-0305E82C33{well}{c}.tif"
+            for well in (1, 2)
+            for c in (1, 2)
+        ],
+        "PC",
+        (2, 2),
+    ),
+    "wavelengths": (named("x_<c>nm_t<t>.tif", c=[405, 561], t=[1, 2, 3]), "TC", (3, 2)),
+    "lasers": (["x_488.tif", "x_561.tif"], "C", (2,)),
+    "numbers that might be lasers'": (named("f<n>.tif", n=range(486, 492)), "T", (6,)),
+    "dyes": (["x_Cy3.tif", "x_Cy5.tif"], "C", (2,)),
+    "tiles of QuPath": (
+        named("slide [x=<x>,y=<y>,w=512,h=512].tif", x=[0, 512], y=[0, 512]),
+        "P",
+        (4,),
+    ),
+    "magnification": (named("a_10x_<n>.tif", n=padded(3)), "T", (3,)),
+    "Keller's microscopes": (
+        named("SPM00_TM<t>_CM00_CHN0<c>.tif", t=padded(3, 6), c=[0, 1]),
+        "TC",
+        (3, 2),
+    ),
     "digit-like letters": (named("1²3_<n>.png", n=range(3)), "T", (3,)),
     "masks alone": (named("cell_<n>_masks.png", n=range(3)), "T", (3,)),
     "one file": (["anything at all.png"], "T", (1,)),
@@ -208,6 +237,7 @@ def test_the_order_of_the_listing_does_not_matter(order):
     [
         *("_masks", "_cp_masks", "_seg", "_label", "_mask", ".stardist", ".labels"),
         *("_Simple Segmentation", "_Object Predictions", "_Probabilities"),
+        *("_Object Identities", "_Tracking-Result", "_instances", "_gt"),
     ],
 )
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
@@ -248,6 +278,11 @@ ASKED = {
         ),
         "2 numbers differ",
     ),
+    "samples": (named("patient<n>.tif", n=[1, 2, 3]), "a number differs"),
+    "doses": (["x_10um.tif", "x_20um.tif"], "a number differs"),
+    "lifetimes": (named("tau<n>.tif", n=[0, 1, 2]), "a number differs"),
+    "words that differ as numbers do": (["a1_raw.tif", "a2_seen.tif"], "2 series"),
+    "kinds of file that differ as numbers do": (["a1.tif", "a2.png"], "2 series"),
     "an overview beside them": (["raw_1.tif", "raw_2.tif", "AVG_raw.tif"], "2 series"),
     "masks with a name before": (
         ["img_1.tif", "img_2.tif", "mask_1.tif", "mask_2.tif"],

@@ -369,6 +369,13 @@ def test_a_hyperstack_with_fewer_pages_than_it_counts_says_so(tmp_path):
     path = ome_by_hand(tmp_path / "a.tif", text, count=28)
     with pytest.raises(InputError, match="counts 30 images, and the file holds 28"):
         open_frames(path)
+    # Of two channels, frames were taken out one by one.
+    text = "ImageJ=1.53t\nimages=6\nchannels=2\nframes=4\nhyperstack=true\n"
+    pixels = np.zeros((6, *SHAPE), np.uint16)
+    options = {"metadata": None, "photometric": "minisblack"}
+    tifffile.imwrite(tmp_path / "b.tif", pixels, description=text, **options)
+    with pytest.raises(InputError, match="should hold 8 images"):
+        open_frames(tmp_path / "b.tif")
 
 
 @pytest.mark.parametrize("shape", [(7, 8, 9), (6, 9, 8), (6, 16, 9)])

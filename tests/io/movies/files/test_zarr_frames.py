@@ -257,6 +257,11 @@ def test_sequences_of_version_6_are_composed(tmp_path, movie):
         (version_6("tyx", [{"type": "mapAxis", "output": "world"}]), "0.6", "mapAxis"),
         (version_6("tyx", [{"type": "scale", "output": "else"}]), "0.6", "0.6"),
         ({"datasets": [{"path": "0"}]}, "0.6", "version 0.6 must list the axes"),
+        (
+            version_6("tyx", [{"type": "identity"}]) | {"axes": ["z", "y", "x"]},
+            "0.6",
+            "name other axes",
+        ),
         ({"datasets": [{"path": "0"}]}, "0.9", "version 0.9 must list the axes"),
         (version_6("tyx", [{"type": "identity"}]), "1.0", "version 1.0 is none of"),
         ({"axes": list("tyx"), "datasets": [{"path": "0"}]}, "0.7", "version 0.7 is"),

@@ -7,6 +7,7 @@ before a number say what it counts.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,18 +23,27 @@ NOTHING = ""
 """Stands for a number that follows from others, such as Yokogawa's actions."""
 
 _COUNTED = {
-    "T": ("t", "time", "times", "timepoint", "tp", "frame", "frames", "fr", "sk"),
+    "T": (
+        *("t", "time", "times", "timepoint", "tp", "tl", "tm", "frame", "frames", "fr"),
+        *("sk", "day", "hour", "hr", "min", "minute", "sec", "second"),
+    ),
     "Z": ("z", "slice", "plane", "zslice", "depth", "focus", "zpos"),
     "C": (
         *("c", "ch", "chan", "channel", "w", "wv", "wave", "wavelength", "lambda"),
-        *("color", "colour"),
+        *("color", "colour", "chn", "cy", "alexa", "alexafluor", "af", "atto", "fluor"),
+        *("laser", "ex", "em", "conf", "csu", "filter", "dye", "marker"),
     ),
     "P": (
         *("s", "p", "m", "pos", "position", "xy", "site", "fov", "field", "stage"),
         *("series", "well", "scene", "tile", "view", "point", "row", "col", "column"),
         *("fld", "roi", "region", "embryo", "animal", "mouse", "dish", "chamber"),
     ),
-    OTHER: ("angle", "rotation", "illumination", "illum", "replicate", "rep"),
+    OTHER: (
+        *("angle", "rotation", "illumination", "illum", "replicate", "rep", "trial"),
+        *("ang", "deg", "pol", "polarization", "tau", "gate", "echo", "dose", "conc"),
+        *("patient", "subject", "sample", "specimen", "donor", "tissue", "patch"),
+        *("crop", "plate", "colony", "fish", "larva", "worm", "condition", "treatment"),
+    ),
 }
 _KIND_OF = {word: kind for kind, words in _COUNTED.items() for word in words}
 
@@ -47,9 +57,22 @@ CHANNEL_WORDS = frozenset(
     )
 )
 
+LASER_LINES = frozenset(
+    (
+        *(355, 375, 403, 405, 408, 440, 442, 445, 458, 470, 473, 476, 477, 488, 491),
+        *(505, 514, 532, 543, 546, 555, 561, 568, 594, 633, 635, 637, 638, 640, 642),
+        *(647, 660, 730, 750, 785),
+    )
+)
+"""Wavelengths in nanometres, as names of channels hold them: ``x_488.tif``."""
+
+LASER_STEP = 20
+"""Least distance of two of them that are used together."""
+
 _MASK_ENDING = re.compile(
-    r"[ _.-](cp[_-])?(masks?|seg|segmentation|labels?|outlines?|flows?"
-    r"|probabilities|(object )?predictions|stardist)$",
+    r"[ _.-](cp[_-])?(masks?|seg|segmentation|labels?|outlines?|flows?|rois?|gt"
+    r"|instances?|(object )?(probabilities|predictions|identities)|uncertainty"
+    r"|(tracking|merger)[ -]result|stardist)$",
     re.IGNORECASE,
 )
 _DATE = re.compile(
@@ -62,6 +85,17 @@ _ELAPSED = re.compile(
 )
 """Time since the beginning, or a date, as Incucyte writes them: ``00d02h30m``,
 ``2020y03m01d_02h30m``."""
+
+_GUID = re.compile(
+    r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}", re.ASCII | re.IGNORECASE
+)
+"""What MetaXpress ends each name with; it says nothing."""
+
+_UNITS = (
+    (re.compile(r"nm(?![^\W\d_])"), "C"),
+    (re.compile(r"([uµμm]m|[um]l|[umn]g|mw|hz|deg|°|x|%)(?![^\W\d_])"), OTHER),
+)
+"""What follows numbers that are wavelengths, or sizes, doses and magnifications."""
 
 _WELL_ROW = re.compile(r"(^|[^a-z])[a-hj-p]$")
 """The letter before a well's column; ``f`` and ``i`` mean frames and images too."""
@@ -117,7 +151,7 @@ def take_apart(name: str) -> FileName:
     suffix = {".tiff": ".tif", ".jpeg": ".jpg"}.get(
         path.suffix.lower(), path.suffix.lower()
     )
-    parts = re.split(r"([0-9]+)", path.stem)
+    parts = re.split(r"([0-9]+)", _GUID.sub("", path.stem))
     texts = [part.casefold() for part in parts[::2]]
     texts[-1] += suffix
     return FileName(name, tuple(texts), tuple(parts[1::2]))
@@ -136,9 +170,18 @@ def kinds_of_numbers(names: Sequence[FileName]) -> list[str]:
     names
         Names that differ in their numbers.
     """
-    stem = PurePath(names[0].name).stem.removesuffix(".ome")
+    stem = _GUID.sub("", PurePath(names[0].name).stem).removesuffix(".ome")
     pairs = list(zip(names[0].texts, names[0].numbers, strict=False))
-    kinds = [_kind_of(text, number) for text, number in pairs]
+    kinds = [
+        _kind_of(text, number, after)
+        for (text, number), after in zip(pairs, names[0].texts[1:], strict=True)
+    ]
+    words = [_last_word(text) for text, _ in pairs]
+    if {"x", "y"} <= set(words):  # where a tile lies
+        kinds = [
+            "P" if word in ("x", "y") else kind
+            for word, kind in zip(words, kinds, strict=True)
+        ]
     elapsed = _ELAPSED.search(stem)
     known: list[tuple[re.Match[str] | None, Sequence[str]]] = [
         (pattern.search(stem), meant) for pattern, meant in _PROGRAMS
@@ -151,13 +194,18 @@ def kinds_of_numbers(names: Sequence[FileName]) -> list[str]:
     return kinds
 
 
-def _kind_of(text: str, number: str) -> str:
-    """Return what a number counts that follows a text."""
-    last_word = re.search(r"([^\W\d_]+)[\W_]*$", text)
-    word = last_word.group(1) if last_word else ""
+def _kind_of(text: str, number: str, after: str) -> str:
+    """Return what a number counts that stands between two texts."""
+    word = _last_word(text)
     if word not in _KIND_OF and len(number) == 2 and _WELL_ROW.search(text):
         return "P"
-    return _KIND_OF.get(word, UNKNOWN)
+    by_unit = next((kind for unit, kind in _UNITS if unit.match(after)), UNKNOWN)
+    return _KIND_OF.get(word, by_unit)
+
+
+def _last_word(text: str) -> str:
+    found = re.search(r"([^\W\d_]+)[\W_]*$", text)
+    return found.group(1) if found else ""
 
 
 def holds_date(name: str) -> bool:
@@ -175,6 +223,13 @@ def are_channels(words: Sequence[str]) -> bool:
     return all(_is_channel(word) for word in words)
 
 
+def are_wavelengths(numbers: Sequence[int]) -> bool:
+    """Tell whether numbers that differ are wavelengths of lasers, and no counter."""
+    known = sorted(set(numbers))
+    steps = [after - before for before, after in itertools.pairwise(known)]
+    return LASER_LINES.issuperset(known) and min(steps, default=0) >= LASER_STEP
+
+
 def _is_channel(word: str) -> bool:
     if re.sub(r"[\W_]", "", word) in CHANNEL_WORDS:
         return True
@@ -185,10 +240,13 @@ def _is_channel(word: str) -> bool:
 def without_descriptions(names: Sequence[FileName]) -> list[FileName]:
     """Drop words that only describe the number before them.
 
-    In ``w1GFP_t1`` and ``w2DAPI_t1`` the word after ``w`` follows from its number.
+    In ``w1GFP_t1`` and ``w2DAPI_t1`` the word after ``w`` follows from its number. Of a
+    number that is never twice the same that shows nothing, unless it is a channel's.
     """
     texts = [list(name.texts) for name in names]
-    for at in range(1, len(texts[0])):
+    for at, kind in enumerate(kinds_of_numbers(names), start=1):
+        if kind != "C" and len({name.numbers[at - 1] for name in names}) == len(names):
+            continue
         of_number: dict[str, set[str]] = {}
         for name in names:
             of_number.setdefault(name.numbers[at - 1], set()).add(name.texts[at])

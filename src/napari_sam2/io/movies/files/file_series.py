@@ -24,6 +24,7 @@ from napari_sam2.io.movies.files.file_names import (
     UNKNOWN,
     FileName,
     are_channels,
+    are_wavelengths,
     differing_words,
     holds_date,
     holds_elapsed_time,
@@ -206,8 +207,24 @@ def _columns_of_numbers(names: Sequence[FileName]) -> list[_Column]:
         texts = [name.numbers[at] for name in names]
         values = tuple(int(text) for text in texts)
         if len(set(values)) > 1 and kind != NOTHING:
+            kind = "C" if kind == UNKNOWN and are_wavelengths(values) else kind
             columns.append(_Column(kind, values, max(map(len, texts))))
-    return columns
+    return _without_dyes(columns)
+
+
+def _without_dyes(columns: Sequence[_Column]) -> list[_Column]:
+    """Drop numbers that follow from that of a channel, as in ``w1CSU488_t1``."""
+    kept: list[_Column] = []
+    for column in columns:
+        channels = [one for one in kept if one.kind == "C"]
+        pairs = [set(zip(one.values, column.values, strict=True)) for one in channels]
+        follows = any(
+            len(found) == len(set(one.values))
+            for one, found in zip(channels, pairs, strict=True)
+        )
+        if not (follows and column.kind in ("C", UNKNOWN)):
+            kept.append(column)
+    return kept
 
 
 def _without_dependent(columns: Sequence[_Column]) -> list[_Column]:

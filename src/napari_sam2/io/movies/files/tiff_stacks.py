@@ -386,8 +386,10 @@ def _check_colors(page: tifffile.TiffPage, name: str) -> None:
 
 
 def _images_by_imagej(file: tifffile.TiffFile) -> int:
-    metadata = file.imagej_metadata if file.is_imagej else None
-    return int((metadata or {}).get("images", 1))
+    """Return how many images ImageJ's description counts, by number or by axes."""
+    metadata = (file.imagej_metadata if file.is_imagej else None) or {}
+    along = [metadata.get(axis, 1) for axis in ("channels", "slices", "frames")]
+    return max(int(metadata.get("images", 1)), prod(map(int, along)))
 
 
 def _last_page_says_so(file: tifffile.TiffFile) -> bool:

@@ -123,8 +123,16 @@ class Multiscale(BaseModel):
         ValueError
             If a transformation mixes axes, or leads to a system that is not listed.
         """
+        listed = [Axis(name=a) if isinstance(a, str) else a for a in self.axes or ()]
+        if self.systems and listed:
+            system = self._system_of(dataset).axes
+            if [axis.name for axis in listed] != [axis.name for axis in system]:
+                raise ValueError(
+                    "its axes and its coordinate systems name other axes; save the "
+                    "image as OME-Zarr 0.5"
+                )
         if self.axes is not None:
-            return [Axis(name=a) if isinstance(a, str) else a for a in self.axes]
+            return listed
         if not self.systems:
             return [Axis(name=name) for name in FIVE_AXES]
         for transformation in dataset.transformations:
