@@ -371,7 +371,7 @@ def test_a_hyperstack_with_fewer_pages_than_it_counts_says_so(tmp_path):
         open_frames(path)
     # Of two channels, frames were taken out one by one.
     text = "ImageJ=1.53t\nimages=6\nchannels=2\nframes=4\nhyperstack=true\n"
-    pixels = np.zeros((6, *SHAPE), np.uint16)
+    pixels = np.zeros((6, 20, 24), np.uint16)
     options = {"metadata": None, "photometric": "minisblack"}
     tifffile.imwrite(tmp_path / "b.tif", pixels, description=text, **options)
     with pytest.raises(InputError, match="should hold 8 images"):
