@@ -207,6 +207,14 @@ def test_a_whole_scanimage_recording_is_not_called_truncated(tmp_path, numbered,
     np.testing.assert_array_equal(opened(path)[0][:, 0], movie)
 
 
+def test_channels_of_scanimage_are_told_apart_by_its_software_tag(tmp_path, numbered):
+    settings = "SI.VERSION_MAJOR = 2020\nSI.hChannels.channelSave = [1;2]\n"
+    options = {"photometric": "minisblack", "metadata": None, "software": settings}
+    tifffile.imwrite(tmp_path / "a.tif", numbered((8, *SHAPE), np.int16), **options)
+    with pytest.raises(InputError, match="2 channels: choose one"):
+        open_frames(tmp_path / "a.tif")
+
+
 @pytest.mark.parametrize(
     "description",
     [OLD.replace("{channels}", "[1;2]"), "scanimage.SI.VERSION_MAJOR = 5\n" + OLDER],
@@ -326,6 +334,14 @@ def test_a_companion_file_without_its_parts_says_which_is_missing(companion_set)
     (path / "part0.ome.tif").unlink()
     with pytest.raises(InputError, match=r"part0\.ome\.tif"):
         open_frames(path / "whole.companion.ome")
+
+
+def test_a_set_that_lacks_a_later_part_says_so_when_it_is_opened(companion_set):
+    path, _ = companion_set
+    (path / "part1.ome.tif").unlink()
+    for name in ("whole.companion.ome", "part0.ome.tif"):
+        with pytest.raises(InputError, match=r"lie in part1\.ome\.tif.*put all parts"):
+            open_frames(path / name)
 
 
 @pytest.mark.parametrize("photometric", ["separated", "cielab"])

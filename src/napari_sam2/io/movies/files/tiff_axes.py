@@ -244,7 +244,8 @@ def _scanimage_settings(file: tifffile.TiffFile) -> dict[str, str]:
     metadata: Mapping[str, Any] = file.scanimage_metadata or {}
     frame_data = metadata.get("FrameData") or {}
     settings = {str(key): str(value) for key, value in frame_data.items()}
-    for line in file.pages.first.description.splitlines():
+    page = file.pages.first
+    for line in (*page.description.splitlines(), *page.software.splitlines()):
         key, equals, value = line.partition("=")
         if equals:
             settings.setdefault(key.strip(), value.strip())
@@ -312,13 +313,21 @@ def check_ome(
         raise _disagree(name, "they cannot be matched")
     for pixels, images in zip(xml.findall("{*}Image/{*}Pixels"), series, strict=False):
         _check_pixels(pixels, images, name)
-    is_set = any(uuid.get("FileName") for uuid in xml.findall(".//{*}TiffData/{*}UUID"))
+    named = {uuid.get("FileName") for uuid in xml.findall(".//{*}TiffData/{*}UUID")}
+    parts = sorted(part for part in named if part)
     first = series[0].keyframe
     declared = sum(len(images) for images in series)
     held = len(file.pages)
     is_longer = held > declared and file.pages[declared].aspage().shape == first.shape
     missing = [page for images in series for page in images if page is None]
-    if not is_set and (missing or is_longer):
+    gone = [one for one in parts if not Path(file.filehandle.dirname, one).exists()]
+    if missing and gone:
+        raise InputError(
+            f"{name} lacks {len(missing)} images: its OME-XML says that they lie in "
+            f"{', '.join(gone[:3])}{', …' * (len(gone) > 3)}, which is not beside it; "
+            "put all parts into its folder"
+        )
+    if missing or (is_longer and not parts):
         lacks = f" and does not say where {len(missing)} of them are" * bool(missing)
         raise _disagree(
             name, f"it describes {declared} images{lacks}, and the file holds {held}"
