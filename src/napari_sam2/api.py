@@ -13,13 +13,9 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from napari_sam2.batch.evaluation import EvaluationJob, run_evaluation
-from napari_sam2.batch.job import (
-    FrameOptions,
-    ModelOptions,
-    TrackJob,
-    TrackReport,
-)
+from napari_sam2.batch.job import FrameOptions, TrackJob, TrackReport
 from napari_sam2.batch.lazy_stack import track_stack
+from napari_sam2.batch.models import ModelOptions
 from napari_sam2.batch.plan.making import plan_like
 from napari_sam2.batch.plan.plan import BatchPlan, read_plan
 from napari_sam2.batch.report.report import BatchReport

@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict
 
 from napari_sam2.batch.job import (
     FrameOptions,
-    ModelOptions,
     frame_range,
     load_predictor,
 )
+from napari_sam2.batch.models import ModelOptions
 from napari_sam2.batch.prompting.policies import UserPath
 from napari_sam2.batch.score_tables import tables_of
 from napari_sam2.errors import InputError

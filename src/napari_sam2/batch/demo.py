@@ -6,7 +6,8 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_sam2.batch.job import ModelOptions, TrackJob, TrackReport, open_run
+from napari_sam2.batch.job import TrackJob, TrackReport, open_run
+from napari_sam2.batch.models import ModelOptions
 from napari_sam2.batch.movie_files import write_movie_zarr
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.io.prompts.files import write_prompts

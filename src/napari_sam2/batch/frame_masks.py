@@ -11,7 +11,8 @@ import numpy as np
 import tifffile
 from pydantic import BaseModel, ConfigDict
 
-from napari_sam2.batch.job import FrameOptions, ModelOptions, load_predictor
+from napari_sam2.batch.job import FrameOptions, load_predictor
+from napari_sam2.batch.models import ModelOptions
 from napari_sam2.batch.prompting.policies import UserPath
 from napari_sam2.errors import InputError, OutputError
 from napari_sam2.io.movies.frame_sources import open_frames

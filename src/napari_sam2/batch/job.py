@@ -12,13 +12,13 @@ from collections.abc import Generator
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, PositiveInt
+from pydantic import BaseModel, ConfigDict
 
 from napari_sam2 import __version__
-from napari_sam2.batch.models import loaded_model
+from napari_sam2.batch.models import ModelOptions, loaded_model
 from napari_sam2.batch.output import Output
 from napari_sam2.batch.prompting.policies import (
     PartPolicy,
@@ -55,7 +55,8 @@ from napari_sam2.session.planning.plan import (
 from napari_sam2.session.planning.walks import walks
 from napari_sam2.session.session import FrameDone, Session
 from napari_sam2.session.visibility import visibility_remark
-from napari_sam2.tracking.hard_cases.names import HardCaseName, chosen_cases
+from napari_sam2.tracking.hard_cases.names import chosen_cases
+from napari_sam2.tracking.memory.slots import ROW_BLOCK
 from napari_sam2.tracking.postprocess import FILL_HOLES
 
 if TYPE_CHECKING:
@@ -85,47 +86,6 @@ class FrameOptions(BaseModel):
     gamma: float = 1.0
     invert: bool = False
     mapping: IntensityMapping | None = None
-
-
-class ModelOptions(BaseModel):
-    """Which network, where, and in which numbers.
-
-    Attributes
-    ----------
-    model
-        Name or path.
-    image_size
-        Side of its input in pixels; None for its own.
-    device, precision, threads
-        Where it computes and how; ``"auto"`` and None as the machine has it, threads
-        with ``"auto"`` as a trial finds fastest. Equal results are promised for the
-        same three.
-    cpu_without_gpu
-        Whether to compute on the CPU where the device is missing; refused otherwise.
-    raw_masks
-        Leave holes as they are.
-    one_component
-        Keep one piece of each mask; None as the weights are best followed.
-    tiles
-        Side in pixels of the tiles that objects are followed in; ``"auto"`` as large as
-        the prompted objects need; None for the frame.
-    hard_cases
-        What makes the movie difficult, see `HardCaseName`; each changes how objects are
-        remembered.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    model: str = "nano"
-    image_size: int | None = None
-    device: str = "auto"
-    precision: str = "auto"
-    threads: Literal["auto"] | PositiveInt | None = None
-    cpu_without_gpu: bool = False
-    raw_masks: bool = False
-    one_component: bool | None = None
-    tiles: Literal["auto"] | PositiveInt | None = None
-    hard_cases: tuple[HardCaseName, ...] = ()
 
 
 class TrackJob(BaseModel):
@@ -379,7 +339,7 @@ def _compose(job: TrackJob, source: StackFrames) -> Run:
     finished = _finished(job, source, objects)
     if finished is not None:
         return Run(None, len(objects), plan, source, *finished)
-    predictor = load_predictor(job.model_options, source)
+    predictor = load_predictor(job.model_options, source, len(objects))
     provenance = _provenance(
         job, source, objects, _computed_by(predictor), predictor.settings
     )
@@ -439,7 +399,7 @@ def _settled(
 ) -> TrackJob:
     """Return the job with the side of its tiles as a number, if it has any.
 
-    Threads are what they were where a label group is gone on with.
+    Threads and memory are what they were where a label group is gone on with.
     """
     from napari_sam2.model.checkpoints.weights_file import trained_image_size
 
@@ -448,9 +408,11 @@ def _settled(
         size = options.image_size or trained_image_size(options.model)
         side = chosen_side(options.tiles, source.frame_shape, size, objects)
         changes["tiles"] = side
-    if options.threads == "auto" and job.output.exists and not job.overwrite:
+    if job.output.exists and not job.overwrite:
         stored = OmeZarrLabelStore.open(job.out, job.name, mode="r").provenance
-        changes["threads"] = stored.threads
+        if options.threads == "auto":
+            changes["threads"] = stored.threads
+        changes["memory_bytes"] = options.memory_bytes or stored.memory_bytes
     options = options.model_copy(update=changes)
     return job.model_copy(update={"model_options": options})
 
@@ -503,18 +465,32 @@ def frame_range(
     return FrameRange(first, stop)
 
 
-def load_predictor(options: ModelOptions, source: FrameSource) -> StreamingPredictor:
-    """Load a model for the frames of a movie."""
+def load_predictor(
+    options: ModelOptions, source: FrameSource, objects: int = ROW_BLOCK
+) -> StreamingPredictor:
+    """Load a model for the frames of a movie, and so many objects in its memory.
+
+    Raises
+    ------
+    InputError
+        If they take more than the memory that was allowed.
+    """
     from napari_sam2.tracking.predictor import StreamingPredictor
 
     use_threads(options.threads, options.model)
+    model = loaded_model(options.model)
+    budget = options.budget(model.config)
+    if budget is not None:
+        budget.check(objects)
     return StreamingPredictor(
-        loaded_model(options.model),
+        model,
         frame_shape=source.frame_shape,
         frame_count=source.frame_count,
         image_size=options.image_size,
         device=_device_here(options),
         precision=options.precision,
+        object_batch=None if budget is None else budget.at_once(objects),
+        cached_bytes=None if budget is None else budget.cached_bytes(objects),
         fill_holes=0 if options.raw_masks else FILL_HOLES,
         one_component=options.one_component,
         tile_size=options.tiles if isinstance(options.tiles, int) else None,
@@ -569,6 +545,7 @@ def _provenance(
         prompts=prompts_with_hashes(objects),
         frames=dict(source.provenance),
         fingerprint=fingerprint_of(source),
+        memory_bytes=job.model_options.memory_bytes,
         settings=asked | settings_entry(tracker),
         plugin_version=__version__,
         **computed,

@@ -23,7 +23,8 @@ import numpy as np
 from dask.delayed import Delayed
 from dask.highlevelgraph import HighLevelGraph
 
-from napari_sam2.batch.job import ModelOptions, load_predictor
+from napari_sam2.batch.job import load_predictor
+from napari_sam2.batch.models import ModelOptions
 from napari_sam2.batch.plan.making import pinned
 from napari_sam2.batch.prompting.policies import check_inside
 from napari_sam2.errors import InputError

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import typer
 
 from napari_sam2.errors import InputError
 from napari_sam2.paths import user_path
+
+UNITS = {"MB": 10**6, "GB": 10**9}
+MEMORY = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([MG]B)", re.IGNORECASE)
 
 
 def path_argument(text: str, metavar: str = "PATH") -> Any:
@@ -135,6 +139,23 @@ def parse_tiles(text: str | None) -> int | str | None:
             f"--tiles {text}: give pixels across a tile, such as 256, auto or off"
         )
     return int(text)
+
+
+def parse_memory(text: str | None) -> int | None:
+    """Read bytes such as ``2GB`` or ``500MB``, as people write them.
+
+    Raises
+    ------
+    InputError
+        If it is something else.
+    """
+    if text is None:
+        return None
+    found = MEMORY.fullmatch(text.strip())
+    count = 0 if found is None else int(float(found[1]) * UNITS[found[2].upper()])
+    if count < 1:
+        raise InputError(f"--memory {text}: give what it may be, such as 4GB or 500MB")
+    return count
 
 
 def parse_threads(text: str | None) -> int | str | None:

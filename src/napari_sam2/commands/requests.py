@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 from napari_sam2.commands.options import (
     parse_channels,
     parse_limits,
+    parse_memory,
     parse_percentiles,
     parse_threads,
     parse_tiles,
 )
 
 if TYPE_CHECKING:
-    from napari_sam2.batch.job import FrameOptions, ModelOptions
+    from napari_sam2.batch.job import FrameOptions
+    from napari_sam2.batch.models import ModelOptions
 
 PARSERS = {
     "channels": parse_channels,
@@ -50,13 +52,14 @@ def model_options(given: Mapping[str, Any]) -> ModelOptions:
     InputError
         If one of them cannot be read.
     """
-    from napari_sam2.batch.job import ModelOptions
+    from napari_sam2.batch.models import ModelOptions
 
     fields = ModelOptions.model_fields.keys() & given.keys()
     options = {name: given[name] for name in fields}
     read = {
         "tiles": parse_tiles(given.get("tiles")),
         "threads": parse_threads(given.get("threads")),
+        "memory_bytes": parse_memory(given.get("memory")),
         "hard_cases": tuple(given.get("hard_cases") or ()),
     }
     return ModelOptions(**options | read)

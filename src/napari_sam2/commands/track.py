@@ -101,6 +101,14 @@ Threads = Annotated[
         show_default="as torch has them",
     ),
 ]
+Memory = Annotated[
+    Text,
+    Option(
+        metavar="SIZE",
+        help="What tracking may take on the device: 4GB, 500MB.",
+        show_default="what is free",
+    ),
+]
 Tiles = Annotated[
     str,
     Option(
@@ -152,6 +160,7 @@ def track(  # noqa: PLR0913 - one parameter an option
     device: Device = "auto",
     precision: Precision = "auto",
     threads: Threads = None,
+    memory: Memory = None,
     direction: Towards = Direction.BOTH,
     frames: Frames = None,
     mode: Volumes = Mode.FRAMES,

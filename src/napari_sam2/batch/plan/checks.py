@@ -178,7 +178,13 @@ def _image_size(job: TrackJob) -> int | None:
 
 
 def _memory(job: TrackJob, objects: list[PromptedObject]) -> int | None:
-    """Estimate what a movie takes while it is tracked; its length does not matter."""
+    """Estimate what a movie takes while it is tracked; its length does not matter.
+
+    Raises
+    ------
+    InputError
+        If that is more than was allowed.
+    """
     from napari_sam2.tracking.memory.budget import bytes_per_object, bytes_remembered
 
     name = job.model_options.model
@@ -187,6 +193,10 @@ def _memory(job: TrackJob, objects: list[PromptedObject]) -> int | None:
     size = _image_size(job)
     if config is None or size is None:
         return None
+    budget = job.model_options.budget(config)
+    if budget is not None:
+        budget.check(len(objects))
+        return budget.total_bytes
     remembered = bytes_remembered(config, size) * len(objects)
     return (
         path.stat().st_size

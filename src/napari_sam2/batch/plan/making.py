@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from napari_sam2.batch.job import FrameOptions, ModelOptions
+from napari_sam2.batch.job import FrameOptions
+from napari_sam2.batch.models import ModelOptions
 from napari_sam2.batch.plan.plan import BatchPlan
 from napari_sam2.batch.prompting.policies import SessionPrompts
 from napari_sam2.batch.threads import thread_count
@@ -93,6 +94,7 @@ def _model(made_by: Provenance) -> ModelOptions:
         device=made_by.device,
         precision=made_by.precision,
         threads=made_by.threads,
+        memory_bytes=made_by.memory_bytes,
         raw_masks=tracker.raw_masks,
         one_component=tracker.one_component,
         tiles=tracker.tiles,

@@ -19,7 +19,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from napari_sam2.batch.automatic import DiscoveryJob
-from napari_sam2.batch.job import FrameOptions, ModelOptions, TrackJob
+from napari_sam2.batch.job import FrameOptions, TrackJob
+from napari_sam2.batch.models import ModelOptions
 from napari_sam2.batch.output import refuse_remote
 from napari_sam2.batch.plan.movies import FoundMovie, find_movies
 from napari_sam2.batch.prompting.policies import AutomaticPrompts, PromptPolicy

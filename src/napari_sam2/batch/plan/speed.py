@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from napari_sam2.batch.job import ModelOptions
-from napari_sam2.batch.models import loaded_model
+from napari_sam2.batch.models import ModelOptions, loaded_model
 from napari_sam2.batch.threads import TRIAL_SHAPE, frame_seconds, use_threads
 
 FEW, MANY = 1, 5

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2.batch.benchmark.following import clicks_on
-from napari_sam2.batch.job import ModelOptions, load_predictor
+from napari_sam2.batch.job import load_predictor
 from napari_sam2.batch.lazy_stack import ChunkMasks
+from napari_sam2.batch.models import ModelOptions
 from napari_sam2.batch.resources import current_memory
 from napari_sam2.batch.self_check.hiding import (
     MOST_HIDDEN,

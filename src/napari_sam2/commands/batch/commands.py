@@ -13,6 +13,7 @@ from napari_sam2.commands.options import (
     parse_channels,
     parse_frames,
     parse_limits,
+    parse_memory,
     parse_numbers,
     parse_percentiles,
     parse_threads,
@@ -31,6 +32,7 @@ from napari_sam2.commands.track import (
     HardCases,
     ImageSize,
     Limits,
+    Memory,
     Merge,
     Model,
     Name,
@@ -116,6 +118,7 @@ def plan(  # noqa: PLR0913 - one parameter an option
     device: Device = "auto",
     precision: Precision = "auto",
     threads: Threads = None,
+    memory: Memory = None,
     direction: Towards = Direction.BOTH,
     frames: Frames = None,
     mode: Volumes = Mode.FRAMES,
@@ -148,6 +151,7 @@ def plan(  # noqa: PLR0913 - one parameter an option
         "device": device,
         "precision": precision,
         "threads": parse_threads(threads),
+        "memory_bytes": parse_memory(memory),
     }
     network |= {"raw_masks": raw_masks, "one_component": one_component}
     network |= {"tiles": parse_tiles(tiles), "hard_cases": tuple(hard_cases or ())}
@@ -203,7 +207,8 @@ def _with_options(
     made: BatchPlan, seen: dict[str, Any], network: dict[str, Any]
 ) -> BatchPlan:
     """Return a plan with what was said of frames and model, what is auto pinned."""
-    from napari_sam2.batch.job import FrameOptions, ModelOptions
+    from napari_sam2.batch.job import FrameOptions
+    from napari_sam2.batch.models import ModelOptions
     from napari_sam2.batch.plan.making import pinned
 
     said = {key: value for key, value in seen.items() if value is not None}
@@ -256,6 +261,7 @@ def run(  # noqa: PLR0913 - one parameter an option
     shard: Annotated[
         Text, Option(help="I/N: run the I-th of N parts, for arrays of jobs.")
     ] = None,
+    memory: Memory = None,
     report: Annotated[
         Path | None,
         path_option("Folder of the report; <plan>-report beside the plan."),
@@ -270,7 +276,7 @@ def run(  # noqa: PLR0913 - one parameter an option
     from napari_sam2.batch.running.batch import Shard, run_plan
     from napari_sam2.commands.batch.lines import end_with_stdin
 
-    made = read_plan(plan_file)
+    made = _allowed(read_plan(plan_file), parse_memory(memory))
     part = None if shard is None else Shard.parse(shard)
     if dry_run:
         raise typer.Exit(_dry_run(made, part, watched))
@@ -292,6 +298,14 @@ def run(  # noqa: PLR0913 - one parameter an option
         typer.echo("napari-sam2: cancelled; run it again to go on", err=True)
         raise typer.Exit(stopping.exit_code)
     raise typer.Exit(done.exit_code)
+
+
+def _allowed(made: BatchPlan, memory: int | None) -> BatchPlan:
+    """Return a plan with the memory of the machine that runs it, if that was said."""
+    if memory is None:
+        return made
+    options = made.model_options.model_copy(update={"memory_bytes": memory})
+    return made.model_copy(update={"model_options": options})
 
 
 def _dry_run(made: BatchPlan, part: Shard | None, watched: bool) -> int:

@@ -17,7 +17,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from napari_sam2.batch.job import FrameOptions, ModelOptions
+from napari_sam2.batch.job import FrameOptions
+from napari_sam2.batch.models import ModelOptions
 from napari_sam2.batch.plan.plan import BatchPlan
 from napari_sam2.batch.prompting.policies import policy_of
 from napari_sam2.batch.running.batch import run_plan

@@ -128,8 +128,8 @@ class Runs:
         made_by = masklets.store.provenance
         setup = setup_for(loaded, request, made_by)
         predictor = predictor_for(loaded, request, source, known, len(objects), setup)
-        settings = (plan.direction, plan.merge)
-        makes = provenance(loaded, predictor, source, objects, settings)
+        settings, budget = (plan.direction, plan.merge), request.budget
+        makes = provenance(loaded, predictor, source, objects, settings, budget)
         with closing(PrefetchingFrameSource(source)) as ahead:
             masklets.store.add_objects(objects)
             masklets.store.renew_provenance(makes.with_movie(made_by.fingerprint))

@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from napari_sam2.batch.job import FrameOptions, ModelOptions
+from napari_sam2.batch.job import FrameOptions
+from napari_sam2.batch.models import ModelOptions
 from napari_sam2.batch.plan.plan import BatchPlan
 from napari_sam2.batch.prompting.policies import SamePrompts
 from napari_sam2.batch.report.lines import Ended, Progressed, read_line

@@ -20,6 +20,7 @@ from napari_sam2.model.checkpoints.weights_file import own_path, weights_path
 from napari_sam2.prompts import PromptedObject
 from napari_sam2.session.planning.plan import Direction, MergePolicy
 from napari_sam2.session.scores.trust_model import TrustModel
+from napari_sam2.tracking.memory.budget import BudgetPlan
 from napari_sam2.tracking.memory.slots import ROW_BLOCK
 from napari_sam2.tracking.postprocess import FILL_HOLES
 
@@ -206,6 +207,7 @@ def provenance(
     source: FrameSource,
     objects: Sequence[PromptedObject],
     settings: tuple[Direction, MergePolicy] = (Direction.BOTH, MergePolicy.KEEP),
+    budget: BudgetPlan | None = None,
 ) -> Provenance:
     """Return what makes the masklets from now on."""
     import torch
@@ -218,6 +220,7 @@ def provenance(
         device=str(predictor.device),
         precision=predictor.precision.name,
         threads=torch.get_num_threads(),
+        memory_bytes=None if budget is None else budget.total_bytes,
         prompts=document_of(objects, "masks")[0].model_dump(
             mode="json", exclude_none=True
         ),

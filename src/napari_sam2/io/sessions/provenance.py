@@ -63,6 +63,8 @@ class Provenance(BaseModel):
         Name or path of the model, hash of its weights, input size in pixels.
     device, precision, threads
         What it ran on. Equal results are promised for the same three.
+    memory_bytes
+        What tracking was allowed to take on the device; None for what was free.
     prompts
         The prompts file as JSON.
     frames
@@ -86,6 +88,7 @@ class Provenance(BaseModel):
     device: str
     precision: str
     threads: int = Field(ge=1)
+    memory_bytes: int | None = Field(default=None, ge=1)
     prompts: Any = None
     frames: dict[str, Any] = {}
     fingerprint: Fingerprint | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
+from napari_sam2.errors import InputError
 from napari_sam2.model.config import (
     LOGIT_STRIDE,
     MAX_POINTERS,
@@ -127,6 +128,31 @@ class BudgetPlan:
         working = max(self.computed_bytes, self.staged_bytes)
         blocks = (self.spare_bytes - working) // self.remembered_bytes
         return max(0, blocks // ROW_BLOCK * ROW_BLOCK)
+
+    def check(self, objects: int) -> None:
+        """Refuse so many objects where they take more than the budget.
+
+        Raises
+        ------
+        InputError
+            Saying what would be enough.
+        """
+        total = f"a memory of {self.total_bytes / 1e9:.3g} GB"
+        working = max(self.computed_bytes, self.staged_bytes)
+        rows = -(-max(objects, 1) // ROW_BLOCK) * ROW_BLOCK
+        needed = working - self.spare_bytes + self.total_bytes
+        needed += rows * self.remembered_bytes
+        if self.objects == 0:
+            raise InputError(
+                f"{total}: one object on one frame takes {needed / 1e9:.3g} GB; allow "
+                "more, or choose a smaller model or input size"
+            )
+        if objects > self.objects:
+            raise InputError(
+                f"{total} holds {self.objects} objects, and {objects} take "
+                f"{needed / 1e9:.3g} GB; allow more, track the objects in parts, or "
+                "choose a smaller model or input size"
+            )
 
     def at_once(self, objects: int) -> int:
         """Return how many of so many remembered objects can be computed at once.

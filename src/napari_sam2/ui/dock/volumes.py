@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from napari.layers import Labels, Points
 from qtpy.QtCore import QObject
 
-from napari_sam2.batch.job import ModelOptions
+from napari_sam2.batch.models import ModelOptions
 from napari_sam2.engine import Said
 from napari_sam2.engine.jobs import Job
 from napari_sam2.engine.runs.volumes import (
@@ -113,6 +113,7 @@ class VolumeTracking(QObject):
         """
         parts = self._parts
         request, layer = parts.request(), parts.volume_panel.layer
+        budget = request.budget
         image = parts.input_panel.layer
         assert image is not None, "a request is about a movie"
         axes = request.image.axes
@@ -133,7 +134,10 @@ class VolumeTracking(QObject):
             None if path is None else Path(path),
             prompts,
             ModelOptions(
-                model=request.model, device=request.device, precision=request.precision
+                model=request.model,
+                device=request.device,
+                precision=request.precision,
+                memory_bytes=None if budget is None else budget.total_bytes,
             ),
             parts.track_panel.direction,
             parts.output_panel.folder,
