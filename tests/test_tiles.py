@@ -86,3 +86,30 @@ def test_a_side_that_tokens_do_not_divide_is_refused():
 def test_a_layout_survives_the_trip_through_json():
     layout = TileLayout.of_side((480, 640), 64, GRID)
     assert TileLayout.from_json(json.loads(json.dumps(layout.as_json()))) == layout
+
+
+@given(SHAPES, SIDES, st.data())
+def test_tiles_of_a_region_are_those_of_a_frame_that_was_cut_out(shape, side, data):
+    frame_shape = shape[0] + 20, shape[1] + 20
+    y, x = data.draw(st.tuples(st.integers(0, 20), st.integers(0, 20)))
+    region = (y, x, *(max(length, 16) for length in shape))
+    if y + region[2] > frame_shape[0] or x + region[3] > frame_shape[1]:
+        region = (0, 0, *region[2:])
+    y, x = region[:2]
+    inside = TileLayout.of_side(frame_shape, side, GRID, region)
+    alone = TileLayout.of_side(region[2:], side, GRID)
+    assert inside.covered == region
+    assert len(inside) == len(alone)
+    assert TileLayout.from_json(json.loads(json.dumps(inside.as_json()))) == inside
+    frame = np.arange(np.prod(frame_shape)).reshape(frame_shape)
+    cut = frame[y : y + region[2], x : x + region[3]]
+    box = (region[2] // 3, region[3] // 2, region[2] // 2, region[3] - 1)
+    moved = (box[0] + y, box[1] + x, box[2] + y, box[3] + x)
+    assert inside.best(moved) == alone.best(box)
+    for tile in range(len(alone)):
+        np.testing.assert_array_equal(inside.crop(frame, tile), alone.crop(cut, tile))
+        assert inside.holds(tile, moved) == alone.holds(tile, box)
+        assert inside.following(moved, tile) == alone.following(box, tile)
+        assert inside.shift(0, tile) == alone.shift(0, tile)
+    beyond = (y + region[2], x, y + region[2], x)
+    assert not any(inside.holds(tile, beyond) for tile in range(len(inside)))

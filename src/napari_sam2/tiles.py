@@ -47,6 +47,8 @@ class TileLayout:
         region, in which nothing is ever moved.
     rows, columns
         First pixel of each row and of each column of tiles.
+    bounds
+        The part of the frame that many tiles cover; None for all of it.
     shown
         ``(Y, X)`` of what is looked at in the one tile, from its first pixel, where the
         rest is filled up with black; None where nothing is.
@@ -58,6 +60,7 @@ class TileLayout:
     rows: tuple[int, ...] = (0,)
     columns: tuple[int, ...] = (0,)
     shown: tuple[int, int] | None = None
+    bounds: Window | None = None
 
     @classmethod
     def whole(cls, frame_shape: tuple[int, int]) -> Self:
@@ -86,8 +89,14 @@ class TileLayout:
         return cls(shape, (height, width), 0, (y,), (x,))
 
     @classmethod
-    def of_side(cls, frame_shape: tuple[int, int], side: int, grid: int) -> Self:
-        """Return square tiles that cover the frame.
+    def of_side(
+        cls,
+        frame_shape: tuple[int, int],
+        side: int,
+        grid: int,
+        region: Window | None = None,
+    ) -> Self:
+        """Return square tiles that cover the frame, or a region as if it were one.
 
         Parameters
         ----------
@@ -97,12 +106,24 @@ class TileLayout:
             Pixels across a tile.
         grid
             Tokens across the network's input, which must divide the side.
+        region
+            What of the frame is covered; None for all of it.
 
         Raises
         ------
         InputError
-            If it does not.
+            If it does not, or the region does not suit the frame.
         """
+        if region is not None:
+            one = cls.of_region(frame_shape, region)
+            many = cls.of_side(one.tile_shape, side, grid)
+            (y, x), shape = one.origin(0), one.frame_shape
+            if len(many) == 1:
+                return one
+            rows = tuple(y + start for start in many.rows)
+            columns = tuple(x + start for start in many.columns)
+            moved = {"rows": rows, "columns": columns, "bounds": one.region}
+            return replace(many, frame_shape=shape, **moved)
         height, width = (int(length) for length in frame_shape)
         if side < 1 or side % grid:
             raise InputError(
@@ -152,11 +173,16 @@ class TileLayout:
 
     @property
     def region(self) -> Window | None:
-        """The one tile that is not the whole frame; None for many, or the frame."""
+        """What of the frame is looked at, in one tile or many; None for all of it."""
         shown = self.shown or self.tile_shape
         if len(self) > 1 or shown == self.frame_shape:
-            return None
+            return self.bounds
         return (*self.origin(0), *shown)
+
+    @property
+    def covered(self) -> Window:
+        """What of the frame is looked at."""
+        return self.region or (0, 0, *self.frame_shape)
 
     def origin(self, tile: int) -> tuple[int, int]:
         """Return the ``(y, x)`` of a tile's first pixel."""
@@ -168,7 +194,7 @@ class TileLayout:
         return [(*self.origin(int(tile)), *self.tile_shape) for tile in tiles]
 
     def crop(self, frame: np.ndarray, tile: int) -> np.ndarray:
-        """Return a tile of a ``(Y, X, …)`` frame, its edge repeated beyond the frame.
+        """Return a tile of a ``(Y, X, …)`` frame, the edge of what is covered repeated.
 
         A tile that is filled up is black there.
 
@@ -183,8 +209,10 @@ class TileLayout:
             raise ValueError(f"a frame of {frame.shape[:2]}, not {self.frame_shape}")
         starts = self.origin(tile)
         inside = tuple(
-            slice(start, start + side)
-            for start, side in zip(starts, self.shown or self.tile_shape, strict=True)
+            slice(start, min(start + side, first + length))
+            for start, side, first, length in zip(
+                starts, self.tile_shape, self.covered[:2], self.covered[2:], strict=True
+            )
         )
         found = frame[inside]
         missing = [
@@ -222,13 +250,14 @@ class TileLayout:
         return float(y0), float(x0), float(y1) - 1, float(x1) - 1
 
     def holds(self, tile: int, box: Box) -> bool:
-        """Whether a box lies in a tile."""
-        (y, x), (height, width) = self.origin(tile), self.shown or self.tile_shape
-        return (
+        """Whether a box lies in a tile, and in the region."""
+        windows = (*self.origin(tile), *(self.shown or self.tile_shape)), self.bounds
+        return all(
             y - 0.5 <= box[0]
             and x - 0.5 <= box[1]
             and box[2] <= y + height - 0.5
             and box[3] <= x + width - 0.5
+            for y, x, height, width in filter(None, windows)
         )
 
     def best(self, box: Box) -> int:
@@ -258,9 +287,10 @@ class TileLayout:
         """Return which row, or which column, of tiles holds a span best."""
         starts = np.asarray((self.rows, self.columns)[axis])
         ends = starts + self.tile_shape[axis]
-        # Nothing is cut off where the frame ends.
-        low = np.where(starts == 0, np.inf, span[0] - starts)
-        at_end = ends >= self.frame_shape[axis]
+        first, length = self.covered[axis], self.covered[axis + 2]
+        # Nothing is cut off where the frame, or the region, ends.
+        low = np.where(starts == first, np.inf, span[0] - starts)
+        at_end = ends >= first + length
         margins = np.minimum(low, np.where(at_end, np.inf, ends - 1 - span[1]))
         best = int(np.argmax(margins))
         if before is None:

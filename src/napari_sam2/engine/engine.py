@@ -189,8 +189,9 @@ class TrackingEngine:
         else:
             step = FrameEdits(masklets, movie, book).preview(prompt)
         shape = movie.source.frame_shape
-        windows = movie.predictor.layout.windows(step.tiles)
-        mask = label_image([1], step.logits, shape, np.uint8, windows) > 0
+        layout = movie.predictor.layout
+        windows, region = layout.windows(step.tiles), layout.region
+        mask = label_image([1], step.logits, shape, np.uint8, windows, region) > 0
         yield Hovered(prompt.frame_index, prompt.object_id, mask)
 
     # --- Tracking

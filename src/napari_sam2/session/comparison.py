@@ -195,11 +195,10 @@ class Comparison:
 
     def _mask(self, step: StepResult) -> np.ndarray:
         store = self.session.store
-        windows = store.layout.windows(step.tiles)
-        shape = store.frame_shape
-        mask: np.ndarray = (
-            label_image(step.object_ids, step.logits, shape, int, windows) > 0
-        )
+        windows, region = store.layout.windows(step.tiles), store.layout.region
+        ids, logits, shape = step.object_ids, step.logits, store.frame_shape
+        labels = label_image(ids, logits, shape, int, windows, region)
+        mask: np.ndarray = labels > 0
         return mask
 
 

@@ -266,8 +266,9 @@ class Composer:
             tiles = np.concatenate((tiles[rows], other_tiles[rivals]))
         layout = self.store.layout
         windows = None if layout.is_whole else layout.windows(tiles)
+        shape = self.store.frame_shape
         return label_image(
-            competing, logits, self.store.frame_shape, LABEL_DTYPE, windows
+            competing, logits, shape, LABEL_DTYPE, windows, layout.region
         )
 
     def lives_on(self, frame_index: int, object_id: int) -> bool:

@@ -118,6 +118,7 @@ def label_image(
     frame_shape: tuple[int, int],
     dtype: DTypeLike = np.uint16,
     windows: Sequence[Window] | None = None,
+    within: Window | None = None,
 ) -> np.ndarray:
     """Give each pixel to the object with the highest positive logit there.
 
@@ -136,6 +137,8 @@ def label_image(
         Unsigned integer type of the labels.
     windows
         What each logit map covers, all of one shape; None where it is the frame.
+    within
+        Where objects may be; None for the whole frame.
 
     Returns
     -------
@@ -157,6 +160,8 @@ def label_image(
     best = np.zeros(frame_shape, dtype=np.float32)
     height, width = logits.shape[1:]
     shape = tuple(windows[0][2:]) if windows else frame_shape
+    y, x, *extent = within or (0, 0, *frame_shape)
+    ends = y + extent[0], x + extent[1]
     taps = (_Taps(height, shape[0]), _Taps(width, shape[1]))
     for index in np.argsort(object_ids):
         found = _resized_crop(logits[index], taps)
@@ -164,7 +169,7 @@ def label_image(
             continue
         region, crop = found
         if windows:
-            region, crop = _placed(region, crop, windows[index], frame_shape)
+            region, crop = _placed(region, crop, windows[index], ends)
         is_higher = crop > best[region]  # ties stay with the lower id
         np.copyto(best[region], crop, where=is_higher)
         np.copyto(labels[region], labels.dtype.type(object_ids[index]), where=is_higher)
@@ -172,12 +177,12 @@ def label_image(
 
 
 def _placed(
-    region: tuple[slice, slice], crop: np.ndarray, window: Window, shape: Sequence[int]
+    region: tuple[slice, slice], crop: np.ndarray, window: Window, ends: tuple[int, int]
 ) -> tuple[tuple[slice, slice], np.ndarray]:
-    """Return where part of a window lies in a frame of a shape, cut off at its end."""
+    """Return where part of a window lies in a frame, cut off where that ends."""
     rows, columns = (
-        slice(start + part.start, min(start + part.stop, length))
-        for part, start, length in zip(region, window, shape, strict=False)
+        slice(start + part.start, min(start + part.stop, end))
+        for part, start, end in zip(region, window, ends, strict=False)
     )
     height, width = rows.stop - rows.start, columns.stop - columns.start
     return (rows, columns), crop[: max(height, 0), : max(width, 0)]

@@ -84,7 +84,7 @@ class StreamingPredictor:
         the tokens across the input; None, or where one covers the frame: the frame.
     region
         The one part of the frames that is looked at, ``(y, x, height, width)`` in
-        pixels, instead of tiles; None for all of it. Masks lie on whole frames.
+        pixels, in tiles or at once; None for all of it. Masks lie on whole frames.
     hard_cases
         Names of difficult kinds of movies that this is one of, see `HardCaseName`.
 
@@ -419,7 +419,7 @@ def _layout(
 ) -> TileLayout:
     """Return which parts of frames the network sees one by one."""
     if tile_size is not None:
-        return TileLayout.of_side(frame_shape, tile_size, image_size // STRIDE)
+        return TileLayout.of_side(frame_shape, tile_size, image_size // STRIDE, region)
     if region is not None:
         return TileLayout.of_region(frame_shape, region)
     return TileLayout.whole(frame_shape)

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from napari_sam2.errors import InputError
 from napari_sam2.model.prompt_encoder import PointLabel
 from napari_sam2.prompts import BoxPrompt, FramePrompt, MaskPrompt, PointPrompt
-from napari_sam2.tiles import Box, TileLayout
+from napari_sam2.tiles import Box, TileLayout, Window
 
 CHANNEL_MEAN = (0.485, 0.456, 0.406)
 CHANNEL_STD = (0.229, 0.224, 0.225)
@@ -228,7 +228,7 @@ def within_tile(layout: TileLayout, prompt: FramePrompt, tile: int) -> FrameProm
         what = (
             f"not fit into a tile of {layout.tile_shape[0]} pixels: use larger tiles, "
             "or none (--tiles off)"
-            if layout.region is None
+            if layout.region is None or _lies_in(meant, layout.region)
             else "not lie in the region that is looked at: choose a larger one"
         )
         raise InputError(
@@ -238,8 +238,9 @@ def within_tile(layout: TileLayout, prompt: FramePrompt, tile: int) -> FrameProm
     y, x = layout.origin(tile)
     if prompt.mask is not None:
         inside = layout.crop(prompt.mask.mask, tile).copy()
-        inside[layout.frame_shape[0] - y :] = False  # beyond the frame is nothing
-        inside[:, layout.frame_shape[1] - x :] = False
+        top, left, height, width = layout.covered
+        inside[top + height - y :] = False  # beyond the frame is nothing
+        inside[:, left + width - x :] = False
         return replace(prompt, mask=MaskPrompt(inside))
     box = prompt.box
     return replace(
@@ -271,6 +272,11 @@ def _box(prompt: FramePrompt, *, positive_only: bool) -> Box | None:
         corners += [(prompt.box.y0, prompt.box.x0), (prompt.box.y1, prompt.box.x1)]
     y, x = zip(*corners, strict=True)
     return min(y), min(x), max(y), max(x)
+
+
+def _lies_in(box: Box, window: Window) -> bool:
+    (y0, x0, y1, x1), (y, x, height, width) = box, window
+    return y <= y0 and x <= x0 and y1 < y + height and x1 < x + width
 
 
 def _clipped(box: Box, layout: TileLayout) -> Box:

@@ -157,12 +157,35 @@ def test_everything_is_looked_for_on_whole_frames(make):
     assert len(table.store.layout) > 1
 
 
-def test_tiles_and_a_region_are_refused_together(make):
+def test_tiles_of_a_region_see_what_those_of_a_movie_cut_out_see(
+    make, request_for, stack
+):
+    """Cells near the border of the region are cut off there, as where a movie ends."""
+    y, x, height, width = region = 7, 11, 80, 84
     request = make().request
-    axes = replace(request.image.axes, region=(0, 0, 80, 80))
-    table = Table(replace(request, image=replace(request.image, axes=axes)), FRAMES)
-    with pytest.raises(InputError, match="Tiles cover whole frames"):
-        table.say(click(1, 0, NEAR))
+    axes = replace(request.image.axes, region=region)
+    tiled = Table(replace(request, image=replace(request.image, axes=axes)), FRAMES)
+    cut = stack[:FRAMES, y : y + height, x : x + width].copy()
+    alone = Table(
+        replace(request_for("cut.zarr", array=cut), tiles="native"), FRAMES
+    )  # fmt: skip
+    for table, (down, right) in ((tiled, (0, 0)), (alone, (y, x))):
+        for number, (row, column) in enumerate((NEAR, (80, 88)), 1):
+            table.say(click(number, 0, (row - down, column - right)))
+        table.track()
+        table.say(click(2, 3, (70 - down, 85 - right)))
+        table.track(is_repair=True)
+    assert len(tiled.store.layout) == len(alone.store.layout) > 1
+    labels = all_labels(tiled)
+    np.testing.assert_array_equal(
+        labels[:, y : y + height, x : x + width], all_labels(alone)
+    )
+    assert not beside(labels, region).any()
+    assert set(np.unique(labels)) == {0, 1, 2}
+    tracker = tiled.store.provenance.tracker
+    assert (tracker.tiles, tracker.region) == (SIDE, region)
+    with pytest.raises(InputError, match="not lie in the region"):
+        tiled.say(click(3, 0, (3, 50)))
 
 
 # --- How large

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from napari_sam2 import __version__
 from napari_sam2.engine.events import Request
-from napari_sam2.errors import InputError, ModelError
+from napari_sam2.errors import ModelError
 from napari_sam2.interfaces import FrameSource, TrackerSettings
 from napari_sam2.io.prompts.json_file import document_of
 from napari_sam2.io.sessions.provenance import Provenance, settings_entry
@@ -110,7 +110,8 @@ def setup_for(
     what was asked for. How large tiles must be that follow objects is not known then:
     they are as small as can be.
     """
-    config, shape = loaded.model.config, request.image.axes.frame_shape
+    config, axes = loaded.model.config, request.image.axes
+    shape = axes.frame_shape if axes.region is None else axes.region[2:]
     tracker = TrackerSettings() if made_by is None else made_by.tracker
     size = (made_by and made_by.image_size) or config.image_size
     tiles = tracker.tiles
@@ -123,7 +124,7 @@ def setup_for(
         one_component=next(one for one in choices if one is not None),
         hard_cases=told.hard_cases,
         tiles=None if tiles is None or tiles >= max(shape) else tiles,
-        region=request.image.axes.region,
+        region=axes.region,
     )
     return Setup(size, tracker)
 
@@ -139,21 +140,11 @@ def predictor_for(
     """Return a fresh predictor for a movie; it may borrow embeddings of another.
 
     Of so many objects, as many are computed at once as the request's budget allows.
-
-    Raises
-    ------
-    InputError
-        If tiles and a region are asked for.
     """
     from napari_sam2.tracking.predictor import StreamingPredictor
 
     budget, setup = request.budget, setup or setup_for(loaded, request)
     tracker = setup.tracker
-    if tracker.tiles is not None and tracker.region is not None:
-        raise InputError(
-            "Tiles cover whole frames: choose the whole frame in the section Movie, or "
-            "to look at whole frames in the section Model"
-        )
     return StreamingPredictor(
         loaded.model,
         frame_shape=source.frame_shape,

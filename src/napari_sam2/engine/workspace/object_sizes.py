@@ -47,8 +47,13 @@ class ObjectSizes:
         if not sizes:
             found = map(self._across, prompts[:MEASURED])
             sizes = [size for size in found if size is not None]
-        shape = self._movie.source.frame_shape
-        return fitting_side(shape, self._movie.setup.image_size, sizes)
+        return fitting_side(self._shape, self._movie.setup.image_size, sizes)
+
+    @property
+    def _shape(self) -> tuple[int, int]:
+        """``(Y, X)`` of what is looked at."""
+        _, _, height, width = self._movie.predictor.layout.covered
+        return height, width
 
     def _across(self, prompt: FramePrompt) -> float | None:
         """Return how many pixels across the mask of clicks is; None if there is none.
@@ -74,7 +79,7 @@ class ObjectSizes:
     def _sides(self) -> Iterator[int | None]:
         """Yield the sides of tiles, from the closest look on; None: the whole frame."""
         side = self._movie.setup.image_size
-        while side < max(self._movie.source.frame_shape):
+        while side < max(self._shape):
             yield side
             side *= 2
         yield None
