@@ -7,9 +7,11 @@ import pytest
 from tests.engine.engine_steps import Table, click, done_frames, of_kind
 
 from napari_sam2.engine import Hovered, Pictured, SessionRead
+from napari_sam2.engine.events import MasksFound
 from napari_sam2.errors import InputError
 from napari_sam2.session.planning.plan import Direction
 from napari_sam2.tracking.automatic.mask_options import MaskOptions
+from napari_sam2.tracking.automatic.masklet_options import MaskletOptions
 
 REGION = 10, 30, 64, 48
 INSIDE = (40, 50)
@@ -106,7 +108,21 @@ def test_what_lies_beside_the_region_is_refused(table):
     with pytest.raises(InputError, match="not lie in the region"):
         table.say(click(1, 0, (90, 100)))
     with pytest.raises(InputError, match="whole frame"):
-        list(table.engine.find_masks(table.request, 0, MaskOptions()))
+        list(table.engine.find_objects(table.request, MaskletOptions()))
+
+
+def test_everything_on_a_frame_is_what_is_there_on_the_frame_cut_out(
+    table, request_for, stack
+):
+    options = MaskOptions(points_per_side=4, minimum_iou=0.0, minimum_area=1)
+    cropped = Table(request_for("cropped.zarr", array=cut(stack)), FRAMES)
+    inside, alone = (
+        of_kind(MasksFound, one.engine.find_masks(one.request, 0, options))[0]
+        for one in (table, cropped)
+    )
+    assert inside.labels.any()
+    assert not outside(inside.labels).any()
+    np.testing.assert_array_equal(cut(inside.labels), alone.labels)
 
 
 @pytest.mark.parametrize("region", [(0, 0, 200, 40), (90, 0, 10, 40), (0, 0, 8, 8)])

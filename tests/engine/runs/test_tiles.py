@@ -8,7 +8,7 @@ from tests.batch.trees import tree
 from tests.engine.engine_steps import Table, click, done_frames, movie_input, of_kind
 
 from napari_sam2.engine import Hovered, Request, SessionRead
-from napari_sam2.engine.events import MasksFound
+from napari_sam2.engine.events import MasksFound, Said
 from napari_sam2.errors import InputError
 from napari_sam2.prompts import BoxPrompt, FramePrompt
 from napari_sam2.session.planning.plan import Direction
@@ -148,13 +148,16 @@ def test_where_one_tile_covers_the_frame_all_is_as_without(make):
     assert tiled.store.provenance == plain.store.provenance
 
 
-def test_everything_is_looked_for_on_whole_frames(make):
+def test_everything_on_a_frame_is_looked_for_in_tiles(make):
     table = make()
     table.say(click(1, 0, NEAR))
-    options = MaskOptions(points_per_side=2, minimum_area=1)
-    (found,) = of_kind(MasksFound, table.engine.find_masks(table.request, 0, options))
+    options = MaskOptions(points_per_side=4, minimum_area=1)
+    events = list(table.engine.find_masks(table.request, 0, options))
+    (found,) = of_kind(MasksFound, events)
     assert found.labels.shape == table.store.frame_shape
-    assert len(table.store.layout) > 1
+    tiles = len(table.store.layout)
+    told = [event.text for event in of_kind(Said, events) if "tile" in event.text]
+    assert len(told) == tiles - 1 > 0
 
 
 def test_tiles_of_a_region_see_what_those_of_a_movie_cut_out_see(

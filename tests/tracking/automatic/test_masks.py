@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from napari_sam2.errors import InputError
 from napari_sam2.model.checkpoints.checkpoint import load_model
-from napari_sam2.synthetic import SimulatedMovie, preset
+from napari_sam2.synthetic import MovieConfig, SimulatedMovie, preset
 from napari_sam2.tracking.automatic.generator import MaskGenerator
 from napari_sam2.tracking.automatic.grid import crops_of
 from napari_sam2.tracking.automatic.mask_options import MaskOptions
@@ -150,3 +150,29 @@ def test_nano_finds_simulated_nuclei() -> None:
     truth = movie.labels(0)
     large = [one for one in np.unique(truth) if one and (truth == one).sum() >= 40]
     assert len(kept) == len(large)
+
+
+def test_tiles_find_cells_that_whole_frames_lose() -> None:
+    config = MovieConfig(
+        frame_count=1, frame_shape=(384, 384), cell_count=8, cell_size=16,
+        division_rate=0, overlap=0, open_border=False, seed=2,
+    )  # fmt: skip
+    movie = SimulatedMovie(config)
+    level = np.clip((movie.frame(0).astype(np.float64) - 90) / 2400, 0, 1) * 255
+    frame = np.repeat(level.astype(np.uint8)[..., None], 3, axis=-1)
+    truth, model, hits = movie.labels(0), load_model("nano"), {}
+    for tiles in (None, 256):
+        predictor = StreamingPredictor(
+            model, frame_shape=frame.shape[:2], device="cpu", tile_size=tiles
+        )
+        generator = MaskGenerator(predictor.network, MaskOptions(points_per_side=16))
+        labels, _ = label_masks(generator.find(0, frame), frame.shape[:2])
+        hits[tiles] = sum(
+            _is_found(labels, truth == cell) for cell in np.unique(truth[truth > 0])
+        )
+    assert hits[256] > hits[None]
+
+
+def _is_found(labels: np.ndarray, cell: np.ndarray) -> bool:
+    guess = labels == np.bincount(labels[cell]).argmax()
+    return bool(guess.any() and (guess & cell).sum() > 0.5 * (guess | cell).sum())

@@ -74,7 +74,7 @@ def test_crop_edges() -> None:
     generator = torch.Generator().manual_seed(3)
     corners = torch.randint(0, 60, (300, 2, 2), generator=generator).sort(dim=1)
     boxes = corners.values.flatten(1)
-    ours = touches_crop_edge(boxes, crop, SHAPE, MARGIN)
+    ours = touches_crop_edge(boxes, crop, (0, 0, *SHAPE), MARGIN)
     official = amg.is_box_near_crop_edge(
         boxes,
         [crop.x0, crop.y0, crop.x1, crop.y1],

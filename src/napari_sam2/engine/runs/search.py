@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Generator, Hashable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -18,7 +18,6 @@ from napari_sam2.engine.events import (
     Said,
 )
 from napari_sam2.engine.workspace.loading import predictor_for
-from napari_sam2.engine.workspace.open_masklets import Movie
 from napari_sam2.engine.workspace.score_reading import tables_of
 from napari_sam2.engine.workspace.workspace import Workspace
 from napari_sam2.errors import InputError
@@ -47,16 +46,14 @@ class Search:
         self._workspace = workspace
         self._looked_at: Hashable = None
         self._masks: list[AutomaticMask] = []
-        self._beside: tuple[Movie, StreamingPredictor] | None = None
 
     def masks(
         self, request: Request, frame_index: int, options: MaskOptions
     ) -> Iterator[Event]:
         """Find masks on a frame that nobody follows."""
-        _check_whole(request)
         yield from self._workspace.prepare(request)
         yield Said(f"Looking for everything on frame {frame_index} …")
-        labels, kept = self._free(request, frame_index, options)
+        labels, kept = yield from self._free(request, frame_index, options)
         yield MasksFound(frame_index, labels, len(kept))
 
     def similar(
@@ -69,15 +66,14 @@ class Search:
         """Find masks on a frame that are like an object, the most alike first."""
         from napari_sam2.tracking.automatic.likeness import likeness, pointers_of
 
-        _check_whole(request)
         yield from self._workspace.prepare(request)
         yield Said(f"Looking for more like object {state.object_id} …")
         movie = self._workspace.prepared[1]
         at, own = self._mask_of(request, state, frame_index)
-        labels, kept = self._free(request, frame_index, options)
+        labels, kept = yield from self._free(request, frame_index, options)
         shape = movie.source.frame_shape
         own_frame = movie.source.read(at)
-        predictor = self._on_whole_frames(request)
+        predictor = movie.predictor
         (pointer,) = pointers_of(predictor, at, own_frame, iter([own]))
         pointers = pointers_of(
             predictor,
@@ -140,12 +136,12 @@ class Search:
 
     def _free(
         self, request: Request, frame_index: int, options: MaskOptions
-    ) -> tuple[np.ndarray, list[AutomaticMask]]:
+    ) -> Generator[Event, None, tuple[np.ndarray, list[AutomaticMask]]]:
         """Return labels, and the masks, of what nobody follows on a frame."""
         from napari_sam2.tracking.automatic.generator import chosen
         from napari_sam2.tracking.automatic.masks import label_masks
 
-        self._look(request, frame_index, options)
+        yield from self._look(request, frame_index, options)
         masklets = self._workspace.masklets(request)
         known = None if masklets is None else masklets.store.read_labels(frame_index)
         return label_masks(
@@ -178,15 +174,6 @@ class Search:
             "that has"
         )
 
-    def _on_whole_frames(self, request: Request) -> StreamingPredictor:
-        """Return a predictor that looks at whole frames, also where clicks do not."""
-        movie = self._workspace.prepared[1]
-        if len(movie.predictor.layout) == 1:
-            return movie.predictor
-        if self._beside is None or self._beside[0] is not movie:
-            self._beside = movie, self._fresh(request, movie.source)
-        return self._beside[1]
-
     def _fresh(self, request: Request, source: FrameSource) -> StreamingPredictor:
         """Return a predictor that looks at whole frames, and knows nothing yet."""
         loaded, movie = self._workspace.prepared
@@ -194,24 +181,33 @@ class Search:
         setup = replace(movie.setup, tracker=tracker)
         return predictor_for(loaded, request, source, setup=setup)
 
-    def _look(self, request: Request, frame_index: int, options: MaskOptions) -> None:
-        """Ask the network, unless it was asked the same before."""
+    def _look(
+        self, request: Request, frame_index: int, options: MaskOptions
+    ) -> Iterator[Event]:
+        """Ask the network, unless it was asked the same before; tile by tile."""
         from napari_sam2.tracking.automatic.generator import MaskGenerator, loosest
 
         movie, asked = self._workspace.prepared[1], loosest(options)
         seen = (request.image, request.model, request.device, request.precision)
+        seen = *seen, movie.setup.tracker.tiles
         if self._looked_at == (seen, frame_index, asked):
             return
-        network = self._on_whole_frames(request).network
-        generator = MaskGenerator(network, asked)
-        self._masks = generator.find(frame_index, movie.source.read(frame_index))
-        self._looked_at = seen, frame_index, asked
+        generator = MaskGenerator(movie.predictor.network, asked)
+        steps = generator.steps(frame_index, movie.source.read(frame_index))
+        while True:
+            try:
+                done, total = next(steps)
+            except StopIteration as end:
+                self._masks, self._looked_at = end.value, (seen, frame_index, asked)
+                return
+            if done < total:
+                yield Said(f"Looking at frame {frame_index}: tile {done} of {total} …")
 
 
 def _check_whole(request: Request) -> None:
-    """Refuse to look for everything in a part of the frames."""
+    """Refuse to look for the objects of a movie in a part of its frames."""
     if request.image.axes.region is not None:
         raise InputError(
-            "Everything is looked for on whole frames: choose the whole frame in the "
-            "section Movie, or click on cells"
+            "The objects of a movie are looked for on whole frames: choose the whole "
+            "frame in the section Movie, or look at one frame"
         )

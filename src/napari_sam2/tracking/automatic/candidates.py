@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from napari_sam2.model.mask_decoder import CANDIDATES, RawMasks, stability
 from napari_sam2.model.triton_beside_opengl import load_triton_apart
+from napari_sam2.tiles import Window
 from napari_sam2.tracking.automatic.grid import Crop
 from napari_sam2.tracking.automatic.mask_options import MaskOptions
 
@@ -115,9 +116,9 @@ def boxes_of(masks: Tensor) -> Tensor:
 
 
 def touches_crop_edge(
-    boxes: Tensor, crop: Crop, frame_shape: tuple[int, int], margin: float
+    boxes: Tensor, crop: Crop, covered: Window, margin: float
 ) -> Tensor:
-    """Tell which boxes lie near an edge of the crop that is none of the frame's.
+    """Tell which boxes lie near an edge of the crop behind which there is more.
 
     Parameters
     ----------
@@ -125,13 +126,14 @@ def touches_crop_edge(
         ``(n, 4)`` as of `boxes_of`, in the crop.
     crop
         Where they were found.
-    frame_shape
-        ``(Y, X)`` of the frame.
+    covered
+        What of the frame is looked at.
     margin
         How near, in pixels of the frame.
     """
     crop_edges = boxes.new_tensor((crop.x0, crop.y0, crop.x1, crop.y1))
-    frame_edges = boxes.new_tensor((0, 0, frame_shape[1], frame_shape[0]))
+    y, x, height, width = covered
+    frame_edges = boxes.new_tensor((x, y, x + width, y + height))
     placed = boxes + crop_edges[[0, 1, 0, 1]]
     near_crop = (placed - crop_edges).abs() <= margin
     near_frame = (placed - frame_edges).abs() <= margin

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -18,7 +18,12 @@ from napari_sam2.tracking.automatic.candidates import (
     touches_crop_edge,
     without_doubles,
 )
-from napari_sam2.tracking.automatic.grid import Crop, crops_of, point_grid
+from napari_sam2.tracking.automatic.grid import (
+    Crop,
+    crops_of,
+    crops_of_tiles,
+    point_grid,
+)
 from napari_sam2.tracking.automatic.mask_options import LOOSEST, MaskOptions
 from napari_sam2.tracking.automatic.masks import AutomaticMask, cleaned
 from napari_sam2.tracking.batching import BatchRunner
@@ -47,8 +52,8 @@ class MaskGenerator:
     Parameters
     ----------
     network
-        Network and geometry of the movie; embeddings of whole frames are shared with
-        whoever else uses it.
+        Network and geometry of the movie; embeddings of frames, or of their tiles, are
+        shared with whoever else uses it.
     options
         How masks are sought.
     """
@@ -57,7 +62,6 @@ class MaskGenerator:
         self.network = network
         self.options = options or MaskOptions()
 
-    @torch.inference_mode()
     def find(
         self, frame_index: int, frame: np.ndarray, occupied: np.ndarray | None = None
     ) -> list[AutomaticMask]:
@@ -79,30 +83,61 @@ class MaskGenerator:
         ModelError
             If there is not memory enough for a single point.
         """
+        steps = self.steps(frame_index, frame, occupied)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                found: list[AutomaticMask] = end.value
+                return found
+
+    def steps(
+        self, frame_index: int, frame: np.ndarray, occupied: np.ndarray | None = None
+    ) -> Generator[tuple[int, int], None, list[AutomaticMask]]:
+        """Do what `find` does, part by part: yields how many of how many are done."""
         found: list[tuple[AutomaticMask, Crop]] = []
-        for crop in self._crops():
+        crops = self._crops()
+        for done, crop in enumerate(crops, 1):
             masks = self._in_crop(frame_index, frame, crop, occupied)
             found += [(mask, crop) for mask in masks]
+            yield done, len(crops)
         return self._joined(found)
 
     def _crops(self) -> list[Crop]:
-        options = self.options
-        shape = self.network.layout.frame_shape
-        return crops_of(shape, options.crop_tiers, options.crop_overlap)
+        options, layout = self.options, self.network.layout
+        if not options.crop_tiers or self._is_tiled:
+            return crops_of_tiles(layout)
+        y, x, *shape = layout.covered
+        crops = crops_of((shape[0], shape[1]), options.crop_tiers, options.crop_overlap)
+        return [
+            Crop(one.y0 + y, one.x0 + x, one.y1 + y, one.x1 + x, one.tier)
+            for one in crops
+        ]
+
+    @property
+    def _is_tiled(self) -> bool:
+        return len(self.network.layout) > 1
 
     def _joined(self, found: list[tuple[AutomaticMask, Crop]]) -> list[AutomaticMask]:
         """Leave out what several crops have found; that of the smaller one stays."""
         if not found:
             return []
         masks = [mask for mask, _ in found]
-        if self.options.crop_tiers:
+        if self._is_tiled or self.options.crop_tiers:
             boxes = torch.tensor([_box(mask) for mask in masks])
-            scores = torch.tensor([1 / crop.area for _, crop in found])
+            # Tiles are equals: of what two of them have found, the better one stays.
+            scores = torch.tensor(
+                [
+                    mask.predicted_iou if self._is_tiled else 1 / crop.area
+                    for mask, crop in found
+                ]
+            )
             kept = without_doubles(boxes, scores, self.options.box_overlap)
             masks = [masks[row] for row in kept.tolist()]
         clean = (cleaned(mask, self.options.minimum_area) for mask in masks)
         return [mask for mask in clean if mask is not None]
 
+    @torch.inference_mode()
     def _in_crop(
         self,
         frame_index: int,
@@ -115,20 +150,21 @@ class MaskGenerator:
         points = self._points(crop, occupied)
         if not len(points):
             return []
-        embedding = network.embed(frame_index, crop.of(frame))
+        shown = frame if crop.tier == 0 else crop.of(frame)
+        embedding = network.embed(frame_index, shown, crop.tile)
         needed = bytes_per_point(
             network.model.config, network.geometry.image_size, crop.shape
         )
         runner = BatchRunner(network.precision.device, needed, None)
-        compute = partial(self._asked, network, embedding)
+        compute = partial(self._asked, network, embedding, crop)
         masks: list[AutomaticMask] = []
         boxes = []
         for candidates in runner.run(points, compute):
             kept = self._kept(candidates, crop)
             boxes.append(kept.boxes.cpu())
             masks += _pieces(kept, crop)
-        if not masks:
-            return []
+        if not masks or self._is_tiled:
+            return masks
         scores = torch.tensor([mask.predicted_iou for mask in masks])
         rows = without_doubles(torch.cat(boxes), scores, self.options.box_overlap)
         return [masks[row] for row in rows.tolist()]
@@ -143,14 +179,24 @@ class MaskGenerator:
         return Network(model, geometry, precision, 0, layout=layout)
 
     def _points(self, crop: Crop, occupied: np.ndarray | None) -> Points:
-        yx = point_grid(self.options.points_per_side, crop.shape)
+        yx = self._grid(crop)
         if occupied is not None:
             rows, columns = yx.astype(np.int64).T
             yx = yx[~crop.of(occupied)[rows, columns]]
         return Points(yx)
 
+    def _grid(self, crop: Crop) -> np.ndarray:
+        """Return the points of a crop; of what tiles have in common, each in one."""
+        per_side, layout = self.options.points_per_side, self.network.layout
+        if not self._is_tiled:
+            return point_grid(per_side, crop.shape)
+        yx = point_grid(per_side, layout.tile_shape)
+        places = (yx + np.asarray((crop.y0, crop.x0))).tolist()
+        is_here = [layout.best((y, x, y, x)) == crop.tile for y, x in places]
+        return yx[np.asarray(is_here) & (yx < crop.shape).all(axis=1)]
+
     def _asked(
-        self, network: Network, embedding: ImageEmbedding, points: Points
+        self, network: Network, embedding: ImageEmbedding, crop: Crop, points: Points
     ) -> Candidates:
         """Ask the network for each point by itself."""
         model, device = network.model, network.precision.device
@@ -163,16 +209,14 @@ class MaskGenerator:
             raw = model.decode(features, each, prompts).raw
         assert raw is not None, "clicks have candidates"
         yx = torch.from_numpy(points.yx.astype(np.float32)).to(device)
-        layout = network.layout
-        shapes = layout.frame_shape, layout.tile_shape
+        shapes = crop.shape, network.layout.tile_shape
         return candidates_of(raw, yx, shapes, self.options)
 
     def _kept(self, found: Candidates, crop: Crop) -> Candidates:
         """Leave out what the crop cuts, and what is too large for an object."""
-        frame_shape = self.network.layout.frame_shape
-        margin = self.options.crop_margin
-        is_cut = touches_crop_edge(found.boxes, crop, frame_shape, margin)
-        largest = self.options.maximum_share * frame_shape[0] * frame_shape[1]
+        covered, margin = self.network.layout.covered, self.options.crop_margin
+        is_cut = touches_crop_edge(found.boxes, crop, covered, margin)
+        largest = self.options.maximum_share * covered[2] * covered[3]
         is_large = found.masks.flatten(1).sum(1) > largest
         return found.select(~(is_cut | is_large))
 

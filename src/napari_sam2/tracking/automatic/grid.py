@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_sam2.tiles import TileLayout
+
 
 @dataclass(frozen=True, slots=True)
 class Crop:
@@ -17,7 +19,9 @@ class Crop:
     y0, x0, y1, x1
         In pixels of the frame.
     tier
-        0 for the whole frame; the crops of tier t are 4ᵗ.
+        0 for a whole frame, region or tile; the crops of tier t are 4ᵗ.
+    tile
+        Number of the tile that it is, see `TileLayout`.
     """
 
     y0: int
@@ -25,6 +29,7 @@ class Crop:
     y1: int
     x1: int
     tier: int
+    tile: int = 0
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -54,6 +59,18 @@ def point_grid(points_per_side: int, shape: tuple[int, int]) -> np.ndarray:
     fractions = (np.arange(points_per_side) + 0.5) / points_per_side
     y, x = np.meshgrid(fractions * shape[0], fractions * shape[1], indexing="ij")
     return np.stack((y.ravel(), x.ravel()), axis=1)
+
+
+def crops_of_tiles(layout: TileLayout) -> list[Crop]:
+    """Return what lies in each tile of a frame, or of a region."""
+    y, x, height, width = layout.covered
+    crops = []
+    for tile in range(len(layout)):
+        y0, x0 = layout.origin(tile)
+        y1 = min(y0 + layout.tile_shape[0], y + height)
+        x1 = min(x0 + layout.tile_shape[1], x + width)
+        crops.append(Crop(y0, x0, y1, x1, 0, tile))
+    return crops
 
 
 def crops_of(frame_shape: tuple[int, int], tiers: int, overlap: float) -> list[Crop]:
