@@ -184,12 +184,13 @@ class TrackingEngine:
         if not is_wanted() or not self._workspace.has_movie(request):
             return
         movie, masklets = self._workspace.prepared[1], self._workspace.masklets(request)
+        answers = movie.answers
         if masklets is None:
-            step = movie.answers.answer(movie.source, (prompt,), {}, {})
+            answers = self._workspace.first_answers(request, prompt)
+            step = answers.answer(movie.source, (prompt,), {}, {})
         else:
             step = FrameEdits(masklets, movie, book).preview(prompt)
-        shape = movie.source.frame_shape
-        layout = movie.predictor.layout
+        shape, layout = movie.source.frame_shape, answers.predictor.layout
         windows, region = layout.windows(step.tiles), layout.region
         mask = label_image([1], step.logits, shape, np.uint8, windows, region) > 0
         yield Hovered(prompt.frame_index, prompt.object_id, mask)

@@ -112,10 +112,12 @@ def test_what_lies_beside_the_region_is_refused(table):
 
 
 def test_everything_on_a_frame_is_what_is_there_on_the_frame_cut_out(
-    table, request_for, stack
+    request_for, stack, trained
 ):
-    options = MaskOptions(points_per_side=4, minimum_iou=0.0, minimum_area=1)
-    cropped = Table(request_for("cropped.zarr", array=cut(stack)), FRAMES)
+    options = MaskOptions(points_per_side=8)
+    table = Table(within(request_for(model=trained)), FRAMES)
+    alone = request_for("cropped.zarr", array=cut(stack), model=trained)
+    cropped = Table(alone, FRAMES)
     inside, alone = (
         of_kind(MasksFound, one.engine.find_masks(one.request, 0, options))[0]
         for one in (table, cropped)

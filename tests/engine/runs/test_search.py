@@ -30,9 +30,9 @@ def test_other_thresholds_do_not_ask_the_network_again(
     engine, request_for, trained, monkeypatch
 ):
     asked = []
-    find = MaskGenerator.find
+    steps = MaskGenerator.steps
     monkeypatch.setattr(
-        MaskGenerator, "find", lambda *words: asked.append(1) or find(*words)
+        MaskGenerator, "steps", lambda *words: asked.append(1) or steps(*words)
     )
     request = request_for(model=trained)
     options = MaskOptions(points_per_side=12)

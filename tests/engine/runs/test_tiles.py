@@ -206,20 +206,25 @@ def table_of(size, model, tmp_path):
     return movie, Table(request, 1)
 
 
+def test_boxes_tell_how_large_tiles_are(make):
+    table = make(tiles="auto")
+    table.say(FramePrompt(1, 0, box=BoxPrompt(18, 18, 25, 25)))
+    assert table.store.provenance.tracker.tiles == SIDE
+
+
 @pytest.mark.parametrize(("size", "tiles"), [(13, 256), (60, None)])
-def test_automatic_tiles_follow_the_size_of_what_was_clicked(
+def test_automatic_tiles_follow_what_was_clicked_and_are_shown_before(
     size, tiles, trained, tmp_path
 ):
     movie, table = table_of(size, trained, tmp_path)
     truth = movie.labels(0)
     cell, place = next(iter(clicks_inside(truth).items()))
-    table.say(click(1, 0, place))
+    list(table.engine.prepare(table.request))
+    prompt = click(1, 0, place)
+    shown = table.engine.hover(table.request, table.book.state, prompt, lambda: True)
+    (seen,) = of_kind(Hovered, shown)
+    table.say(prompt)
     assert table.store.provenance.tracker.tiles == tiles
     mask, there = table.labels(0) == 1, truth == cell
+    np.testing.assert_array_equal(seen.mask, mask)
     assert (mask & there).sum() > 0.5 * (mask | there).sum()
-
-
-def test_boxes_tell_how_large_tiles_are(make):
-    table = make(tiles="auto")
-    table.say(FramePrompt(1, 0, box=BoxPrompt(18, 18, 25, 25)))
-    assert table.store.provenance.tracker.tiles == SIDE

@@ -196,6 +196,25 @@ def test_cells_touch_as_the_model_says_until_somebody_does(panel, qtbot):
     assert [box.isChecked() for box in cases.boxes] == [False, True]
 
 
+def test_tiles_and_hard_cases_exclude_each_other(panel, qtbot):
+    """The tracker refuses them together, so the window does not offer them."""
+    (case,), tiles = panel.hard_cases.case_boxes.values(), panel.tile_combo
+    qtbot.keyClick(case, Qt.Key.Key_Space)
+    assert not tiles.isEnabled()
+    assert "tick" in tiles.toolTip()
+    qtbot.keyClick(case, Qt.Key.Key_Space)
+    qtbot.keyClick(tiles, Qt.Key.Key_End)
+    assert not case.isEnabled()
+    assert "whole frames" in case.toolTip()
+    assert panel.hard_cases.touching_box.isEnabled()
+    panel.set_frozen(True)
+    panel.set_frozen(False)
+    assert tiles.isEnabled()
+    assert not case.isEnabled()
+    qtbot.keyClick(tiles, Qt.Key.Key_Home)
+    assert case.isEnabled()
+
+
 def test_each_case_has_a_box():
     assert list(SEEN) == list(HardCaseName)
 

@@ -43,6 +43,7 @@ from napari_sam2.session.planning.plan import (
 )
 from napari_sam2.session.planning.walks import walks
 from napari_sam2.session.session import FrameDone, Session
+from napari_sam2.tracking.memory.slots import ROW_BLOCK
 
 
 class Runs:
@@ -127,7 +128,8 @@ class Runs:
         known = movie.predictor.network.embeddings
         made_by = masklets.store.provenance
         setup = setup_for(loaded, request, made_by)
-        predictor = predictor_for(loaded, request, source, known, len(objects), setup)
+        remembered = len(objects) + ROW_BLOCK  # clicks have a bank of their own
+        predictor = predictor_for(loaded, request, source, known, remembered, setup)
         settings, budget = (plan.direction, plan.merge), request.budget
         makes = provenance(loaded, predictor, source, objects, settings, budget)
         with closing(PrefetchingFrameSource(source)) as ahead:

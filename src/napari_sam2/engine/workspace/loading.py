@@ -139,7 +139,8 @@ def predictor_for(
 ) -> StreamingPredictor:
     """Return a fresh predictor for a movie; it may borrow embeddings of another.
 
-    Of so many objects, as many are computed at once as the request's budget allows.
+    Of so many objects, as many are computed at once as the request's budget allows;
+    beside them there is room for those that clicks correct meanwhile.
     """
     from napari_sam2.tracking.predictor import StreamingPredictor
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import sqrt
 from typing import TYPE_CHECKING
@@ -13,7 +13,6 @@ from napari_sam2.engine.workspace.loading import Loaded, predictor_for
 from napari_sam2.engine.workspace.open_masklets import Movie
 from napari_sam2.errors import InputError
 from napari_sam2.prompts import FramePrompt
-from napari_sam2.session.book.state import BookState
 from napari_sam2.tiles import OVERLAP
 
 if TYPE_CHECKING:
@@ -36,18 +35,21 @@ class ObjectSizes:
         self._loaded, self._request, self._movie = loaded, request, movie
         self._predictors = {movie.setup.tracker.tiles: movie.predictor}
 
-    def fitting_side(self, book: BookState) -> int | None:
+    def fitting_side(self, prompts: Sequence[FramePrompt]) -> int | None:
         """Return the side of tiles that show prompted objects well; None for none.
 
         Boxes and masks tell how large objects are. Clicks alone do not: what the
         network finds at them is measured.
         """
-        prompts = [one for state in book.objects for one in state.as_prompted().shown]
         sizes = [size for prompt in prompts if (size := across(prompt)) is not None]
         if not sizes:
             found = map(self._across, prompts[:MEASURED])
             sizes = [size for size in found if size is not None]
         return fitting_side(self._shape, self._movie.setup.image_size, sizes)
+
+    def answering(self, prompt: FramePrompt) -> StreamingPredictor:
+        """Return who would answer a first prompt, looking as closely as it needs."""
+        return self._predictor(self.fitting_side([prompt]))
 
     @property
     def _shape(self) -> tuple[int, int]:
@@ -85,6 +87,7 @@ class ObjectSizes:
         yield None
 
     def _predictor(self, side: int | None) -> StreamingPredictor:
+        """Return who looks so closely; it is kept, with its embeddings."""
         if side not in self._predictors:
             movie, setup = self._movie, self._movie.setup
             setup = replace(setup, tracker=replace(setup.tracker, tiles=side))

@@ -8,7 +8,7 @@ bound the frame.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ import numpy as np
 
 from napari_sam2.interfaces import FrameSource, StoredAnchor
 from napari_sam2.prompts import FramePrompt, MaskPrompt, Place
+from napari_sam2.tracking.memory.slots import ROW_BLOCK
 
 if TYPE_CHECKING:
     from napari_sam2.tracking.predictor import StreamingPredictor
@@ -46,6 +47,9 @@ class SeenMask:
 
 class Answers:
     """Answers prompts on any frame, in any order.
+
+    Of at most `ROW_BLOCK` objects anchors are remembered between answers, or of as many
+    as are asked about at once: what is in the movie does not matter to the memory.
 
     Parameters
     ----------
@@ -84,6 +88,7 @@ class Answers:
         """
         frame_index = prompts[0].frame_index
         frame = source.read(frame_index)
+        self._make_room({prompt.object_id for prompt in prompts})
         corrected = [
             prompt.object_id
             for prompt in prompts
@@ -111,6 +116,19 @@ class Answers:
     def forget_all(self) -> None:
         """Forget all anchors; embeddings stay."""
         self.forget(tuple(self._remembered))
+
+    def _make_room(self, asked: Collection[int]) -> None:
+        """Forget other objects where the rows of a block do not hold all."""
+        known = {object_id for object_id, _ in self._remembered}
+        if len(known.union(asked)) <= ROW_BLOCK:
+            return
+        for object_id in known.difference(asked):
+            self.predictor.remove(object_id)
+        self._remembered = {
+            place: anchor
+            for place, anchor in self._remembered.items()
+            if place[0] in asked
+        }
 
     def _recall(
         self,

@@ -34,6 +34,7 @@ from napari_sam2.engine.workspace.prompt_answers import Answers
 from napari_sam2.errors import FolderTakenError
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.io.movies.fingerprint import fingerprint_of, fingerprint_steps
+from napari_sam2.prompts import FramePrompt
 from napari_sam2.session.book.state import BookState
 
 FRAME_BYTES = 2**27
@@ -53,6 +54,7 @@ class Workspace:
         self._tell = tell
         self.loaded: Loaded | None = None
         self._movie: Movie | None = None
+        self._sizes: tuple[Movie, ObjectSizes] | None = None
         self._masklets: dict[Hashable, Masklets] = {}
         self._shown: Hashable = None
         self._answered: Hashable = None
@@ -229,12 +231,28 @@ class Workspace:
         made_by = None if masklets is None else masklets.made_by
         return setup_for(loaded, request, made_by)
 
+    def first_answers(self, request: Request, prompt: FramePrompt) -> Answers:
+        """Return who answers a prompt before there are masklets, as a click will be."""
+        movie = self.prepared[1]
+        if request.tiles != AUTO:
+            return movie.answers
+        return Answers(self._sizes_of(request).answering(prompt))
+
+    def _sizes_of(self, request: Request) -> ObjectSizes:
+        """Return who measures objects of the open movie, the same as before."""
+        loaded, movie = self.prepared
+        if self._sizes is None or self._sizes[0] is not movie:
+            self._sizes = movie, ObjectSizes(loaded, request, movie)
+        return self._sizes[1]
+
     def _settle_tiles(self, request: Request, book: BookState) -> None:
         """Let tiles be as large as the prompted objects need, if that was asked for."""
         loaded, movie = self.prepared
         if request.tiles != AUTO:
             return
-        side = ObjectSizes(loaded, request, movie).fitting_side(book)
+        prompts = [one for state in book.objects for one in state.as_prompted().shown]
+        side = self._sizes_of(request).fitting_side(prompts)
+        self._sizes = None  # from here on all look equally closely
         tracker = replace(movie.setup.tracker, tiles=side)
         setup = replace(movie.setup, tracker=tracker)
         if setup != movie.setup:

@@ -81,9 +81,9 @@ class ModelLimits(QObject):
             return
         steps: dict[str, Callable[[], None]] = {}
         region = self._parts.input_panel.region
+        if self._parts.model_panel.choice.tiles is None:
+            steps[CLOSER] = self._look_closely
         if region.region is None:
-            if self._parts.model_panel.choice.tiles is None:
-                steps[CLOSER] = self._look_closely
             steps["Only what is shown"] = region.look_at_what_is_shown
         if self._can_be_larger:
             steps[model_title(REGISTRY[LARGER])] = self._take_larger

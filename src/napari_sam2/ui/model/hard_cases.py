@@ -24,6 +24,7 @@ SEEN = {
     ),
 }
 """By case: what a person sees, and what is done about it."""
+NOT_IN_TILES = "In tiles this cannot be had: look at whole frames (Small cells)"
 
 
 class HardCaseBoxes(QObject):
@@ -45,6 +46,14 @@ class HardCaseBoxes(QObject):
         self.touching_box.clicked.connect(self._on_touching)
         for box in self.case_boxes.values():
             box.clicked.connect(self._on_case)
+
+    def set_frozen(self, frozen: bool, *, in_tiles: bool) -> None:
+        """Let nothing be changed, or no case be ticked that tiles do not go with."""
+        self.touching_box.setDisabled(frozen)
+        excluded = in_tiles and not self._chosen.hard_cases
+        for name, box in self.case_boxes.items():
+            box.setDisabled(frozen or excluded)
+            box.setToolTip(NOT_IN_TILES if excluded else SEEN[name][1])
 
     @property
     def boxes(self) -> tuple[QCheckBox, ...]:

@@ -327,6 +327,7 @@ class ModelPanel(Panel):
         preferred = preferences or Preferences()
         self._chosen = DEFAULT_MODEL
         self._objects = 0
+        self._is_frozen = False
         self._is_here = False
         self._pace = Pace()
         self._create()
@@ -394,6 +395,8 @@ class ModelPanel(Panel):
         self.tile_combo.changed.connect(self.tiles_changed)
         self.devices.changed.connect(self._on_devices_changed)
         self.hard_cases.changed.connect(self.choice_changed)
+        for changed in (self.tile_combo.changed, self.hard_cases.changed):
+            changed.connect(self._exclude)
         self.devices.devices_requested.connect(self.devices_requested)
         self.file_button.clicked.connect(self._on_file_button)
         self.cancel_button.clicked.connect(self._on_cancel)
@@ -440,12 +443,17 @@ class ModelPanel(Panel):
 
     def set_frozen(self, frozen: bool) -> None:
         """Let nothing be changed while something is tracked."""
+        self._is_frozen = frozen
         self.combo.setDisabled(frozen)
-        self.tile_combo.setDisabled(frozen)
         self.file_button.setDisabled(frozen)
         self.devices.set_frozen(frozen)
-        for box in self.hard_cases.boxes:
-            box.setDisabled(frozen)
+        self._exclude()
+
+    def _exclude(self) -> None:
+        """Let only one of tiles and hard cases be chosen: they do not go together."""
+        frozen, chosen = self._is_frozen, self.hard_cases.chosen
+        self.hard_cases.set_frozen(frozen, in_tiles=self.tile_combo.tiles is not None)
+        self.tile_combo.set_frozen(frozen, has_case=bool(chosen.hard_cases))
 
     # --- What is shown
 

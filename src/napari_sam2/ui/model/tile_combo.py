@@ -14,6 +14,12 @@ CHOICES: dict[Tiles, str] = {
     "native": "look closely (tiles)",
 }
 
+WHY = (
+    "A large frame is made small for the model, and small cells are lost. In tiles it "
+    "sees them at their own size. Each choice has masks of its own; prompts go along"
+)
+NOT_WITH_CASES = "Where the stage jumps there can be no tiles: take the tick away first"
+
 
 class TileCombo(QComboBox):
     """Lists how small cells may be looked at."""
@@ -27,13 +33,15 @@ class TileCombo(QComboBox):
         self._choices = list(CHOICES)
         for title in CHOICES.values():
             self.addItem(title)
-        self.setToolTip(
-            "A large frame is made small for the model, and small cells are lost. In "
-            "tiles it sees them at their own size. Each choice has masks of its own; "
-            "prompts go along"
-        )
+        self.set_frozen(False)
         self.setAccessibleName("How closely small cells are looked at")
         self.currentIndexChanged.connect(self.changed)
+
+    def set_frozen(self, frozen: bool, *, has_case: bool = False) -> None:
+        """Let nothing be changed, or no tiles be chosen beside a hard case."""
+        excluded = has_case and self.tiles is None
+        self.setDisabled(frozen or excluded)
+        self.setToolTip(NOT_WITH_CASES if excluded else WHY)
 
     @property
     def tiles(self) -> Tiles:
