@@ -195,8 +195,7 @@ def track(  # noqa: PLR0913 - one parameter an option
     given = dict(locals())
     from napari_sam2.batch.job import TrackJob
 
-    finding = _finding(given)
-    beside = _prompts(prompts, out, auto)
+    finding, beside = _finding(given), _prompts(prompts, out, auto)
     job = TrackJob(
         **{option: given[option] for option in AS_GIVEN},
         prompts=beside,

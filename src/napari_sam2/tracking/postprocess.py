@@ -156,12 +156,10 @@ def label_image(
             f"object id {max(object_ids)} does not fit into {np.dtype(dtype)} labels: "
             f"use ids up to {largest}"
         )
-    labels = np.zeros(frame_shape, dtype=dtype)
-    best = np.zeros(frame_shape, dtype=np.float32)
+    labels, best = np.zeros(frame_shape, dtype), np.zeros(frame_shape, np.float32)
     height, width = logits.shape[1:]
     shape = tuple(windows[0][2:]) if windows else frame_shape
-    y, x, *extent = within or (0, 0, *frame_shape)
-    ends = y + extent[0], x + extent[1]
+    covered = within or (0, 0, *frame_shape)
     taps = (_Taps(height, shape[0]), _Taps(width, shape[1]))
     for index in np.argsort(object_ids):
         found = _resized_crop(logits[index], taps)
@@ -169,7 +167,7 @@ def label_image(
             continue
         region, crop = found
         if windows:
-            region, crop = _placed(region, crop, windows[index], ends)
+            region, crop = _placed(region, crop, windows[index], covered)
         is_higher = crop > best[region]  # ties stay with the lower id
         np.copyto(best[region], crop, where=is_higher)
         np.copyto(labels[region], labels.dtype.type(object_ids[index]), where=is_higher)
@@ -177,12 +175,14 @@ def label_image(
 
 
 def _placed(
-    region: tuple[slice, slice], crop: np.ndarray, window: Window, ends: tuple[int, int]
+    region: tuple[slice, slice], crop: np.ndarray, window: Window, covered: Window
 ) -> tuple[tuple[slice, slice], np.ndarray]:
-    """Return where part of a window lies in a frame, cut off where that ends."""
+    """Return where part of a window lies in a frame, cut off where `covered` ends."""
     rows, columns = (
-        slice(start + part.start, min(start + part.stop, end))
-        for part, start, end in zip(region, window, ends, strict=False)
+        slice(start + part.start, min(start + part.stop, first + length))
+        for part, start, first, length in zip(
+            region, window, covered[:2], covered[2:], strict=False
+        )
     )
     height, width = rows.stop - rows.start, columns.stop - columns.start
     return (rows, columns), crop[: max(height, 0), : max(width, 0)]
