@@ -248,6 +248,36 @@ def test_who_is_told_apart_too_early_was_born_when_the_mother_became_two() -> No
     assert [one.frame_index for one in found.divisions] == [11]
 
 
+def test_lobes_of_a_body_with_a_waist_are_not_yet_daughters() -> None:
+    world = both_followed()
+    world.tells_parts = False
+    for daughter, x in (("left", 26), ("right", 34)):
+        world.cells[daughter].update(still(30, x, range(9, 12)))
+    world.follows = {}
+    found = discover(world, divisions=Divisions.ACCEPT)
+    assert [one.frame_index for one in found.divisions] == [12]
+
+
+class Meeting(World):
+    """A world whose tracker follows a cell and a later one beside it as one."""
+
+    def mask(self, name: str, frame_index: int) -> np.ndarray:
+        whole = super().mask(name, frame_index)
+        is_taken = name == "a" and "b" not in self.known.values()
+        return whole | super().mask("b", frame_index) if is_taken else whole
+
+
+def test_two_who_came_together_part_again_and_are_no_daughters() -> None:
+    cells = {
+        "a": still(30, 23, range(24)),
+        "b": still(30, 37, range(12, 24)),
+    }
+    found = discover(Meeting(cells, 24, {}), divisions=Divisions.ACCEPT)
+    assert found.divisions == []
+    assert prompted(found) == [{0: True, 14: True}, {14: True}]
+    assert [one.parent for one in found.objects] == [None, None]
+
+
 def test_a_sister_among_the_candidates_is_asked_for_by_a_click() -> None:
     world = dividing()
     world.finds = {"mother"}

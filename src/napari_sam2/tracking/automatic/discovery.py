@@ -7,7 +7,6 @@ there it turns out to be new, one that was lost, or one of two daughters.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 
@@ -26,10 +25,15 @@ from napari_sam2.tracking.automatic.census import Census, Division
 from napari_sam2.tracking.automatic.generator import MaskGenerator
 from napari_sam2.tracking.automatic.masklet_options import Divisions, MaskletOptions
 from napari_sam2.tracking.automatic.masks import AutomaticMask, label_masks
+from napari_sam2.tracking.automatic.recent_labels import RecentLabels
 from napari_sam2.tracking.automatic.sisters import (
     HALVED,
+    LONG_BEFORE,
+    SHORTLY_BEFORE,
     are_daughters,
+    are_joined,
     are_of_like_size,
+    came_out_of,
     halves,
     have_met,
     is_beside,
@@ -102,26 +106,6 @@ class WayBack:
     overlaps: list[float] = field(default_factory=list)
 
 
-class RecentLabels:
-    """The label images of the last frames, compressed."""
-
-    def __init__(self, capacity: int) -> None:
-        self._capacity = capacity
-        self._frames: dict[int, tuple[tuple[int, ...], bytes]] = {}
-
-    def put(self, frame_index: int, labels: np.ndarray) -> None:
-        """Keep the ``(Y, X)`` uint16 labels of a frame; forget the oldest."""
-        self._frames[frame_index] = labels.shape, zlib.compress(labels.tobytes(), 1)
-        oldest = max(self._frames) - self._capacity
-        for old in [one for one in self._frames if one < oldest]:
-            del self._frames[old]
-
-    def get(self, frame_index: int) -> np.ndarray:
-        """Return the ``(Y, X)`` uint16 labels of a frame that is kept."""
-        shape, packed = self._frames[frame_index]
-        return np.frombuffer(zlib.decompress(packed), np.uint16).reshape(shape).copy()
-
-
 class Discovery:
     """Finds the objects of a movie.
 
@@ -148,7 +132,7 @@ class Discovery:
         self.frames = frames or range(source.frame_count)
         self._generator = MaskGenerator(predictor.network, options.masks)
         self._census = Census()
-        self._labels = RecentLabels(options.every + 1)
+        self._labels = RecentLabels(options.every + 1 + LONG_BEFORE)
         self._two_on: dict[int, int] = {}
         # The way back shows frames again that were embedded on the way there.
         predictor.network.embeddings = EmbeddingCache(options.every + 1)
@@ -399,7 +383,16 @@ class Discovery:
             return False
         after, before = self._labels.get(birth), self._labels.get(birth - 1)
         masks = [after == one for one in pair]
-        return are_daughters(masks, before == mother, self.options.sister_ratio)
+        return are_daughters(
+            masks, before == mother, self.options.sister_ratio
+        ) and came_out_of(masks, self._sizes_before(mother, birth))
+
+    def _sizes_before(self, mother: int, birth: int) -> list[int]:
+        """Return how large a mother was; while she divides she is not asked."""
+        first = max(self.frames[0], birth - LONG_BEFORE)
+        return self._labels.whole_areas(
+            mother, range(first, birth - SHORTLY_BEFORE + 1)
+        )
 
     # --- Daughters that are followed as one
 
@@ -484,7 +477,8 @@ class Discovery:
     ) -> None:
         """Follow two masks back to where they are one, and divide the object there.
 
-        No earlier than on the frame ``first``.
+        No earlier than on the frame ``first``. If their sizes say that they are no
+        daughters of hers, she goes on as one of them.
         """
         shape = self.source.frame_shape
         ids = [self._census.add(frame_index, mask.on(shape), mother) for mask in pair]
@@ -492,32 +486,67 @@ class Discovery:
         self._show(frame_index, frame, ids)
         apart = self._apart(frame_index, ids, first)
         birth = min(apart, default=frame_index)
+        both = apart.get(birth) or (pair[0].on(shape), pair[1].on(shape))
         is_known = birth > self.frames[0] and self._census.lived_before(mother, birth)
-        is_fact = is_known and self.options.divisions is Divisions.ACCEPT
-        if is_known:
+        sizes = self._sizes_before(mother, birth)
+        is_division = is_known and came_out_of(both, sizes)
+        is_accepted = self.options.divisions is Divisions.ACCEPT
+        if is_division:
             division = Division(mother, (ids[0], ids[1]), birth)
-            if not is_fact:
-                both = apart.get(birth) or [mask.on(shape) for mask in pair]
+            if not is_accepted:
                 places = _centre(both[0]), _centre(both[1])
                 division = Division(mother, (mother, 0), birth, places)
             self._census.divisions.append(division)
-        if not is_fact:
+        if not (is_known and is_accepted):
             self._labels.put(frame_index, before)
             for daughter in ids:
                 self.predictor.remove(daughter)
                 del self._census.objects[daughter]
             return
-        self._census.end(mother, birth)
-        self.predictor.remove(mother)
-        self._relabel(mother, 0, birth, frame_index)
+        self._draw_apart(frame_index, mother, ids, apart)
+        if is_division:
+            self._census.end(mother, birth)
+            self.predictor.remove(mother)
+            for daughter, mask in zip(ids, both, strict=True):
+                self._census.objects[daughter].masks[birth] = mask
+        else:
+            ids.sort(key=lambda one: abs(self._area(one, frame_index) - sizes[-1]))
+            self._part(frame_index, frame, mother, ids, birth)
+
+    def _draw_apart(
+        self,
+        frame_index: int,
+        known: int,
+        ids: list[int],
+        apart: dict[int, tuple[np.ndarray, np.ndarray]],
+    ) -> None:
+        """Draw two where one that is known was drawn."""
+        self._relabel(known, 0, min(apart, default=frame_index), frame_index)
         for earlier, both in apart.items():
             labels = self._labels.get(earlier)
-            for daughter, mask in zip(ids, both, strict=True):
-                labels[mask] = daughter
-                self._census.objects[daughter].frames_seen += 1
-                if earlier == birth:
-                    self._census.objects[daughter].masks[birth] = mask
+            for object_id, mask in zip(ids, both, strict=True):
+                labels[mask] = object_id
+                self._census.objects[object_id].frames_seen += 1
             self._labels.put(earlier, labels)
+
+    def _part(
+        self,
+        frame_index: int,
+        frame: np.ndarray,
+        known: int,
+        ids: list[int],
+        first: int,
+    ) -> None:
+        """Let an object go on as the first of two; the other one is a new object."""
+        same, other = ids
+        self._relabel(same, known, first, frame_index)
+        self.predictor.remove(same)
+        self._census.join(same, known)
+        self._census.objects[other].parent = None
+        self._show(frame_index, frame, [known])
+
+    def _area(self, object_id: int, frame_index: int) -> int:
+        return int(np.count_nonzero(self._labels.get(frame_index) == object_id))
 
     def _apart(
         self, frame_index: int, ids: list[int], first: int
@@ -542,7 +571,7 @@ class Discovery:
             areas = [int(one.sum()), int(other.sum())]
             is_cut = [meets_border(one), meets_border(other)]
             is_two = are_of_like_size(areas, self.options.sister_ratio, is_cut)
-            if not is_two or have_met(one, other):
+            if not is_two or have_met(one, other) or are_joined(one, other):
                 break
             apart[earlier] = one, other & ~one
         self.predictor.forget_recent(ids)

@@ -11,6 +11,14 @@ from napari_sam2.tracking.automatic.masks import AutomaticMask
 
 SUM_OF_DAUGHTERS = (0.5, 1.6)
 """Both daughters together, as a share of the mother's area on the frame before."""
+OUTGROWN = 1.3
+"""At birth, daughters together have at most so many times the size she had before."""
+LARGER_DAUGHTER = 0.75
+"""And the larger one has at most this share of it."""
+LONG_BEFORE, SHORTLY_BEFORE = 8, 3
+"""Frames before a birth that say how large she was: later ones show her divide."""
+WAIST = 0.6
+"""Two touch along at most this part of a diameter: along more, they are one body."""
 PAIR_COVERS = 0.6
 """Two masks stand for an object if they cover this share of it."""
 MEETING_SHARE = 0.5
@@ -50,6 +58,34 @@ def are_daughters(pair: Sequence[np.ndarray], mother: np.ndarray, ratio: float) 
     low, high = (share * np.count_nonzero(mother) for share in SUM_OF_DAUGHTERS)
     is_alike = are_of_like_size(areas, ratio, [meets_border(mask) for mask in pair])
     return is_alike and bool(low <= sum(areas) <= high)
+
+
+def came_out_of(pair: Sequence[np.ndarray], sizes: Sequence[int]) -> bool:
+    """Tell whether two ``(Y, X)`` bool masks are as small as a mother's daughters.
+
+    Two that came together, were followed as one and part again are not.
+
+    Parameters
+    ----------
+    pair
+        The two on the first frame on which they are two.
+    sizes
+        Her areas before, in pixels; none if nothing is known.
+    """
+    if not sizes:
+        return True
+    shares = [np.count_nonzero(mask) / np.median(sizes) for mask in pair]
+    return bool(sum(shares) <= OUTGROWN and max(shares) <= LARGER_DAUGHTER)
+
+
+def are_joined(one: np.ndarray, other: np.ndarray) -> bool:
+    """Tell whether two ``(Y, X)`` bool masks are lobes of one body, with a waist."""
+    rest = other & ~one
+    smaller = min(np.count_nonzero(one), np.count_nonzero(rest))
+    # Two pixels, so that a gap of one between lobes is none; so the touch is halved.
+    near = ndimage.binary_dilation(one, np.ones((3, 3)), iterations=2)
+    touch = np.count_nonzero(near & rest) / 2
+    return bool(touch > WAIST * 2 * np.sqrt(smaller / np.pi))
 
 
 def meets_border(mask: np.ndarray) -> bool:

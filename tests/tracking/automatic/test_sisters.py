@@ -1,0 +1,29 @@
+"""Sizes and shapes that speak for a division, or against it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_sam2.tracking.automatic.sisters import are_joined, came_out_of
+
+
+def disc(x: float, radius: float = 10) -> np.ndarray:
+    rows, columns = np.mgrid[:40, :80]
+    return np.hypot(rows - 20, columns - x) < radius
+
+
+@pytest.mark.parametrize(("distance", "joined"), [(12, True), (18, True), (21, False)])
+def test_lobes_with_a_waist_are_one_body(distance: float, joined: bool) -> None:
+    one, other = disc(30), disc(30 + distance)
+    assert are_joined(one, other) == joined
+
+
+def test_daughters_are_no_larger_than_their_mother_was() -> None:
+    pair = disc(20), disc(50)
+    one = int(np.count_nonzero(pair[0]))
+    assert came_out_of(pair, [])
+    assert came_out_of(pair, [round(1.8 * one), round(1.9 * one), one])
+    assert not came_out_of(pair, [one])
+    # The larger one is all that was there before: the other is somebody else.
+    assert not came_out_of((disc(20), disc(50, 4)), [one])
