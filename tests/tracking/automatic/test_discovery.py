@@ -248,6 +248,30 @@ def test_who_is_told_apart_too_early_was_born_when_the_mother_became_two() -> No
     assert [one.frame_index for one in found.divisions] == [11]
 
 
+def test_who_is_told_apart_late_was_born_when_the_mothers_mask_had_a_dent() -> None:
+    cells = {
+        "mother": still(30, 30, range(10), 9),
+        "left": still(30, 23, range(10, 24)),
+        "right": still(30, 37, range(10, 24)),
+    }
+    world = Touching(cells, 24, {"left": "mother", "right": "mother"})
+    world.finds = {"mother"}
+    found = discover(world, divisions=Divisions.ACCEPT)
+    assert [one.frame_index for one in found.divisions] == [10]
+
+
+class Touching(FollowsBoth):
+    """A world whose tracker sees a bridge between daughters at first."""
+
+    def mask(self, name: str, frame_index: int) -> np.ndarray:
+        whole = super().mask(name, frame_index)
+        if name == "mother" and 10 <= frame_index < 14:
+            for daughter in ("left", "right"):
+                whole |= super().mask(daughter, frame_index)
+            whole[29:32, 26:35] = True
+        return whole
+
+
 def test_lobes_of_a_body_with_a_waist_are_not_yet_daughters() -> None:
     world = both_followed()
     world.tells_parts = False

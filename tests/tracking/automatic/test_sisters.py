@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_sam2.tracking.automatic.sisters import are_joined, came_out_of
+from napari_sam2.tracking.automatic.sisters import are_joined, came_out_of, is_dented
 
 
 def disc(x: float, radius: float = 10) -> np.ndarray:
@@ -27,3 +27,9 @@ def test_daughters_are_no_larger_than_their_mother_was() -> None:
     assert not came_out_of(pair, [one])
     # The larger one is all that was there before: the other is somebody else.
     assert not came_out_of((disc(20), disc(50, 4)), [one])
+
+
+def test_two_side_by_side_have_a_dent_between_them() -> None:
+    assert is_dented(disc(30) | disc(52))
+    assert not is_dented(disc(30))
+    assert not is_dented(np.zeros((5, 5), bool))

@@ -37,6 +37,7 @@ from napari_sam2.tracking.automatic.sisters import (
     halves,
     have_met,
     is_beside,
+    is_dented,
     meets_border,
     pairs_inside,
     parts_of,
@@ -477,14 +478,14 @@ class Discovery:
     ) -> None:
         """Follow two masks back to where they are one, and divide the object there.
 
-        No earlier than on the frame ``first``. If their sizes say that they are no
-        daughters of hers, she goes on as one of them.
+        If their sizes say that they are no daughters of hers, she goes on as one of
+        them. See `_apart` for ``first``.
         """
         shape = self.source.frame_shape
         ids = [self._census.add(frame_index, mask.on(shape), mother) for mask in pair]
         before = self._labels.get(frame_index)
         self._show(frame_index, frame, ids)
-        apart = self._apart(frame_index, ids, first)
+        apart = self._apart(frame_index, mother, ids, first)
         birth = min(apart, default=frame_index)
         both = apart.get(birth) or (pair[0].on(shape), pair[1].on(shape))
         is_known = birth > self.frames[0] and self._census.lived_before(mother, birth)
@@ -549,11 +550,12 @@ class Discovery:
         return int(np.count_nonzero(self._labels.get(frame_index) == object_id))
 
     def _apart(
-        self, frame_index: int, ids: list[int], first: int
+        self, frame_index: int, mother: int, ids: list[int], first: int
     ) -> dict[int, tuple[np.ndarray, np.ndarray]]:
         """Follow two objects back for as long as they are two of like size.
 
-        No further than to the frame ``first``, nor to the look before.
+        No further than to the look before; beyond the frame ``first`` only while their
+        mother's mask has a dent between them.
 
         Returns
         -------
@@ -563,7 +565,9 @@ class Discovery:
         apart: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         self.predictor.forget_recent(ids)
         looked = max(self.frames[0], frame_index - self.options.every) + 1
-        for earlier in range(frame_index - 1, max(first, looked) - 1, -1):
+        for earlier in range(frame_index - 1, looked - 1, -1):
+            if earlier < first and not is_dented(self._labels.get(earlier) == mother):
+                break
             step = self.predictor.step(
                 earlier, self.source.read(earlier), objects=ids, reverse=True
             )

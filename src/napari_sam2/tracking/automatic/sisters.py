@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 from scipy import ndimage
+from scipy.spatial import ConvexHull
 
 from napari_sam2.tracking.automatic.masks import AutomaticMask
 
@@ -13,10 +14,12 @@ SUM_OF_DAUGHTERS = (0.5, 1.6)
 """Both daughters together, as a share of the mother's area on the frame before."""
 OUTGROWN = 1.3
 """At birth, daughters together have at most so many times the size she had before."""
-LARGER_DAUGHTER = 0.75
+LARGER_DAUGHTER = 0.8
 """And the larger one has at most this share of it."""
 LONG_BEFORE, SHORTLY_BEFORE = 8, 3
 """Frames before a birth that say how large she was: later ones show her divide."""
+SOLID = 0.88
+"""A mask that covers less of its convex hull has a dent, as two beside each other."""
 WAIST = 0.6
 """Two touch along at most this part of a diameter: along more, they are one body."""
 PAIR_COVERS = 0.6
@@ -86,6 +89,16 @@ def are_joined(one: np.ndarray, other: np.ndarray) -> bool:
     near = ndimage.binary_dilation(one, np.ones((3, 3)), iterations=2)
     touch = np.count_nonzero(near & rest) / 2
     return bool(touch > WAIST * 2 * np.sqrt(smaller / np.pi))
+
+
+def is_dented(mask: np.ndarray) -> bool:
+    """Tell whether a ``(Y, X)`` bool mask is far from convex; an empty one is not."""
+    y, x = np.nonzero(mask)
+    if not len(y):
+        return False
+    corners = [np.stack([y + low, x + left], 1) for low in (0, 1) for left in (0, 1)]
+    hull = ConvexHull(np.concatenate(corners)).volume
+    return bool(len(y) < SOLID * hull)
 
 
 def meets_border(mask: np.ndarray) -> bool:
