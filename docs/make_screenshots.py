@@ -589,7 +589,7 @@ def save_widget(widget: QWidget, name: str) -> None:
 
 def save_pixels(pixels: np.ndarray, name: str) -> None:
     """Save ``(Y, X, colours)`` as a small PNG."""
-    SETTING.folder.mkdir(exist_ok=True)
+    SETTING.folder.mkdir(parents=True, exist_ok=True)
     pixels = np.ascontiguousarray(pixels[..., :3])
     colors, counts = np.unique(pixels.reshape(-1, 3), axis=0, return_counts=True)
     # Those of the window as they are; of the others, however rarely they are seen.

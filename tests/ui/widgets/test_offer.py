@@ -29,6 +29,8 @@ def test_texts_of_all_buttons_are_read_in_a_narrow_dock(qtbot, width):
         for at, one in enumerate(places)
         for other in places[at + 1 :]
     )
+    # No row of its own for the cross.
+    assert places[-1].top() < places[0].top()
     qtbot.mouseClick(offer.buttons[2], Qt.MouseButton.LeftButton)
     assert taken == [1]
     assert not offer.is_open

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
@@ -25,7 +26,9 @@ class Offer(QWidget):
         self._column = column = QVBoxLayout(self)
         column.setContentsMargins(MARGIN, 0, MARGIN, 0)
         column.setSpacing(4)
-        column.addWidget(self.note)
+        self._head = QHBoxLayout()
+        self._head.addWidget(self.note, 1)
+        column.addLayout(self._head)
         self.hide()
 
     @property
@@ -47,8 +50,11 @@ class Offer(QWidget):
         self.note.show_text(text)
         for title, step in steps.items():
             self._add(title, step)
-        self._add(CLOSE, lambda: None).setFixedWidth(CLOSE_WIDTH)
-        self.buttons[-1].setToolTip("No, thanks")
+        close = self._add(CLOSE, lambda: None)
+        close.setFixedWidth(CLOSE_WIDTH)
+        close.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        close.setToolTip("No, thanks")
+        self._head.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
         self._lay_out()
         self.show()
 
@@ -67,15 +73,15 @@ class Offer(QWidget):
             self._lay_out()
 
     def _lay_out(self) -> None:
-        """Share the buttons out among as many rows as their texts need."""
+        """Share the steps out among as many rows as their texts need."""
         for row in self._rows:
             while row.count():
                 row.takeAt(0)
             self._column.removeItem(row)
             row.deleteLater()
         self._rows, room = [], 0
-        for button in self.buttons:
-            width = min(button.sizeHint().width(), button.maximumWidth())
+        for button in self.buttons[:-1]:
+            width = button.sizeHint().width()
             if width > room:
                 row = QHBoxLayout()
                 row.setSpacing(GAP)
