@@ -17,7 +17,7 @@ from napari_sam2.ui.lineage.tree import Branch, branch_at, family_tree
 from napari_sam2.ui.widgets.panel import Panel
 
 BRANCH_WIDTH, CHOSEN_WIDTH = 3, 6
-LEAST_HEIGHT = 90
+LEAST_HEIGHT = 54
 NAME_HEIGHT, LINE_HEIGHT = 20, 6
 """Pixels that are left below the lowest branch, for its name, and above the highest."""
 

@@ -242,7 +242,7 @@ AXIS_WIDTH = 42
 TITLE_HEIGHT = 15
 PLOT_HEIGHT = 92
 TIME_HEIGHT = 38
-LEAST_HEIGHT = 72
+LEAST_HEIGHT = 40
 """On a small screen plots scroll rather than make the window higher than it."""
 
 LABEL_SIZE = "8pt"

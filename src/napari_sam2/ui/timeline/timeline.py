@@ -177,7 +177,7 @@ class Timeline(QAbstractScrollArea):
         self._style: LaneStyle | None = None
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setMinimumHeight(RULER_HEIGHT + 3 * LANE_HEIGHT)
+        self.setMinimumHeight(RULER_HEIGHT + LANE_HEIGHT)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._bar.setSingleStep(LANE_HEIGHT)
         self._port.setMouseTracking(True)
