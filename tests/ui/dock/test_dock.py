@@ -425,8 +425,8 @@ def test_closing_the_dock_leaves_no_trace(open_dock, answered, qtbot):
     queue, dock_folder = worker._queue, dock.output_panel.folder
     (closed,) = open_dock.docks
     with qtbot.waitSignal(closed.destroyed):
-        viewer.window.remove_dock_widget(closed)
-        closed.deleteLater()
+        viewer.window.remove_dock_widget(closed)  # what the cross of a dock does
+    assert not viewer.window.dock_widgets
     assert queue.is_closed
     qtbot.waitUntil(lambda: not queue.has_work, timeout=PATIENCE)
     assert not points.keymap

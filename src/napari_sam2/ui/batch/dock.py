@@ -25,6 +25,7 @@ from napari_sam2.ui.widgets.connections import Connections
 from napari_sam2.ui.widgets.icons import icon
 from napari_sam2.ui.widgets.layout import WheelGuard, lay_out_column
 from napari_sam2.ui.widgets.panel import Panel
+from napari_sam2.ui.widgets.placing import Leaving
 from napari_sam2.ui.widgets.status_line import StatusLine
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ class BatchDock(QWidget):
         self.report_button.clicked.connect(self._open_report)
         self.table.chosen.connect(self._open_result)
         worker, connections, running = self.worker, self._connections, self._running
+        Leaving(self._viewer.window, self)
         self.destroyed.connect(lambda _gone=None: _close(worker, connections, running))
 
     # --- What a person does

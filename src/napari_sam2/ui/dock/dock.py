@@ -46,6 +46,7 @@ from napari_sam2.ui.widgets.connections import close_all
 from napari_sam2.ui.widgets.layout import TimeStrip
 from napari_sam2.ui.widgets.panel import short_path
 from napari_sam2.ui.widgets.placing import (
+    Leaving,
     lies_left,
     narrow_dock,
     picture_share,
@@ -90,6 +91,7 @@ class TrackerDock(QWidget):
         viewer.window.add_dock_widget(
             self.strip, name=STRIP_NAME, area="bottom", tabify=False
         )
+        Leaving(viewer.window, self, self.strip)
         connect_parts(parts, self)
         self._connect()
         self.movie = CurrentMovie(parts, self)

@@ -38,7 +38,7 @@ from napari_sam2.ui.widgets.connections import Connections
 from napari_sam2.ui.widgets.icons import icon
 from napari_sam2.ui.widgets.layout import WheelGuard, lay_out_column
 from napari_sam2.ui.widgets.panel import Note, Panel
-from napari_sam2.ui.widgets.placing import share_place
+from napari_sam2.ui.widgets.placing import Leaving, share_place
 from napari_sam2.ui.widgets.status_line import StatusLine
 
 if TYPE_CHECKING:
@@ -88,6 +88,7 @@ class TrainDock(QWidget):
         self._connect()
         WheelGuard(self)
         worker, connections = self.worker, self._connections
+        Leaving(self._viewer.window, self)
         self.destroyed.connect(lambda _gone=None: _close(worker, connections))
         self._show_running()
         self.status.say(WHAT_IT_DOES)

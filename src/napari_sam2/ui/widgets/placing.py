@@ -4,9 +4,53 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QObject, Qt
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
+
+if TYPE_CHECKING:
+    from napari.window import Window
+
+
+class Leaving(QObject):
+    """Deletes a dock's widget whose dock was closed, and what goes with it.
+
+    The cross of a dock takes its widget out of the window, where it lives on as long as
+    anything refers to it: it would keep its keys, its threads and its locks.
+
+    Parameters
+    ----------
+    window
+        napari's window.
+    widget
+        Lies in a dock of its own, or will.
+    companions
+        Widgets whose docks are closed with it.
+    """
+
+    def __init__(self, window: Window, widget: QWidget, *companions: QWidget) -> None:
+        super().__init__(widget)
+        self._window, self._widget, self._companions = window, widget, companions
+        self._moved = QTimer(self)
+        self._moved.setSingleShot(True)
+        self._moved.timeout.connect(self._leave)
+        widget.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Look, once it is where it goes, whether that is nowhere."""
+        if event is not None and event.type() == QEvent.Type.ParentChange:
+            self._moved.start(0)
+        return bool(super().eventFilter(watched, event))
+
+    def _leave(self) -> None:
+        if self._widget.parent() is not None:
+            return
+        for companion in self._companions:
+            if placed(companion) is not None:
+                self._window.remove_dock_widget(companion)
+            companion.deleteLater()
+        self._widget.deleteLater()
 
 
 def placed(widget: QWidget) -> tuple[QMainWindow, QDockWidget] | None:
