@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tifffile
+import zarr
 from PIL import Image
 
 from napari_sam2.batch.evaluation import EvaluationJob, run_evaluation
@@ -138,3 +139,17 @@ def test_a_plane_of_the_truth_is_scored(files):
         run_evaluation(job)
     assert raised.value.settings == ("z",)
     assert run_evaluation(job.model_copy(update={"truth_z": 2})).region == 1
+
+
+def test_an_image_beside_labels_of_another_name_is_no_truth(files):
+    """Its intensities would be ids."""
+    group = zarr.open_group(files / "a.zarr", mode="w")
+    group.attrs["ome"] = {
+        "version": "0.5",
+        "multiscales": [{"axes": [*"tyx"], "datasets": [{"path": "0"}]}],
+    }
+    group.create_array("0", data=np.full((3, 20, 24), 5, np.uint16))
+    group.create_group("labels/cells").create_array("0", data=np.zeros((3, 20, 24)))
+    job = EvaluationJob(labels=files / "truth.tif", truth=files / "a.zarr")
+    with pytest.raises(InputError, match="no labels named 'masklets'; it holds cells"):
+        run_evaluation(job)

@@ -20,6 +20,7 @@ from napari_sam2.io.movies.label_frames import (
     LabelSelection,
     cut_label_frames,
 )
+from napari_sam2.io.sessions.folder import label_names
 from napari_sam2.metrics import MovieScore, MovieScorer, evaluate, match_objects
 from napari_sam2.metrics.matching import Match, match_overlaps
 
@@ -143,8 +144,15 @@ def open_labels(
         return LabelFrames(
             str(path), store.frame_count, store.frame_shape, store.read_labels
         )
-    is_beside = OmeZarrLabelStore.exists(path, name)
-    return cut_label_frames(path / "labels" / name if is_beside else path, selection)
+    if OmeZarrLabelStore.exists(path, name):
+        return cut_label_frames(path / "labels" / name, selection)
+    if there := label_names(path):
+        # Beside them lies the image that they are of, whose pixels are no labels.
+        raise InputError(
+            f"{path}: holds no labels named {name!r}; it holds {', '.join(there)}",
+            settings=("name",),
+        )
+    return cut_label_frames(path, selection)
 
 
 def _check_colors(job: EvaluationJob, truth: LabelFrames, labels: LabelFrames) -> None:

@@ -276,3 +276,4 @@ def test_messages_about_labels_hold_no_words_of_images(tmp_path):
     with pytest.raises(InputError, match="channels") as raised:
         cut_label_frames(tmp_path / "l.tif", EVERYTHING)
     assert "intensity" not in str(raised.value)
+    assert str(raised.value).endswith("has 2 channels: choose one, 0 to 1")

@@ -22,6 +22,7 @@ from napari_sam2.io.movies.frame_sources import StackFrames, open_frames
 from napari_sam2.io.movies.intensity import IntensityMapping
 from napari_sam2.io.ome_zarr.metadata import LabelledObject, LevelGeometry
 from napari_sam2.io.ome_zarr.volume_axes import PlaneAxis, volume_geometry
+from napari_sam2.io.sessions.folder import session_names
 
 UNUSED_MAPPING = IntensityMapping(limits=((0.0, 1.0),))
 """Intensities are read raw; a given mapping saves measuring one."""
@@ -168,9 +169,12 @@ def open_masklets(path: Path, name: str = DEFAULT_NAME) -> MaskletMovie:
         If they cannot be read.
     """
     if not OmeZarrLabelStore.exists(path, name):
+        there = ", ".join(session_names(path))
         raise InputError(
-            f"{path}: holds no masklets named {name!r}; give the OME-Zarr that "
-            "`napari-sam2 track --out` or the window wrote, and --name"
+            f"{path}: holds no masklets named {name!r}"
+            + (f", but {there}" if there else "")
+            + "; give the OME-Zarr that `napari-sam2 track --out` or the window wrote, "
+            "and --name"
         )
     if is_of_stacks(path, name):
         return masklets_of_stacks(VolumeLabels.open(path, name, "r"))

@@ -48,6 +48,8 @@ class FrameSelection:
         makes Z the frame axis.
     channels
         One to three channels, counted from 0, shown as grey or as red, green, blue.
+    most_channels
+        How many there may be: one of labels, which nobody shows.
     """
 
     axes: str | None = None
@@ -55,6 +57,7 @@ class FrameSelection:
     z: int | None = None
     channels: tuple[int, ...] | None = None
     position: int | None = None
+    most_channels: int = MAX_CHANNELS
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +203,7 @@ def lay_out_frames(
         axes = _guess_axes(shape, name)
     sizes = dict(zip(axes, shape, strict=True))
     frame_axis, fixed = _choose_frame_axis(sizes, selection, name)
-    channels, fixed_channel = _choose_channels(sizes, selection.channels, name)
+    channels, fixed_channel = _choose_channels(sizes, selection, name)
     return FrameLayout(axes, shape, frame_axis, fixed | fixed_channel, channels)
 
 
@@ -366,19 +369,19 @@ def _fixed_index(letter: str, size: int, chosen: int | None, name: str) -> int:
 
 
 def _choose_channels(
-    sizes: Mapping[str, int], channels: tuple[int, ...] | None, name: str
+    sizes: Mapping[str, int], selection: FrameSelection, name: str
 ) -> tuple[tuple[int, ...], dict[str, int]]:
     """Return the channels shown, and the index of C where S is shown instead."""
     samples, size = sizes.get("S", 1), sizes.get("C", 1)
-    if "C" not in sizes or (size == 1 and samples > 1 and channels is None):
+    if "C" not in sizes or (size == 1 and samples > 1 and selection.channels is None):
         fixed = {"C": 0} if "C" in sizes else {}
         return _channels_in_range(
-            channels, samples, _shown_samples(samples), name
+            selection, samples, _shown_samples(samples), name
         ), fixed
     if samples == 1:
-        shown = _channels_in_range(channels, size, (0,) if size == 1 else None, name)
+        shown = _channels_in_range(selection, size, (0,) if size == 1 else None, name)
         return shown, {"S": 0} if "S" in sizes else {}
-    chosen = _channels_in_range(channels, size, None, name)
+    chosen = _channels_in_range(selection, size, None, name)
     if len(chosen) > 1:
         raise InputError(
             f"{name} has RGB channels: choose one of them", settings=CHANNELS
@@ -392,16 +395,18 @@ def _shown_samples(samples: int) -> tuple[int, ...] | None:
 
 
 def _channels_in_range(
-    channels: tuple[int, ...] | None,
+    selection: FrameSelection,
     size: int,
     default: tuple[int, ...] | None,
     name: str,
 ) -> tuple[int, ...]:
+    channels = selection.channels
     if channels is None:
         if default is None:
+            colors = ", or up to three to show as red, green and blue"
             raise InputError(
-                f"{name} has {size} channels: choose one, 0 to {size - 1}, or up to "
-                "three to show as red, green and blue",
+                f"{name} has {size} channels: choose one, 0 to {size - 1}"
+                + colors * (selection.most_channels > 1),
                 settings=CHANNELS,
             )
         return default

@@ -136,7 +136,9 @@ def lay_out_labels(
     layout = lay_out_frames(
         stack.shape,
         known_axes=axes or stack.axes,
-        selection=FrameSelection(selection.axes, selection.t, selection.z, channels),
+        selection=FrameSelection(
+            selection.axes, selection.t, selection.z, channels, most_channels=1
+        ),
         name=stack.name,
     )
     if layout.channel_axis != "S" or channels is not None:

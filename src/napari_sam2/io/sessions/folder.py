@@ -14,12 +14,21 @@ def session_names(path: Path) -> list[str]:
 
     Quick, and never an error: what cannot be read holds no session.
     """
+    return _names(path, RUN)
+
+
+def label_names(path: Path) -> list[str]:
+    """Return the names of the labels in a folder, whoever made them."""
+    return _names(path, ".")
+
+
+def _names(path: Path, member: str) -> list[str]:
     try:
         return sorted(
             one.name
             for one in (path / "labels").iterdir()
             if not one.name.startswith(".")
-            and any((one / RUN / name).is_file() for name in GROUP_FILES)
+            and any((one / member / name).is_file() for name in GROUP_FILES)
         )
     except OSError:
         return []
