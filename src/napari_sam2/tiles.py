@@ -122,8 +122,8 @@ class TileLayout:
                 return one
             rows = tuple(y + start for start in many.rows)
             columns = tuple(x + start for start in many.columns)
-            moved = {"rows": rows, "columns": columns, "bounds": one.region}
-            return replace(many, frame_shape=shape, **moved)
+            many = replace(many, frame_shape=shape, bounds=one.region)
+            return replace(many, rows=rows, columns=columns)
         height, width = (int(length) for length in frame_shape)
         if side < 1 or side % grid:
             raise InputError(

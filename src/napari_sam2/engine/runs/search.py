@@ -188,8 +188,8 @@ class Search:
         from napari_sam2.tracking.automatic.generator import MaskGenerator, loosest
 
         movie, asked = self._workspace.prepared[1], loosest(options)
-        seen = (request.image, request.model, request.device, request.precision)
-        seen = *seen, movie.setup.tracker.tiles
+        model = request.model, request.device, request.precision
+        seen = request.image, *model, movie.setup.tracker.tiles
         if self._looked_at == (seen, frame_index, asked):
             return
         generator = MaskGenerator(movie.predictor.network, asked)
