@@ -80,6 +80,23 @@ class VitConfig:
     whole: tuple[int, ...] = (2, 5, 8, 11)
 
 
+@dataclass(frozen=True, slots=True)
+class EdgeNextConfig:
+    """The image trunk: an EdgeNeXt that gives maps at strides 4, 8, 16 and 32.
+
+    Attributes
+    ----------
+    channels
+        Of the four maps, fine to coarse.
+    depths, heads
+        Blocks of each stage; heads of attention.
+    """
+
+    channels: tuple[int, int, int, int]
+    depths: tuple[int, int, int, int] = (2, 2, 6, 2)
+    heads: int = 4
+
+
 Pooling = Literal["none", "scores", "keys"]
 """How memories of several frames are shortened before they are looked at: not, or each
 two by two tokens as their mean, which counts fourfold, by its score or by its key."""
@@ -124,7 +141,7 @@ class Sam2Config:
     """
 
     name: str
-    trunk: TrunkConfig | VitConfig
+    trunk: TrunkConfig | VitConfig | EdgeNextConfig
     image_size: int = 1024
     hidden_dim: int = 256
     memory_dim: int = 64
@@ -193,7 +210,7 @@ _LITE_TRUNK = TrunkConfig(
 )
 
 
-def _nano(name: str, trunk: TrunkConfig) -> Sam2Config:
+def _nano(name: str, trunk: TrunkConfig | EdgeNextConfig) -> Sam2Config:
     return Sam2Config(
         name,
         trunk,
@@ -243,7 +260,7 @@ CONFIGS: dict[str, Sam2Config] = {
         pointer_time=False,
         latents=16,
     ),
-    "nano": _nano("nano", TrunkConfig("edgenext_xx_small", (24, 48, 88, 168))),
+    "nano": _nano("nano", EdgeNextConfig((24, 48, 88, 168))),
     "nano_lite": _nano("nano_lite", _LITE_TRUNK),
     "toy": Sam2Config(
         "toy",

@@ -66,7 +66,8 @@ class FourierPosition(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.register_buffer(
-            "positional_encoding_gaussian_matrix", torch.randn(2, channels // 2)
+            "positional_encoding_gaussian_matrix",
+            torch.empty(2, channels // 2).normal_(),
         )
 
     def forward(self, xy: Float[Tensor, "*n 2"]) -> Float[Tensor, "*n channels"]:

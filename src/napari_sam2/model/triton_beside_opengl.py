@@ -1,6 +1,6 @@
 """Load triton where Mesa's OpenGL was loaded first, without a crash.
 
-timm imports torchvision, and that imports triton, whose extension holds a copy of LLVM.
+torchvision, which timm imports, and torch's compiler import triton, whose extension holds a copy of LLVM.
 Mesa, which draws napari's canvas on most Linux machines without an NVIDIA driver, loads
 another LLVM and makes its symbols global. An extension that is loaded after it calls
 into the wrong copy, and the process dies of a segmentation fault: that is what happened

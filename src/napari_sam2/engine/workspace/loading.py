@@ -17,6 +17,7 @@ from napari_sam2.model.checkpoints.download import file_sha256, model_path
 from napari_sam2.model.checkpoints.notes import TRUST_NOTE, read_notes
 from napari_sam2.model.checkpoints.registry import find
 from napari_sam2.model.checkpoints.weights_file import own_path, weights_path
+from napari_sam2.model.triton_beside_opengl import load_triton_apart
 from napari_sam2.prompts import PromptedObject
 from napari_sam2.session.planning.plan import Direction, MergePolicy
 from napari_sam2.session.scores.trust_model import TrustModel
@@ -63,6 +64,8 @@ def load(name: str, progress: Callable[[int, int | None], None]) -> Loaded:
             f"torch cannot be used ({error}): install a matched pair with "
             "pip install --upgrade --force-reinstall torch torchvision"
         ) from error
+    # A window has drawn with OpenGL by now, and torch may ask for triton at any time.
+    load_triton_apart()
     model, path = load_model(name, progress=progress), weights_path(name)
     return Loaded(name, model, file_sha256(path), trust_of(path))
 

@@ -11,15 +11,17 @@ import json
 import pickle
 import struct
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from napari_sam2.errors import ModelError, OutputError
 from napari_sam2.model.checkpoints.download import ProgressCallback
@@ -41,6 +43,9 @@ LARGEST_WEIGHT = 1e4
 
 COUNTERS = ".num_batches_tracked"
 """Ending of what batch norms count while they learn; of no use afterwards."""
+
+DRAWING = {"uniform_", "normal_", "erfinv_"}
+"""Functions of torch, and of its tensors, that fill one with random numbers."""
 
 # What torch raises for a file that is cut short, is no pickle, or is no archive.
 _BROKEN_PICKLE = (
@@ -115,8 +120,7 @@ def load_model(
     if not notes.get(CONFIG_NOTE):
         config = _meant(path, config, meant)
     _check_numbers(path, ours)
-    with torch.device("meta"):
-        model = Sam2(config)
+    model = _without_weights(config)
     model.load_state_dict(ours, strict=True, assign=True)
     return model.to(device).eval()
 
@@ -306,9 +310,34 @@ def _check_numbers(path: Path, state: Mapping[str, Tensor]) -> None:
 
 @cache
 def _shapes(name: str) -> Mapping[str, torch.Size]:
-    with torch.device("meta"):
-        state = Sam2(CONFIGS[name]).state_dict()
+    state = _without_weights(CONFIGS[name]).state_dict()
     return {key: value.shape for key, value in state.items()}
+
+
+def _without_weights(config: Sam2Config) -> Sam2:
+    """Build a network whose weights have shapes alone."""
+    with torch.device("meta"), _NothingDrawn():
+        return Sam2(config)
+
+
+class _NothingDrawn(TorchFunctionMode):
+    """Leaves weights as they are that a module would begin with.
+
+    On the meta device there is nothing to draw, and torch would import its compiler for
+    it, which takes as long as torch itself.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: object,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Call a function of torch, unless it draws numbers into a tensor."""
+        if func.__name__ in DRAWING:
+            return args[0] if args else (kwargs or {})["tensor"]
+        return func(*args, **(kwargs or {}))
 
 
 def _differences(state: Mapping[str, Tensor], name: str) -> list[tuple[str, str]]:

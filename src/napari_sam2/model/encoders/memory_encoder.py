@@ -38,7 +38,7 @@ class FuserLayer(nn.Module):
         self.pwconv1 = nn.Linear(dim, 4 * dim)
         self.act = nn.GELU()
         self.pwconv2 = nn.Linear(4 * dim, dim)
-        self.gamma = nn.Parameter(LAYER_SCALE * torch.ones(dim))
+        self.gamma = nn.Parameter(torch.full((dim,), LAYER_SCALE))
 
     def forward(self, x: Float[Tensor, "b dim h w"]) -> Float[Tensor, "b dim h w"]:
         """Add the block's output to its input."""

@@ -1,4 +1,4 @@
-"""The image trunk, by timm (its `sam2_hiera_*` equal the official Hiera) or plain."""
+"""The image trunk: of here, or by timm (its `sam2_hiera_*` equal official Hiera)."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import Any
 
 from torch import nn
 
-from napari_sam2.model.config import TrunkConfig, VitConfig
+from napari_sam2.model.config import EdgeNextConfig, TrunkConfig, VitConfig
+from napari_sam2.model.encoders.edgenext import EdgeNext
 from napari_sam2.model.encoders.vision_transformer import VisionTransformer
 from napari_sam2.model.triton_beside_opengl import load_triton_apart
 
 
-def build_trunk(config: TrunkConfig | VitConfig) -> nn.Module:
+def build_trunk(config: TrunkConfig | VitConfig | EdgeNextConfig) -> nn.Module:
     """Build the trunk with random weights.
 
     Returns
@@ -23,6 +24,8 @@ def build_trunk(config: TrunkConfig | VitConfig) -> nn.Module:
     """
     if isinstance(config, VitConfig):
         return nn.Sequential(OrderedDict(model=VisionTransformer(config)))
+    if isinstance(config, EdgeNextConfig):
+        return EdgeNext(config)
     load_triton_apart()
     import timm  # not above: it imports triton
     from timm.layers.norm_act import freeze_batch_norm_2d

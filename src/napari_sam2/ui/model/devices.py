@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 
 from napari_sam2.errors import ModelError
+from napari_sam2.model.triton_beside_opengl import load_triton_apart
 from napari_sam2.ui.widgets.pace import bytes_text
 
 
@@ -62,6 +63,8 @@ def import_torch() -> None:
     """
     try:
         import torch  # noqa: F401
+
+        load_triton_apart()
         import torchvision  # noqa: F401
     except (ImportError, RuntimeError, OSError) as error:
         # A torchvision of another build than torch fails with a RuntimeError, a
