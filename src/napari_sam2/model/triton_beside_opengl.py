@@ -1,11 +1,12 @@
 """Load triton where Mesa's OpenGL was loaded first, without a crash.
 
-torchvision, which timm imports, and torch's compiler import triton, whose extension holds a copy of LLVM.
-Mesa, which draws napari's canvas on most Linux machines without an NVIDIA driver, loads
-another LLVM and makes its symbols global. An extension that is loaded after it calls
-into the wrong copy, and the process dies of a segmentation fault: that is what happened
-when a window was opened first and the model loaded later. Bound deeply, triton uses its
-own copy. Loaded in the other order, the two get along by themselves.
+torchvision, which timm imports, and torch's compiler import triton, whose extension
+holds a copy of LLVM. Mesa, which draws napari's canvas on most Linux machines without
+an NVIDIA driver, loads another LLVM and makes its symbols global. An extension that is
+loaded after it calls into the wrong copy, and the process dies of a segmentation fault:
+that is what happened when a window was opened first and the model loaded later. Bound
+deeply, triton uses its own copy. Loaded in the other order, the two get along by
+themselves.
 """
 
 from __future__ import annotations
