@@ -327,6 +327,13 @@ def test_a_neighbour_that_appears_beside_who_keeps_the_size_is_a_new_one() -> No
     assert discover(world, divisions=Divisions.ACCEPT).divisions == []
 
 
+def test_two_halves_of_a_cell_are_no_daughters() -> None:
+    world = dividing()
+    for half, x in (("left", 26), ("right", 34)):
+        world.cells[half].update(still(30, x, range(12, 24)))
+    assert discover(world, divisions=Divisions.ACCEPT).divisions == []
+
+
 def test_a_division_is_only_proposed() -> None:
     found = discover(dividing(), divisions=Divisions.PROPOSE)
     assert [one.frame_index for one in found.divisions] == [12]

@@ -30,15 +30,15 @@ from napari_sam2.tracking.automatic.sisters import (
     HALVED,
     LONG_BEFORE,
     SHORTLY_BEFORE,
+    are_apart,
     are_daughters,
     are_joined,
     are_of_like_size,
     came_out_of,
     halves,
-    have_met,
     is_beside,
     is_dented,
-    meets_border,
+    lies_in,
     pairs_inside,
     parts_of,
 )
@@ -384,9 +384,11 @@ class Discovery:
             return False
         after, before = self._labels.get(birth), self._labels.get(birth - 1)
         masks = [after == one for one in pair]
-        return are_daughters(
-            masks, before == mother, self.options.sister_ratio
-        ) and came_out_of(masks, self._sizes_before(mother, birth))
+        return (
+            are_daughters(masks, before == mother, self.options.sister_ratio)
+            and not are_joined(*masks)
+            and came_out_of(masks, self._sizes_before(mother, birth))
+        )
 
     def _sizes_before(self, mother: int, birth: int) -> list[int]:
         """Return how large a mother was; while she divides she is not asked."""
@@ -478,19 +480,19 @@ class Discovery:
     ) -> None:
         """Follow two masks back to where they are one, and divide the object there.
 
-        If their sizes say that they are no daughters of hers, she goes on as one of
+        If sizes or places say that they are no daughters of hers, she goes on as one of
         them. See `_apart` for ``first``.
         """
         shape = self.source.frame_shape
         ids = [self._census.add(frame_index, mask.on(shape), mother) for mask in pair]
         before = self._labels.get(frame_index)
         self._show(frame_index, frame, ids)
-        apart = self._apart(frame_index, mother, ids, first)
+        apart, is_hers = self._apart(frame_index, mother, ids, first)
         birth = min(apart, default=frame_index)
         both = apart.get(birth) or (pair[0].on(shape), pair[1].on(shape))
         is_known = birth > self.frames[0] and self._census.lived_before(mother, birth)
         sizes = self._sizes_before(mother, birth)
-        is_division = is_known and came_out_of(both, sizes)
+        is_division = is_known and is_hers and came_out_of(both, sizes)
         is_accepted = self.options.divisions is Divisions.ACCEPT
         if is_division:
             division = Division(mother, (ids[0], ids[1]), birth)
@@ -511,7 +513,8 @@ class Discovery:
             for daughter, mask in zip(ids, both, strict=True):
                 self._census.objects[daughter].masks[birth] = mask
         else:
-            ids.sort(key=lambda one: abs(self._area(one, frame_index) - sizes[-1]))
+            size = sizes[-1] if sizes else 0
+            ids.sort(key=lambda one: abs(self._area(one, frame_index) - size))
             self._part(frame_index, frame, mother, ids, birth)
 
     def _draw_apart(
@@ -551,8 +554,8 @@ class Discovery:
 
     def _apart(
         self, frame_index: int, mother: int, ids: list[int], first: int
-    ) -> dict[int, tuple[np.ndarray, np.ndarray]]:
-        """Follow two objects back for as long as they are two of like size.
+    ) -> tuple[dict[int, tuple[np.ndarray, np.ndarray]], bool]:
+        """Follow two objects back for as long as they are two.
 
         No further than to the look before; beyond the frame ``first`` only while their
         mother's mask has a dent between them.
@@ -561,25 +564,26 @@ class Discovery:
         -------
         dict
             ``(Y, X)`` bool masks of both by frame, without the frame given.
+        bool
+            Whether both were in their mother on the frame before, as far as known.
         """
         apart: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        share, is_hers = self.options.inside_share, True
         self.predictor.forget_recent(ids)
         looked = max(self.frames[0], frame_index - self.options.every) + 1
         for earlier in range(frame_index - 1, looked - 1, -1):
-            if earlier < first and not is_dented(self._labels.get(earlier) == mother):
-                break
             step = self.predictor.step(
                 earlier, self.source.read(earlier), objects=ids, reverse=True
             )
             one, other = (self._drawn(step, [row]) > 0 for row in (0, 1))
-            areas = [int(one.sum()), int(other.sum())]
-            is_cut = [meets_border(one), meets_border(other)]
-            is_two = are_of_like_size(areas, self.options.sister_ratio, is_cut)
-            if not is_two or have_met(one, other) or are_joined(one, other):
+            whole = self._labels.get(earlier) == mother
+            is_over = earlier < first and not is_dented(whole)
+            if is_over or not are_apart(one, other, self.options.sister_ratio):
+                is_hers = all(lies_in(mask, whole, share) for mask in (one, other))
                 break
             apart[earlier] = one, other & ~one
         self.predictor.forget_recent(ids)
-        return apart
+        return apart, is_hers
 
     def _relabel(self, old: int, new: int, first: int, last: int) -> None:
         """Give what an object was on some frames to another."""

@@ -115,10 +115,23 @@ def _is_cut(mask: AutomaticMask, shape: tuple[int, ...]) -> bool:
     )
 
 
-def have_met(one: np.ndarray, other: np.ndarray) -> bool:
-    """Tell whether two ``(Y, X)`` bool masks, followed back, are one object again."""
-    smaller = min(np.count_nonzero(one), np.count_nonzero(other))
-    return bool(np.count_nonzero(one & other) >= max(1, MEETING_SHARE * smaller))
+def are_apart(one: np.ndarray, other: np.ndarray, ratio: float) -> bool:
+    """Tell whether two ``(Y, X)`` bool masks, followed back, are still two bodies.
+
+    Of like size (see `are_of_like_size`), and neither in one place nor joined.
+    """
+    areas = [int(np.count_nonzero(mask)) for mask in (one, other)]
+    is_cut = [meets_border(one), meets_border(other)]
+    if not are_of_like_size(areas, ratio, is_cut):
+        return False
+    has_met = np.count_nonzero(one & other) >= max(1, MEETING_SHARE * min(areas))
+    return not has_met and not are_joined(one, other)
+
+
+def lies_in(mask: np.ndarray, mother: np.ndarray, share: float) -> bool:
+    """Tell whether a ``(Y, X)`` bool mask has a share in a mother, or is empty."""
+    inside = np.count_nonzero(mask & mother)
+    return bool(inside >= share * np.count_nonzero(mask))
 
 
 def is_beside(one: np.ndarray, mother: np.ndarray) -> bool:
