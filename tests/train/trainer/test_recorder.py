@@ -17,6 +17,7 @@ from napari_sam2.train.data.examples import Corpus, prepare
 from napari_sam2.train.data.prompts import draw_group
 from napari_sam2.train.recipe.config import PromptMix, Source, Stage, TrainConfig
 from napari_sam2.train.trainer import recorder as recording
+from napari_sam2.train.trainer.drawing import draw_batch
 from napari_sam2.train.trainer.recorder import EXAMPLES, Recorder
 from napari_sam2.train.trainer.trainer import start, train_step
 from napari_sam2.train.validation import pictures
@@ -57,7 +58,11 @@ def test_a_validation_leaves_tables_and_pictures(corpus, quick, tmp_path, monkey
     recorder = Recorder(config, tmp_path, {"discs": corpus}, 0)
     state = start(config)
     for _ in range(4):
-        recorder.record(state, STAGE, train_step(config, state, corpus))
+        recorder.record(
+            state,
+            STAGE,
+            train_step(config, state, draw_batch(config, state.step, corpus)),
+        )
     recorder.close()
     names = sorted(path.name for path in (tmp_path / EXAMPLES).iterdir())
     assert names == ["discs-0000002.png", "discs-0000004.png"]

@@ -19,6 +19,7 @@ from napari_sam2.train.data.examples import Corpus, prepare
 from napari_sam2.train.passes.passes import run_batch
 from napari_sam2.train.recipe.config import PromptMix, Source, Stage, TrainConfig
 from napari_sam2.train.recipe.loss_weights import PRESETS
+from napari_sam2.train.trainer.drawing import draw_batch
 from napari_sam2.train.trainer.optimisation import _drop_paths, regularise
 from napari_sam2.train.trainer.trainer import start, train_step
 
@@ -70,7 +71,9 @@ def test_a_step_drops_the_same_whatever_was_drawn_before(corpus):
     for noise in (0, 5):
         state = start(CONFIG)
         torch.rand(noise)
-        losses.append(train_step(CONFIG, state, corpus)["loss"])
+        losses.append(
+            train_step(CONFIG, state, draw_batch(CONFIG, state.step, corpus))["loss"]
+        )
     assert losses[0] == losses[1]
     assert not any(
         "Drop" in type(m).__name__ and "Path" in type(m).__name__

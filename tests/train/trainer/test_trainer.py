@@ -26,9 +26,10 @@ from napari_sam2.train.recipe.config import (
     read_config,
 )
 from napari_sam2.train.recipe.loss_weights import PRESETS, LossWeights
+from napari_sam2.train.trainer.drawing import coming_batches, locate
 from napari_sam2.train.trainer.recorder import CHECKPOINT, LOG
 from napari_sam2.train.trainer.run import export_weights
-from napari_sam2.train.trainer.trainer import locate, start, train
+from napari_sam2.train.trainer.trainer import start, train
 
 RECIPES = sorted((Path(__file__).parents[3] / "docs" / "recipes").glob("*.toml"))
 
@@ -207,6 +208,15 @@ def test_rates():
     assert stage.rate(10) == pytest.approx(1.0)
     assert stage.rate(60) == pytest.approx(0.51)
     assert replace(stage, schedule="constant").rate(109) == 1.0
+
+
+def test_batches_drawn_ahead_in_other_processes_are_the_same(corpus):
+    drawn = coming_batches(CONFIG, corpus, 2)
+    ahead = coming_batches(replace(CONFIG, loaders=2), corpus, 2)
+    for batch, other in zip(drawn, ahead, strict=True):
+        assert torch.equal(batch.frames, other.frames)
+        assert torch.equal(batch.masks, other.masks)
+        assert [g.kind for g in batch.groups] == [g.kind for g in other.groups]
 
 
 def test_resume_without_a_checkpoint_is_refused(corpus, tmp_path):

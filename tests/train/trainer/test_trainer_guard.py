@@ -18,6 +18,7 @@ from napari_sam2.errors import InputError
 from napari_sam2.train.data.examples import Corpus, prepare
 from napari_sam2.train.recipe.config import PromptMix, Source, Stage, TrainConfig
 from napari_sam2.train.trainer import trainer
+from napari_sam2.train.trainer.drawing import draw_batch
 from napari_sam2.train.trainer.parallel import TrainingPass
 from napari_sam2.train.trainer.recorder import CHECKPOINT
 from napari_sam2.train.trainer.trainer import start, train, train_step
@@ -73,10 +74,14 @@ def test_no_weight_changes_where_the_loss_is_no_number(corpus, monkeypatch, fact
     monkeypatch.setattr(Breaking, "factor", factor)
     state = start(CONFIG)
     for _ in range(2):
-        assert np.isfinite(train_step(CONFIG, state, corpus)["norm"])
+        assert np.isfinite(
+            train_step(CONFIG, state, draw_batch(CONFIG, state.step, corpus))["norm"]
+        )
     model, head = copy.deepcopy(state.model), copy.deepcopy(state.head)
     average = copy.deepcopy(state.average)
-    assert np.isnan(train_step(CONFIG, state, corpus)["norm"])
+    assert np.isnan(
+        train_step(CONFIG, state, draw_batch(CONFIG, state.step, corpus))["norm"]
+    )
     assert state.step == 3
     assert_equal(state.model, model)
     assert_equal(state.head, head)
@@ -106,7 +111,9 @@ def test_a_gradient_of_the_head_alone_counts(corpus, monkeypatch):
     weight = next(state.head.parameters())
     weight.register_hook(lambda gradient: gradient * float("nan"))
     head = copy.deepcopy(state.head)
-    assert np.isnan(train_step(CONFIG, state, corpus)["norm"])
+    assert np.isnan(
+        train_step(CONFIG, state, draw_batch(CONFIG, state.step, corpus))["norm"]
+    )
     assert_equal(state.head, head)
 
 

@@ -31,6 +31,7 @@ from napari_sam2.train.fine_tuning.plan import (
     rehearsal_diameter,
 )
 from napari_sam2.train.fine_tuning.score import as_taught, held_out_score
+from napari_sam2.train.trainer.drawing import draw_batch
 from napari_sam2.train.trainer.low_rank import merged
 from napari_sam2.train.trainer.parallel import TrainingPass
 from napari_sam2.train.trainer.trainer import start, train_step
@@ -140,7 +141,8 @@ class FineTuneRun:
             stage = replace(stage, diameter=rehearsal_diameter(stage.size))
             corpus = self.rehearsed
         config = replace(self.config, stages=(stage,))
-        values = train_step(config, self.state, corpus, self.training_pass)
+        batch = draw_batch(config, self.step, corpus)
+        values = train_step(config, self.state, batch, self.training_pass)
         numbers = (values["loss"], values["norm"])
         self.is_broken = not all(map(math.isfinite, numbers))
         self._pull(self.settings.pull * share)

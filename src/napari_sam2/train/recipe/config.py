@@ -283,6 +283,9 @@ class TrainConfig:
         ``"cpu"``, ``"cuda"``, or another that the network runs on.
     threads
         torch threads; 0 leaves torch's own choice.
+    loaders
+        Processes that draw the batches of coming steps while a GPU computes, in each
+        process that trains; 0 draws each when it is needed. The bytes are the same.
     checkpoint_every, validate_every
         In steps, 1 or more; the last step always does both.
     initialisation
@@ -311,6 +314,7 @@ class TrainConfig:
     save_memory: bool = False
     device: Device = "cpu"
     threads: NonNegativeInt = 0
+    loaders: NonNegativeInt = 0
     checkpoint_every: PositiveInt = 200
     validate_every: PositiveInt = 500
     initialisation: Literal["local", "default"] = "local"

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
@@ -18,11 +17,12 @@ from napari_sam2.errors import InputError, ModelError
 from napari_sam2.model.checkpoints.checkpoint import load_model
 from napari_sam2.model.config import CONFIGS
 from napari_sam2.model.sam2 import Sam2
-from napari_sam2.train.data.batches import Batch, make_batch
+from napari_sam2.train.data.batches import Batch
 from napari_sam2.train.data.examples import Corpus
 from napari_sam2.train.passes.dense import DenseHead
 from napari_sam2.train.recipe.config import Stage, TrainConfig
 from napari_sam2.train.trainer.checkpoint import TrainingState, load_state
+from napari_sam2.train.trainer.drawing import coming_batches, locate
 from napari_sam2.train.trainer.initialise import initialise_local
 from napari_sam2.train.trainer.low_rank import add_low_rank
 from napari_sam2.train.trainer.optimisation import (
@@ -42,7 +42,7 @@ from napari_sam2.train.trainer.parallel import (
     shared,
 )
 from napari_sam2.train.trainer.recorder import CHECKPOINT, Recorder
-from napari_sam2.train.trainer.stage_clock import StageClock, is_still
+from napari_sam2.train.trainer.stage_clock import StageClock
 
 
 class TrainingStopped(Exception):
@@ -103,8 +103,7 @@ def train(
     data
         Examples to train on.
     folder
-        Gets ``last.pt``, ``log.csv``, ``validation.csv``, pictures in ``examples`` and,
-        where it is installed, events for TensorBoard.
+        Gets what `napari_sam2.train.trainer.recorder` writes, ``last.pt`` above all.
     held_out
         Examples never trained on, by name; validated every ``validate_every`` steps.
     resume
@@ -129,10 +128,10 @@ def train(
     recorder = None if rank() else Recorder(config, folder, held_out or {}, state.step)
     training_pass = shared(TrainingPass(state.model, state.head))
     clock = StageClock(config)
-    while state.step < config.total_steps:
+    began = time.monotonic()
+    for batch in coming_batches(config, data, state.step):
         stage, _ = locate(config, state.step)
-        began = time.monotonic()
-        values = train_step(config, state, data, training_pass)
+        values = train_step(config, state, batch, training_pass)
         stepped = time.monotonic() - began
         _check_numbers(values, state.step, stage, folder)
         if recorder:
@@ -142,6 +141,7 @@ def train(
             progress = _progress(config, state.step, stage, values, clock)
             if anyone(bool(on_progress(progress))):
                 _stop(config, state, recorder)
+        began = time.monotonic()
     if recorder:
         recorder.close()
     return state.average
@@ -228,20 +228,11 @@ def _first_weights(config: TrainConfig) -> Sam2:
     return model
 
 
-def locate(config: TrainConfig, step: int) -> tuple[Stage, int]:
-    """Return the stage that a step of the run belongs to, and its number in there."""
-    for stage in config.stages:
-        if step < stage.steps:
-            return stage, step
-        step -= stage.steps
-    raise ValueError(f"step {step} is beyond the last stage")
-
-
 @denormals_flushed()
 def train_step(
     config: TrainConfig,
     state: TrainingState,
-    data: Corpus,
+    batch: Batch,
     training_pass: nn.Module | None = None,
 ) -> Mapping[str, float]:
     """Do one optimiser step; return loss, scores, rate and gradient norm.
@@ -251,8 +242,10 @@ def train_step(
 
     Parameters
     ----------
-    config, state, data
+    config, state
         Of the run.
+    batch
+        What this step sees, as `napari_sam2.train.trainer.drawing` draws it.
     training_pass
         Model and head as `napari_sam2.train.trainer.parallel.shared` gives them; made
         anew if None.
@@ -260,7 +253,6 @@ def train_step(
     stage, stage_step = locate(config, state.step)
     if training_pass is None:
         training_pass = TrainingPass(state.model, state.head)
-    batch = _draw_batch(config, state.step, data)
     set_rate(state.optimizer, stage.rate(stage_step))
     if config.drop_path or config.dropout:
         seed_step(config.seed, state.step, rank())
@@ -298,17 +290,6 @@ def _values_of(training_pass: nn.Module) -> dict[str, float]:
     if not isinstance(training_pass, TrainingPass) or training_pass.scores is None:
         raise TypeError("a training pass that has not run has no scores")
     return dict(training_pass.scores.values)
-
-
-def _draw_batch(config: TrainConfig, step: int, data: Corpus) -> Batch:
-    """Draw the batch of a step of this process."""
-    stage, stage_step = locate(config, step)
-    random = np.random.default_rng((config.seed, step, rank()))
-    still = is_still(stage, stage_step)
-    # The size is equal in all processes, so that none waits long for another.
-    together = np.random.default_rng((config.seed, step, 2**20))
-    size = int(together.choice((stage.size, *stage.other_sizes)))
-    return make_batch(data, stage.at_size(size), random, still=still)
 
 
 @torch.no_grad()
