@@ -15,10 +15,11 @@ _BY_FIJI = "open it in Fiji and save it as TIFF"
 _UNPACKED = "unpack it and give what it holds"
 
 REMEDIES = {
-    **dict.fromkeys((".h5", ".hdf5", ".ilp", ".ims"), _HDF5),
+    **dict.fromkeys((".h5", ".hdf5", ".ilp", ".ims", ".nc", ".mat"), _HDF5),
     **dict.fromkeys((".roi", ".rois"), _ROIS),
     **dict.fromkeys((".gif", ".webp", ".jp2", ".jxl", ".dv", ".oib", ".oif"), _BY_FIJI),
     **dict.fromkeys((".oir", ".vsi", ".dcm", ".mha", ".nrrd", ".mrc"), _BY_FIJI),
+    **dict.fromkeys((".nii", ".fits", ".sld", ".ndpi", ".lof", ".pgm"), _BY_FIJI),
     **dict.fromkeys((".gz", ".tar", ".7z", ".rar", ".ozx"), _UNPACKED),
     ".zip": f"{_UNPACKED}; if these are ROIs of Fiji, {_ROIS}",
     ".npz": "save the array with numpy.save, as .npy",

@@ -32,8 +32,9 @@ def open_npy(path: Path) -> ArrayStack:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (*READ_FAILURES, TokenError) as error:
         raise InputError(
-            f"{path} cannot be read as an array of numbers: {one_line(error)}; a "
-            "pickle is a program and is not read: save the images as TIFF"
+            f"{path} cannot be read as an array of numbers: {one_line(error)}; it may "
+            "be truncated: copy it again; a pickle is a program and is not read: save "
+            "the images as TIFF"
         ) from error
     if not isinstance(array, np.ndarray):
         raise InputError(f"{path} is no single array; save the images as TIFF")
