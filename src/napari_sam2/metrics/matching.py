@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +132,9 @@ def match_overlaps(overlaps: Overlaps, minimum_overlap: float = 0.5) -> list[Mat
     for true_id, predicted_id in overlaps.common:
         place = true_ids.index(true_id), predicted_ids.index(predicted_id)
         table[place] = overlaps.region(true_id, predicted_id)
+    # Not above: all that knows of masks would import it, for longer than numpy.
+    from scipy.optimize import linear_sum_assignment
+
     rows, columns = linear_sum_assignment(-table)
     return [
         Match(true_ids[row], predicted_ids[column], float(table[row, column]))
