@@ -11,7 +11,6 @@ from qtpy.QtGui import QFocusEvent
 from qtpy.QtWidgets import (
     QApplication,
     QComboBox,
-    QDoubleSpinBox,
     QFileDialog,
     QFrame,
     QHBoxLayout,
@@ -38,6 +37,7 @@ from napari_sam2.ui.model.view import (
     model_title,
     precision_titles,
 )
+from napari_sam2.ui.widgets.decimal_spin import DecimalSpin
 from napari_sam2.ui.widgets.layout import WheelGuard
 from napari_sam2.ui.widgets.pace import Pace
 from napari_sam2.ui.widgets.panel import Note, Panel, narrow
@@ -224,7 +224,7 @@ class DeviceRows(QObject):
             "have it, else 32 bit; masks differ a little between them"
         )
         self.precision_combo.setAccessibleName("Precision")
-        self.memory_spin = QDoubleSpinBox()
+        self.memory_spin = DecimalSpin()
         self.memory_spin.setRange(0.0, MOST_GB)
         self.memory_spin.setDecimals(1)
         self.memory_spin.setSingleStep(0.5)

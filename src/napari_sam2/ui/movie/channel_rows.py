@@ -8,7 +8,6 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QDoubleSpinBox,
     QGridLayout,
     QLabel,
     QPushButton,
@@ -24,6 +23,7 @@ from napari_sam2.engine.movie.image_input import (
     ChannelSource,
     Look,
 )
+from napari_sam2.ui.widgets.decimal_spin import DecimalSpin
 from napari_sam2.ui.widgets.panel import narrow
 
 NOTHING = "nothing"
@@ -238,7 +238,7 @@ class ChannelRow(QWidget):
         """The smallest distance of the limits."""
         return float(10.0 ** -self.low_spin.decimals())
 
-    def _push(self, spin: QDoubleSpinBox, value: float) -> None:
+    def _push(self, spin: DecimalSpin, value: float) -> None:
         """Let the other limit give way."""
         spin.blockSignals(True)
         spin.setValue(value)
@@ -342,8 +342,8 @@ class ChannelRows(QWidget):
             row.setVisible((color != GREY) == in_color)
 
 
-def _spin(low: float, high: float, text: str) -> QDoubleSpinBox:
-    spin = QDoubleSpinBox()
+def _spin(low: float, high: float, text: str) -> DecimalSpin:
+    spin = DecimalSpin()
     spin.setRange(low, high)
     spin.setToolTip(text)
     spin.setAccessibleName(text)

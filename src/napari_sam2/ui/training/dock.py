@@ -11,7 +11,6 @@ from napari.layers import Image
 from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtGui import QEnterEvent, QShowEvent
 from qtpy.QtWidgets import (
-    QDoubleSpinBox,
     QHBoxLayout,
     QLineEdit,
     QProgressBar,
@@ -35,6 +34,7 @@ from napari_sam2.ui.training.jobs import (
 )
 from napari_sam2.ui.training.panel import TaughtPanel
 from napari_sam2.ui.widgets.connections import Connections
+from napari_sam2.ui.widgets.decimal_spin import DecimalSpin
 from napari_sam2.ui.widgets.icons import icon
 from napari_sam2.ui.widgets.layout import WheelGuard, lay_out_column
 from napari_sam2.ui.widgets.panel import Note, Panel
@@ -104,7 +104,7 @@ class TrainDock(QWidget):
         self.base_combo.setToolTip("The model to start from; it stays as it is")
         self.name_edit = QLineEdit(USUAL_NAME)
         self.name_edit.setToolTip("What the new model is called in the list of models")
-        self.minutes_spin = QDoubleSpinBox()
+        self.minutes_spin = DecimalSpin()
         self.minutes_spin.setRange(0.5, MOST_MINUTES)
         self.minutes_spin.setDecimals(1)
         self.minutes_spin.setSuffix(" min")
