@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import struct
+import sys
 import zlib
 from pathlib import Path
 from typing import ClassVar
@@ -93,6 +94,27 @@ class ModelError(NapariSam2Error):
     """A checkpoint is missing, broken, or does not fit."""
 
     exit_code = 4
+
+
+def unusable_torch(error: Exception) -> ModelError:
+    """Return what to say where torch, or what is built for it, cannot be imported.
+
+    A torchvision of another build than torch fails with a RuntimeError, a missing
+    system library with an OSError.
+    """
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return ModelError(
+        f"torch cannot be used ({reason}): install a matched pair with "
+        f"{torch_command()}"
+    )
+
+
+def torch_command() -> str:
+    """Return the command that installs torch and torchvision as a matched pair."""
+    return (
+        f'"{sys.executable}" -m pip install --upgrade --force-reinstall '
+        "torch torchvision"
+    )
 
 
 def in_one_line(text: str) -> str:

@@ -1,5 +1,6 @@
 """nano's trunk beside timm's: the same names, the same bits; and without timm."""
 
+import builtins
 import subprocess
 import sys
 
@@ -7,8 +8,10 @@ import pytest
 import timm
 import torch
 
+from napari_sam2.errors import ModelError
 from napari_sam2.model.config import CONFIGS
 from napari_sam2.model.encoders.edgenext import EdgeNext
+from napari_sam2.model.encoders.trunk import build_trunk
 
 NANO = CONFIGS["nano"].trunk
 
@@ -55,3 +58,19 @@ def test_nano_tracks_without_what_takes_as_long_to_import_as_torch() -> None:
     command = [sys.executable, "-c", LOADS]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_timm_or_torchvision_that_cannot_be_imported_comes_with_its_remedy(
+    monkeypatch,
+):
+    # A torchvision of another build than torch breaks when timm imports it.
+    original = builtins.__import__
+
+    def broken(name, *rest):
+        if name == "timm":
+            raise RuntimeError("operator torchvision::nms does not exist")
+        return original(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", broken)
+    with pytest.raises(ModelError, match=r"nms.*pip install .*torch torchvision"):
+        build_trunk(CONFIGS["sam2.1_tiny"].trunk)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from napari_sam2 import __version__
 from napari_sam2.engine.events import Request
-from napari_sam2.errors import ModelError
+from napari_sam2.errors import ModelError, unusable_torch
 from napari_sam2.interfaces import FrameSource, TrackerSettings
 from napari_sam2.io.prompts.json_file import document_of
 from napari_sam2.io.sessions.provenance import Provenance, settings_entry
@@ -58,12 +58,8 @@ def load(name: str, progress: Callable[[int, int | None], None]) -> Loaded:
     """
     try:
         from napari_sam2.model.checkpoints.checkpoint import load_model
-    except (ImportError, RuntimeError) as error:
-        # A torchvision of another build than torch fails with a RuntimeError.
-        raise ModelError(
-            f"torch cannot be used ({error}): install a matched pair with "
-            "pip install --upgrade --force-reinstall torch torchvision"
-        ) from error
+    except (ImportError, RuntimeError, OSError) as error:
+        raise unusable_torch(error) from error
     # A window has drawn with OpenGL by now, and torch may ask for triton at any time.
     load_triton_apart()
     model, path = load_model(name, progress=progress), weights_path(name)

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import nn
 
+from napari_sam2.errors import unusable_torch
 from napari_sam2.model.config import EdgeNextConfig, TrunkConfig, VitConfig
 from napari_sam2.model.encoders.edgenext import EdgeNext
 from napari_sam2.model.encoders.vision_transformer import VisionTransformer
@@ -21,14 +22,22 @@ def build_trunk(config: TrunkConfig | VitConfig | EdgeNextConfig) -> nn.Module:
     nn.Module
         Maps ``(frames, 3, S, S)`` to a list of four maps at strides 4, 8, 16, 32, or of
         the one at stride 16. S must be a multiple of 32.
+
+    Raises
+    ------
+    ModelError
+        If timm cannot be imported.
     """
     if isinstance(config, VitConfig):
         return nn.Sequential(OrderedDict(model=VisionTransformer(config)))
     if isinstance(config, EdgeNextConfig):
         return EdgeNext(config)
     load_triton_apart()
-    import timm  # not above: it imports triton
-    from timm.layers.norm_act import freeze_batch_norm_2d
+    try:
+        import timm  # not above: it imports torchvision, and that triton
+        from timm.layers.norm_act import freeze_batch_norm_2d
+    except (ImportError, RuntimeError, OSError) as error:
+        raise unusable_torch(error) from error
 
     options: dict[str, Any] = dict(config.options)
     trunk: nn.Module = timm.create_model(

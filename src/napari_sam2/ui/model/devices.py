@@ -5,10 +5,9 @@ Nothing of napari or Qt; torch is imported inside the functions.
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 
-from napari_sam2.errors import ModelError
+from napari_sam2.errors import unusable_torch
 from napari_sam2.model.triton_beside_opengl import load_triton_apart
 from napari_sam2.ui.widgets.pace import bytes_text
 
@@ -67,21 +66,7 @@ def import_torch() -> None:
         load_triton_apart()
         import torchvision  # noqa: F401
     except (ImportError, RuntimeError, OSError) as error:
-        # A torchvision of another build than torch fails with a RuntimeError, a
-        # missing system library with an OSError.
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ModelError(
-            f"torch cannot be used ({reason}): install a matched pair with "
-            f"{torch_command()}"
-        ) from error
-
-
-def torch_command() -> str:
-    """Return the command that installs torch and torchvision as a matched pair."""
-    return (
-        f'"{sys.executable}" -m pip install --upgrade --force-reinstall '
-        "torch torchvision"
-    )
+        raise unusable_torch(error) from error
 
 
 def _card_title(index: int) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from napari_sam2.engine import Tiles
-from napari_sam2.errors import ModelError
+from napari_sam2.errors import ModelError, torch_command
 from napari_sam2.interfaces import TrackerSettings
 from napari_sam2.model.checkpoints.download import DownloadStep, model_path, verify
 from napari_sam2.model.checkpoints.registry import REGISTRY, ModelFile
@@ -15,7 +15,6 @@ from napari_sam2.model.checkpoints.weights_file import follows_one_component
 from napari_sam2.model.config import CONFIGS, Sam2Config
 from napari_sam2.texts import clock_text
 from napari_sam2.tracking.memory.budget import BudgetPlan, plan_budget
-from napari_sam2.ui.model.devices import torch_command
 from napari_sam2.ui.widgets.pace import bytes_text
 
 TRUST = {
