@@ -17,7 +17,8 @@ BAR, GAP, LEFT, WIDTH = 14, 6, 330, 760
 def table(rows: Sequence[dict]) -> str:
     """Return the rows as a Markdown table."""
     lines = [
-        "| case | what | contender | seconds (least … most) | × ours | peak host MB |",
+        "| case | what | contender | seconds (least … most) | × ours "
+        "| peak MB: host, device |",
         "|---|---|---|---|---|---|",
     ]
     for row in rows:
@@ -30,8 +31,8 @@ def table(rows: Sequence[dict]) -> str:
         if "ratio" in row:
             low, high = row["ratios"]
             ratio = f"{row['ratio']:.2f} ({low:.2f} … {high:.2f})"
-        host = row["peak"]["host"] / MEGABYTE
-        lines.append(f"{what}| {took} | {ratio} | {host:.0f} |")
+        peak = ", ".join(f"{size / MEGABYTE:.0f}" for size in row["peak"].values())
+        lines.append(f"{what}| {took} | {ratio} | {peak} |")
     return "\n".join(lines)
 
 
