@@ -26,7 +26,7 @@ def begun(request_for):
 
 def tracked(request):
     """Three objects, tracked once; computed one at a time, so that bytes are equal."""
-    tiny = BudgetPlan(0, 0, 1, 1)
+    tiny = BudgetPlan(1, 1, 1, 1)
     table = Table(replace(request, budget=tiny), FRAMES)
     table.say(click(1, 2, (30, 40)), click(1, 9, (34, 44)))
     table.say(click(2, 0, (70, 90)), click(4, 4, (50, 20)))

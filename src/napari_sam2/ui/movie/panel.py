@@ -396,9 +396,7 @@ class InputPanel(Panel):
                 other.capitalize(): self._on_axes_known,
             },
         )
-        for before, after in pairwise(
-            (self.channel_axis_combo, *self.question.buttons)
-        ):
+        for before, after in pairwise((self.channel_axis_combo, *self.question.stops)):
             self.setTabOrder(before, after)
         self.asked.emit()
 

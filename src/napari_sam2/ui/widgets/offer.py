@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QResizeEvent
@@ -36,6 +37,11 @@ class Offer(QWidget):
         """Whether something is offered."""
         return not self.isHidden()
 
+    @property
+    def stops(self) -> list[QPushButton]:
+        """The buttons as the Tab key comes to them: the cross is above the steps."""
+        return self.buttons[-1:] + self.buttons[:-1]
+
     def make(self, text: str, steps: Mapping[str, Callable[[], object]]) -> None:
         """Offer something instead of what was offered before.
 
@@ -55,6 +61,8 @@ class Offer(QWidget):
         close.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         close.setToolTip("No, thanks")
         self._head.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
+        for before, after in pairwise(self.stops):
+            QWidget.setTabOrder(before, after)
         self._lay_out()
         self.show()
 
