@@ -262,11 +262,14 @@ def test_the_recipes_in_the_repository_can_be_read(path):
     config = read_config(path)
     assert config.model in path.stem.replace("-", "_")
     wanted = PRESETS["nano" if config.model.startswith("nano") else "paper"]
+    leaving = {"absent": 1.5, "neighbours": 3.0, "outline": 2.0}
     changed = {
+        "nano-gpu": leaving,
         "nano-lite": {"absent": 1.0, "neighbours": 3.0, "outline": 2.0},
+        "nano-lite-gpu": leaving,
         "nano-next": {"absent": 2.5},
         "nano-tracks": {"neighbours": 3.0, "outline": 2.0},
-        "nano-tracks-2": {"absent": 1.5, "neighbours": 3.0, "outline": 2.0},
+        "nano-tracks-2": leaving,
     }
     assert config.losses == replace(wanted, **changed.get(path.stem, {}))
 
