@@ -16,6 +16,7 @@ from ctc_metrics.metrics.validation.valid import valid
 from ctc_metrics.utils.filesystem import read_tracking_file
 from pycocotools import mask as coco
 from skimage.draw import disk, polygon2mask
+from skimage.measure import regionprops_table
 from typer.testing import CliRunner
 
 from napari_sam2.cli import app
@@ -23,7 +24,8 @@ from napari_sam2.errors import InputError, OutputError
 from napari_sam2.interfaces import Calibration
 from napari_sam2.io.exports.formats import FORMATS, export
 from napari_sam2.io.exports.masklets import MaskletMovie, open_masklets
-from napari_sam2.io.exports.rois import outlines
+from napari_sam2.io.exports.outlines import outlines
+from napari_sam2.io.exports.regions import measure_regions
 from napari_sam2.io.exports.tracks import Presence, relabelled
 from napari_sam2.io.ome_zarr.metadata import LabelledObject
 
@@ -186,6 +188,35 @@ def test_measurements_are_the_same_in_csv_and_parquet(masklets, tmp_path):
     assert daughter["displacement_world"] == ""
 
 
+@pytest.fixture
+def crowd():
+    """Objects of odd shapes that touch each other and the border, with holes."""
+    drawn = np.random.default_rng(5)
+    coarse = drawn.integers(0, 5, (9, 7)).astype(np.uint16)
+    labels = 3 * coarse.repeat(4, axis=0).repeat(3, axis=1)
+    labels[drawn.random(labels.shape) < 0.1] = 0
+    return labels
+
+
+def test_shapes_are_those_that_scikit_image_measures(crowd):
+    found = measure_regions(0, crowd)
+    expected = regionprops_table(crowd, properties=("label", *found.shape))
+    np.testing.assert_array_equal(found.object_ids, expected["label"])
+    for name, values in found.shape.items():
+        np.testing.assert_allclose(values, expected[name], rtol=1e-9)
+
+
+def test_runs_of_all_objects_at_once_are_those_of_each_mask(masklets, crowd, tmp_path):
+    crowded = replace(
+        masklets, frame_shape=crowd.shape, frame_count=1, read=lambda _: crowd
+    )
+    found = json.loads(export(crowded, tmp_path / "c", "coco").read_text())
+    for entry in found["annotations"]:
+        mask = np.asfortranarray(crowd == entry["track_id"], np.uint8)
+        expected = coco.encode(mask)["counts"].decode()
+        assert entry["segmentation"]["counts"] == expected
+
+
 def test_parquet_begins_with_frames_that_show_nothing(masklets, tmp_path, monkeypatch):
     late = replace(masklets, read=lambda frame: draw(frame) * (frame > 1))
     expected = pyarrow.parquet.read_table(export(late, tmp_path / "one", "parquet"))
@@ -225,6 +256,15 @@ def test_pieces_of_an_object_have_outlines_of_their_own():
         (6, 3),
         (6, 8),
     }
+
+
+def test_pixels_that_meet_at_a_corner_are_pieces_and_the_larger_is_first():
+    labels = np.zeros((6, 6), np.uint16)
+    labels[:2, :2], labels[2:, 2:] = 9, 9
+    found = list(outlines(labels))
+    assert [(object_id, piece) for object_id, piece, _ in found] == [(9, 0), (9, 1)]
+    assert found[0][2].min() == 2
+    assert found[1][2].max() == 2
 
 
 def test_nothing_is_replaced_and_nothing_half_written_stays(masklets, tmp_path):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
+from scipy.ndimage import find_objects
 
 from napari_sam2.io.exports.masklets import MaskletMovie
 from napari_sam2.io.optional_packages import optional_package
@@ -33,23 +34,21 @@ def write_coco(masklets: MaskletMovie, path: Path) -> None:
     def annotations() -> Iterator[dict[str, Any]]:
         number = 0
         for frame_index, labels in masklets.frames():
-            for object_id, mask, area in _masks(labels):
+            areas = np.bincount(labels.ravel())
+            boxes = find_objects(labels)
+            for object_id, counts in sorted(_counts(labels).items()):
                 number += 1
-                rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-                top, left = int(rows[0]), int(columns[0])
+                rows, columns = boxes[object_id - 1]
+                height_there = rows.stop - rows.start
+                width_there = columns.stop - columns.start
                 yield {
                     "id": number,
                     "image_id": frame_index + 1,
                     "category_id": CATEGORY["id"],
                     "track_id": object_id,
-                    "segmentation": encode(mask),
-                    "area": area,
-                    "bbox": [
-                        left,
-                        top,
-                        int(columns[-1]) - left + 1,
-                        int(rows[-1]) - top + 1,
-                    ],
+                    "segmentation": encode(counts, masklets.frame_shape),
+                    "area": int(areas[object_id]),
+                    "bbox": [columns.start, rows.start, width_there, height_there],
                     "iscrowd": 0,
                 }
 
@@ -76,6 +75,7 @@ def write_sav(masklets: MaskletMovie, path: Path) -> None:
         ids |= set(np.unique(labels).tolist())
     object_ids = sorted(ids - {0})
     height, width = masklets.frame_shape
+    nothing = [height * width]
     facts = {
         "video_id": masklets.name,
         "video_frame_count": masklets.frame_count,
@@ -89,32 +89,46 @@ def write_sav(masklets: MaskletMovie, path: Path) -> None:
         _write_list(
             file,
             (
-                [encode(labels == object_id) for object_id in object_ids]
-                for _, labels in masklets.frames()
+                [
+                    encode(counts.get(object_id, nothing), masklets.frame_shape)
+                    for object_id in object_ids
+                ]
+                for counts in map(_counts, (labels for _, labels in masklets.frames()))
             ),
         )
         file.write("}\n")
 
 
-def _encoder() -> Callable[[np.ndarray], dict[str, Any]]:
+def _encoder() -> Callable[[list[int], tuple[int, int]], dict[str, Any]]:
     coco = optional_package("pycocotools.mask", "export")
 
-    def encode(mask: np.ndarray) -> dict[str, Any]:
-        found = coco.encode(np.asfortranarray(mask, np.uint8))
-        return {
-            "size": list(map(int, found["size"])),
-            "counts": found["counts"].decode(),
-        }
+    def encode(counts: list[int], shape: tuple[int, int]) -> dict[str, Any]:
+        size = list(shape)
+        found = coco.frPyObjects({"size": size, "counts": counts}, *size)
+        return {"size": size, "counts": found["counts"].decode()}
 
     return encode
 
 
-def _masks(labels: np.ndarray) -> Iterator[tuple[int, np.ndarray, int]]:
-    """Yield id, ``(Y, X)`` mask and area of each object."""
-    ids, counts = np.unique(labels, return_counts=True)
-    for object_id, area in zip(ids.tolist(), counts.tolist(), strict=True):
+def _counts(labels: np.ndarray) -> dict[int, list[int]]:
+    """Return each object's run lengths down the columns, of others and of its own.
+
+    One look at the frame tells the runs of all.
+    """
+    flat = labels.ravel(order="F")
+    begins = np.concatenate(([0], np.flatnonzero(np.diff(flat)) + 1))
+    stops = np.concatenate((begins[1:], [flat.size]))
+    owners = flat[begins]
+    order = np.argsort(owners, kind="stable")
+    ids, places = np.unique(owners[order], return_index=True)
+    counts = {}
+    for object_id, runs in zip(ids.tolist(), np.split(order, places[1:]), strict=True):
         if object_id:
-            yield object_id, labels == object_id, area
+            edges = np.stack((begins[runs], stops[runs]), 1).ravel()
+            if edges[-1] < flat.size:
+                edges = np.append(edges, flat.size)
+            counts[object_id] = np.diff(edges, prepend=0).tolist()
+    return counts
 
 
 def _write_list(file: TextIO, entries: Iterator[Any]) -> None:

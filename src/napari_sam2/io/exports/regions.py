@@ -6,11 +6,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-from skimage.measure import regionprops_table
 
 from napari_sam2.io.exports.masklets import MaskletMovie
 
 SHAPE = ("axis_major_length", "axis_minor_length", "perimeter")
+_PIXEL_LENGTHS = np.zeros((5, 5))
+"""What a pixel adds to a perimeter, by its neighbours beside it and at its corners."""
+_PIXEL_LENGTHS[2:4, :3] = 1
+_PIXEL_LENGTHS[[0, 1], [2, 3]] = np.sqrt(2)
+_PIXEL_LENGTHS[1, 1:3] = (1 + np.sqrt(2)) / 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,22 +82,49 @@ def measure_regions(
     image
         ``(Y, X)`` or ``(Y, X, channels)`` intensities.
     """
-    wanted = ["label", "area", "centroid", *SHAPE]
-    if image is not None:
-        image = image if image.ndim == 3 else image[..., None]
-        wanted.append("intensity_mean")
-    found: dict[str, np.ndarray] = regionprops_table(  # type: ignore[no-untyped-call]
-        labels, image, properties=wanted
+    found = measure_sections(frame_index, [(labels, image)])
+    centre = {axis: found.centre[axis] for axis in "yx"}
+    shapes = (*_axes(labels, found), _perimeters(labels, found))
+    shape = dict(zip(SHAPE, shapes, strict=True))
+    return replace(found, centre=centre, shape=shape)
+
+
+def _axes(labels: np.ndarray, found: FrameRegions) -> tuple[np.ndarray, np.ndarray]:
+    """Return both axes of the ellipses with the second moments of the objects."""
+    y, x = np.nonzero(labels)
+    places = np.searchsorted(found.object_ids, labels[y, x])
+    away_y, away_x = y - found.centre["y"][places], x - found.centre["x"][places]
+    count = len(found.object_ids)
+    yy, xx, yx = (
+        np.bincount(places, product, count) / found.size
+        for product in (away_y**2, away_x**2, away_y * away_x)
     )
-    channels = [found[name] for name in found if name.startswith("intensity_mean")]
-    return FrameRegions(
-        frame_index,
-        found["label"].astype(np.int64),
-        found["area"].astype(np.int64),
-        {"y": found["centroid-0"], "x": found["centroid-1"]},
-        {name: found[name] for name in SHAPE},
-        np.stack(channels, axis=1) if channels else None,
-    )
+    middle, half = (yy + xx) / 2, np.hypot((yy - xx) / 2, yx)
+    return 4 * np.sqrt(middle + half), 4 * np.sqrt(np.maximum(middle - half, 0))
+
+
+def _perimeters(labels: np.ndarray, found: FrameRegions) -> np.ndarray:
+    """Return the lengths of the lines through the pixels at the borders of objects.
+
+    A pixel counts by which of its neighbours are at the border, too, as in
+    scikit-image's `perimeter`.
+    """
+    padded = np.pad(labels, 2)
+    flat, width = padded.ravel(), padded.shape[1]
+    straight = np.array([1, width, -1, -width])
+    diagonal = straight + np.roll(straight, 1)
+    inside = np.flatnonzero(flat)
+    same = flat[inside[:, None] + straight] == flat[inside][:, None]
+    border = inside[~same.all(1)]
+    lines = np.zeros_like(flat)
+    lines[border] = flat[border]
+    own = flat[border][:, None]
+    beside = (lines[border[:, None] + straight] == own).sum(1)
+    across = (lines[border[:, None] + diagonal] == own).sum(1)
+    weights = _PIXEL_LENGTHS[beside, across]
+    places = np.searchsorted(found.object_ids, own[:, 0])
+    lengths: np.ndarray = np.bincount(places, weights, len(found.object_ids))
+    return lengths
 
 
 def measure_sections(
@@ -119,7 +150,7 @@ def measure_sections(
         count = np.bincount(places)
         columns = [count, count * plane, np.bincount(places, y), np.bincount(places, x)]
         if image is not None:
-            channels = image[y, x].reshape(len(y), -1).T
+            channels = image.reshape(*labels.shape, -1)[y, x].T
             columns += [np.bincount(places, channel) for channel in channels]
         for object_id, here in zip(ids.tolist(), np.stack(columns, 1), strict=True):
             sums[object_id] = sums.get(object_id, 0.0) + here

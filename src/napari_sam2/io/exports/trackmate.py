@@ -16,8 +16,8 @@ import numpy as np
 
 from napari_sam2.io.exports.links import FRAME_UNIT, PIXEL_UNIT, Link, Linking
 from napari_sam2.io.exports.masklets import MaskletMovie
+from napari_sam2.io.exports.outlines import outlines
 from napari_sam2.io.exports.regions import measure_sections
-from napari_sam2.io.exports.rois import outlines
 
 SPOT_FEATURES = (
     *("QUALITY", "POSITION_X", "POSITION_Y", "POSITION_Z", "POSITION_T", "FRAME"),
@@ -190,12 +190,9 @@ def _write_spot(
         AREA=area,
         ROI_N_POINTS=len(line),
     )
-    xml.generator.characters(" ".join(map(_short, line[:, ::-1].ravel())))
+    numbers = line[:, ::-1].ravel().tolist()
+    xml.generator.characters(" ".join([f"{number:.6g}" for number in numbers]))
     xml.close("Spot")
-
-
-def _short(value: float) -> str:
-    return f"{value:.6g}"
 
 
 def _write_tracks(xml: _Xml, families: _Families, step: float) -> None:
