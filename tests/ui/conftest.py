@@ -43,10 +43,13 @@ def pytest_runtest_protocol(item):
     A viewer lies in a circle of references until Python looks for such. If it looks in
     a worker of a later test, vispy's second OpenGL context is deleted there while it is
     the current one here, and with PySide6 the next window that goes ends the process.
+    What is left then, modules that a test was the first to import, stays: no later
+    search walks over it.
     """
     done = yield
     if any(name.startswith("make_napari_viewer") for name in item.fixturenames):
         gc.collect()
+        gc.freeze()
     return done
 
 
