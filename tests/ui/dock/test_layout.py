@@ -149,6 +149,13 @@ def test_names_of_objects_are_not_cut(laid_out, qtbot, width):
         assert cut_buttons(panel) == []
         if width >= 400:
             assert not view.horizontalScrollBar().isVisible()
+        head = view.horizontalHeader()
+        for column in range(view.model().columnCount()):
+            title = view.model().headerData(column, Qt.Orientation.Horizontal)
+            beside = view.columnWidth(column) - head.fontMetrics().horizontalAdvance(
+                title
+            )
+            assert beside >= 6 or view.isColumnHidden(column), title
 
 
 def test_mothers_have_a_column_once_there_is_one(qtbot):

@@ -47,6 +47,7 @@ from napari_sam2.ui.widgets.layout import TimeStrip
 from napari_sam2.ui.widgets.panel import short_path
 from napari_sam2.ui.widgets.placing import (
     Leaving,
+    WayBack,
     lies_left,
     narrow_dock,
     picture_share,
@@ -84,13 +85,11 @@ class TrackerDock(QWidget):
         self._placing.timeout.connect(self._find_place)
         self._remark = ""
         self._followed = -1
-        self.sections = DockSections(parts, self)
         self.strip = TimeStrip(
             parts.timeline_panel, parts.plots_panel, parts.lineage_panel
         )
-        viewer.window.add_dock_widget(
-            self.strip, name=STRIP_NAME, area="bottom", tabify=False
-        )
+        self.way_back = WayBack(viewer.window, self.strip, STRIP_NAME, "Timeline")
+        self.sections = DockSections(parts, self.way_back, self)
         Leaving(viewer.window, self, self.strip)
         connect_parts(parts, self)
         self._connect()

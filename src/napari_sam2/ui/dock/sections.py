@@ -24,11 +24,13 @@ class DockSections(QObject):
     ----------
     parts
         Whose panels.
+    way_back
+        Stands beside the line, while there is something to bring back.
     dock
         What they are laid out in.
     """
 
-    def __init__(self, parts: TrackerParts, dock: QWidget) -> None:
+    def __init__(self, parts: TrackerParts, way_back: QWidget, dock: QWidget) -> None:
         super().__init__(dock)
         self._parts = parts
         self.movie = Section(parts.input_panel, is_open=True)
@@ -51,7 +53,8 @@ class DockSections(QObject):
         column.setContentsMargins(0, 0, 0, 0)
         line = QHBoxLayout()
         line.addWidget(parts.status, 1)
-        line.addWidget(parts.help_button, 0, Qt.AlignmentFlag.AlignTop)
+        for button in (way_back, parts.help_button):
+            line.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
         column.addLayout(line)
         column.addWidget(parts.beginning)
         column.addWidget(parts.offer)

@@ -55,7 +55,9 @@ WIDTHS = {
     Column.TRUST: 40,
     Column.REVIEW: 48,
 }
-LEAST_NAME_WIDTH = 86
+TITLE_PADDING = 6
+"""Pixels beside the title of a column: on screens of 1.5 pixels each it is wider."""
+LEAST_NAME_WIDTH = 83
 """Names are never cut shorter: a dock that is too narrow scrolls the table."""
 SHOWN_ROWS = 6
 """A dock that is too low scrolls rather than squeeze the table."""
@@ -198,7 +200,9 @@ class ObjectView(QTableView):
         header.setHighlightSections(False)
         header.setStyleSheet(ARROW_STYLE)
         for column, width in WIDTHS.items():
-            self.setColumnWidth(column, width)
+            title = self._filtered.headerData(column, Qt.Orientation.Horizontal)
+            needed = header.fontMetrics().horizontalAdvance(title) + TITLE_PADDING
+            self.setColumnWidth(column, max(width, needed))
         self.setColumnWidth(Column.NAME, LEAST_NAME_WIDTH)
         self.setColumnHidden(Column.PARENT, True)
         header.setSectionResizeMode(Column.NAME, QHeaderView.ResizeMode.Fixed)

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer
-from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QPushButton, QWidget
+
+from napari_sam2.ui.widgets.icons import icon
 
 if TYPE_CHECKING:
     from napari.window import Window
@@ -51,6 +53,60 @@ class Leaving(QObject):
                 self._window.remove_dock_widget(companion)
             companion.deleteLater()
         self._widget.deleteLater()
+
+
+class WayBack(QPushButton):
+    """Puts a widget below the picture; there while its dock is closed or hidden.
+
+    Parameters
+    ----------
+    window
+        napari's window.
+    widget
+        Gets a dock of its own.
+    name
+        Of the dock, also in napari's menu *Window*.
+    text
+        Of the button.
+    """
+
+    def __init__(self, window: Window, widget: QWidget, name: str, text: str) -> None:
+        super().__init__(icon("timeline"), text)
+        self._window, self._widget, self._name = window, widget, name
+        self.setToolTip(f"{text} was closed: show it again")
+        self._changed = QTimer(self)
+        self._changed.setSingleShot(True)
+        self._changed.timeout.connect(self._look)
+        self.clicked.connect(self.put)
+        self.hide()
+        self.put()
+        widget.installEventFilter(self)
+
+    def put(self) -> None:
+        """Put the widget where it is seen."""
+        found = placed(self._widget)
+        if found is None:
+            self._window.add_dock_widget(
+                self._widget,
+                name=self._name,
+                area="bottom",
+                menu=self._window.window_menu,
+            )
+            self._widget.show()  # who was taken out of its dock was hidden
+        else:
+            found[1].show()
+            found[1].raise_()
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Look, once the widget is where it goes, whether it can be seen there."""
+        kinds = QEvent.Type.ParentChange, QEvent.Type.Show, QEvent.Type.Hide
+        if event is not None and event.type() in kinds:
+            self._changed.start(0)
+        return bool(super().eventFilter(watched, event))
+
+    def _look(self) -> None:
+        found = placed(self._widget)
+        self.setVisible(found is None or found[1].isHidden())
 
 
 def placed(widget: QWidget) -> tuple[QMainWindow, QDockWidget] | None:
