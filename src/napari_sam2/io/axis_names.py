@@ -24,6 +24,9 @@ UNSAID = "Q"
 PLANES_OR_COLORS = "z planes, channels or colours"
 """Stands for three or four planes in each frame of which nothing more is said."""
 
+OF_TYPE = " of type "
+"""Stands between name and type of an axis that contradict each other."""
+
 _WORDS: Mapping[str, tuple[str, ...]] = {
     "T": ("t", "time", "times", "timepoint", "timepoints", "frame", "frames"),
     "Z": ("z", "depth", "plane", "planes", "slice", "slices", "zslice", "focus"),
@@ -48,18 +51,22 @@ def axis_letter(name: str | None, kind: str | None = None) -> str:
     name
         What a file or a viewer calls it.
     kind
-        OME-Zarr's type of axis, which counts more than the name.
+        OME-Zarr's type of axis, which counts more than the name: one called ``t`` of
+        type ``space`` or ``angle`` is no time.
 
     Examples
     --------
     >>> axis_letter("Timepoint"), axis_letter("phi"), axis_letter("roi", "time")
     ('T', 'phi', 'T')
     """
-    by_kind = _KINDS.get((kind or "").lower())
-    if by_kind is not None:
-        return by_kind
+    kind = (kind or "").lower()
+    if kind in _KINDS:
+        return _KINDS[kind]
     word = (name or "").strip().lower()
-    return _LETTERS.get(word.replace("_", "").replace("-", ""), word or "?")
+    letter = _LETTERS.get(word.replace("_", "").replace("-", ""), word or "?")
+    if not kind or letter not in AXIS_NAMES or (kind == "space" and letter in "ZYX"):
+        return letter
+    return f"{word}{OF_TYPE}{kind}"
 
 
 def axis_letters(
@@ -68,12 +75,17 @@ def axis_letters(
     """Return the letter of each axis, as `axis_letter`.
 
     Axes of space that have no known name are depth, row and column in this order, as
-    OME-Zarr wants them.
+    OME-Zarr wants them. What is called ``s`` or ``sample`` are colours only if it comes
+    last; elsewhere it may be anybody's sample.
     """
     kinds = kinds or [None] * len(names)
     letters = [axis_letter(name, kind) for name, kind in zip(names, kinds, strict=True)]
+    for at, name in enumerate(names[:-1]):
+        if letters[at] == "S" and name and not name.lower().startswith("rgb"):
+            letters[at] = name.lower()
     free = [letter for letter in "ZYX" if letter not in letters]
     for at in reversed(range(len(letters))):
-        if letters[at] not in AXIS_NAMES and kinds[at] == "space" and free:
+        is_unknown = letters[at] not in AXIS_NAMES and OF_TYPE not in letters[at]
+        if is_unknown and kinds[at] == "space" and free:
             letters[at] = free.pop()
     return tuple(letters)

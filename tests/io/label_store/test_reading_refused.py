@@ -2,6 +2,7 @@
 
 import errno
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -136,3 +137,21 @@ def test_metadata_that_claim_more_than_the_memory_are_damaged(written, place):
 
     with pytest.raises(OutputError, match=r"is damaged|is missing or damaged"):
         read()
+
+
+@pytest.mark.parametrize("kind", ["a file", "a folder", "nothing"])
+def test_what_lies_in_the_place_of_labels_is_no_background(written, kind):
+    chunk = written / "labels" / "masklets" / "0" / "c" / "3" / "0" / "0"
+    assert chunk.is_file()
+    if kind == "a file":
+        shutil.rmtree(chunk.parents[1])
+        chunk.parents[1].write_bytes(b"x")
+    elif kind == "a folder":
+        chunk.unlink()
+        chunk.mkdir()
+    else:
+        chunk.write_bytes(b"")
+    store = OmeZarrLabelStore.open(written, mode="r")
+    with pytest.raises(OutputError, match=r"chunk.* it is damaged: restore"):
+        store.read_labels(3)
+    store.close()

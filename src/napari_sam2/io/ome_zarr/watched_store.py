@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Self
 
 from zarr.core.buffer import Buffer
-from zarr.storage import LocalStore
+
+from napari_sam2.io.checked_store import CheckedStore
 
 
-class WatchedStore(LocalStore):
-    """A `LocalStore` that asks before it replaces or removes a key.
+class WatchedStore(CheckedStore):
+    """A `CheckedStore` that asks before it replaces or removes a key.
 
     Attributes
     ----------

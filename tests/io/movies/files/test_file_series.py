@@ -181,6 +181,15 @@ SERIES = {
     ),
     "nanoseconds": ([f"{1699999999000000 + n**3}.png" for n in range(9)], "T", (9,)),
     "letters": (["a.png", "b.png", "c.png"], "T", (3,)),
+    "letters of wells": (["x_well_a.png", "x_well_b.png"], "P", (2,)),
+    "dyes of EVOS and ArrayScan": (
+        named("MFGTMP_120904160001_B02f00d<d>.TIF", d=[0, 1, 2]),
+        "C",
+        (3,),
+    ),
+    "fields of Columbus": (named("002003-<f>-001001001.tif", f=[1, 2]), "P", (2,)),
+    "traps": (named("trap<n>_t<t>.tif", n=[1, 2], t=[1, 2, 3]), "PT", (2, 3)),
+    "sections": (named("section_<n>.tif", n=padded(3)), "Z", (3,)),
     "MetaMorph, wavelengths with their channels": (
         [f"e_w{c}Conf{n}_t{t}.TIF" for c, n in ((1, 491), (2, 561)) for t in (1, 2, 3)],
         "TC",
@@ -236,7 +245,7 @@ def test_the_order_of_the_listing_does_not_matter(order):
     "ending",
     [
         *("_masks", "_cp_masks", "_seg", "_label", "_mask", ".stardist", ".labels"),
-        *("_Simple Segmentation", "_Object Predictions", "_Probabilities"),
+        *("_Simple Segmentation", "_Object Predictions"),
         *("_Object Identities", "_Tracking-Result", "_instances", "_gt"),
     ],
 )
@@ -249,6 +258,18 @@ def test_masks_beside_images_are_left_out(ending, suffix):
     assert "3 masks" in series.known_from
     found = arrange_files([*images, *masks], "folder", are_labels=True)
     assert list(found.names) == masks
+
+
+@pytest.mark.parametrize("ending", ["_flows", "_cp_outlines", "_Probabilities"])
+def test_pictures_of_masks_are_neither_images_nor_labels(ending):
+    images, masks, others = (
+        [f"t{number}{end}.tif" for number in range(3)] for end in ("", "_masks", ending)
+    )
+    beside = [*images, *masks, *others]
+    assert list(arrange_files(beside, "folder").names) == images
+    assert list(arrange_files(beside, "folder", are_labels=True).names) == masks
+    with pytest.raises(InputError, match="2 series"):
+        arrange_files([*images, *others], "folder", are_labels=True)
 
 
 ASKED = {
@@ -281,6 +302,16 @@ ASKED = {
     "samples": (named("patient<n>.tif", n=[1, 2, 3]), "a number differs"),
     "doses": (["x_10um.tif", "x_20um.tif"], "a number differs"),
     "lifetimes": (named("tau<n>.tif", n=[0, 1, 2]), "a number differs"),
+    "channels of Columbus": (
+        named("002003-1-00100100<c>.tif", c=[1, 2]),
+        "a number differs",
+    ),
+    "cameras": (["Cam1.tif", "Cam2.tif"], "a number differs"),
+    "cameras of light sheets": (
+        named("SPM00_TM00000_CM<c>_CHN00.tif", c=["00", "01"]),
+        "a number differs",
+    ),
+    "runs": (named("run<n>.tif", n=[1, 2, 3]), "a number differs"),
     "words that differ as numbers do": (["a1_raw.tif", "a2_seen.tif"], "2 series"),
     "kinds of file that differ as numbers do": (["a1.tif", "a2.png"], "2 series"),
     "an overview beside them": (["raw_1.tif", "raw_2.tif", "AVG_raw.tif"], "2 series"),

@@ -384,6 +384,25 @@ def test_content_counts_and_not_the_name(tmp_path, name):
         frames.close()
 
 
+@pytest.mark.parametrize("options", [{}, {"progressive": True}])
+@pytest.mark.parametrize("has_thumbnail", [False, True])
+def test_a_jpeg_that_was_cut_off_is_refused(tmp_path, options, has_thumbnail):
+    """Its decoder fills with grey what is missing."""
+    file, whole = tmp_path / "a.jpg", io.BytesIO()
+    pixels = np.random.default_rng(0).integers(0, 255, (40, 50), np.uint8)
+    PillowImage.fromarray(pixels).save(whole, "jpeg", **options)
+    content = whole.getvalue()
+    if has_thumbnail:
+        inside = b"\xff\xe1" + (len(content) + 2).to_bytes(2) + content
+        content = content[:2] + inside + content[2:]
+    file.write_bytes(content)
+    assert read_image(file).pixels.shape == (40, 50)
+    for share in (0.75, 0.99):
+        file.write_bytes(content[: int(len(content) * share)])
+        with pytest.raises(InputError, match="ends too early; copy it again"):
+            read_image(file)
+
+
 def test_an_animation_is_no_image(tmp_path):
     frames = [PillowImage.fromarray(np.full((8, 9), one, np.uint8)) for one in range(3)]
     path = tmp_path / "a.png"

@@ -83,7 +83,7 @@ def test_axes_that_are_stated_count(tmp_path, numbered):
     "options",
     [
         {"metadata": {"axes": "SYX"}},
-        {"metadata": None},
+        {"metadata": None, "software": "Photoshop"},
         {"metadata": {"axes": "SYX"}, "compression": "zlib"},
     ],
 )
@@ -95,6 +95,20 @@ def test_planar_colours_stay_colours(tmp_path, numbered, options):
     )
     stored, _ = opened(path)
     np.testing.assert_array_equal(stored[0], pixels)
+
+
+@pytest.mark.parametrize("shape", [(3, *SHAPE), (4, *SHAPE), (5, 3, *SHAPE)])
+def test_planes_that_tifffile_was_to_say_nothing_of_are_asked_about(
+    tmp_path, numbered, shape
+):
+    """It writes them as planar colours, as it would write colours."""
+    pixels = numbered(shape)
+    path = write_by_default(tmp_path / "a.tif", pixels, metadata=None)
+    with pytest.raises(InputError, match="z planes, channels or colours"):
+        open_frames(path)
+    z = {"z": 1} if len(shape) == 4 else {}
+    stored, _ = opened(path, axes="TZYX"[-len(shape) :] if z else "TYX", **z)
+    np.testing.assert_array_equal(stored[:, 0], pixels[:, 1] if z else pixels)
 
 
 @pytest.mark.parametrize("layout", ["contig", "separate"])

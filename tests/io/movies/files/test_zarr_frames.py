@@ -1,3 +1,5 @@
+import os
+import shutil
 import warnings
 from contextlib import closing
 
@@ -12,6 +14,55 @@ from napari_sam2.io.movies.frame_sources import open_frames
 def raw_frames(source, **options):
     frames = open_frames(source, **options)
     return np.stack([frames.read_raw(i)[0] for i in range(frames.frame_count)])
+
+
+def as_file(chunk):
+    """A file where the folder of a chunk was."""
+    shutil.rmtree(chunk.parent)
+    chunk.parent.write_bytes(b"x")
+
+
+def as_folder(chunk):
+    chunk.unlink()
+    chunk.mkdir()
+
+
+def as_dead_link(chunk):
+    chunk.unlink()
+    chunk.symlink_to("nowhere")
+
+
+def as_nothing(chunk):
+    chunk.write_bytes(b"")
+
+
+def as_pipe(chunk):
+    chunk.unlink()
+    os.mkfifo(chunk)
+
+
+IN_PLACE_OF_CHUNKS = [as_file, as_folder, as_nothing]
+if os.name != "nt":
+    IN_PLACE_OF_CHUNKS += [as_dead_link, as_pipe]
+
+
+@pytest.mark.parametrize("replace", IN_PLACE_OF_CHUNKS)
+@pytest.mark.parametrize("kind", ["version 2", "version 3", "shards"])
+def test_what_lies_in_the_place_of_a_chunk_is_no_background(
+    tmp_path, movie, kind, replace
+):
+    options = {"version 2": {"zarr_format": 2}, "shards": {"shards": (1, 12, 10)}}
+    if kind == "version 2":
+        options[kind]["chunk_key_encoding"] = {"name": "v2", "separator": "/"}
+    chunks = (1, 6, 10)
+    zarr.create_array(tmp_path, data=movie, chunks=chunks, **options.get(kind, {}))
+    (chunk,) = {file for file in tmp_path.rglob("3/0/0") if file.is_file()}
+    replace(chunk)
+    frames = open_frames(tmp_path, percentiles=None, contrast_limits=(0, 900))
+    np.testing.assert_array_equal(frames.read_raw(2)[0], movie[2])
+    with pytest.raises(InputError, match=r"frame 3 cannot be read.*chunk"):
+        frames.read_raw(3)
+    frames.close()
 
 
 @pytest.mark.parametrize("zarr_format", [2, 3])
@@ -199,6 +250,30 @@ def test_unknown_axes_are_asked_for(tmp_path, movie, name):
     with pytest.raises(InputError, match=rf"calls it {name!r}"):
         open_frames(path)
     np.testing.assert_array_equal(raw_frames(path, axes="TYX"), movie)
+
+
+@pytest.mark.parametrize("kind", ["space", "angle"])
+def test_the_type_of_an_axis_counts_more_than_its_name(tmp_path, movie, kind):
+    axes = [{"name": "t", "type": kind}, {"name": "y"}, {"name": "x"}]
+    path = write_image(
+        tmp_path / "a.zarr", movie, {"axes": axes, "datasets": [{"path": "0"}]}
+    )
+    with pytest.raises(InputError, match=f"calls it 't of type {kind}'"):
+        open_frames(path)
+
+
+@pytest.mark.parametrize("name", ["s", "Sample"])
+def test_samples_that_do_not_come_last_are_no_colours(tmp_path, numbered, name):
+    pixels, path = numbered((3, 12, 10)), tmp_path / "a.zarr"
+    zarr.create_array(path, data=pixels, dimension_names=(name, "y", "x"))
+    with pytest.raises(InputError, match=f"calls it {name.lower()!r}"):
+        open_frames(path)
+    path = tmp_path / "b.zarr"
+    zarr.create_array(
+        path, data=np.moveaxis(pixels, 0, -1), dimension_names=("y", "x", name)
+    )
+    frames = open_frames(path)
+    np.testing.assert_array_equal(frames.read_raw(0), pixels)
 
 
 def test_plain_dimension_names_that_are_unknown_are_asked_for(tmp_path, movie):

@@ -27,7 +27,7 @@ _COUNTED = {
         *("t", "time", "times", "timepoint", "tp", "tl", "tm", "frame", "frames", "fr"),
         *("sk", "day", "hour", "hr", "min", "minute", "sec", "second"),
     ),
-    "Z": ("z", "slice", "plane", "zslice", "depth", "focus", "zpos"),
+    "Z": ("z", "slice", "plane", "zslice", "depth", "focus", "zpos", "section"),
     "C": (
         *("c", "ch", "chan", "channel", "w", "wv", "wave", "wavelength", "lambda"),
         *("color", "colour", "chn", "cy", "alexa", "alexafluor", "af", "atto", "fluor"),
@@ -37,15 +37,20 @@ _COUNTED = {
         *("s", "p", "m", "pos", "position", "xy", "site", "fov", "field", "stage"),
         *("series", "well", "scene", "tile", "view", "point", "row", "col", "column"),
         *("fld", "roi", "region", "embryo", "animal", "mouse", "dish", "chamber"),
+        *("trap", "trench", "lane", "mosaic"),
     ),
     OTHER: (
         *("angle", "rotation", "illumination", "illum", "replicate", "rep", "trial"),
         *("ang", "deg", "pol", "polarization", "tau", "gate", "echo", "dose", "conc"),
         *("patient", "subject", "sample", "specimen", "donor", "tissue", "patch"),
         *("crop", "plate", "colony", "fish", "larva", "worm", "condition", "treatment"),
+        *("cm", "slide", "batch", "exposure", "power", "gain"),
     ),
 }
 _KIND_OF = {word: kind for kind, words in _COUNTED.items() for word in words}
+
+_FEW = {"cam", "camera", "run"}
+"""What is numbered with one or two digits; more of them count pictures."""
 
 CHANNEL_WORDS = frozenset(
     (
@@ -70,11 +75,16 @@ LASER_STEP = 20
 """Least distance of two of them that are used together."""
 
 _MASK_ENDING = re.compile(
-    r"[ _.-](cp[_-])?(masks?|seg|segmentation|labels?|outlines?|flows?|rois?|gt"
-    r"|instances?|(object )?(probabilities|predictions|identities)|uncertainty"
-    r"|(tracking|merger)[ -]result|stardist)$",
+    r"[ _.-](cp[_-])?(masks?|seg|segmentation|labels?|rois?|gt|instances?"
+    r"|(object )?(predictions|identities)|(tracking|merger)[ -]result|stardist)$",
     re.IGNORECASE,
 )
+_BY_PRODUCT_ENDING = re.compile(
+    r"[ _.-](cp[_-])?(outlines?|flows?|probabilities|uncertainty|output|overlay)$",
+    re.IGNORECASE,
+)
+"""What programs save beside masks, and is neither an image nor labels."""
+
 _DATE = re.compile(
     r"(?<!\d)(19|20)\d{2}[-_.]?(0\d|1[0-2])[-_.]?([0-2]\d|3[01])", re.ASCII
 )
@@ -107,6 +117,10 @@ _PROGRAMS = tuple(
         (r"^r\d+c\d+f\d+p\d+-ch\d+sk\d+", (*"PPPZCT",)),
         # Micro-Manager 1.4; the channel is a word
         (r"^img_\d{9}_[^\d]*_\d{3}$", (*"TZ",)),
+        # ArrayScan and EVOS: well, field, dye
+        (r"(?<=[A-P])\d\df\d+d\d+$", (*"PPC",)),
+        # Columbus: row and column, field, and one number of three things
+        (r"^\d{6,9}-\d+-\d{9}$", (*"PP", OTHER)),
         # Yokogawa: time, field, time line, action, plane, channel
         (r"T\d+F\d+L\d+A\d+Z\d+C\d+$", (*"TPP", NOTHING, *"ZC")),
         (r"^W\d+F\d+T\d+Z\d+C\d+$", (*"PPTZC",)),
@@ -162,6 +176,11 @@ def is_mask(name: str) -> bool:
     return _MASK_ENDING.search(PurePath(name).stem) is not None
 
 
+def is_by_product(name: str) -> bool:
+    """Tell whether a file calls itself a picture of a mask: ``cells_flows.tif``."""
+    return _BY_PRODUCT_ENDING.search(PurePath(name).stem) is not None
+
+
 def kinds_of_numbers(names: Sequence[FileName]) -> list[str]:
     """Return what each number counts: one of ``TZCP``, or one of this module's words.
 
@@ -199,8 +218,15 @@ def _kind_of(text: str, number: str, after: str) -> str:
     word = _last_word(text)
     if word not in _KIND_OF and len(number) == 2 and _WELL_ROW.search(text):
         return "P"
+    if word in _FEW and len(number) <= 2:
+        return OTHER
     by_unit = next((kind for unit, kind in _UNITS if unit.match(after)), UNKNOWN)
     return _KIND_OF.get(word, by_unit)
+
+
+def kind_of_word(text: str) -> str:
+    """Return what is counted behind a text that ends in a word, as for numbers."""
+    return _KIND_OF.get(_last_word(text), UNKNOWN)
 
 
 def _last_word(text: str) -> str:

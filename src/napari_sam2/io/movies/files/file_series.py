@@ -28,7 +28,9 @@ from napari_sam2.io.movies.files.file_names import (
     differing_words,
     holds_date,
     holds_elapsed_time,
+    is_by_product,
     is_mask,
+    kind_of_word,
     kinds_of_numbers,
     take_apart,
     without_descriptions,
@@ -107,13 +109,18 @@ def arrange_files(
         What errors call the folder.
     are_labels
         Whether masks are what is looked for; else those beside images are left out.
+        Flows, outlines and probabilities beside either always are.
 
     Raises
     ------
     InputError
         If the names do not say it, or a file is missing or there twice.
     """
-    taken = [name for name in names if is_mask(name) == are_labels] or names
+    taken = [
+        name
+        for name in names
+        if is_mask(name) == are_labels and not is_by_product(name)
+    ] or names
     series = _arrange(sorted(taken, key=natural_key), where)
     others = len(names) - len(taken)
     if not others:
@@ -196,7 +203,9 @@ def _columns_of_words(names: Sequence[FileName], where: str) -> list[_Column]:
         return [_Column("C", values)]
     if all(len(word) == 1 and "a" <= word <= "z" for word in known):
         is_row_of_wells = at < len(names[0].numbers)
-        return [_Column("P" if is_row_of_wells else UNKNOWN, values)]
+        before = names[0].texts[at].partition(words[0])[0]
+        kind = "P" if is_row_of_wells else kind_of_word(before)
+        return [_Column(kind, values)]
     raise _several_series(names, where)
 
 

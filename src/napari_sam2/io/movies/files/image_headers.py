@@ -26,6 +26,7 @@ HIGHEST_DEFLATE_RATIO = 1032
 _PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _JPEG_STANDALONE = (0x01, *range(0xD0, 0xD9))
 _JPEG_NO_FRAME = (0xC4, 0xC8, 0xCC)
+_JPEG_SCAN, _JPEG_END = b"\xff\xda", b"\xff\xd9"
 _SIZES = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB")
 
 
@@ -124,13 +125,19 @@ def read_header(content: bytes, name: str) -> ImageHeader:
 
 
 def check_whole(content: bytes, header: ImageHeader, name: str) -> None:
-    """Refuse a PNG of which a checksum is wrong: its decoder only warns.
+    """Refuse a PNG with a wrong checksum, a JPEG without end: decoders only warn.
 
     Raises
     ------
     InputError
         Naming the part.
     """
+    if header.image_format is ImageFormat.JPEG and content.rfind(
+        _JPEG_END
+    ) < content.rfind(_JPEG_SCAN):  # a thumbnail before it may have an end of its own
+        raise InputError(
+            f"{name} cannot be read as an image: it ends too early; copy it again"
+        )
     if header.image_format is not ImageFormat.PNG:
         return
     for kind, start, data in _png_chunks(content):

@@ -61,6 +61,9 @@ NDTIFF, NDTIFF_INDEX = "ndtiff", "NDTiff.index"
 NDTIFF_BYTES = {0: 1, 2: 3}
 """Bytes of a pixel by its type in an NDTiff's index; 2 where it is grey and deeper."""
 
+OWN_SOFTWARE = "tifffile.py"
+"""What tifffile calls itself in what it writes."""
+
 THUMBNAILED = "lsm"
 COUNTS_PAGES = (THUMBNAILED, "fluoview", "sis")
 """Kinds of series whose header says how many pages there are along each axis."""
@@ -94,6 +97,8 @@ def axes_of_series(
         is_said = False
     else:
         is_said = series.kind not in UNSAID_BY
+    if not is_said and _is_planar_by_default(series):
+        letters = [PLANES_OR_COLORS if letter == "S" else letter for letter in letters]
     if not is_said and _holds_channels(series.keyframe):
         letters = ["C" if letter == "S" else letter for letter in letters]
     if series.kind == "imagej":
@@ -136,6 +141,18 @@ def _without_guessed_colors(letters: str, shape: Sequence[int]) -> Sequence[str]
     named = list(letters)
     named[at] = "Q" if prod(shape[:at]) == 1 else PLANES_OR_COLORS
     return named
+
+
+def _is_planar_by_default(series: tifffile.TiffPageSeries) -> bool:
+    """Tell whether tifffile wrote planes as colours, and no word of them.
+
+    So it does with any 3 or 4 planes where it is told to describe nothing
+    (``metadata=None``). Planar colours of other programs are meant.
+    """
+    page = series.keyframe
+    is_own = series.kind in ("uniform", "generic") and page.software == OWN_SOFTWARE
+    is_planar = page.planarconfig == tifffile.PLANARCONFIG.SEPARATE
+    return is_own and is_planar and page.photometric == tifffile.PHOTOMETRIC.RGB
 
 
 def _holds_channels(page: tifffile.TiffPage) -> bool:

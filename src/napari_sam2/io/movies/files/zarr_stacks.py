@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from napari_sam2.errors import InputError
 from napari_sam2.io.axis_names import axis_letters
+from napari_sam2.io.checked_store import CheckedStore
 from napari_sam2.io.movies.calibration import AxisScale, axis_scale
 from napari_sam2.io.movies.files.image_stacks import (
     ArrayStack,
@@ -67,22 +68,23 @@ def _open_node(path: Path) -> zarr.Group | zarr.Array:
     if (url := remote_url(path)) is not None:
         return open_remote(url)
     is_array = (path / ".zarray").is_file()
+    store = CheckedStore(path, read_only=True)
     if (path / "zarr.json").is_file():
-        return _open_version_3(path)
+        return _open_version_3(store, path)
     with reading(path, BROKEN, "zarr"):
         if is_array:
-            return zarr.open_array(path, mode="r", zarr_format=2)
-        return zarr.open_group(path, mode="r", zarr_format=2, use_consolidated=False)
+            return zarr.open_array(store, mode="r", zarr_format=2)
+        return zarr.open_group(store, mode="r", zarr_format=2, use_consolidated=False)
 
 
-def _open_version_3(path: Path) -> zarr.Group | zarr.Array:
+def _open_version_3(store: CheckedStore, path: Path) -> zarr.Group | zarr.Array:
     with reading(path, BROKEN, "zarr"):
         try:
             return zarr.open_group(
-                path, mode="r", zarr_format=3, use_consolidated=False
+                store, mode="r", zarr_format=3, use_consolidated=False
             )
         except zarr.errors.ContainsArrayError:
-            return zarr.open_array(path, mode="r", zarr_format=3)
+            return zarr.open_array(store, mode="r", zarr_format=3)
 
 
 def _open_group(group: zarr.Group, path: Path) -> ArrayStack:
