@@ -7,6 +7,7 @@ import numpy as np
 from napari_sam2.interfaces import StoredAnchor
 from napari_sam2.tiles import TileLayout
 from napari_sam2.tracking.division_evidence import unknown_evidence
+from napari_sam2.tracking.postprocess import label_image
 
 SHAPE = (4, 6)
 
@@ -122,6 +123,8 @@ class FakePredictor:
 
     The counter goes into the logits, so that a test sees what was remembered.
     """
+
+    label_image = staticmethod(label_image)
 
     def __init__(self):
         self.recent = {}

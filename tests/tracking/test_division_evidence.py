@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from napari_sam2.model.mask_decoder import RawMasks
+from napari_sam2.tracking.device.sister_masks import sisters
 from napari_sam2.tracking.division_evidence import division_evidence, shows_two
 
 IN_PIECES = 3
@@ -28,7 +29,9 @@ def seen(mask, *candidates, iou=0.9, presence=5.0):
         tokens=torch.zeros(1, 4, 2),
         object_score=torch.tensor([presence]),
     )
-    return division_evidence(logits[:1], raw, (10, 0, 32, 32))
+    beside = sisters(torch.from_numpy(logits[:1] > 0), raw)
+    iou, pixels = beside.iou.numpy(), beside.pixels.numpy()
+    return division_evidence(logits[:1], iou, pixels, (10, 0, 32, 32))
 
 
 def test_a_mask_in_one_piece_is_no_evidence():

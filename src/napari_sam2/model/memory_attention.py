@@ -37,7 +37,8 @@ class MemorySelection:
         ``(objects, memories)`` integer: distance in frames − 1 for recent memories,
         `ANCHOR_TIME` for anchors.
     spatial_valid
-        ``(objects, memories)``, False for padding.
+        ``(objects, memories)``, False for padding. This and `pointer_valid` may lie on
+        the host, where asking whether all are valid lets no device wait.
     pointers
         ``(objects, pointers, C)`` object pointers.
     pointer_distance
@@ -134,12 +135,13 @@ class MemoryTokenizer(nn.Module):
             return None
         height, width = memory.spatial.shape[-2:]
         maps = memory.spatial_valid.repeat_interleave(height * width, dim=1)
-        if memory.known is not None:
-            maps = maps & memory.known.flatten(1)
         pointers = memory.pointer_valid.repeat_interleave(
             self.tokens_per_pointer, dim=1
         )
-        return torch.cat((maps, pointers), dim=1)
+        mask = torch.cat((maps, pointers), dim=1).to(memory.spatial.device)
+        if memory.known is not None:
+            mask[:, : maps.shape[1]] &= memory.known.flatten(1)
+        return mask
 
 
 class MemoryAttentionLayer(nn.Module):

@@ -59,9 +59,11 @@ class Composer:
         Whether the store may hold labels that no object of the session owns.
     intensities
         What the objects are measured by; None if they are not.
+    painter
+        Who makes label images of masks: `label_image`, or a tracker's own.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a label image is made of
         self,
         store: LabelStore,
         objects: Sequence[PromptedObject],
@@ -70,8 +72,10 @@ class Composer:
         *,
         has_foreign_labels: bool,
         intensities: Intensities | None = None,
+        painter: Callable[..., np.ndarray] = label_image,
     ) -> None:
         self.store, self.plan = store, plan
+        self._paint = painter
         self.has_foreign_labels = has_foreign_labels
         self._intensities = intensities
         self._owned = sorted(
@@ -267,7 +271,7 @@ class Composer:
         layout = self.store.layout
         windows = None if layout.is_whole else layout.windows(tiles)
         shape = self.store.frame_shape
-        return label_image(
+        return self._paint(
             competing, logits, shape, LABEL_DTYPE, windows, layout.region
         )
 

@@ -248,6 +248,7 @@ class Session:
             plan,
             has_foreign_labels=self.has_foreign_labels,
             intensities=self.intensities,
+            painter=self.predictor.label_image,
         )
 
     def _starting_point(self, plan: Plan, steps: Sequence[WalkStep]) -> int:

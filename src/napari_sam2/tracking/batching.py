@@ -16,6 +16,7 @@ import torch
 from napari_sam2.errors import ModelError
 from napari_sam2.prompts import FramePrompt
 from napari_sam2.tracking.memory.bank import MemoryBank
+from napari_sam2.tracking.memory.budget import FASTEST_BATCH
 from napari_sam2.tracking.preprocess import tile_of_prompt, within_tile
 
 logger = logging.getLogger(__name__)
@@ -160,6 +161,18 @@ def _kind_and_direction(
     return BatchKind.CORRECTED, last.reverse
 
 
+def one_behind(results: Iterable[Result]) -> Iterator[Result]:
+    """Yield each result when the next one was asked for.
+
+    So the device computes while the host looks at what it said before.
+    """
+    before: list[Result] = []
+    for result in results:
+        yield from before
+        before = [result]
+    yield from before
+
+
 class BatchRunner:
     """Runs batches in parts that fit into memory.
 
@@ -228,11 +241,11 @@ class BatchRunner:
             free, _ = torch.cuda.mem_get_info(self.device)
             cached = torch.cuda.memory_reserved(self.device)
             held = torch.cuda.memory_allocated(self.device)
-            return int(DEVICE_SHARE * (free + cached - held))
+            return min(int(DEVICE_SHARE * (free + cached - held)), FASTEST_BATCH)
         if self.device.type == "mps":
             recommended = torch.mps.recommended_max_memory()
             held = torch.mps.current_allocated_memory()
-            return int(DEVICE_SHARE * max(recommended - held, 0))
+            return min(int(DEVICE_SHARE * max(recommended - held, 0)), FASTEST_BATCH)
         return CPU_BUDGET
 
 

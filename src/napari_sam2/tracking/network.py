@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from napari_sam2.errors import ModelError
-from napari_sam2.interfaces import DivisionEvidence, StoredAnchor
+from napari_sam2.interfaces import StoredAnchor
 from napari_sam2.model.config import Sam2Config
-from napari_sam2.model.mask_decoder import CANDIDATES, RawMasks, upsample_logits
+from napari_sam2.model.mask_decoder import CANDIDATES, upsample_logits
 from napari_sam2.model.memory_attention import MemorySelection
 from napari_sam2.model.prompt_encoder import PromptTensors
 from napari_sam2.model.sam2 import Decoded, ImageEmbedding, Sam2
@@ -23,6 +24,8 @@ from napari_sam2.tracking.batching import (
     is_out_of_memory,
     not_enough_memory,
 )
+from napari_sam2.tracking.device.sister_masks import sisters
+from napari_sam2.tracking.device.transfer import Arrival, to_device
 from napari_sam2.tracking.division_evidence import (
     division_evidence,
     unknown_evidence,
@@ -31,7 +34,7 @@ from napari_sam2.tracking.embedding_cache import EmbeddingCache
 from napari_sam2.tracking.postprocess import fill_holes
 from napari_sam2.tracking.precision import Precision
 from napari_sam2.tracking.preprocess import FrameGeometry, check_frame
-from napari_sam2.tracking.step_result import Prediction, to_numpy
+from napari_sam2.tracking.step_result import Heard, Prediction
 
 CORRECTED_LOGIT_LIMIT = 32.0
 """Logits given back to the network as a mask prompt are clamped to ± this."""
@@ -99,10 +102,10 @@ class Network:
             return known
 
         def compute() -> ImageEmbedding:
-            image = self.geometry.frame_tensor(frame)
             try:
+                image = self.geometry.frame_on(frame, self.precision.device)
                 with self.precision.context():
-                    return self.model.embed(self._on_device(image))
+                    return self.model.embed(image)
             except RuntimeError as error:
                 if is_out_of_memory(error):
                     raise not_enough_memory(self.precision.device) from error
@@ -171,27 +174,29 @@ class Network:
         return torch.cat(memories)
 
     def _seen(self, batch: Batch, decoded: Decoded) -> Prediction:
-        logits, score = to_numpy(decoded.logits), to_numpy(decoded.object_score)
-        _check_numbers(batch, logits, score)
-        return Prediction(
-            batch=batch,
-            # The candidates that were not chosen would only fill the memory.
-            decoded=replace(decoded, raw=None),
-            logits=fill_holes(logits, self.hole_area),
-            object_score=score,
-            predicted_iou=to_numpy(decoded.predicted_iou),
-            pointers=to_numpy(decoded.pointer),
-            division=self._division(batch, logits, decoded.raw),
-        )
+        """Send to the host what it is told; nothing is waited for."""
+        told = [
+            decoded.logits,
+            decoded.object_score.float(),
+            decoded.predicted_iou.float(),
+            decoded.pointer.float(),
+        ]
+        if batch.kind is BatchKind.TRACKED and decoded.raw is not None:
+            beside = sisters(decoded.logits > 0, decoded.raw)
+            told += [beside.iou, beside.pixels]
+        arrive = partial(self._heard, batch, Arrival(told))
+        # The candidates that were not chosen would only fill the memory.
+        return Prediction(batch, replace(decoded, raw=None), arrive)
 
-    def _division(
-        self, batch: Batch, logits: np.ndarray, raw: RawMasks | None
-    ) -> DivisionEvidence:
-        """Return what the raw masks of tracked objects say of divisions."""
-        if batch.kind is not BatchKind.TRACKED or raw is None:
-            return unknown_evidence(len(batch))
-        (window,) = self.layout.windows([batch.tile])
-        return division_evidence(logits, raw, window)
+    def _heard(self, batch: Batch, arrival: Arrival) -> Heard:
+        logits, score, predicted_iou, pointers, *beside = arrival.arrays()
+        _check_numbers(batch, logits, score)
+        division = unknown_evidence(len(batch))
+        if beside:
+            (window,) = self.layout.windows([batch.tile])
+            division = division_evidence(logits, beside[0], beside[1], window)
+        logits = fill_holes(logits, self.hole_area)
+        return Heard(logits, score, predicted_iou, pointers, division)
 
     def _given_masks(self, batch: Batch) -> Tensor:
         masks = [
@@ -222,7 +227,7 @@ class Network:
         )
 
     def _on_device(self, tensor: Tensor) -> Tensor:
-        return tensor.to(self.precision.device)
+        return to_device(tensor, self.precision.device)
 
 
 def _check_numbers(batch: Batch, logits: np.ndarray, score: np.ndarray) -> None:

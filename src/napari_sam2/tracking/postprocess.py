@@ -20,9 +20,8 @@ SMALLEST_PART = 0.1
 """A part of a mask is one if it has this share of the largest part's area."""
 STABILITY_DELTA = 1.0
 
-WITHIN_MASKS = np.zeros((3, 3, 3), dtype=bool)
-"""Neighbours within a mask, corners included; none between masks."""
-WITHIN_MASKS[1] = True
+EIGHT = np.ones((3, 3), dtype=bool)
+"""Neighbours within a mask, corners included."""
 
 
 def fill_holes(logits: np.ndarray, max_area: int) -> np.ndarray:
@@ -45,13 +44,38 @@ def fill_holes(logits: np.ndarray, max_area: int) -> np.ndarray:
     """
     if max_area <= 0:
         return logits
-    components, count = ndimage.label(logits <= 0, structure=WITHIN_MASKS)
-    is_hole = np.bincount(components.ravel(), minlength=count + 1) <= max_area
-    is_hole[0] = False  # what lies inside the masks
-    if not is_hole.any():
-        return logits
-    filled = np.float32(FILLED_HOLE_LOGIT)
-    return np.where(is_hole[components], filled, logits)
+    is_outside = logits <= 0
+    filled = logits
+    for row, box in enumerate(boxes(~is_outside)):
+        if box[0].stop == 0 and is_outside[row].size > max_area:
+            continue  # no mask, no hole
+        # What lies further off belongs to a component that is larger than a hole.
+        region = tuple(
+            slice(max(part.start - max_area - 1, 0), part.stop + max_area + 1)
+            for part in box
+        )
+        components, count = ndimage.label(is_outside[row][region], structure=EIGHT)
+        is_hole = np.bincount(components.ravel(), minlength=count + 1) <= max_area
+        is_hole[0] = False  # what lies inside the mask
+        if is_hole.any():
+            filled = logits.copy() if filled is logits else filled
+            filled[row][region][is_hole[components]] = FILLED_HOLE_LOGIT
+    return filled
+
+
+def boxes(masks: np.ndarray) -> list[tuple[slice, slice]]:
+    """Return the rows and columns of each of ``(objects, h, w)`` bool masks.
+
+    Both are empty where a mask is.
+    """
+    ends = zip(masks.any(axis=2), masks.any(axis=1), strict=True)
+    return [(_extent(rows), _extent(columns)) for rows, columns in ends]
+
+
+def _extent(occupied: np.ndarray) -> slice:
+    """Return from the first to the last of what is occupied along an axis."""
+    found = np.flatnonzero(occupied)
+    return slice(int(found[0]), int(found[-1]) + 1) if len(found) else slice(0, 0)
 
 
 def other_components(logits: np.ndarray, before: np.ndarray) -> np.ndarray:
@@ -74,23 +98,25 @@ def other_components(logits: np.ndarray, before: np.ndarray) -> np.ndarray:
     numpy.ndarray
         ``(objects, h, w)`` bool, within the masks.
     """
-    components, count = ndimage.label(logits > 0, structure=WITHIN_MASKS)
-    parts, _ = ndimage.label(before > 0, structure=WITHIN_MASKS)
-    is_kept = np.zeros(count + 1, dtype=bool)
-    for mask, earlier in zip(components, parts, strict=True):
-        is_kept[_still_there(mask, earlier)] = True
-    is_kept[0] = True  # what lies outside the masks
-    others: np.ndarray = ~is_kept[components]
+    masks, earlier = logits > 0, before > 0
+    others = np.zeros_like(masks)
+    for row, region in enumerate(boxes(masks | earlier)):
+        components, count = ndimage.label(masks[row][region], structure=EIGHT)
+        parts, _ = ndimage.label(earlier[row][region], structure=EIGHT)
+        is_kept = np.zeros(count + 1, dtype=bool)
+        is_kept[_still_there(components, parts)] = True
+        is_kept[0] = True  # what lies outside the mask
+        others[row][region] = ~is_kept[components]
     return others
 
 
 def _still_there(components: np.ndarray, parts: np.ndarray) -> list[int]:
     """Return the components of one ``(h, w)`` mask that are the object still."""
-    areas = np.bincount(components.ravel())
+    areas = np.bincount(components.ravel(), minlength=1)
     if len(areas) == 1:
         return []
     areas[0] = 0
-    sizes = np.bincount(parts.ravel())
+    sizes = np.bincount(parts.ravel(), minlength=1)
     sizes[0] = 0
     kept = []
     for part in np.flatnonzero(sizes >= max(1.0, SMALLEST_PART * sizes.max())):
@@ -150,17 +176,12 @@ def label_image(
     InputError
         If an id does not fit into ``dtype``.
     """
-    largest = np.iinfo(dtype).max
-    if max(object_ids, default=0) > largest:
-        raise InputError(
-            f"object id {max(object_ids)} does not fit into {np.dtype(dtype)} labels: "
-            f"use ids up to {largest}"
-        )
+    check_ids(object_ids, dtype)
     labels, best = np.zeros(frame_shape, dtype), np.zeros(frame_shape, np.float32)
     height, width = logits.shape[1:]
     shape = tuple(windows[0][2:]) if windows else frame_shape
     covered = within or (0, 0, *frame_shape)
-    taps = (_Taps(height, shape[0]), _Taps(width, shape[1]))
+    taps = (Taps(height, shape[0]), Taps(width, shape[1]))
     for index in np.argsort(object_ids):
         found = _resized_crop(logits[index], taps)
         if found is None:
@@ -172,6 +193,22 @@ def label_image(
         np.copyto(best[region], crop, where=is_higher)
         np.copyto(labels[region], labels.dtype.type(object_ids[index]), where=is_higher)
     return labels
+
+
+def check_ids(object_ids: Sequence[int], dtype: DTypeLike) -> None:
+    """Refuse ids that do not fit into labels.
+
+    Raises
+    ------
+    InputError
+        Naming the largest one.
+    """
+    largest = np.iinfo(dtype).max
+    if max(object_ids, default=0) > largest:
+        raise InputError(
+            f"object id {max(object_ids)} does not fit into {np.dtype(dtype)} labels: "
+            f"use ids up to {largest}"
+        )
 
 
 def _placed(
@@ -188,7 +225,7 @@ def _placed(
     return (rows, columns), crop[: max(height, 0), : max(width, 0)]
 
 
-class _Taps:
+class Taps:
     """Where output pixels of one axis look, and how much they take of the second tap.
 
     Parameters
@@ -213,7 +250,7 @@ class _Taps:
 
 
 def _resized_crop(
-    logits: np.ndarray, taps: tuple[_Taps, _Taps]
+    logits: np.ndarray, taps: tuple[Taps, Taps]
 ) -> tuple[tuple[slice, slice], np.ndarray] | None:
     """Resize the part of ``(h, w)`` logits that can become positive; None if none can.
 
@@ -231,7 +268,7 @@ def _resized_crop(
     return region, _blend(narrow, columns, region[1], axis=1)
 
 
-def _blend(values: np.ndarray, taps: _Taps, part: slice, axis: int) -> np.ndarray:
+def _blend(values: np.ndarray, taps: Taps, part: slice, axis: int) -> np.ndarray:
     """Interpolate one axis linearly at the output pixels of ``part``."""
     weight = taps.weight[part] if axis == 1 else taps.weight[part, None]
     blended: np.ndarray = values.take(taps.first[part], axis=axis) * (1 - weight)

@@ -7,7 +7,7 @@ decides which frames, in which direction, for which objects.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -27,9 +27,11 @@ from napari_sam2.tracking.batching import (
     BatchRunner,
     by_tile,
     device_memory,
+    one_behind,
     prompted_batches,
     tracked_batches,
 )
+from napari_sam2.tracking.device.painting import label_painter
 from napari_sam2.tracking.embedding_cache import EmbeddingCache
 from napari_sam2.tracking.hard_cases.cases import HardCases
 from napari_sam2.tracking.heap import keep_pages
@@ -92,6 +94,8 @@ class StreamingPredictor:
     ----------
     layout
         Where the tiles lie.
+    label_image
+        `postprocess.label_image`, done where the network is: the same labels.
 
     Raises
     ------
@@ -152,6 +156,9 @@ class StreamingPredictor:
         )
         self.cases = HardCases(hard_cases, self.bank, one_component=self.one_component)
         self._runner = BatchRunner(self.device, needed, object_batch)
+        # No batch is computed while a label image is made: it may take as much.
+        at_most = None if object_batch is None else object_batch * needed
+        self.label_image = label_painter(self.device, at_most)
 
     @property
     def settings(self) -> TrackerSettings:
@@ -209,9 +216,9 @@ class StreamingPredictor:
         replayed, batches = self._planned(frame_index, prompts, objects, reverse)
         self.cases.show(frame_index, frame)
         computed: list[Prediction] = []
-        for tile, together in by_tile(batches):
-            # Nothing here holds the embedding of a tile while the next is computed.
-            computed += self._computed(frame_index, frame, tile, together)
+        for seen, memories in one_behind(self._computed(frame_index, frame, batches)):
+            self._add(seen, memories)
+            computed.append(seen)
         for anchor in replayed:
             self.bank.pass_anchor(anchor.object_id, frame_index)
         return self._result(frame_index, replayed, computed)
@@ -333,17 +340,20 @@ class StreamingPredictor:
         return replayed, batches
 
     def _computed(
+        self, frame_index: int, frame: np.ndarray, batches: Iterable[Batch]
+    ) -> Iterator[tuple[Prediction, Tensor]]:
+        """Yield all batches of a frame, tile by tile, with what is to be remembered."""
+        for tile, together in by_tile(batches):
+            # Nothing here holds the embedding of a tile while the next is computed.
+            yield from self._computed_in(frame_index, frame, tile, together)
+
+    def _computed_in(
         self, frame_index: int, frame: np.ndarray, tile: int, batches: Iterable[Batch]
-    ) -> list[Prediction]:
-        """Compute all batches of a tile, and remember what was seen."""
+    ) -> Iterator[tuple[Prediction, Tensor]]:
         embedding = self.network.embed(frame_index, frame, tile)
         compute = partial(self._compute, embedding)
-        computed = []
         for batch in batches:
-            for seen, memories in self._runner.run(batch, compute):
-                self._add(seen, memories)
-                computed.append(seen)
-        return computed
+            yield from self._runner.run(batch, compute)
 
     def _compute(
         self, embedding: ImageEmbedding, batch: Batch
@@ -377,7 +387,7 @@ class StreamingPredictor:
                 LastTracked(batch.frame_index, batch.reverse, batch.tile),
                 memory=memories,
                 pointers=seen.decoded.pointer,
-                logits=seen.logits,
+                logits=seen.heard.logits,
             )
             return
         for stored, memory in zip(seen.stored_anchors(), memories, strict=True):

@@ -8,6 +8,7 @@ as the official video loader does (sam2-spec §1.2); what is padded is a tile by
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -19,6 +20,8 @@ from napari_sam2.errors import InputError
 from napari_sam2.model.prompt_encoder import PointLabel
 from napari_sam2.prompts import BoxPrompt, FramePrompt, MaskPrompt, PointPrompt
 from napari_sam2.tiles import Box, TileLayout, Window
+from napari_sam2.tracking.device.resampling import resized
+from napari_sam2.tracking.device.transfer import to_device
 
 CHANNEL_MEAN = (0.485, 0.456, 0.406)
 CHANNEL_STD = (0.229, 0.224, 0.225)
@@ -79,6 +82,22 @@ class FrameGeometry:
         channels = [_LEVELS[c].take(pixels[..., c]) for c in range(3)]
         return torch.from_numpy(np.stack(channels))[None]
 
+    def frame_on(self, frame: np.ndarray, device: torch.device) -> Tensor:
+        """Return `frame_tensor` on a device, bit by bit.
+
+        CUDA is sent the frame's bytes, and does the rest itself.
+
+        Raises
+        ------
+        InputError
+            If the frame has another shape or dtype.
+        """
+        if device.type != "cuda":
+            return to_device(self.frame_tensor(frame), device)
+        check_frame(frame, self.frame_shape)
+        pixels = to_device(np.require(frame, requirements=("C", "W")), device)
+        return prepared(pixels, self.image_size)
+
     def prompt_points(self, prompt: FramePrompt) -> tuple[np.ndarray, np.ndarray]:
         """Return ``(n, 2)`` float32 model ``(x, y)`` and ``(n,)`` int64 `PointLabel`.
 
@@ -118,6 +137,20 @@ class FrameGeometry:
             antialias=True,
         )
         return (resized[0] >= MASK_THRESHOLD).float()
+
+
+@torch.inference_mode()
+def prepared(pixels: Tensor, side: int) -> Tensor:
+    """Resize and normalise ``(Y, X, 3)`` uint8 pixels to ``(1, 3, side, side)``."""
+    levels = _levels_on(pixels.device)
+    channels = resized(pixels, side).int().unbind(dim=2)
+    chosen = [level[c] for level, c in zip(levels, channels, strict=True)]
+    return torch.stack(chosen)[None]
+
+
+@lru_cache(maxsize=4)
+def _levels_on(device: torch.device) -> Tensor:
+    return to_device(_LEVELS, device)
 
 
 def check_frame(frame: np.ndarray, frame_shape: tuple[int, int]) -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from napari_sam2.interfaces import DivisionEvidence, StoredAnchor
 from napari_sam2.model.sam2 import Decoded
 from napari_sam2.tracking.batching import Batch, BatchKind
+from napari_sam2.tracking.device.transfer import to_device
 from napari_sam2.tracking.division_evidence import (
     chosen_evidence,
     joined_evidence,
@@ -61,6 +61,25 @@ class StepResult:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Heard:
+    """What the network said about one batch, on the host.
+
+    Attributes
+    ----------
+    logits, object_score, predicted_iou, pointers
+        As in `StepResult`.
+    division
+        Of tracked objects, what the raw masks say; unknown for others.
+    """
+
+    logits: np.ndarray
+    object_score: np.ndarray
+    predicted_iou: np.ndarray
+    pointers: np.ndarray
+    division: DivisionEvidence
+
+
+@dataclass(frozen=True, eq=False)
 class Prediction:
     """What the network said about one batch.
 
@@ -70,54 +89,55 @@ class Prediction:
         The objects.
     decoded
         The network's answer, on its device.
-    logits, object_score, predicted_iou, pointers
-        The same as float32 numpy arrays, holes filled.
-    division
-        Of tracked objects, what the raw masks say; unknown for others.
+    arrive
+        Waits for what the host is told.
     """
 
     batch: Batch
     decoded: Decoded
-    logits: np.ndarray
-    object_score: np.ndarray
-    predicted_iou: np.ndarray
-    pointers: np.ndarray
-    division: DivisionEvidence
+    arrive: Callable[[], Heard]
+
+    @cached_property
+    def heard(self) -> Heard:
+        """The same on the host, holes filled; the first to ask waits for it.
+
+        Raises
+        ------
+        ModelError
+            If the answer is not finite.
+        """
+        return self.arrive()
 
     def without(self, pixels: np.ndarray) -> Prediction:
         """Return the same without ``(objects, h, w)`` bool pixels of the masks."""
         if not pixels.any():
             return self
         logits = self.decoded.logits
-        outside = torch.from_numpy(pixels).to(logits.device)
+        outside = to_device(pixels, logits.device)
         decoded = replace(
             self.decoded, logits=logits.masked_fill(outside, OUTSIDE_LOGIT)
         )
-        kept = np.where(pixels, np.float32(OUTSIDE_LOGIT), self.logits)
-        return replace(self, decoded=decoded, logits=kept)
+        kept = np.where(pixels, np.float32(OUTSIDE_LOGIT), self.heard.logits)
+        heard = replace(self.heard, logits=kept)
+        return Prediction(self.batch, decoded, lambda: heard)
 
     def stored_anchors(self) -> list[StoredAnchor]:
         """Return what a person sees, one per prompted object."""
         if self.batch.kind is BatchKind.TRACKED:
             return []
+        heard = self.heard
         return [
             StoredAnchor(
                 object_id=object_id,
                 frame_index=self.batch.frame_index,
-                logits=self.logits[row].copy(),
-                pointer=self.pointers[row].copy(),
-                object_score=float(self.object_score[row]),
-                predicted_iou=float(self.predicted_iou[row]),
+                logits=heard.logits[row].copy(),
+                pointer=heard.pointers[row].copy(),
+                object_score=float(heard.object_score[row]),
+                predicted_iou=float(heard.predicted_iou[row]),
                 tile=self.batch.tile,
             )
             for row, object_id in enumerate(self.batch.object_ids)
         ]
-
-
-def to_numpy(tensor: Tensor) -> np.ndarray:
-    """Bring a tensor to the host as float32."""
-    array: np.ndarray = tensor.float().cpu().numpy()
-    return array
 
 
 def step_result(
@@ -149,27 +169,30 @@ def step_result(
 
     logits = joined(
         (anchor.logits for anchor in replayed),
-        (part.logits for part in seen),
+        (part.heard.logits for part in seen),
         (logit_side, logit_side),
     )
     anchors = [anchor for part in seen for anchor in part.stored_anchors()]
-    evidence = [unknown_evidence(len(replayed)), *(part.division for part in seen)]
+    evidence = [
+        unknown_evidence(len(replayed)),
+        *(part.heard.division for part in seen),
+    ]
     return StepResult(
         frame_index=frame_index,
         object_ids=tuple(ids[row] for row in order),
         logits=logits,
         object_score=joined(
             (anchor.object_score for anchor in replayed),
-            (part.object_score for part in seen),
+            (part.heard.object_score for part in seen),
         ),
         predicted_iou=joined(
             (anchor.predicted_iou for anchor in replayed),
-            (part.predicted_iou for part in seen),
+            (part.heard.predicted_iou for part in seen),
         ),
         stability=stability(logits),
         pointers=joined(
             (anchor.pointer for anchor in replayed),
-            (part.pointers for part in seen),
+            (part.heard.pointers for part in seen),
             (pointer_dim,),
         ),
         anchors=tuple(sorted(anchors, key=lambda anchor: anchor.object_id)),

@@ -11,6 +11,7 @@ from napari_sam2.model.mask_decoder import RawMasks
 from napari_sam2.session.scores.tables import DOUBTFUL, ScoreRow, ScoreTables
 from napari_sam2.session.scores.trust_rule import TWO
 from napari_sam2.synthetic import MovieConfig, SimulatedMovie
+from napari_sam2.tracking.device.sister_masks import sisters
 from napari_sam2.tracking.division_evidence import division_evidence
 
 
@@ -59,7 +60,9 @@ def tracked(movie, mother, daughters, *, follows):
             tokens=torch.zeros(1, 4, 2),
             object_score=torch.tensor([9.0]),
         )
-        evidence = division_evidence(logits, raw, (0, 0, *labels.shape))
+        beside = sisters(torch.from_numpy(mask[None]), raw)
+        iou, pixels = beside.iou.numpy(), beside.pixels.numpy()
+        evidence = division_evidence(logits, iou, pixels, (0, 0, *labels.shape))
         sure = np.full(1, 0.98, np.float32)
         scores = ObjectScores(9 * sure, sure, sure, np.array([mask.sum()]), evidence)
         result = FrameResult(at, mask.astype(np.uint16), (1,), logits, scores)

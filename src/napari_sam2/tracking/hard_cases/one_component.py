@@ -29,4 +29,4 @@ class OneComponent(HardCase):
         before = self._bank.nearest_logits(
             batch.object_ids, batch.frame_index, batch.tile
         )
-        return seen.without(other_components(seen.logits, before))
+        return seen.without(other_components(seen.heard.logits, before))

@@ -23,6 +23,7 @@ from napari_sam2.model.config import (
 )
 from napari_sam2.model.memory_attention import ANCHOR_TIME, MemorySelection
 from napari_sam2.tiles import TileLayout
+from napari_sam2.tracking.device.transfer import HOST, to_device, together_to_device
 from napari_sam2.tracking.memory.handover import (
     logits_in_tile,
     moved,
@@ -40,7 +41,7 @@ from napari_sam2.tracking.memory.slots import (
     recall,
 )
 from napari_sam2.tracking.memory.stage import Stage
-from napari_sam2.tracking.memory.tensors import HOST, STORAGE, RowTensors
+from napari_sam2.tracking.memory.tensors import STORAGE, RowTensors
 from napari_sam2.tracking.postprocess import OUTSIDE_LOGIT
 
 
@@ -283,36 +284,34 @@ class MemoryBank:
         age = (frame_index - padded(frames, fill=frame_index)) * (-1 if reverse else 1)
         is_past = is_anchor & (age > 0)  # only the past has pointers
         past_columns = np.flatnonzero(is_past.any(axis=0))
-        row, slot = self._on_device(rows[:, None]), self._on_device(slots)
-        ring_slot = self._on_device(recalled.ring_slots)
-        pointer_slot = self._on_device(recalled.pointer_slots)
-        past_slot = self._on_device(slots[:, past_columns])
+        times = np.full_like(slots, ANCHOR_TIME), recalled.ring_distances - 1
+        ages = age[:, past_columns], recalled.pointer_distances
+        indices = (
+            rows[:, None],
+            slots,
+            recalled.ring_slots,
+            recalled.pointer_slots,
+            slots[:, past_columns],
+            _joined(*times),
+            _joined(*ages),
+        )
+        row, slot, ring_slot, pointer_slot, past_slot, time_index, distance = (
+            together_to_device(indices, self.device)
+        )
         maps = (tensors.anchor_spatial[row, slot], tensors.spatial[row, ring_slot])
         pointers = (
             tensors.anchor_pointers[row, past_slot],
             tensors.pointers[row, pointer_slot],
         )
-        ages = self._joined(age[:, past_columns], recalled.pointer_distances)
+        is_past = is_past[:, past_columns]
         return MemorySelection(
             spatial=torch.cat(maps, dim=1).to(self.dtype),
-            time_index=self._joined(
-                np.full_like(slots, ANCHOR_TIME), recalled.ring_distances - 1
-            ),
-            spatial_valid=self._joined(is_anchor, recalled.ring_valid),
+            time_index=time_index,
+            spatial_valid=torch.from_numpy(_joined(is_anchor, recalled.ring_valid)),
             pointers=torch.cat(pointers, dim=1).to(self.dtype),
-            pointer_distance=ages.float() / self.pointer_reach,
-            pointer_valid=self._joined(
-                is_past[:, past_columns], recalled.pointer_valid
-            ),
+            pointer_distance=distance.float() / self.pointer_reach,
+            pointer_valid=torch.from_numpy(_joined(is_past, recalled.pointer_valid)),
         )
-
-    def _on_device(self, values: np.ndarray) -> Tensor:
-        return torch.from_numpy(values).to(self.device)
-
-    def _joined(self, anchors: np.ndarray, recent: np.ndarray) -> Tensor:
-        """Put columns of anchors before those of recent frames."""
-        rows = np.broadcast_to(recent, (len(anchors), recent.shape[-1]))
-        return self._on_device(np.concatenate((anchors, rows), axis=1))
 
     def _load_anchors(
         self,
@@ -328,8 +327,11 @@ class MemoryBank:
                 self.tensors.grow_anchor_slots(self.anchor_slots.slots)
                 anchor = self._anchors[object_id][frame_index]
                 pointer = torch.from_numpy(anchor.stored.pointer)
-                self.tensors.anchor_spatial[row, slot] = anchor.memory.to(self.device)
-                self.tensors.anchor_pointers[row, slot] = pointer.to(self.device)
+                memory = to_device(anchor.memory, self.device)
+                self.tensors.anchor_spatial[row, slot] = memory
+                self.tensors.anchor_pointers[row, slot] = to_device(
+                    pointer, self.device
+                )
 
     # --- Remembering
 
@@ -423,10 +425,10 @@ class MemoryBank:
         rows = self.table.rows(object_ids)
         spatial_slot = self.spatial_ring.record(rows, frame_index, tile)
         pointer_slot = self.pointer_ring.record(rows, frame_index)
-        row = torch.from_numpy(rows).to(self.device)
-        tensors = self.tensors
-        tensors.spatial[row, spatial_slot] = memory.to(self.device, STORAGE)
-        tensors.pointers[row, pointer_slot] = pointers.to(self.device, torch.float32)
+        row, tensors = to_device(rows, self.device), self.tensors
+        memory, pointers = (to_device(one, self.device) for one in (memory, pointers))
+        tensors.spatial[row, spatial_slot] = memory.to(STORAGE)
+        tensors.pointers[row, pointer_slot] = pointers.float()
 
     # --- Forgetting
 
@@ -459,6 +461,12 @@ class MemoryBank:
         self.table.clear()
         self._anchors.clear()
         self.stage.clear()
+
+
+def _joined(anchors: np.ndarray, recent: np.ndarray) -> np.ndarray:
+    """Put columns of anchors before those of recent frames."""
+    rows = np.broadcast_to(recent, (len(anchors), recent.shape[-1]))
+    return np.concatenate((anchors, rows), axis=1)
 
 
 def to_host(memory: Tensor) -> Tensor:

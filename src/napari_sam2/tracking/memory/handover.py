@@ -11,6 +11,7 @@ from torch import Tensor
 from napari_sam2.model.config import LOGIT_STRIDE, STRIDE
 from napari_sam2.model.memory_attention import MemorySelection
 from napari_sam2.tiles import TileLayout
+from napari_sam2.tracking.device.transfer import to_device
 from napari_sam2.tracking.postprocess import OUTSIDE_LOGIT
 
 
@@ -65,14 +66,14 @@ def _moved_maps(maps: Tensor, shifts: np.ndarray) -> tuple[Tensor, Tensor]:
     height, width = maps.shape[-2:]
     row = torch.arange(height) - torch.from_numpy(shifts[..., :1])
     column = torch.arange(width) - torch.from_numpy(shifts[..., 1:])
-    known = (
-        ((row >= 0) & (row < height))[..., :, None]
-        & ((column >= 0) & (column < width))[..., None, :]
-    ).to(maps.device)
+    known = ((row >= 0) & (row < height))[..., :, None] & (
+        (column >= 0) & (column < width)
+    )[..., None, :]
     source = (
         row.clamp(0, height - 1)[..., :, None] * width
         + column.clamp(0, width - 1)[..., None, :]
-    ).to(maps.device)
+    )
+    known, source = (to_device(each, maps.device) for each in (known, source))
     index = source.flatten(2)[:, :, None].expand(-1, -1, maps.shape[2], -1)
     return maps.flatten(3).gather(3, index).view_as(maps), known
 

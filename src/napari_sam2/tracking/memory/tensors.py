@@ -11,12 +11,11 @@ from napari_sam2.model.config import (
     RECENT_MEMORIES,
     Sam2Config,
 )
+from napari_sam2.tracking.device.transfer import HOST
 
 STORAGE = torch.bfloat16
 """Memories are stored rounded to this, also in float32 runs, as the official ones are
 (spec §1.5): unrounded, masks would drift from the official ones."""
-
-HOST = torch.device("cpu")
 
 
 class RowTensors:

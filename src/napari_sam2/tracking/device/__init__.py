@@ -1,0 +1,1 @@
+"""What is done where the network runs, and how it comes there and back."""
