@@ -37,7 +37,6 @@ class Ours:
     def __init__(self, case: Case) -> None:
         predictor = import_module("napari_sam2.tracking.predictor")
         self.prompts = import_module("napari_sam2.prompts")
-        self.labels = import_module("napari_sam2.tracking.postprocess").label_image
         self.case, self.ids = case, tuple(range(1, case.objects + 1))
         self.parts: dict[str, float] = {}
         self.model = random_model(case.model)
@@ -51,6 +50,9 @@ class Ours:
             image_size=case.size,
             fill_holes=8 if case.model == "nano" else 0,  # `sam2` fills none on CPUs
         )
+        of_host = import_module("napari_sam2.tracking.postprocess").label_image
+        # Ours at another commit may know only that of the host.
+        self.labels = getattr(self.predictor, "label_image", of_host)
 
     def _watch(self) -> None:
         for verb in ("embed", "condition", "decode", "remember"):

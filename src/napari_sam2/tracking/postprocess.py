@@ -68,7 +68,9 @@ def boxes(masks: np.ndarray) -> list[tuple[slice, slice]]:
 
     Both are empty where a mask is.
     """
-    ends = zip(masks.any(axis=2), masks.any(axis=1), strict=True)
+    in_rows: np.ndarray = masks.any(axis=2)
+    in_columns: np.ndarray = masks.any(axis=1)
+    ends = zip(in_rows, in_columns, strict=True)
     return [(_extent(rows), _extent(columns)) for rows, columns in ends]
 
 

@@ -79,8 +79,10 @@ class FrameGeometry:
         side = (self.image_size, self.image_size)
         image = Image.fromarray(frame).resize(side, Image.Resampling.BICUBIC)
         pixels = np.asarray(image)
-        channels = [_LEVELS[c].take(pixels[..., c]) for c in range(3)]
-        return torch.from_numpy(np.stack(channels))[None]
+        channels = np.empty((3, *side), np.float32)
+        for c in range(3):  # to clip what cannot lie outside spares a copy
+            np.take(_LEVELS[c], pixels[..., c], out=channels[c], mode="clip")
+        return torch.from_numpy(channels)[None]
 
     def frame_on(self, frame: np.ndarray, device: torch.device) -> Tensor:
         """Return `frame_tensor` on a device, bit by bit.

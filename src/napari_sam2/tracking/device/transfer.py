@@ -29,7 +29,7 @@ def together_to_device(
 ) -> list[Tensor]:
     """Send small arrays of one dtype in one transfer."""
     joined = to_device(np.concatenate([one.ravel() for one in arrays]), device)
-    parts = joined.split([one.size for one in arrays])
+    parts = torch.split(joined, [one.size for one in arrays])
     return [part.view(one.shape) for part, one in zip(parts, arrays, strict=True)]
 
 
