@@ -68,10 +68,11 @@ def boxes(masks: np.ndarray) -> list[tuple[slice, slice]]:
 
     Both are empty where a mask is.
     """
-    in_rows: np.ndarray = masks.any(axis=2)
-    in_columns: np.ndarray = masks.any(axis=1)
-    ends = zip(in_rows, in_columns, strict=True)
-    return [(_extent(rows), _extent(columns)) for rows, columns in ends]
+    rows, columns = np.asarray(masks.any(axis=2)), np.asarray(masks.any(axis=1))
+    return [
+        (_extent(down), _extent(across))
+        for down, across in zip(rows, columns, strict=True)
+    ]
 
 
 def _extent(occupied: np.ndarray) -> slice:
