@@ -110,7 +110,7 @@ class World:
             disc(*one[frame_index]) for one in self.cells.values() if frame_index in one
         ]
         hit = [one for one in masks if one[round(point.y), round(point.x)]]
-        return answer([asked.object_id], hit[:1], None)
+        return answer([asked.object_id], [*hit, np.zeros(SHAPE, bool)][:1], None)
 
     def remove(self, object_id: int) -> None:
         self.known.pop(object_id, None)
@@ -332,6 +332,47 @@ def test_two_halves_of_a_cell_are_no_daughters() -> None:
     for half, x in (("left", 26), ("right", 34)):
         world.cells[half].update(still(30, x, range(12, 24)))
     assert discover(world, divisions=Divisions.ACCEPT).divisions == []
+
+
+class SeesTwo(FollowsBoth):
+    """A world whose generator sees two in the place of a cell on frame 8."""
+
+    def find(
+        self, frame_index: int, frame: np.ndarray, occupied: np.ndarray | None = None
+    ) -> list[AutomaticMask]:
+        self.finds = {"left", "right"} if frame_index == 8 else None
+        return super().find(frame_index, frame, occupied)
+
+
+def test_two_masks_in_one_cell_are_no_daughters() -> None:
+    one = dividing()
+    world = SeesTwo(one.cells, one.frame_count, one.follows)
+    world.cells["left"].update(still(30, 24.5, range(8, 9), 5.5))
+    world.cells["right"].update(still(30, 35.5, range(8, 9), 5.5))
+    found = discover(world, divisions=Divisions.ACCEPT)
+    assert [one.frame_index for one in found.divisions] == [12]
+
+
+def test_the_rim_of_a_neighbour_is_no_daughter() -> None:
+    cells = {
+        "cell": still(30, 20, range(24), 7),
+        "neighbour": still(30, 40, range(24), 9),
+    }
+    found = discover(TakesRim(cells, 24, {}), divisions=Divisions.ACCEPT)
+    assert found.divisions == []
+    assert len(found.objects) == 2
+
+
+class TakesRim(World):
+    """A world whose tracker gives a cell the near side of its neighbour, too."""
+
+    def mask(self, name: str, frame_index: int) -> np.ndarray:
+        columns = np.arange(SHAPE[1])
+        neighbour = super().mask("neighbour", frame_index)
+        is_rim = neighbour & (columns < 39) & (frame_index >= 10)
+        if name == "neighbour":
+            return neighbour & ~is_rim
+        return super().mask(name, frame_index) | is_rim
 
 
 def test_a_division_is_only_proposed() -> None:

@@ -14,13 +14,7 @@ import numpy as np
 
 from napari_sam2.interfaces import FrameSource
 from napari_sam2.metrics.matching import Overlaps, count_overlaps
-from napari_sam2.prompts import (
-    MAX_OBJECT_ID,
-    FramePrompt,
-    MaskPrompt,
-    PointPrompt,
-    PromptedObject,
-)
+from napari_sam2.prompts import FramePrompt, MaskPrompt, PromptedObject
 from napari_sam2.tracking.automatic.census import Census, Division
 from napari_sam2.tracking.automatic.generator import MaskGenerator
 from napari_sam2.tracking.automatic.masklet_options import Divisions, MaskletOptions
@@ -32,9 +26,9 @@ from napari_sam2.tracking.automatic.sisters import (
     SHORTLY_BEFORE,
     are_apart,
     are_daughters,
-    are_joined,
     are_of_like_size,
     came_out_of,
+    centre_of,
     halves,
     is_beside,
     is_dented,
@@ -42,6 +36,7 @@ from napari_sam2.tracking.automatic.sisters import (
     pairs_inside,
     parts_of,
 )
+from napari_sam2.tracking.automatic.strangers import are_bodies, seen_at
 from napari_sam2.tracking.division_evidence import STABLE, shows_two
 from napari_sam2.tracking.embedding_cache import EmbeddingCache
 from napari_sam2.tracking.postprocess import label_image
@@ -383,12 +378,24 @@ class Discovery:
         if birth <= self.frames[0] or not self._census.lived_before(mother, birth):
             return False
         after, before = self._labels.get(birth), self._labels.get(birth - 1)
-        masks = [after == one for one in pair]
+        one, other = (after == one for one in pair)
         return (
-            are_daughters(masks, before == mother, self.options.sister_ratio)
-            and not are_joined(*masks)
-            and came_out_of(masks, self._sizes_before(mother, birth))
+            are_daughters((one, other), before == mother, self.options.sister_ratio)
+            and came_out_of((one, other), self._sizes_before(mother, birth))
+            and self._are_bodies(birth, self.source.read(birth), (one, other), pair)
         )
+
+    def _are_bodies(
+        self,
+        frame_index: int,
+        frame: np.ndarray,
+        pair: tuple[np.ndarray, np.ndarray],
+        ids: Sequence[int],
+    ) -> bool:
+        """Tell whether two masks of some objects are two bodies; see `are_bodies`."""
+        labels = self._labels.get(frame_index)
+        others = (labels > 0) & ~np.isin(labels, ids)
+        return are_bodies(self.predictor, frame_index, frame, pair, others)
 
     def _sizes_before(self, mother: int, birth: int) -> list[int]:
         """Return how large a mother was; while she divides she is not asked."""
@@ -434,7 +441,8 @@ class Discovery:
             self._two_on[object_id] = run
             if run != STABLE or object_id in self._told:
                 continue
-            place = (step.division.sister_y[row], step.division.sister_x[row])
+            evidence = step.division
+            place = float(evidence.sister_y[row]), float(evidence.sister_x[row])
             pair = self._parts(frame_index, frame, object_id, place)
             if pair is not None and self._are_alike(pair):
                 # Followed back, two are told apart where their mother still is one:
@@ -454,11 +462,7 @@ class Discovery:
         pair = parts_of(own)
         if pair is not None and self._are_alike(pair):
             return pair
-        # As a stranger: what the object remembers is no answer to who else is there.
-        click = (PointPrompt(float(place[0]), float(place[1])),)
-        asked = FramePrompt(MAX_OBJECT_ID, frame_index, click)
-        step = self.predictor.preview(frame_index, frame, [asked])
-        seen = self._drawn(step) > 0
+        seen = seen_at(self.predictor, frame_index, frame, place)
         known = self._labels.get(frame_index)
         return halves(own, seen & ((known == 0) | own))
 
@@ -484,12 +488,15 @@ class Discovery:
         them. See `_apart` for ``first``.
         """
         shape = self.source.frame_shape
-        ids = [self._census.add(frame_index, mask.on(shape), mother) for mask in pair]
+        masks = pair[0].on(shape), pair[1].on(shape)
+        if not self._are_bodies(frame_index, frame, masks, [mother]):
+            return
+        ids = [self._census.add(frame_index, mask, mother) for mask in masks]
         before = self._labels.get(frame_index)
         self._show(frame_index, frame, ids)
         apart, is_hers = self._apart(frame_index, mother, ids, first)
         birth = min(apart, default=frame_index)
-        both = apart.get(birth) or (pair[0].on(shape), pair[1].on(shape))
+        both = apart.get(birth, masks)
         is_known = birth > self.frames[0] and self._census.lived_before(mother, birth)
         sizes = self._sizes_before(mother, birth)
         is_division = is_known and is_hers and came_out_of(both, sizes)
@@ -497,7 +504,7 @@ class Discovery:
         if is_division:
             division = Division(mother, (ids[0], ids[1]), birth)
             if not is_accepted:
-                places = _centre(both[0]), _centre(both[1])
+                places = centre_of(both[0]), centre_of(both[1])
                 division = Division(mother, (mother, 0), birth, places)
             self._census.divisions.append(division)
         if not (is_known and is_accepted):
@@ -591,9 +598,3 @@ class Discovery:
             labels = self._labels.get(frame_index)
             labels[labels == old] = new
             self._labels.put(frame_index, labels)
-
-
-def _centre(mask: np.ndarray) -> tuple[float, float]:
-    """Return the ``(y, x)`` centre of a ``(Y, X)`` bool mask."""
-    y, x = np.argwhere(mask).mean(axis=0)
-    return float(y), float(x)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -124,8 +125,19 @@ def are_apart(one: np.ndarray, other: np.ndarray, ratio: float) -> bool:
     is_cut = [meets_border(one), meets_border(other)]
     if not are_of_like_size(areas, ratio, is_cut):
         return False
-    has_met = np.count_nonzero(one & other) >= max(1, MEETING_SHARE * min(areas))
-    return not has_met and not are_joined(one, other)
+    return not share_place(one, other) and not are_joined(one, other)
+
+
+def share_place(one: np.ndarray, other: np.ndarray) -> bool:
+    """Tell whether two ``(Y, X)`` bool masks are in one place: the same body."""
+    smaller = min(np.count_nonzero(one), np.count_nonzero(other))
+    return bool(np.count_nonzero(one & other) >= max(1, MEETING_SHARE * smaller))
+
+
+def centre_of(mask: np.ndarray) -> tuple[float, float]:
+    """Return the ``(y, x)`` centre of a ``(Y, X)`` bool mask."""
+    y, x = np.argwhere(mask).mean(axis=0)
+    return float(y), float(x)
 
 
 def lies_in(mask: np.ndarray, mother: np.ndarray, share: float) -> bool:
@@ -136,8 +148,7 @@ def lies_in(mask: np.ndarray, mother: np.ndarray, share: float) -> bool:
 
 def is_beside(one: np.ndarray, mother: np.ndarray) -> bool:
     """Tell whether a ``(Y, X)`` bool mask lies where a mother's daughter would."""
-    centres = [np.argwhere(mask).mean(axis=0) for mask in (one, mother)]
-    way = float(np.hypot(*(centres[0] - centres[1])))
+    way = math.dist(centre_of(one), centre_of(mother))
     return way <= NEAR * float(np.sqrt(np.count_nonzero(mother) / np.pi))
 
 
@@ -162,9 +173,8 @@ def halves(
 def _piece(mask: np.ndarray) -> AutomaticMask:
     rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
     region = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    centre = np.argwhere(mask).mean(axis=0)
-    point = (float(centre[0]), float(centre[1]))
-    return AutomaticMask(int(rows[0]), int(columns[0]), mask[region], 1, 1, 1, point)
+    corner = int(rows[0]), int(columns[0])
+    return AutomaticMask(*corner, mask[region], 1, 1, 1, centre_of(mask))
 
 
 def pairs_inside(

@@ -1,0 +1,74 @@
+"""What the network sees where somebody clicks who knows nothing of what is followed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_sam2.prompts import MAX_OBJECT_ID, FramePrompt, PointPrompt
+from napari_sam2.tracking.automatic.sisters import are_joined, centre_of, share_place
+from napari_sam2.tracking.postprocess import label_image
+from napari_sam2.tracking.predictor import StreamingPredictor
+
+FOREIGN = 0.3
+"""Who lies in others with more than this share of the area is a part of them."""
+
+
+def seen_at(
+    predictor: StreamingPredictor,
+    frame_index: int,
+    frame: np.ndarray,
+    place: tuple[float, float],
+) -> np.ndarray:
+    """Return the ``(Y, X)`` bool mask that answers a click, without any memory.
+
+    What an object remembers is no answer to who else is there.
+
+    Parameters
+    ----------
+    predictor
+        Whose network is asked; what it follows stays as it is.
+    frame_index, frame
+        Where, and its pixels.
+    place
+        ``(y, x)`` in pixels.
+    """
+    asked = FramePrompt(MAX_OBJECT_ID, frame_index, (PointPrompt(*place),))
+    step = predictor.preview(frame_index, frame, [asked])
+    layout = predictor.layout
+    windows = layout.windows(step.tiles)
+    labels = label_image(
+        step.object_ids, step.logits, layout.frame_shape, windows=windows
+    )
+    return labels > 0
+
+
+def are_bodies(
+    predictor: StreamingPredictor,
+    frame_index: int,
+    frame: np.ndarray,
+    pair: tuple[np.ndarray, np.ndarray],
+    others: np.ndarray,
+) -> bool:
+    """Tell whether two masks are two bodies, and no parts of anything.
+
+    Lobes of one body are none. A click into the centre of each tells the rest: it is
+    answered by a body of its own, neither by what answers the other one nor by somebody
+    else, of whom the mask is only the rim.
+
+    Parameters
+    ----------
+    predictor, frame_index, frame
+        See `seen_at`.
+    pair
+        ``(Y, X)`` bool masks.
+    others
+        ``(Y, X)`` bool, where somebody else is followed.
+    """
+    if are_joined(*pair):
+        return False
+    seen = [seen_at(predictor, frame_index, frame, centre_of(mask)) for mask in pair]
+    return not share_place(*seen) and all(
+        mask.any()
+        and np.count_nonzero(mask & others) <= FOREIGN * np.count_nonzero(mask)
+        for mask in seen
+    )
