@@ -22,6 +22,8 @@ def test_each_click_in_an_empty_movie_is_a_new_object(begun, answered):
     assert dock.prompt_panel.is_each_new
     Hand(viewer).click(0, *FIRST)
     answered(dock)
+    assert dock.object_panel.view.chosen == (1,)
+    assert dock.timeline_panel.lock_button.isEnabled()
     beside = np.argwhere(np.asarray(dock.masklets.layer.data[0]) == 0)
     Hand(viewer).click(0, *map(int, beside[len(beside) // 2]))
     answered(dock)

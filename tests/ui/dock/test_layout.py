@@ -158,6 +158,15 @@ def test_names_of_objects_are_not_cut(laid_out, qtbot, width):
             assert beside >= 6 or view.isColumnHidden(column), title
 
 
+def test_the_table_is_not_cut_where_the_dock_scrolls(laid_out, qtbot):
+    panel = ObjectPanel()
+    panel.show_state(BookState((ObjectState(12),)))
+    owner = laid_out(Section(panel, is_open=True), width=LEAST_WIDTH, height=200)
+    qtbot.wait(20)
+    assert owner.findChild(Column).verticalScrollBar().isVisible()
+    assert not panel.view.horizontalScrollBar().isVisible()
+
+
 def test_mothers_have_a_column_once_there_is_one(qtbot):
     panel = ObjectPanel()
     qtbot.addWidget(panel)

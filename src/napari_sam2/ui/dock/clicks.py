@@ -62,7 +62,7 @@ class ClickMode(QObject):
     def _on_prompt(self, prompt: FramePrompt) -> None:
         conductor = self._parts.conductor
         if not is_far(conductor.book, conductor.tables, prompt):
-            conductor.set_prompt(prompt)
+            self._begin(prompt)
             return
         object_id = prompt.object_id
         new = replace(
@@ -77,6 +77,7 @@ class ClickMode(QObject):
         )
 
     def _begin(self, prompt: FramePrompt) -> None:
+        """Do what was clicked; that object is chosen, also the first of all."""
         self._parts.selection.go_on_with(prompt.object_id)
         self._parts.conductor.set_prompt(prompt)
 
