@@ -141,11 +141,11 @@ class FrameGeometry:
         return (resized[0] >= MASK_THRESHOLD).float()
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def prepared(pixels: Tensor, side: int) -> Tensor:
     """Resize and normalise ``(Y, X, 3)`` uint8 pixels to ``(1, 3, side, side)``."""
     levels = _levels_on(pixels.device)
-    channels = resized(pixels, side).int().unbind(dim=2)
+    channels = resized(pixels, side).long().unbind(dim=2)
     chosen = [level[c] for level, c in zip(levels, channels, strict=True)]
     return torch.stack(chosen)[None]
 
