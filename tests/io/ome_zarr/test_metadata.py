@@ -111,7 +111,7 @@ def test_napari_shows_colours_and_properties(new_store, fake_run):
     assert kind == "labels"
     assert len(data) == 1
     np.testing.assert_array_equal(np.asarray(data[0][4]), fake_run.result(4).labels)
-    assert layer["scale"] == [30.0, 0.65, 0.65]
+    assert list(layer["scale"]) == [30.0, 0.65, 0.65]
     assert layer["units"] == ("second", "micrometer", "micrometer")
     assert set(layer["colormap"]) == {3, 7}
     assert layer["properties"] == {
