@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Hashable, Iterator
+from collections.abc import Callable, Generator, Hashable, Iterator
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -31,6 +31,8 @@ from napari_sam2.tracking.automatic.masklet_options import Divisions, MaskletOpt
 if TYPE_CHECKING:
     from napari_sam2.tracking.automatic.masks import AutomaticMask
     from napari_sam2.tracking.predictor import StreamingPredictor
+
+Step, Result = TypeVar("Step"), TypeVar("Result")
 
 
 class Search:
@@ -99,17 +101,13 @@ class Search:
         yield from self._workspace.prepare(request)
         with closing(request.image.open()) as source:
             predictor = self._fresh(request, source)
-            steps = Discovery(source, predictor, options).run()
-            while True:
-                try:
-                    looked = next(steps)
-                except StopIteration as end:
-                    found = end.value
-                    break
-                yield Said(
+            found = yield from _told(
+                Discovery(source, predictor, options).run(),
+                lambda looked: (
                     f"Looking for everything: frame {looked.position} of "
                     f"{looked.total}, {looked.objects} objects …"
-                )
+                ),
+            )
         if not found.objects:
             raise InputError("Nothing was found in the movie: lower the thresholds")
         is_proposed = options.divisions is Divisions.PROPOSE
@@ -193,15 +191,29 @@ class Search:
         if self._looked_at == (seen, frame_index, asked):
             return
         generator = MaskGenerator(movie.predictor.network, asked)
-        steps = generator.steps(frame_index, movie.source.read(frame_index))
-        while True:
-            try:
-                done, total = next(steps)
-            except StopIteration as end:
-                self._masks, self._looked_at = end.value, (seen, frame_index, asked)
-                return
-            if done < total:
-                yield Said(f"Looking at frame {frame_index}: tile {done} of {total} …")
+        self._masks = yield from _told(
+            generator.steps(frame_index, movie.source.read(frame_index)),
+            lambda tile: (
+                f"Looking at frame {frame_index}: tile {tile[0]} of {tile[1]} …"
+                if tile[0] < tile[1]
+                else None
+            ),
+        )
+        self._looked_at = (seen, frame_index, asked)
+
+
+def _told(
+    steps: Generator[Step, None, Result], sentence: Callable[[Step], str | None]
+) -> Generator[Event, None, Result]:
+    """Say what there is to say of each step of a search, and return what it found."""
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as end:
+            found: Result = end.value
+            return found
+        if said := sentence(step):
+            yield Said(said)
 
 
 def _check_whole(request: Request) -> None:
