@@ -82,9 +82,9 @@ def test_a_session_replayed_on_its_own_movie_gives_the_same_bytes(session, tmp_p
 def test_a_session_in_tiles_is_replayed_in_the_tiles_that_were_chosen(
     large_cells, tmp_path
 ):
-    session = made_in(tmp_path, large_cells, (0, 1), tiles=64)
+    session = made_in(tmp_path, large_cells, (0, 1), tiles=80)
     made = plan_like(session / "session.zarr", (str(session / "movie.zarr"),))
-    assert made.model_options.tiles == 64
+    assert made.model_options.tiles == 80
     theirs, ours = replayed(made, session, tmp_path)
     assert len(ours.layout) > 1
     for frame_index in range(ours.frame_count):

@@ -192,7 +192,7 @@ def test_cells_touch_as_the_model_says_until_somebody_does(panel, qtbot):
     panel.show_model_state(ModelState("nano", True, "", one_component=True))
     assert panel.choice.tracker == TrackerSettings(one_component=False)
     cases.choose(TrackerSettings(hard_cases=("stage-jumps",)))
-    panel.show_model_state(look_up_model("nano"))
+    panel.show_model_state(ModelState("nano", True, ""))
     assert [box.isChecked() for box in cases.boxes] == [False, True]
 
 
