@@ -1,4 +1,4 @@
-"""A grafted trunk sees what the trunk that it came from saw."""
+"""Weights that are grafted, and weights that are averaged."""
 
 import importlib.util
 from pathlib import Path
@@ -7,19 +7,29 @@ import pytest
 import timm
 import torch
 
+from napari_sam2.model.checkpoints.checkpoint import (
+    build_model,
+    load_model,
+    save_model,
+)
+from napari_sam2.model.checkpoints.notes import TRUST_NOTE, read_notes
 from napari_sam2.model.config import CONFIGS
 from napari_sam2.model.encoders.trunk import build_trunk
 from napari_sam2.train.data.appearance import IMAGE_MEAN, IMAGE_STD
 
-TOOL = Path(__file__).parent.parent / "tools" / "graft_trunk.py"
+TOOLS = Path(__file__).parent.parent / "tools"
+
+
+def imported(name):
+    spec = importlib.util.spec_from_file_location(name, TOOLS / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="module")
 def tool():
-    spec = importlib.util.spec_from_file_location("graft_trunk", TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return imported("graft_trunk")
 
 
 @torch.inference_mode()
@@ -48,3 +58,18 @@ def test_folded_statistics_and_other_colours_change_nothing(tool):
     found = trunk.bn1(trunk.conv_stem((picture - mean) / std))
     inside = (..., slice(2, -2), slice(2, -2))  # the border sees what is padded
     torch.testing.assert_close(found[inside], seen[inside], rtol=1e-3, atol=1e-3)
+
+
+def test_weights_are_averaged_and_trust_is_not_taken_along(tmp_path):
+    new, old, out = (tmp_path / f"{name}.safetensors" for name in ("new", "old", "out"))
+    for seed, path in enumerate((new, old)):
+        notes = {TRUST_NOTE: "{}", "licence": f"licence {seed}"}
+        save_model(build_model("nano", seed=seed), path, notes=notes)
+    imported("average_weights").average(new, old, out, 0.25)
+    a, b, mean = (load_model(path).state_dict() for path in (new, old, out))
+    for name, value in mean.items():
+        torch.testing.assert_close(
+            value, 0.25 * a[name] + 0.75 * b[name], rtol=1e-3, atol=1e-6
+        )
+    assert read_notes(out)["licence"] == "licence 0"
+    assert TRUST_NOTE not in read_notes(out)
