@@ -136,7 +136,7 @@ def parse_tiles(text: str | None) -> int | str | None:
         return text
     if not text.isdecimal() or int(text) < 1:
         raise InputError(
-            f"--tiles {text}: give pixels across a tile, such as 256, auto or off"
+            f"--tiles {text}: give pixels across a tile, such as 320, auto or off"
         )
     return int(text)
 
