@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from napari_sam2.tracking.automatic.masks import AutomaticMask
     from napari_sam2.tracking.predictor import StreamingPredictor
 
-Step, Result = TypeVar("Step"), TypeVar("Result")
+Step = TypeVar("Step")
+Result = TypeVar("Result")
 
 
 class Search:
