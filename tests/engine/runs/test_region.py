@@ -114,7 +114,7 @@ def test_what_lies_beside_the_region_is_refused(table):
 def test_everything_on_a_frame_is_what_is_there_on_the_frame_cut_out(
     request_for, stack, trained
 ):
-    options = MaskOptions(points_per_side=8)
+    options = MaskOptions(points_per_side=8, minimum_stability=0.5)
     table = Table(within(request_for(model=trained)), FRAMES)
     alone = request_for("cropped.zarr", array=cut(stack), model=trained)
     cropped = Table(alone, FRAMES)

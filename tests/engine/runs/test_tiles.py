@@ -212,7 +212,7 @@ def test_boxes_tell_how_large_tiles_are(make):
     assert table.store.provenance.tracker.tiles == SIDE
 
 
-@pytest.mark.parametrize(("size", "tiles"), [(13, 256), (60, None)])
+@pytest.mark.parametrize(("size", "tiles"), [(13, 320), (60, None)])
 def test_automatic_tiles_follow_what_was_clicked_and_are_shown_before(
     size, tiles, trained, tmp_path
 ):

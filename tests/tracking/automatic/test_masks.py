@@ -161,7 +161,7 @@ def test_tiles_find_cells_that_whole_frames_lose() -> None:
     level = np.clip((movie.frame(0).astype(np.float64) - 90) / 2400, 0, 1) * 255
     frame = np.repeat(level.astype(np.uint8)[..., None], 3, axis=-1)
     truth, model, hits = movie.labels(0), load_model("nano"), {}
-    for tiles in (None, 240):
+    for tiles in (None, 160):
         predictor = StreamingPredictor(
             model, frame_shape=frame.shape[:2], device="cpu", tile_size=tiles
         )
@@ -170,7 +170,7 @@ def test_tiles_find_cells_that_whole_frames_lose() -> None:
         hits[tiles] = sum(
             _is_found(labels, truth == cell) for cell in np.unique(truth[truth > 0])
         )
-    assert hits[240] > hits[None]
+    assert hits[160] > hits[None]
 
 
 def _is_found(labels: np.ndarray, cell: np.ndarray) -> bool:
