@@ -13,7 +13,7 @@ from qtpy.QtCore import (
     QTimer,
     Signal,
 )
-from qtpy.QtGui import QColor, QKeyEvent, QPainter, QPalette, QResizeEvent
+from qtpy.QtGui import QColor, QKeyEvent, QPainter, QPalette, QResizeEvent, QShowEvent
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -46,18 +46,18 @@ ROW_HEIGHT = 22
 ICON_SIDE = 14
 BAR_HEIGHT = 3
 WIDTHS = {
-    Column.SHOWN: 20,
-    Column.LOCKED: 20,
+    Column.SHOWN: 18,
+    Column.LOCKED: 18,
     Column.ID: 28,
     Column.PARENT: 46,
-    Column.PROMPTS: 22,
-    Column.FRAMES: 62,
+    Column.PROMPTS: 20,
+    Column.FRAMES: 58,
     Column.TRUST: 40,
     Column.REVIEW: 48,
 }
 TITLE_PADDING = 6
 """Pixels beside the title of a column: on screens of 1.5 pixels each it is wider."""
-LEAST_NAME_WIDTH = 83
+LEAST_NAME_WIDTH = 86
 """Names are never cut shorter: a dock that is too narrow scrolls the table."""
 SHOWN_ROWS = 6
 """A dock that is too low scrolls rather than squeeze the table."""
@@ -164,12 +164,18 @@ class ObjectView(QTableView):
     def show_mothers(self) -> None:
         """Show the column of mothers; names have its room until there is one."""
         self.setColumnHidden(Column.PARENT, False)
+        self._fit_titles()
         self._fit_names()
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Give names the room that is left."""
         super().resizeEvent(event)
         self._fit_names()
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Give titles room: now their font is that of the theme."""
+        super().showEvent(event)
+        self._fit_titles()
 
     def told(self) -> Told:
         """Return a context in which changes of the selection are nobody's wish."""
@@ -200,9 +206,7 @@ class ObjectView(QTableView):
         header.setHighlightSections(False)
         header.setStyleSheet(ARROW_STYLE)
         for column, width in WIDTHS.items():
-            title = self._filtered.headerData(column, Qt.Orientation.Horizontal)
-            needed = header.fontMetrics().horizontalAdvance(title) + TITLE_PADDING
-            self.setColumnWidth(column, max(width, needed))
+            self.setColumnWidth(column, width)
         self.setColumnWidth(Column.NAME, LEAST_NAME_WIDTH)
         self.setColumnHidden(Column.PARENT, True)
         header.setSectionResizeMode(Column.NAME, QHeaderView.ResizeMode.Fixed)
@@ -215,6 +219,14 @@ class ObjectView(QTableView):
     def _on_column_resized(self, column: int, _before: int, _after: int) -> None:
         if column != Column.NAME:
             self._fit_names()
+
+    def _fit_titles(self) -> None:
+        metrics = self._headers[0].fontMetrics()
+        for column in WIDTHS:
+            title = self._filtered.headerData(column, Qt.Orientation.Horizontal)
+            needed = metrics.horizontalAdvance(title) + TITLE_PADDING
+            if not self.isColumnHidden(column) and self.columnWidth(column) < needed:
+                self.setColumnWidth(column, needed)
 
     def _fit_names(self) -> None:
         viewport = self.viewport()

@@ -65,7 +65,7 @@ def leave_keys(root: QWidget) -> None:
 
 
 SCROLL_BAR_WIDTH = 16
-LEAST_WIDTH = 368
+LEAST_WIDTH = 372
 """Pixels of a column: neither rows that share the room nor the table are cut then."""
 STRIP_HEIGHT = 310
 """Pixels that timeline and plots like to have; on a small screen they get fewer."""
