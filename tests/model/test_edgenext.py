@@ -54,6 +54,15 @@ def test_what_training_needs_of_it_is_there() -> None:
     assert all(weight.grad is not None for weight in model.parameters())
 
 
+def test_it_is_trained_after_it_was_looked_through() -> None:
+    """Fine-tuning scores the base first, at the size that it is then trained at."""
+    model, images = EdgeNext(NANO).train(), torch.randn(1, 3, 96, 96)
+    with torch.inference_mode():
+        model(images)
+    sum(part.square().mean() for part in model(images)).backward()
+    assert all(weight.grad is not None for weight in model.parameters())
+
+
 def test_nano_tracks_without_what_takes_as_long_to_import_as_torch() -> None:
     command = [sys.executable, "-c", LOADS]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -199,15 +199,16 @@ class Places(nn.Module):
 @lru_cache(maxsize=4)
 def _waves(height: int, width: int) -> Float[Tensor, "1 channels h w"]:
     """Return sines and cosines of rows, then of columns, of rising wavelength."""
-    pair = torch.div(torch.arange(PLACE_DIM), 2, rounding_mode="floor")
-    lengths = TEMPERATURE ** (2 * pair.float() / PLACE_DIM)
-    axes = []
-    for count in (height, width):
-        place = torch.arange(1, count + 1, dtype=torch.float32)
-        turns = place / (place[-1] + LEAST_LENGTH) * (2 * math.pi)
-        angles = turns[:, None] / lengths
-        both = torch.stack((angles[:, 0::2].sin(), angles[:, 1::2].cos()), dim=2)
-        axes.append(both.flatten(1))
-    rows = axes[0][:, None].expand(-1, width, -1)
-    columns = axes[1][None].expand(height, -1, -1)
-    return torch.cat((rows, columns), dim=2).permute(2, 0, 1)[None]
+    with torch.inference_mode(False):  # kept for calls that need gradients, too
+        pair = torch.div(torch.arange(PLACE_DIM), 2, rounding_mode="floor")
+        lengths = TEMPERATURE ** (2 * pair.float() / PLACE_DIM)
+        axes = []
+        for count in (height, width):
+            place = torch.arange(1, count + 1, dtype=torch.float32)
+            turns = place / (place[-1] + LEAST_LENGTH) * (2 * math.pi)
+            angles = turns[:, None] / lengths
+            both = torch.stack((angles[:, 0::2].sin(), angles[:, 1::2].cos()), dim=2)
+            axes.append(both.flatten(1))
+        rows = axes[0][:, None].expand(-1, width, -1)
+        columns = axes[1][None].expand(height, -1, -1)
+        return torch.cat((rows, columns), dim=2).permute(2, 0, 1)[None]
