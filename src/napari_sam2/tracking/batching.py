@@ -195,7 +195,8 @@ class BatchRunner:
 
     def size(self, objects: int) -> int:
         """Return how many of so many objects to compute at once."""
-        fitting = max(1, self._free_bytes() // self.bytes_per_object)
+        working = min(self._free_bytes(), FASTEST_BATCH)
+        fitting = max(1, working // self.bytes_per_object)
         return max(1, min(objects, fitting, self.limit or objects))
 
     def run(self, batch: Rows, compute: Callable[[Rows], Result]) -> Iterator[Result]:
@@ -241,11 +242,11 @@ class BatchRunner:
             free, _ = torch.cuda.mem_get_info(self.device)
             cached = torch.cuda.memory_reserved(self.device)
             held = torch.cuda.memory_allocated(self.device)
-            return min(int(DEVICE_SHARE * (free + cached - held)), FASTEST_BATCH)
+            return int(DEVICE_SHARE * (free + cached - held))
         if self.device.type == "mps":
             recommended = torch.mps.recommended_max_memory()
             held = torch.mps.current_allocated_memory()
-            return min(int(DEVICE_SHARE * max(recommended - held, 0)), FASTEST_BATCH)
+            return int(DEVICE_SHARE * max(recommended - held, 0))
         return CPU_BUDGET
 
 
