@@ -110,6 +110,26 @@ def test_cancelling_lets_workers_commit_the_frame_in_hand(plan, tmp_path):
     assert not (tmp_path / "sequential" / "c.zarr").exists()
 
 
+def test_movies_of_a_lost_scheduler_are_in_the_report(plan, tmp_path):
+    with LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+    ) as started:
+
+        class Lost(Listener):
+            def progress(self, progress):
+                threading.Thread(target=started.close).start()
+
+        report = run_plan(
+            plan.model_copy(update={"movies": (str(tmp_path / "[ac].tif"),)}),
+            tmp_path / "report",
+            scheduler=OnWorkers(started.scheduler_address),
+            listener=Lost(),
+        )
+    assert [one.state for one in report.movies] == ["failed", "failed"]
+    assert all("the scheduler was lost" in one.error for one in report.movies)
+    assert report.exit_code == 3
+
+
 def test_a_worker_of_another_version_is_refused(plan, tmp_path, monkeypatch):
     monkeypatch.setattr(cluster, "__version__", "99")
     with pytest.raises(InputError, match="this is napari-sam2 99"):

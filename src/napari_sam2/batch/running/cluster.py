@@ -8,6 +8,7 @@ at most a minute before. Whoever takes its movie goes on there.
 from __future__ import annotations
 
 import gc
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -130,6 +131,8 @@ class OnWorkers:
         """
         if not movies:
             return
+        # It logs lost connections with tracebacks; outcomes say what was lost.
+        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
         needs_gpu = any(
             movie.job.model_options.device.startswith("cuda")
             and not movie.job.model_options.cpu_without_gpu
@@ -284,23 +287,27 @@ def _outcomes(
         if not ready:
             time.sleep(LOOK)
         for future in ready:
-            yield from _outcome(future, futures[future])
+            yield _outcome(future, futures[future])
 
 
-def _outcome(future: Future, movie: PlannedMovie) -> Iterator[MovieOutcome]:
-    if future.cancelled():
-        return
-    error = future.exception()
-    if error is None:
-        yield MovieOutcome.model_validate_json(future.result())
-        return
-    why = (
-        "the workers that tracked it were lost; look for what ended them (memory, time "
-        "limits), and run the plan again"
-        if isinstance(error, KilledWorker)
-        else f"{type(error).__name__}: {error}"
-    )
-    yield MovieOutcome(
+def _outcome(future: Future, movie: PlannedMovie) -> MovieOutcome:
+    is_lost = future.cancelled()  # by dask: nobody here cancels a future
+    error = None if is_lost else future.exception()
+    if is_lost:
+        why = (
+            "the scheduler was lost before it was whole; start it and its workers, and "
+            "run the plan again"
+        )
+    elif error is None:
+        return MovieOutcome.model_validate_json(future.result())
+    elif isinstance(error, KilledWorker):
+        why = (
+            "the workers that tracked it were lost; look for what ended them (memory, "
+            "time limits), and run the plan again"
+        )
+    else:
+        why = f"{type(error).__name__}: {error}"
+    return MovieOutcome(
         title=movie.title,
         movie=str(movie.job.movie),
         labels=str(movie.job.out / "labels" / movie.job.name),
