@@ -169,7 +169,8 @@ def test_a_bug_ends_what_has_begun_in_the_thread_that_ran_it():
     queue = queue_of(paused)
     next(run_jobs(queue))
     paused.pause()
-    queue.add(job([KeyError("a bug")]))
+    broken = job([KeyError("a bug")])
+    queue.add(broken)
     queue.add(job("c"))
 
     def work():
@@ -179,7 +180,7 @@ def test_a_bug_ends_what_has_begun_in_the_thread_that_ran_it():
     worker = threading.Thread(target=work)
     worker.start()
     worker.join()
-    queue.forget_begun()
+    assert queue.forget_begun() == [paused, broken]
     assert threads == [worker]
     assert items(run_jobs(queue)) == ["c"]
 

@@ -229,10 +229,12 @@ class JobQueue:
         with self._lock:
             self._turns.remove(over)
 
-    def forget_begun(self) -> None:
-        """Forget the jobs that have begun, after a bug ended the thread."""
+    def forget_begun(self) -> list[Job]:
+        """Forget and return the jobs that had begun, after a bug ended the thread."""
         with self._lock:
+            begun = [turn.job for turn in self._turns if turn.has_begun]
             self._turns = [turn for turn in self._turns if not turn.has_begun]
+        return begun
 
     def close(self, last: Callable[[], None] | None = None) -> None:
         """Let no job go on; those that have begun tidy up in `run_jobs`.
@@ -245,10 +247,14 @@ class JobQueue:
             self._turns = [turn for turn in self._turns if turn.has_begun]
 
     def tidy_up(self) -> None:
-        """End the jobs that have begun, all of them, even if one of them cannot."""
+        """End the jobs that have begun, all of them, even if one of them cannot.
+
+        After a bug they stay until `forget_begun`: somebody must hear of their end.
+        """
         with self._lock:
             begun = [turn for turn in self._turns if turn.has_begun]
-            self._turns = [turn for turn in self._turns if not turn.has_begun]
+            if self._is_closed:
+                self._turns = []
             last, self._last = self._last, None
         with ExitStack() as ending:
             if last is not None:

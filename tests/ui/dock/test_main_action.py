@@ -4,6 +4,7 @@ from threading import Event
 
 import dask.array as da
 import pytest
+from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QPoint, Qt
 from tests.engine.engine_steps import click
 from tests.ui.hand import Hand, unwrapped
@@ -57,6 +58,28 @@ def test_from_an_open_movie_to_the_first_tracked_cell_in_four_actions(
     assert dock.conductor.tables.computed().all()
     assert not dock.conductor.book[1].stale
     assert open_dock.docks[0].strip.isTabVisible(1)  # plots, of something now
+
+
+def test_a_run_that_could_not_begin_is_over(open_dock, answered, qtbot, monkeypatch):
+    """A bug before the first frame left *Starting …*, and *Stop* that did nothing."""
+    _, dock = open_dock()
+    engine = dock.conductor.engine
+
+    def broken(*_what):
+        raise ModuleNotFoundError("No module named 'torchvision'")
+        yield
+
+    for verb in ("apply", "warm", "picture"):
+        monkeypatch.setattr(engine, verb, lambda *_what: iter(()))
+    monkeypatch.setattr(engine, "track", broken)
+    monkeypatch.setattr(notification_manager, "receive_error", lambda *_error: None)
+    dock.conductor.set_prompt(click(1, 0, (30, 40)))
+    qtbot.mouseClick(dock.run_bar.track_button, Qt.MouseButton.LeftButton)
+    answered(dock)
+    assert not dock.conductor.is_tracking
+    assert dock.run_bar.bar.isHidden()
+    assert dock.run_bar.track_button.text() == "Track (G)"
+    assert "torchvision" in dock.status.text()
 
 
 @pytest.fixture(params=["numpy", "dask"])

@@ -37,7 +37,6 @@ class Worker(QObject):
         super().__init__(parent)
         self._queue = JobQueue()
         self._running: GeneratorWorker | None = None
-        self._begun: set[Job] = set()
         self._is_seen = Event()
 
     @property
@@ -86,31 +85,28 @@ class Worker(QObject):
         if self._queue.is_closed:
             return
         if isinstance(report, Delivery):
-            self._begun.add(report.job)
             report.job.deliver(report.item)
         elif isinstance(report, Failure):
-            self._end(report.job, report.error)
+            _end(report.job, report.error)
         elif isinstance(report, Finish):
-            self._begun.discard(report.job)
             report.job.finish(report.is_done)
         self._is_seen.set()
 
-    def _end(self, job: Job, error: Exception) -> None:
-        self._begun.discard(job)
-        job.fail(error)
-        job.finish(False)
-
     def _on_errored(self, error: Exception) -> None:
         """End what had begun; napari shows this bug with its traceback."""
-        self._queue.forget_begun()
-        for job in tuple(self._begun):
-            self._end(job, error)
+        for job in self._queue.forget_begun():
+            _end(job, error)
 
     def _on_finished(self) -> None:
         self._running = None
         self.wake()
         if self._running is None:
             self.became_idle.emit()
+
+
+def _end(job: Job, error: Exception) -> None:
+    job.fail(error)
+    job.finish(False)
 
 
 # No method: napari tells of it when the window, and this worker, may be gone.
