@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
 from napari_sam2.engine import BookReturned, Claim, Event, Request, TrackingEngine
 from napari_sam2.engine.jobs import Job, Priority
@@ -17,6 +17,7 @@ from napari_sam2.session.book.prompt_book import Edit, PromptBook
 from napari_sam2.session.book.state import BookState
 from napari_sam2.ui.controller.shown_masklets import KnownMasklets, ShownMasklets
 from napari_sam2.ui.controller.worker import Worker
+from napari_sam2.ui.widgets.timers import single_shot
 
 UNDOING = "One moment: the last step is still being undone"
 
@@ -79,10 +80,7 @@ class BookEditor(QObject):
         self.shown: ShownMasklets | None = None
         self.shown_frame = 0
         self._turning = 0
-        self.settling = QTimer(self)
-        self.settling.setSingleShot(True)
-        self.settling.setInterval(SETTLING_MS)
-        self.settling.timeout.connect(self._settle)
+        self.settling = single_shot(self, self._settle, SETTLING_MS)
 
     # --- Which masklets
 

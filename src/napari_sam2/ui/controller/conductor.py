@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
 from napari_sam2.engine import (
     DirectionsCompared,
@@ -44,6 +44,7 @@ from napari_sam2.ui.controller.book_editor import BookEditor
 from napari_sam2.ui.controller.run_control import RunControl
 from napari_sam2.ui.controller.shown_masklets import ShownMasklets
 from napari_sam2.ui.controller.worker import Worker
+from napari_sam2.ui.widgets.timers import single_shot
 
 SCORES_MS = 200
 """Five times a second the views hear of new scores."""
@@ -117,10 +118,10 @@ class Conductor(QObject):
         self._hovering = self._warming = 0
         self._last_said: Place | None = None
         self._next_order: Order | None = None
-        self._scores_due = self._timer(SCORES_MS, self._tell_scores)
-        self._save_due = self._timer(SAVE_MS, self.save)
-        self._warm_due = self._timer(WARM_MS, self._warm)
-        self._repair_due = self._timer(REPAIR_MS, self._repair_live)
+        self._scores_due = single_shot(self, self._tell_scores, SCORES_MS)
+        self._save_due = single_shot(self, self.save, SAVE_MS)
+        self._warm_due = single_shot(self, self._warm, WARM_MS)
+        self._repair_due = single_shot(self, self._repair_live, REPAIR_MS)
         self._connect()
 
     def _connect(self) -> None:
@@ -566,10 +567,3 @@ class Conductor(QObject):
                 tables = tables.with_trust(trust)
             shown.tables = tables
             self.scores_changed.emit(tables)
-
-    def _timer(self, interval: int, slot: Callable[[], None]) -> QTimer:
-        timer = QTimer(self)
-        timer.setSingleShot(True)
-        timer.setInterval(interval)
-        timer.timeout.connect(slot)
-        return timer

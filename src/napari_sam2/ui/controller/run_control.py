@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
 from napari_sam2.engine import (
     Followed,
@@ -18,6 +18,7 @@ from napari_sam2.engine.jobs import Job, Priority
 from napari_sam2.session.session import FrameDone
 from napari_sam2.ui.controller.shown_masklets import ShownMasklets, TrackedFrames
 from napari_sam2.ui.controller.worker import Worker
+from napari_sam2.ui.widgets.timers import single_shot
 
 FLUSH_MS = 100
 """At most ten times a second the book hears of what a run has done."""
@@ -57,10 +58,7 @@ class RunControl(QObject):
         self._shown: ShownMasklets | None = None
         self._done: TrackedFrames | None = None
         self.order = Order()
-        self._flush = QTimer(self)
-        self._flush.setSingleShot(True)
-        self._flush.setInterval(FLUSH_MS)
-        self._flush.timeout.connect(self.tell_book)
+        self._flush = single_shot(self, self.tell_book, FLUSH_MS)
 
     @property
     def is_running(self) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterable
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject
 
 from napari_sam2.engine import Request, StoreReady
 from napari_sam2.errors import FolderTakenError, NapariSam2Error
@@ -15,6 +15,7 @@ from napari_sam2.ui.dock.parts import TrackerParts
 from napari_sam2.ui.layers.placement import finest_level
 from napari_sam2.ui.masklets.output_panel import free_folder
 from napari_sam2.ui.widgets.panel import short_path
+from napari_sam2.ui.widgets.timers import single_shot
 
 FROM_NOW_ON = "From now on it is tracked so; for what is there, press Track once more."
 
@@ -50,9 +51,7 @@ class CurrentMovie(QObject):
         parts.conductor.happened.connect(self._on_event)
         self._gone: list[Hashable] = []
         # Not at once: who offers layers turns to another one first.
-        self._forgetting = QTimer(self)
-        self._forgetting.setSingleShot(True)
-        self._forgetting.timeout.connect(self._forget)
+        self._forgetting = single_shot(self, self._forget)
         parts.connections.add(parts.viewer.layers.events.removed, self._on_removed)
 
     def follow(self) -> None:

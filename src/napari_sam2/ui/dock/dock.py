@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QTimer
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QWidget
 
@@ -54,6 +53,7 @@ from napari_sam2.ui.widgets.placing import (
     share_place,
 )
 from napari_sam2.ui.widgets.status_line import Change, Topic, answer_text, waiting_text
+from napari_sam2.ui.widgets.timers import single_shot
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -80,9 +80,7 @@ class TrackerDock(QWidget):
         self.parts = parts = TrackerParts(viewer, self)
         self._viewer = viewer
         self._is_placed = False
-        self._placing = QTimer(self)
-        self._placing.setSingleShot(True)
-        self._placing.timeout.connect(self._find_place)
+        self._placing = single_shot(self, self._find_place)
         self._remark = ""
         self._followed = -1
         self.strip = TimeStrip(

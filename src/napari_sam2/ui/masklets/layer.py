@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Labels, Points
 from napari.utils.colormaps import DirectLabelColormap
-from qtpy.QtCore import QObject, Qt, QTimer, Signal
+from qtpy.QtCore import QObject, Qt, Signal
 
 from napari_sam2.engine import Request, StoreReady
 from napari_sam2.errors import InputError
@@ -27,6 +27,7 @@ from napari_sam2.ui.layers.placement import placed_like
 from napari_sam2.ui.masklets.live_labels import LiveLabels
 from napari_sam2.ui.masklets.session_mark import layer_of_session, session_metadata
 from napari_sam2.ui.widgets.connections import Connections
+from napari_sam2.ui.widgets.timers import single_shot
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -59,10 +60,7 @@ class StrokeWatch(QObject):
         self._layer: Labels | None = None
         self._live: LiveLabels | None = None
         # Not at once: napari is still at work on the stroke when it tells of it.
-        self._emptying = QTimer(self)
-        self._emptying.setSingleShot(True)
-        self._emptying.setInterval(0)
-        self._emptying.timeout.connect(self._empty_history)
+        self._emptying = single_shot(self, self._empty_history)
 
     def attach(self, layer: Labels, labels: LabelsInLayer, live: LiveLabels) -> None:
         """Watch a layer from now on, and no other.
@@ -180,12 +178,8 @@ class MaskletLayer(QObject):
         self._connections = Connections()
         self._mode_before = ""
         self._is_tracking = self._is_stale = self._is_outlined = False
-        self._pause = QTimer(self)
-        self._pause.setSingleShot(True)
-        self._pause.timeout.connect(self._after_pause)
-        self._naming = QTimer(self)
-        self._naming.setSingleShot(True)
-        self._naming.timeout.connect(self._show_names)
+        self._pause = single_shot(self, self._after_pause)
+        self._naming = single_shot(self, self._show_names)
         self._strokes = StrokeWatch(self)
         self._strokes.stroke_finished.connect(self.stroke_finished)
         self._strokes.refused.connect(self.told)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QImage, QPixmap, QResizeEvent
 from qtpy.QtWidgets import QCheckBox, QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from napari_sam2.ui.widgets.timers import single_shot
 
 PATIENCE_MS = 120
 """A cursor that moves on within so long asks for nothing."""
@@ -42,10 +44,7 @@ class InputPicture(QWidget):
         column.addWidget(self.box)
         column.addWidget(self.label)
         self._image: QImage | None = None
-        self._pause = QTimer(self)
-        self._pause.setSingleShot(True)
-        self._pause.setInterval(PATIENCE_MS)
-        self._pause.timeout.connect(self.requested)
+        self._pause = single_shot(self, self.requested.emit, PATIENCE_MS)
         self.box.toggled.connect(self._on_toggled)
         self.label.setVisible(shown)
 

@@ -10,7 +10,6 @@ from qtpy.QtCore import (
     QModelIndex,
     QSize,
     Qt,
-    QTimer,
     Signal,
 )
 from qtpy.QtGui import QColor, QKeyEvent, QPainter, QPalette, QResizeEvent, QShowEvent
@@ -41,6 +40,7 @@ from napari_sam2.ui.objects.model import (
 )
 from napari_sam2.ui.widgets.icons import icon
 from napari_sam2.ui.widgets.panel import Note, Panel
+from napari_sam2.ui.widgets.timers import single_shot
 
 ROW_HEIGHT = 22
 ICON_SIDE = 14
@@ -370,9 +370,7 @@ class ObjectPanel(Panel):
         self._tables: ScoreTables | None = None
         self._frame_count = 1
         self._selected: tuple[int, ...] = ()
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(PAUSE)
+        self._timer = single_shot(self, self._show_rows, PAUSE)
         self._connect()
         self._show_rows()
 
@@ -388,7 +386,6 @@ class ObjectPanel(Panel):
         self.model.rename_requested.connect(self.rename_requested)
         self.model.parent_requested.connect(self.parent_requested)
         self.model.complained.connect(self.complained)
-        self._timer.timeout.connect(self._show_rows)
 
     # --- What is shown
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtCore import QEvent, QTimer, Signal
+from qtpy.QtCore import QEvent, Signal
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton
 
@@ -26,6 +26,7 @@ from napari_sam2.ui.plots.curves import (
 )
 from napari_sam2.ui.widgets.icons import icon
 from napari_sam2.ui.widgets.panel import Note, Panel
+from napari_sam2.ui.widgets.timers import single_shot
 
 if TYPE_CHECKING:
     from napari_sam2.ui.plots.curves import PlotGrid
@@ -78,15 +79,12 @@ class PlotsPanel(Panel):
         self._selected: tuple[int, ...] = ()
         self._units = WorldUnits()
         self._frame, self._frame_count = 0, 1
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(PAUSE)
+        self._timer = single_shot(self, self._draw, PAUSE)
         # --- Connections
         for button in self.buttons.values():
             button.toggled.connect(self._show_quantities)
         self.fit_button.clicked.connect(self._fit)
         self.export_button.clicked.connect(self._ask_for_export)
-        self._timer.timeout.connect(self._draw)
         self._show_legend()
 
     # --- What is shown

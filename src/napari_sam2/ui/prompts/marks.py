@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Points
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
 from napari_sam2.engine.movie.axes import LayerAxes
 from napari_sam2.errors import InputError
@@ -35,6 +35,7 @@ from napari_sam2.ui.prompts.mark_rows import (
 )
 from napari_sam2.ui.tool.gestures import gives_up_mask
 from napari_sam2.ui.widgets.connections import Connections
+from napari_sam2.ui.widgets.timers import single_shot
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer, Shapes
@@ -80,10 +81,7 @@ class PromptMarks(QObject):
         self._is_held = False
         self._lacks_layer = False
         self._complaint = ""
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(SETTLING_MS)
-        self._timer.timeout.connect(self._on_settled)
+        self._timer = single_shot(self, self._on_settled, SETTLING_MS)
         self._events = Connections()
         self._events.add(viewer.layers.events.removed, self._on_layer_removed)
         self._events.add(viewer.dims.events.current_step, self._fit_marks)

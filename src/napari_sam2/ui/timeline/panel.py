@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton
 
@@ -17,6 +17,7 @@ from napari_sam2.ui.timeline.paint import TrustScale
 from napari_sam2.ui.timeline.timeline import ZOOM_PER_NOTCH, Timeline
 from napari_sam2.ui.widgets.icons import icon
 from napari_sam2.ui.widgets.panel import Panel, counted
+from napari_sam2.ui.widgets.timers import single_shot
 
 PAUSE = 300
 """Milliseconds between two counts of doubtful frames while scores stream in."""
@@ -76,9 +77,7 @@ class TimelinePanel(Panel):
         self._tables: ScoreTables | None = None
         self._frame, self._frame_count = 0, 1
         self._selected: tuple[int, ...] = ()
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(PAUSE)
+        self._timer = single_shot(self, self._count, PAUSE)
         self._connect()
         self._show_choices()
 
@@ -92,7 +91,6 @@ class TimelinePanel(Panel):
         self.review_button.clicked.connect(lambda: self._ask_for(FrameFlag.REVIEWED))
         self.lock_button.clicked.connect(lambda: self._ask_for(FrameFlag.LOCKED))
         self.whole_button.clicked.connect(timeline.show_whole)
-        self._timer.timeout.connect(self._count)
 
     # --- What is shown
 

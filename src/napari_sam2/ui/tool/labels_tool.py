@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Labels
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 from qtpy.QtGui import QAction
 
 from napari_sam2.engine.movie.axes import (
@@ -59,6 +59,7 @@ from napari_sam2.ui.tool.gestures import (
 from napari_sam2.ui.tool.preview import ToolPreview
 from napari_sam2.ui.widgets.connections import Connections
 from napari_sam2.ui.widgets.icons import icon
+from napari_sam2.ui.widgets.timers import single_shot
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -264,9 +265,7 @@ class LabelsTool(QObject):
         for changed in (viewer.dims.events.ndisplay, viewer.dims.events.order):
             self._events.add(changed, self._on_display)
         self._events.add(viewer.layers.events.removed, self._on_layer_removed)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self._on_due)
+        self._timer = single_shot(self, self._on_due)
         self.action = QAction(icon("tool"), "SAM 2 tool", self)
         self.action.setCheckable(True)
         self.action.setToolTip(with_key("Click and draw boxes on the cells", "toggle"))

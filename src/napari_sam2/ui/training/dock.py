@@ -8,7 +8,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
-from qtpy.QtCore import QEvent, Qt, QTimer
+from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QEnterEvent, QShowEvent
 from qtpy.QtWidgets import (
     QHBoxLayout,
@@ -40,6 +40,7 @@ from napari_sam2.ui.widgets.layout import WheelGuard, lay_out_column
 from napari_sam2.ui.widgets.panel import Note, Panel
 from napari_sam2.ui.widgets.placing import Leaving, share_place
 from napari_sam2.ui.widgets.status_line import StatusLine
+from napari_sam2.ui.widgets.timers import single_shot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -79,9 +80,7 @@ class TrainDock(QWidget):
         self._stopped = Event()
         self._named = USUAL_NAME
         self._is_placed = False
-        self._placing = QTimer(self)
-        self._placing.setSingleShot(True)
-        self._placing.timeout.connect(lambda: share_place(self, TRACKER_NAME))
+        self._placing = single_shot(self, lambda: share_place(self, TRACKER_NAME))
         self.curves: TrainCurves | None = None
         self._create()
         self._lay_out()

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QEvent, QObject, Qt, QTimer
+from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QPushButton, QWidget
 
 from napari_sam2.ui.widgets.icons import icon
+from napari_sam2.ui.widgets.timers import single_shot
 
 if TYPE_CHECKING:
     from napari.window import Window
@@ -34,9 +35,7 @@ class Leaving(QObject):
     def __init__(self, window: Window, widget: QWidget, *companions: QWidget) -> None:
         super().__init__(widget)
         self._window, self._widget, self._companions = window, widget, companions
-        self._moved = QTimer(self)
-        self._moved.setSingleShot(True)
-        self._moved.timeout.connect(self._leave)
+        self._moved = single_shot(self, self._leave)
         widget.installEventFilter(self)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
@@ -74,9 +73,7 @@ class WayBack(QPushButton):
         super().__init__(icon("timeline"), text)
         self._window, self._widget, self._name = window, widget, name
         self.setToolTip(f"{text} was closed: show it again")
-        self._changed = QTimer(self)
-        self._changed.setSingleShot(True)
-        self._changed.timeout.connect(self._look)
+        self._changed = single_shot(self, self._look)
         self.clicked.connect(self.put)
         self.hide()
         self.put()
