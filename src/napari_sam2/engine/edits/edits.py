@@ -395,7 +395,7 @@ class Edits:
         shown_frame: int,
     ) -> Iterator[Event]:
         """Record an edit and do what follows from it; see `TrackingEngine.apply`."""
-        if self._workspace.masklets(request) is None and not _has_prompts(edit.after):
+        if self._workspace.masklets(request) is None and not edit.after.has_prompts:
             self._steps.record_early(request, edit)
             return
         yield from self._workspace.prepare(request)
@@ -523,7 +523,3 @@ def _committed(store: OmeZarrLabelStore) -> Iterator[None]:
 def nearest_first(frames: Iterable[int], shown_frame: int) -> list[int]:
     """Return frames by their distance from the one that is shown."""
     return sorted(frames, key=lambda frame: (abs(frame - shown_frame), frame))
-
-
-def _has_prompts(book: BookState) -> bool:
-    return any(state.prompts for state in book.objects)

@@ -157,7 +157,7 @@ def trusted_frames(
     chosen = {}
     for one in objects:
         if one not in book:
-            known = ", ".join(str(state.object_id) for state in book.objects)
+            known = ", ".join(map(str, book.object_ids))
             raise InputError(f"there is no object {one}: the session has {known}")
         state = book[one]
         followed = tracked.get(one, FrameSet()) - state.stale

@@ -136,6 +136,16 @@ class BookState:
         return founder
 
     @property
+    def object_ids(self) -> tuple[int, ...]:
+        """Ids of all objects, ascending."""
+        return tuple(self._by_id)
+
+    @property
+    def has_prompts(self) -> bool:
+        """Whether anything is said about any object."""
+        return any(state.prompts for state in self.objects)
+
+    @property
     def next_id(self) -> int:
         """The smallest id above all that are in use."""
         return self.objects[-1].object_id + 1 if self.objects else 1

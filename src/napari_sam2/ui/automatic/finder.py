@@ -148,7 +148,8 @@ class Finder(QObject):
             FramePrompt(number, frame_index, mask=MaskPrompt(labels == number))
             for number in numbers
         ]
-        self._take(intake_of(gathered(prompts), "everything on a frame", self._taken()))
+        taken = self._conductor.book.object_ids
+        self._take(intake_of(gathered(prompts), "everything on a frame", taken))
 
     def clear(self) -> None:
         """Show no masks any more."""
@@ -172,7 +173,8 @@ class Finder(QObject):
         def deliver(event: object) -> None:
             if isinstance(event, ObjectsFound):
                 source = "everything in the movie"
-                intake = intake_of(event.objects, source, self._taken())
+                taken = self._conductor.book.object_ids
+                intake = intake_of(event.objects, source, taken)
                 self._take(intake)
                 self.found.emit()
                 ids = intake.renumbered
@@ -253,9 +255,6 @@ class Finder(QObject):
             return
         self._conductor.take_in(intake)
         self.told.emit(intake.sentence)
-
-    def _taken(self) -> list[int]:
-        return [state.object_id for state in self._conductor.book.objects]
 
     def _on_over(self, is_done: bool) -> None:
         self._job = None

@@ -119,7 +119,7 @@ class Proposals(QObject):
             where = f"object {proposed.mother} has no mask on {proposed.frame_index}"
             self.failed.emit(InputError(f"{where}: track it first"))
             return
-        free = free_ids([state.object_id for state in self._conductor.book.objects])
+        free = free_ids(self._conductor.book.object_ids)
         new_ids = (next(free), next(free))
         sister: int | FramePrompt = proposed.daughter
         first = FramePrompt(new_ids[0], proposed.frame_index, mask=MaskPrompt(mask))

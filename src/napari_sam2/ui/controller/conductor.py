@@ -560,8 +560,7 @@ class Conductor(QObject):
     def _tell_scores(self) -> None:
         shown = self.editor.shown
         if shown is not None:
-            ids = [state.object_id for state in self.book.objects]
-            tables = shown.tables.with_objects(ids)
+            tables = shown.tables.with_objects(self.book.object_ids)
             trust = self._trust.get(shown.request.model, tables.trust_function)
             if tables.trust_function is not trust:
                 tables = tables.with_trust(trust)

@@ -44,7 +44,7 @@ class Selection(QObject):
 
     def step(self, book: BookState, by: int) -> None:
         """Go to the next object of a book, or the one before."""
-        ids = [state.object_id for state in book.objects]
+        ids = book.object_ids
         if not ids:
             return
         after = [object_id for object_id in ids if object_id > self.current]

@@ -79,11 +79,8 @@ class ComparisonView(QObject):
             self._parts.conductor.worker.wake()
             self._job = None
         if self._take_found() is not None:
-            conductor = self._parts.conductor
-            forget = Job(
-                conductor.engine.forget_comparison, self._ignore, self._complain
-            )
-            conductor.worker.submit(forget)
+            forget = self._parts.conductor.engine.forget_comparison
+            self._parts.ask(forget, self._ignore)
         self._take_away()
 
     def close(self) -> None:

@@ -186,7 +186,7 @@ class TrackerDock(QWidget):
 
     def _on_track_requested(self) -> None:
         conductor = self.parts.conductor
-        if any(state.prompts for state in conductor.book.objects):
+        if conductor.book.has_prompts:
             conductor.track(self.parts.order(self.parts.track_panel.direction))
         else:
             self.parts.status.complain(

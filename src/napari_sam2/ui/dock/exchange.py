@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_info
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_sam2.engine import TracksMade
-from napari_sam2.engine.jobs import Job, Priority, once
+from napari_sam2.engine.jobs import Priority, once
 from napari_sam2.engine.movie.axes import LayerAxes
 from napari_sam2.engine.runs.exporting import ExportOrder
 from napari_sam2.errors import InputError, NapariSam2Error
@@ -92,9 +91,11 @@ class Exchange(QObject):
             shapes = parts.prompt_sources.shapes
             outlines = read_outlines(shapes, image, parts.viewer.dims.point)
             source = f"shapes of {shapes.name}"
-            taken, said = self._taken(), parts.conductor.book
+            book = parts.conductor.book
             self._take(
-                shapes_to_prompts(outlines, axes, source=source, taken=taken, said=said)
+                shapes_to_prompts(
+                    outlines, axes, source=source, taken=book.object_ids, said=book
+                )
             )
         except NapariSam2Error as error:
             parts.status.complain(error)
@@ -111,14 +112,14 @@ class Exchange(QObject):
             return
         first, count = parts.frame_cursor.frame_index, axes.frame_count
         frames = anchor_frames(first, count, sources.every_nth)
-        taken = self._taken()
+        taken = parts.conductor.book.object_ids
 
         def take(intake: Intake) -> None:
             self._take(intake)
             labels.visible = False  # what lies over the result says nothing new
             parts.conductor.track(parts.order(parts.track_panel.direction))
 
-        self._ask(once(labels_to_prompts, picture, frames, taken), take)
+        self._parts.ask(once(labels_to_prompts, picture, frames, taken), take)
 
     def _on_file_requested(self, path: str) -> None:
         try:
@@ -126,9 +127,10 @@ class Exchange(QObject):
         except NapariSam2Error as error:
             self._parts.status.complain(error)
             return
-        frame, taken = self._parts.frame_cursor.frame_index, self._taken()
-        read = partial(file_to_prompts, path, axes, frame_index=frame, taken=taken)
-        self._ask(once(read), self._take)
+        frame = self._parts.frame_cursor.frame_index
+        taken = self._parts.conductor.book.object_ids
+        read = once(file_to_prompts, path, axes, frame_index=frame, taken=taken)
+        self._parts.ask(read, self._take)
 
     def _take(self, intake: Intake) -> None:
         self._parts.conductor.take_in(intake)
@@ -139,9 +141,6 @@ class Exchange(QObject):
         if image is None:
             raise InputError(NO_MOVIE)
         return image, self._parts.input_panel.axes()
-
-    def _taken(self) -> list[int]:
-        return [state.object_id for state in self._parts.conductor.book.objects]
 
     # --- Out
 
@@ -164,7 +163,7 @@ class Exchange(QObject):
             parts.status.say(saved.sentence)
             show_info(saved.sentence)
 
-        self._ask(once(saved.write), on_written, Priority.EDIT)
+        self._parts.ask(once(saved.write), on_written, Priority.EDIT)
 
     def _on_plan_requested(self) -> None:
         parts = self._parts
@@ -188,13 +187,13 @@ class Exchange(QObject):
         parts.conductor.save()  # the worker does this first
         folder = parts.output_panel.folder
         write = once(_write_plan, folder, str(movie.source.path), path)
-        self._ask(write, on_written, Priority.EDIT)
+        self._parts.ask(write, on_written, Priority.EDIT)
 
     def _on_export_requested(self, table: CurveTable, path: Path) -> None:
         def on_written(_: None) -> None:
             self._parts.status.say(f"Saved to {short_path(path)}.")
 
-        self._ask(once(table.write, path), on_written)
+        self._parts.ask(once(table.write, path), on_written)
 
     def _export_order(
         self, format_name: str, path: Path, measures: bool
@@ -215,7 +214,7 @@ class Exchange(QObject):
             self._parts.status.complain(error)
             return
         steps = partial(conductor.engine.tracks, request, conductor.book)
-        self._ask(steps, self._on_tracks_event, Priority.EDIT)
+        self._parts.ask(steps, self._on_tracks_event, Priority.EDIT)
 
     def _on_tracks_event(self, event: object) -> None:
         parts = self._parts
@@ -231,15 +230,6 @@ class Exchange(QObject):
             parts.status.complain(error)
         else:
             parts.status.say("The tracks are shown.")
-
-    def _ask(
-        self,
-        steps: Callable[[], Iterator[object]],
-        deliver: Callable[[Any], None],
-        priority: Priority = Priority.CLICK,
-    ) -> None:
-        job = Job(steps, deliver, self._parts.status.complain, priority=priority)
-        self._parts.conductor.worker.submit(job)
 
 
 def _write_plan(session: Path, movie: str, path: Path) -> None:

@@ -43,10 +43,9 @@ class Doubts:
     @classmethod
     def of(cls, book: BookState, tables: ScoreTables) -> Doubts:
         """Count them."""
-        ids = [one.object_id for one in book.objects if one.object_id in tables.columns]
         return cls(
-            int(np.count_nonzero(tables.doubtful(book, ids))),
-            int(np.count_nonzero(tables.unreviewed(book, ids))),
+            int(np.count_nonzero(tables.doubtful(book))),
+            int(np.count_nonzero(tables.unreviewed(book))),
         )
 
     @property

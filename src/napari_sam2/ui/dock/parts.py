@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from napari_sam2.engine import Order, Request
+from napari_sam2.engine.jobs import Job, Priority
 from napari_sam2.session.planning.plan import Direction
 from napari_sam2.ui.automatic.panel import AutomaticPanel
 from napari_sam2.ui.controller.conductor import Conductor
@@ -124,6 +126,16 @@ class TrackerParts:
                 choice.tracker,
             )
         return self._request
+
+    def ask(
+        self,
+        steps: Callable[[], Iterator[object]],
+        deliver: Callable[[Any], None],
+        priority: Priority = Priority.CLICK,
+    ) -> None:
+        """Let the worker do something; what goes wrong is said in the status line."""
+        job = Job(steps, deliver, self.status.complain, priority=priority)
+        self.conductor.worker.submit(job)
 
     def order(self, direction: Direction) -> Order:
         """Return what is to be tracked, as the panels say now."""

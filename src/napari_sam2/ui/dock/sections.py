@@ -78,13 +78,12 @@ class DockSections(QObject):
         self.model.show_summary(str(self._parts.model_panel.combo.currentText()))
 
     def _on_book_settled(self, book: BookState) -> None:
-        is_settled = any(state.prompts for state in book.objects)
-        if is_settled and not self._is_settled:
+        if book.has_prompts and not self._is_settled:
             self._column.keep_in_place(
                 self.sections["clicks"],
                 partial(self.folds.propose, "movie", is_open=False),
             )
-        self._is_settled = is_settled
+        self._is_settled = book.has_prompts
 
     def _on_failed(self, _error: Exception) -> None:
         """Show what is wrong with the model, and its remedy."""

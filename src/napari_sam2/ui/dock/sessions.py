@@ -14,7 +14,7 @@ from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QMessageBox, QWidget
 
 from napari_sam2.engine import Request, SessionRead
-from napari_sam2.engine.jobs import Job, Priority, once
+from napari_sam2.engine.jobs import Priority, once
 from napari_sam2.errors import InputError, NapariSam2Error, OtherMovieError
 from napari_sam2.io.label_store.store import DEFAULT_NAME
 from napari_sam2.io.sessions.document import ModelChoice, SessionDocument
@@ -84,9 +84,6 @@ class Sessions(QObject):
         folder, count = parts.output_panel.folder, len(document.book.objects)
         if count == 0 or tables is None:
             return
-        ids = [state.object_id for state in document.book.objects]
-        known = [object_id for object_id in ids if object_id in tables.columns]
-        doubtful = int(np.count_nonzero(tables.doubtful(document.book, known)))
         entry = RecentSession(
             path=folder.absolute(),
             name=DEFAULT_NAME,
@@ -94,7 +91,7 @@ class Sessions(QObject):
             opened_from=image.opened_from,
             saved=datetime.now(),
             objects=count,
-            doubtful=doubtful,
+            doubtful=int(np.count_nonzero(tables.doubtful(document.book))),
         )
         self._ask(once(_put, entry), Priority.EDIT)
 
@@ -119,8 +116,8 @@ class Sessions(QObject):
         self._opened = request, document.book
         parts.conductor.go_on_with(request, document.book)
         parts.frame_cursor.go_to(document.frame_index)
-        first = next((one.object_id for one in document.book.objects), None)
-        chosen = document.selected or first or document.book.next_id
+        known = document.book.object_ids
+        chosen = document.selected or (known[0] if known else document.book.next_id)
         parts.selection.go_on_with(chosen)
         parts.track_panel.repair_box.setChecked(document.live_repair)
         parts.status.say(" ".join(("The session goes on.", *document.remarks)))
@@ -201,7 +198,7 @@ class Sessions(QObject):
         if layer is None or layer.unique_id in self._looked_for:
             return
         self._looked_for.add(layer.unique_id)
-        self._submit(once(_existing), self._offer_session, Priority.WARM)
+        self._parts.ask(once(_existing), self._offer_session, Priority.WARM)
 
     def _bring_movie(self, read: SessionRead) -> None:
         """Choose the movie of a session; one that lies beside its masklets is opened.
@@ -266,16 +263,7 @@ class Sessions(QObject):
     def _ask(
         self, steps: Callable[[], Iterator[list[RecentSession]]], priority: Priority
     ) -> None:
-        self._submit(steps, self._show_sessions, priority)
-
-    def _submit(
-        self,
-        steps: Callable[[], Iterator[object]],
-        deliver: Callable[[Any], None],
-        priority: Priority,
-    ) -> None:
-        job = Job(steps, deliver, self._parts.status.complain, priority=priority)
-        self._parts.conductor.worker.submit(job)
+        self._parts.ask(steps, self._show_sessions, priority)
 
 
 def _existing() -> list[RecentSession]:

@@ -47,7 +47,7 @@ def _connect_suggestions(parts: TrackerParts) -> None:
     def suggest(_changed: object = None) -> None:
         if parts.input_panel.layer is None:
             status.suggest(NO_MOVIE)
-        elif any(state.prompts for state in conductor.book.objects):
+        elif conductor.book.has_prompts:
             status.suggest(NEXT_CLICK)
         else:
             status.suggest(FIRST_CLICK)

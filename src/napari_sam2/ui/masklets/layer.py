@@ -551,9 +551,9 @@ def features_for(
     """
     if not book.objects:
         return {}
-    ids = [state.object_id for state in book.objects]
+    ids = book.object_ids
     table: dict[str, list[Any]] = {
-        "index": ids,
+        "index": list(ids),
         "name": [state.name or f"object {state.object_id}" for state in book.objects],
     }
     parents = [state.parent for state in book.objects]
