@@ -26,6 +26,7 @@ from pathlib import Path
 import numpy as np
 from nano_stills import still_scores
 
+from napari_sam2.generators import WithResult
 from napari_sam2.io.training.images import read_folder
 from napari_sam2.model.checkpoints.checkpoint import load_model
 from napari_sam2.model.sam2 import Sam2
@@ -95,13 +96,7 @@ def tuned(movie: TaughtMovie, options: argparse.Namespace, seed: int) -> FineTun
     settings = FineTuneSettings(
         f"bright-{seed}", steps=options.steps, seed=seed, device="cpu"
     )
-    steps = fine_tune(options.base, [taught], settings)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            result: FineTuneResult = end.value
-            return result
+    return WithResult(fine_tune(options.base, [taught], settings)).to_end()
 
 
 def scores_of(model: Sam2, movie: TaughtMovie, data: Path | None) -> list[float]:

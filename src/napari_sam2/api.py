@@ -23,6 +23,7 @@ from napari_sam2.batch.running.batch import run_plan
 from napari_sam2.batch.running.schedulers import Scheduler
 from napari_sam2.batch.self_check.result import SelfCheck
 from napari_sam2.batch.volumes.run import open_job
+from napari_sam2.generators import WithResult
 from napari_sam2.io.exports.masklets import MaskletMovie, open_masklets
 from napari_sam2.io.label_store.store import DEFAULT_NAME
 from napari_sam2.io.movies.frame_sources import FrameOptions as OpenOptions
@@ -237,15 +238,8 @@ def self_check(
     """
     from napari_sam2.batch.self_check.checking import SelfCheckJob, run_self_check
 
-    steps = run_self_check(
-        SelfCheckJob(Path(masklets), models=tuple(models), **options)
-    )
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            found: SelfCheck = end.value
-            return found
+    job = SelfCheckJob(Path(masklets), models=tuple(models), **options)
+    return WithResult(run_self_check(job)).to_end()
 
 
 def read_masklets(path: PathLike, name: str = DEFAULT_NAME) -> MaskletMovie:

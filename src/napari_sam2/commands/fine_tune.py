@@ -12,6 +12,7 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from napari_sam2.commands.options import path_argument, path_option
 from napari_sam2.commands.progress import ShownProgress, listening_to_signals
 from napari_sam2.commands.train import time_left
+from napari_sam2.generators import WithResult
 from napari_sam2.model.checkpoints.registry import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -75,13 +76,8 @@ def _follow(
     )
     with ShownProgress(*columns) as bar:
         task = bar.add_task("Fine-tuning", total=1.0, score="", left="")
-        while True:
-            try:
-                now = next(progress)
-            except StopIteration as end:
-                result: FineTuneResult = end.value
-                bar.update(task, completed=1.0, description="Done", left="")
-                return result
+        steps = WithResult(progress)
+        for now in steps:
             left = now.seconds_left
             bar.update(
                 task,
@@ -91,3 +87,5 @@ def _follow(
             )
             if now.held_out is not None:
                 bar.update(task, score=f"held-out J {now.held_out:.3f}")
+        bar.update(task, completed=1.0, description="Done", left="")
+        return steps.result

@@ -25,6 +25,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from napari_sam2.generators import WithResult
+
 ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGXCPU", "SIGBREAK")
 """Signals after which what was done is kept; not every system has all."""
 
@@ -105,17 +107,14 @@ def follow(
     """
     with _step_progress() as progress, listening_to_signals() as is_cancelled:
         task = progress.add_task(title, total=None)
-        while True:
-            try:
-                done = next(frames)
-            except StopIteration as end:
-                result: Result = end.value
-                return result
+        steps = WithResult(frames)
+        for done in steps:
             progress.update(task, completed=done.position, total=done.total)
             if is_cancelled():
                 frames.close()
                 typer.echo(f"napari-sam2: cancelled; {on_cancel}", err=True)
                 raise typer.Exit(is_cancelled.exit_code)
+        return steps.result
 
 
 @contextmanager

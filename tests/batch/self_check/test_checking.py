@@ -19,6 +19,7 @@ from napari_sam2.batch.self_check.checking import (
 from napari_sam2.batch.self_check.result import kept_path, read_kept
 from napari_sam2.cli import app
 from napari_sam2.errors import InputError, ModelError
+from napari_sam2.generators import WithResult
 from napari_sam2.interfaces import FrameResult, ObjectScores
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.io.movies.frame_sources import open_frames
@@ -81,12 +82,8 @@ def _drawn(one, at, labels):
 
 def finished(steps):
     """Run a generator to its end; return how far it said it was, and its result."""
-    seen = []
-    while True:
-        try:
-            seen.append(next(steps))
-        except StopIteration as end:
-            return seen, end.value
+    taken = WithResult(steps)
+    return list(taken), taken.result
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ import pytest
 from scipy import ndimage
 
 from napari_sam2.errors import InputError
+from napari_sam2.generators import WithResult
 from napari_sam2.interfaces import ABSENT_LOGIT
 from napari_sam2.tiles import TileLayout
 from napari_sam2.tracking.automatic.census import Census, Division
@@ -135,12 +136,7 @@ def discover(world: World, **options: Any) -> Discovered:
 
 def run(search: Discovery, world: World) -> Discovered:
     search._generator = world
-    steps = search.run()
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
+    return WithResult(search.run()).to_end()
 
 
 def still(y: float, x: float, frames: range, radius: float = 6) -> dict[int, Any]:

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from napari_sam2.errors import InputError
+from napari_sam2.generators import WithResult
 from napari_sam2.model.checkpoints.checkpoint import build_model, load_model, save_model
 from napari_sam2.model.checkpoints.notes import read_notes
 from napari_sam2.model.config import CONFIGS
@@ -77,12 +78,8 @@ def folder(tmp_path, monkeypatch):
 
 def finished(steps):
     """Return what was yielded, and the result."""
-    progress = []
-    while True:
-        try:
-            progress.append(next(steps))
-        except StopIteration as end:
-            return progress, end.value
+    taken = WithResult(steps)
+    return list(taken), taken.result
 
 
 def scored_like(monkeypatch, *values):

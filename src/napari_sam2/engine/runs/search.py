@@ -21,6 +21,7 @@ from napari_sam2.engine.workspace.loading import predictor_for
 from napari_sam2.engine.workspace.score_reading import tables_of
 from napari_sam2.engine.workspace.workspace import Workspace
 from napari_sam2.errors import InputError
+from napari_sam2.generators import WithResult
 from napari_sam2.interfaces import FrameSource
 from napari_sam2.session.book.proposals import ProposedDivision
 from napari_sam2.session.book.state import BookState, ObjectState
@@ -207,14 +208,11 @@ def _told(
     steps: Generator[Step, None, Result], sentence: Callable[[Step], str | None]
 ) -> Generator[Event, None, Result]:
     """Say what there is to say of each step of a search, and return what it found."""
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as end:
-            found: Result = end.value
-            return found
+    taken = WithResult(steps)
+    for step in taken:
         if said := sentence(step):
             yield Said(said)
+    return taken.result
 
 
 def _check_whole(request: Request) -> None:

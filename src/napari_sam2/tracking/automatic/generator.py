@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 import torch
 
+from napari_sam2.generators import WithResult
 from napari_sam2.model.prompt_encoder import PointLabel, PromptTensors
 from napari_sam2.model.sam2 import ImageEmbedding
 from napari_sam2.tiles import TileLayout
@@ -83,13 +84,7 @@ class MaskGenerator:
         ModelError
             If there is not memory enough for a single point.
         """
-        steps = self.steps(frame_index, frame, occupied)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                found: list[AutomaticMask] = end.value
-                return found
+        return WithResult(self.steps(frame_index, frame, occupied)).to_end()
 
     def steps(
         self, frame_index: int, frame: np.ndarray, occupied: np.ndarray | None = None

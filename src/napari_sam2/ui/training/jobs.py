@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+from napari_sam2.generators import WithResult
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.io.training.tracked_movie import tracked_frames
 from napari_sam2.io.training.vouched import MaskletSession, read_vouched
@@ -178,16 +179,14 @@ def run_order(
     session = MaskletSession(order.folder, order.objects, order.array, name=order.label)
     movie = TaughtMovie.of(read_vouched(session, max_side=LARGEST_SIDE))
     settings = FineTuneSettings(order.name, order.minutes)
-    steps = fine_tune(order.base, [movie], settings, is_stopped=stopped.is_set)
-    while True:
-        try:
-            now = next(steps)
-        except StopIteration as end:
-            result = end.value
-            break
+    steps = WithResult(
+        fine_tune(order.base, [movie], settings, is_stopped=stopped.is_set)
+    )
+    for now in steps:
         yield TrainStep(
             now.doing, now.step, now.seconds_left, now.done, now.loss, now.held_out
         )
+    result = steps.result
     yield TrainOutcome(
         result.sentence, result.before, result.after, result.path, result.card
     )
