@@ -344,7 +344,7 @@ def _compose(job: TrackJob, source: StackFrames) -> Run:
         job, source, objects, _computed_by(predictor), predictor.settings
     )
     store, remark = job.output.open(
-        source, objects, provenance, _logits_shape(predictor), predictor.layout
+        source, objects, provenance, predictor.logits_shape, predictor.layout
     )
     if job.sync:
         store.sync_commits()
@@ -508,13 +508,6 @@ def _device_here(options: ModelOptions) -> str:
         except InputError:
             return "cpu"
     return options.device
-
-
-def _logits_shape(predictor: StreamingPredictor) -> tuple[int, int]:
-    from napari_sam2.model.config import LOGIT_STRIDE
-
-    side = predictor.network.geometry.image_size // LOGIT_STRIDE
-    return side, side
 
 
 def _computed_by(predictor: StreamingPredictor) -> dict[str, Any]:

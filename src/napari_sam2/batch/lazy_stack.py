@@ -9,12 +9,12 @@ chunks between the prompts and itself, and no task holds more than one chunk.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
 from operator import getitem
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
 import dask
@@ -42,7 +42,6 @@ from napari_sam2.io.movies.intensity import (
     measure_mapping,
 )
 from napari_sam2.io.prompts.bounds import PromptBounds
-from napari_sam2.model.config import LOGIT_STRIDE
 from napari_sam2.prompts import PromptedObject
 from napari_sam2.session.planning.plan import (
     Direction,
@@ -51,7 +50,7 @@ from napari_sam2.session.planning.plan import (
     check_beginnings,
     object_lives,
 )
-from napari_sam2.session.session import Session, WalkStep
+from napari_sam2.session.session import Session, steps_of
 from napari_sam2.tiles import TileLayout
 
 if TYPE_CHECKING:
@@ -145,6 +144,12 @@ class ChunkMasks:
     labels: dict[int, np.ndarray] = field(default_factory=dict)
     logits: dict[int, dict[int, np.ndarray]] = field(default_factory=dict)
     tiles: dict[tuple[int, int], int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, predictor: StreamingPredictor, object_ids: Iterable[int]) -> Self:
+        """Return an empty store for what a predictor tracks."""
+        layout, ids = predictor.layout, tuple(object_ids)
+        return cls(layout.frame_shape, predictor.logits_shape, ids, layout)
 
     def write(self, result: FrameResult) -> None:
         """Keep labels and logits of one frame."""
@@ -274,7 +279,7 @@ def run_piece(
     predictor = load_predictor(request.options, source)
     if memory is not None:
         predictor.restore(memory)
-    masks = _masks(request, predictor)
+    masks = ChunkMasks.of(predictor, (one.object_id for one in request.objects))
     if before is not None:  # tasks share their results: none is changed
         masks.labels = dict(before.labels)
         masks.logits = {at: dict(known) for at, known in before.logits.items()}
@@ -282,13 +287,6 @@ def run_piece(
     session = Session(source, masks, predictor, request.objects)
     session.make(request.plan, session.steps(request.plan)[piece])
     return predictor.snapshot(), masks
-
-
-def _masks(request: StackRequest, predictor: StreamingPredictor) -> ChunkMasks:
-    side = predictor.network.geometry.image_size // LOGIT_STRIDE
-    ids = tuple(one.object_id for one in request.objects)
-    _, height, width = request.shape
-    return ChunkMasks((height, width), (side, side), ids, predictor.layout)
 
 
 def _graph(stack: da.Array, request: StackRequest, mapping: Delayed) -> da.Array:
@@ -331,7 +329,8 @@ def _pieces(
     request: StackRequest, starts: np.ndarray
 ) -> Iterator[tuple[int, int, slice]]:
     """Yield walk, chunk and steps of each piece, in the order of the plan."""
-    steps = _steps(request)
+    lives = object_lives(request.objects, request.shape[0])
+    steps = steps_of(request.plan, request.objects, lives)
     places = [
         (one.number, int(np.searchsorted(starts, one.frame_index, "right")) - 1)
         for one in steps
@@ -341,16 +340,6 @@ def _pieces(
         end = begin + len(list(group))
         yield number, chunk, slice(begin, end)
         begin = end
-
-
-def _steps(request: StackRequest) -> list[WalkStep]:
-    """Return all steps of the plan; needs neither pixels nor a network."""
-
-    class Nothing:
-        frame_count = request.shape[0]
-
-    nothing: Any = Nothing()
-    return Session(nothing, nothing, nothing, request.objects).steps(request.plan)
 
 
 def _numbered(first: int, pixels: np.ndarray) -> tuple[int, np.ndarray]:

@@ -8,7 +8,7 @@ pausing is not asking for the next frame.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,11 +20,12 @@ from napari_sam2.interfaces import (
     Progress,
     StoredAnchor,
 )
-from napari_sam2.prompts import PromptedObject
+from napari_sam2.prompts import Place, PromptedObject
 from napari_sam2.session.composition import Composer, Intensities
 from napari_sam2.session.planning.plan import (
     COMMIT_INTERVAL,
     COMMIT_SECONDS,
+    ObjectLife,
     Plan,
     bounding_anchors,
     object_lives,
@@ -221,23 +222,8 @@ class Session:
     # --- Before the first frame
 
     def steps(self, plan: Plan) -> list[WalkStep]:
-        """Return all steps of the plan: prompts are resolved first."""
-        planned = walks(self.lives, plan)
-        needed = {
-            life.object_id: bounding_anchors(
-                life, walked_frames(planned, life.object_id)
-            )
-            for life in self.lives
-        }
-        in_order: list[Resolution | Walk] = [
-            resolution(self.objects, needed, self.stored.keys()),
-            *planned,
-        ]
-        return [
-            WalkStep(number, walk, frame_index, is_first=frame_index == walk.frames[0])
-            for number, walk in enumerate(in_order)
-            for frame_index in walk.frames
-        ]
+        """Return all steps of the plan."""
+        return steps_of(plan, self.objects, self.lives, self.stored.keys())
 
     def composer(self, plan: Plan) -> Composer:
         """Return who makes the label images of a plan."""
@@ -320,6 +306,34 @@ class Session:
             plan_key=plan.key,
         )
         self.store.commit(progress, self.predictor.snapshot() if plan.key else None)
+
+
+def steps_of(
+    plan: Plan,
+    objects: Sequence[PromptedObject],
+    lives: Sequence[ObjectLife],
+    stored: Collection[Place] = (),
+) -> list[WalkStep]:
+    """Return all steps of a plan: prompts are resolved first.
+
+    Parameters
+    ----------
+    plan, objects, lives
+        What is tracked where, and the objects' lives in the movie.
+    stored
+        Places whose anchors are known.
+    """
+    planned = walks(lives, plan)
+    needed = {
+        life.object_id: bounding_anchors(life, walked_frames(planned, life.object_id))
+        for life in lives
+    }
+    in_order: list[Resolution | Walk] = [resolution(objects, needed, stored), *planned]
+    return [
+        WalkStep(number, walk, frame_index, is_first=frame_index == walk.frames[0])
+        for number, walk in enumerate(in_order)
+        for frame_index in walk.frames
+    ]
 
 
 def damaged_again(what: str) -> OutputError:

@@ -161,6 +161,12 @@ class StreamingPredictor:
         self.label_image = label_painter(self.device, at_most)
 
     @property
+    def logits_shape(self) -> tuple[int, int]:
+        """``(h, w)`` of the logits of a mask."""
+        side = self.network.geometry.image_size // LOGIT_STRIDE
+        return side, side
+
+    @property
     def settings(self) -> TrackerSettings:
         """What was asked for, and chosen, of how objects are followed."""
         return TrackerSettings(
@@ -228,16 +234,10 @@ class StreamingPredictor:
         self,
         frame_index: int,
         frame: np.ndarray,
-        prompts: Sequence[FramePrompt] = (),
-        *,
-        objects: Sequence[int] | None = (),
-        reverse: bool = False,
+        prompts: Sequence[FramePrompt],
     ) -> StepResult:
-        """Compute what `step` would, and remember nothing.
-
-        Only prompted objects are computed unless ``objects`` says otherwise.
-        """
-        replayed, batches = self._planned(frame_index, prompts, objects, reverse)
+        """Compute what `step` would of prompted objects alone, and remember nothing."""
+        replayed, batches = self._planned(frame_index, prompts, (), reverse=False)
         computed: list[Prediction] = []
         for tile, together in by_tile(batches):
             embedding = self.network.embed(frame_index, frame, tile)
@@ -404,7 +404,7 @@ class StreamingPredictor:
             frame_index,
             replayed,
             computed,
-            logit_side=self.network.geometry.image_size // LOGIT_STRIDE,
+            logit_side=self.logits_shape[0],
             pointer_dim=self.network.model.config.hidden_dim,
         )
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -41,10 +41,9 @@ from napari_sam2.metrics import boundary_similarity, region_similarity
 from napari_sam2.model.checkpoints.download import model_path
 from napari_sam2.model.checkpoints.registry import REGISTRY, find
 from napari_sam2.model.checkpoints.weights_file import own_path, trained_image_size
-from napari_sam2.model.config import LOGIT_STRIDE
-from napari_sam2.prompts import FramePrompt, Place, PointPrompt
-from napari_sam2.session.planning.plan import FrameRange, Plan
-from napari_sam2.session.session import FrameDone, Session
+from napari_sam2.prompts import FramePrompt, Place, PointPrompt, PromptedObject
+from napari_sam2.session.planning.plan import FrameRange, Plan, object_lives
+from napari_sam2.session.session import FrameDone, Session, steps_of
 from napari_sam2.tracking.hard_cases.names import chosen_cases
 from napari_sam2.tracking.postprocess import label_image
 
@@ -206,11 +205,7 @@ class _Checker:
     ) -> None:
         self._store, self._source, self._rounds = store, source, rounds
         self._device = device
-        nothing: Any = None
-        self.steps = sum(
-            len(self._session(part, nothing, nothing).steps(self._plan(part)))
-            for part in rounds
-        )
+        self.steps = sum(map(self._step_count, rounds))
 
     def check(
         self, model: str, done: int, total: int
@@ -224,8 +219,9 @@ class _Checker:
                 predictor = self._predictor(model, part)
                 weights = predictor.network.model.parameters()
                 parameters = sum(weight.numel() for weight in weights)
-                masks = _masks(part, predictor, self._source.frame_shape)
-                session = self._session(part, masks, predictor)
+                masks = ChunkMasks.of(predictor, sorted(part.hidden))
+                objects = self._objects(part)
+                session = Session(self._source, masks, predictor, objects)
                 begin = time.perf_counter()
                 for step in session.propagate(self._plan(part)):
                     seconds.append(time.perf_counter() - begin)
@@ -249,11 +245,13 @@ class _Checker:
     def _plan(self, part: Round) -> Plan:
         return Plan(FrameRange(0, self._source.frame_count), only=part.hidden)
 
-    def _session(
-        self, part: Round, masks: ChunkMasks, predictor: StreamingPredictor
-    ) -> Session:
-        objects = part.objects(self._store.read_labels)
-        return Session(self._source, masks, predictor, objects)
+    def _objects(self, part: Round) -> tuple[PromptedObject, ...]:
+        return part.objects(self._store.read_labels)
+
+    def _step_count(self, part: Round) -> int:
+        objects = self._objects(part)
+        lives = object_lives(objects, self._source.frame_count)
+        return len(steps_of(self._plan(part), objects, lives))
 
     def _predictor(self, model: str, part: Round) -> StreamingPredictor:
         """Load a model as the session would have it."""
@@ -261,7 +259,7 @@ class _Checker:
         size = chosen.image_size if chosen and chosen.name == model else None
         tracker, tiles = made_by.tracker, made_by.tracker.tiles
         if tiles is not None and model != made_by.model:
-            objects = part.objects(self._store.read_labels)
+            objects = self._objects(part)
             side = size or trained_image_size(model)
             tiles = chosen_side(AUTO, self._source.frame_shape, side, objects)
         options = ModelOptions(
@@ -356,11 +354,3 @@ def memory_of(predictor: StreamingPredictor) -> int:
     import torch
 
     return int(torch.cuda.max_memory_allocated(predictor.device))
-
-
-def _masks(
-    part: Round, predictor: StreamingPredictor, frame_shape: tuple[int, int]
-) -> ChunkMasks:
-    side = predictor.network.geometry.image_size // LOGIT_STRIDE
-    ids = tuple(sorted(part.hidden))
-    return ChunkMasks(frame_shape, (side, side), ids, predictor.layout)

@@ -174,14 +174,6 @@ def cached_bytes(request: Request, objects: int = ROW_BLOCK) -> int:
     return min(EMBEDDING_BYTES, budget.cached_bytes(objects) // 2)
 
 
-def logits_shape(predictor: StreamingPredictor) -> tuple[int, int]:
-    """Return ``(h, w)`` of the logits of a mask."""
-    from napari_sam2.model.config import LOGIT_STRIDE
-
-    side = predictor.network.geometry.image_size // LOGIT_STRIDE
-    return side, side
-
-
 def embed(
     predictor: StreamingPredictor, frame_index: int, frame: np.ndarray, tile: int
 ) -> None:
