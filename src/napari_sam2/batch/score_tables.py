@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
+from napari_sam2.errors import ModelError
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.io.label_store.tables.measurements import MeasurementName
 from napari_sam2.model.checkpoints.notes import TRUST_NOTE, read_notes
-from napari_sam2.model.checkpoints.weights_file import weights_path
+from napari_sam2.model.checkpoints.weights_file import path_at_hand
 from napari_sam2.session.scores.tables import SCORES, SIGNS_OF_TWO, ScoreTables
 from napari_sam2.session.scores.trust_model import TrustModel
 from napari_sam2.session.scores.trust_rule import TrustFunction, neighbour_trust
@@ -19,15 +22,36 @@ MEASURED: dict[str, MeasurementName] = {
 }
 
 
-def tables_of(store: OmeZarrLabelStore) -> ScoreTables:
-    """Read scores and measurements of all frames, judged as the model's file says."""
-    note = read_notes(weights_path(store.provenance.model)).get(TRUST_NOTE)
-    fitted = None if note is None else TrustModel.from_json(note)
-    return scores_of(store, fitted or neighbour_trust)
+def trust_of(path: Path) -> TrustModel | None:
+    """Return what a model's file says of how far its masks may be trusted."""
+    note = read_notes(path).get(TRUST_NOTE)
+    return None if note is None else TrustModel.from_json(note)
 
 
-def scores_of(store: OmeZarrLabelStore, trust: TrustFunction) -> ScoreTables:
-    """Read scores and measurements of all frames, judged by a function."""
+def trust_at_hand(model: str) -> TrustFunction:
+    """Return how far a model's masks may be trusted; nothing is loaded or fetched.
+
+    Without its file, or if that does not say, neighbouring frames tell. What is wrong
+    with the file is said when it is loaded.
+    """
+    try:
+        path = path_at_hand(model)
+        return (path and trust_of(path)) or neighbour_trust
+    except ModelError:
+        return neighbour_trust
+
+
+def tables_of(store: OmeZarrLabelStore, model: str | None = None) -> ScoreTables:
+    """Read scores and measurements of all frames.
+
+    Parameters
+    ----------
+    store
+        The masklets.
+    model
+        By whose trust they are judged, see `trust_at_hand`; None for who made them.
+    """
+    trust = trust_at_hand(model or store.provenance.model)
     tables = ScoreTables.empty(store.object_ids, store.frame_count, trust)
     for name in SCORES:
         getattr(tables, name)[...] = store.read_score_table(name)

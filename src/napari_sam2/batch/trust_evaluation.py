@@ -9,6 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_sam2.batch.evaluation import EvaluationJob, run_evaluation
+from napari_sam2.batch.score_tables import trust_of
 from napari_sam2.errors import InputError, ModelError
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.metrics.calibration import (
@@ -17,7 +18,6 @@ from napari_sam2.metrics.calibration import (
     precision_recall,
 )
 from napari_sam2.metrics.scores import MovieScore
-from napari_sam2.model.checkpoints.notes import TRUST_NOTE, read_notes
 from napari_sam2.session.scores.trust_model import GOOD_REGION, FrameScores, TrustModel
 from napari_sam2.session.scores.trust_rule import in_blocks
 
@@ -97,8 +97,7 @@ def trust_model_of(name_or_path: str) -> TrustModel:
     """
     from napari_sam2.model.checkpoints.weights_file import weights_path
 
-    text = read_notes(weights_path(name_or_path)).get(TRUST_NOTE)
-    trust = TrustModel.from_json(text) if text else None
+    trust = trust_of(weights_path(name_or_path))
     if trust is None:
         raise ModelError(
             f"{Path(name_or_path).name} has no trust model: use nano, a model "

@@ -38,9 +38,8 @@ from napari_sam2.interfaces import FrameSource
 from napari_sam2.io.label_store.store import DEFAULT_NAME, OmeZarrLabelStore
 from napari_sam2.io.training.tracked_movie import open_movie
 from napari_sam2.metrics import boundary_similarity, region_similarity
-from napari_sam2.model.checkpoints.download import model_path
-from napari_sam2.model.checkpoints.registry import REGISTRY, find
-from napari_sam2.model.checkpoints.weights_file import own_path, trained_image_size
+from napari_sam2.model.checkpoints.registry import REGISTRY
+from napari_sam2.model.checkpoints.weights_file import path_at_hand, trained_image_size
 from napari_sam2.prompts import FramePrompt, Place, PointPrompt, PromptedObject
 from napari_sam2.session.planning.plan import FrameRange, Plan, object_lives
 from napari_sam2.session.session import FrameDone, Session, steps_of
@@ -146,9 +145,9 @@ def models_at_hand(asked: Sequence[str], store: OmeZarrLabelStore) -> tuple[str,
     ModelError
         If one that was asked for is not on this machine.
     """
-    here = {name: path for name in REGISTRY if (path := _path_here(name)) is not None}
+    here = {name: path for name in REGISTRY if (path := path_at_hand(name)) is not None}
     for name in asked:
-        path = _path_here(name)
+        path = path_at_hand(name)
         if path is None:
             raise ModelError(
                 f"{name} is not on this machine: fetch it with 'napari-sam2 models "
@@ -158,20 +157,13 @@ def models_at_hand(asked: Sequence[str], store: OmeZarrLabelStore) -> tuple[str,
     own = store.provenance.model
     if not asked and own not in here:
         try:
-            path = _path_here(own)
+            path = path_at_hand(own)
         except ModelError:
             path = None  # it was moved or deleted since
         if path is not None:
             here[own] = path
     names = dict.fromkeys(asked or here)
     return tuple(sorted(names, key=lambda name: here[name].stat().st_size))
-
-
-def _path_here(name: str) -> Path | None:
-    """Return the file of a model; None if it would have to be fetched."""
-    own = own_path(name)
-    path = model_path(find(name).name) if own is None else own
-    return path if path.is_file() else None
 
 
 def _remarks(

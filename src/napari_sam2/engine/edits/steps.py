@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 
+from napari_sam2.batch.score_tables import tables_of
 from napari_sam2.engine.events import (
     BookReturned,
     Event,
@@ -11,7 +12,6 @@ from napari_sam2.engine.events import (
     Request,
     ScoresRead,
 )
-from napari_sam2.engine.workspace.score_reading import tables_of
 from napari_sam2.engine.workspace.workspace import Workspace
 from napari_sam2.session.book.prompt_book import Edit
 from napari_sam2.session.planning.frame_set import FrameSet

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from napari_sam2.batch.score_tables import tables_of
 from napari_sam2.engine.events import (
     DivisionsSeen,
     Event,
@@ -18,7 +19,6 @@ from napari_sam2.engine.events import (
     Said,
 )
 from napari_sam2.engine.workspace.loading import predictor_for
-from napari_sam2.engine.workspace.score_reading import tables_of
 from napari_sam2.engine.workspace.workspace import Workspace
 from napari_sam2.errors import InputError
 from napari_sam2.generators import WithResult

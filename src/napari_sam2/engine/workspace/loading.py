@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_sam2 import __version__
+from napari_sam2.batch.score_tables import trust_of
 from napari_sam2.engine.events import Request
-from napari_sam2.errors import ModelError, unusable_torch
+from napari_sam2.errors import unusable_torch
 from napari_sam2.interfaces import FrameSource, TrackerSettings
 from napari_sam2.io.prompts.json_file import document_of
 from napari_sam2.io.sessions.provenance import Provenance, settings_entry
-from napari_sam2.model.checkpoints.download import file_sha256, model_path
-from napari_sam2.model.checkpoints.notes import TRUST_NOTE, read_notes
-from napari_sam2.model.checkpoints.registry import find
-from napari_sam2.model.checkpoints.weights_file import own_path, weights_path
+from napari_sam2.model.checkpoints.download import file_sha256
+from napari_sam2.model.checkpoints.weights_file import weights_path
 from napari_sam2.model.triton_beside_opengl import load_triton_apart
 from napari_sam2.prompts import PromptedObject
 from napari_sam2.session.planning.plan import Direction, MergePolicy
@@ -64,24 +62,6 @@ def load(name: str, progress: Callable[[int, int | None], None]) -> Loaded:
     load_triton_apart()
     model, path = load_model(name, progress=progress), weights_path(name)
     return Loaded(name, model, file_sha256(path), trust_of(path))
-
-
-def trust_at_hand(name: str) -> TrustModel | None:
-    """Return how far a model's masks may be trusted; nothing is loaded or fetched.
-
-    What is wrong with its file is said when it is loaded.
-    """
-    try:
-        path = own_path(name) or model_path(find(name).name)
-        return trust_of(path) if path.is_file() else None
-    except ModelError:
-        return None
-
-
-def trust_of(path: Path) -> TrustModel | None:
-    """Return what a model's file says of how far its masks may be trusted."""
-    note = read_notes(path).get(TRUST_NOTE)
-    return None if note is None else TrustModel.from_json(note)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from napari_sam2.model.checkpoints.download import (
     ProgressCallback,
     download,
     file_sha256,
+    model_path,
 )
 from napari_sam2.model.checkpoints.notes import (
     FRAME_FIT_NOTE,
@@ -47,6 +48,18 @@ def weights_path(
     """
     own = own_path(name_or_path)
     return own or download(find(str(name_or_path)).name, progress=progress)
+
+
+def path_at_hand(name_or_path: str) -> Path | None:
+    """Return what `weights_path` does, but fetch nothing; None if it is not here.
+
+    Raises
+    ------
+    ModelError
+        If no model and no file is called so.
+    """
+    path = own_path(name_or_path) or model_path(find(name_or_path).name)
+    return path if path.is_file() else None
 
 
 def own_path(name_or_path: str | Path) -> Path | None:
