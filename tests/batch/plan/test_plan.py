@@ -65,8 +65,9 @@ def test_a_pattern_without_a_placeholder_is_refused_for_several_movies(folder):
         plan(folder / "*.tif", out=str(folder / "x.zarr")).planned()
 
 
-def test_exports_get_a_path_for_each_movie_too(folder):
-    exports = {"csv": "{folder}/{stem}.csv"}
+@pytest.mark.parametrize("pattern", ["{folder}/{stem}.csv", "{folder}/{stem}"])
+def test_exports_get_a_path_for_each_movie_too(folder, pattern):
+    exports = {"csv": pattern}
     (one, _) = plan(folder / "*.tif", exports=exports).planned()
     assert one.exports == {"csv": folder / "a.csv"}
 

@@ -143,7 +143,7 @@ def test_what_may_pass_is_told_from_what_stays():
 
 def test_a_file_that_was_there_is_never_taken_for_an_export(planned, tmp_path):
     (tmp_path / "cells.csv").write_text("mine")
-    wanted = planned.model_copy(update={"exports": {"csv": tmp_path / "cells"}})
+    wanted = planned.model_copy(update={"exports": {"csv": tmp_path / "cells.csv"}})
     done = make_it_so(wanted)
     assert (done.state, done.exit_code) == ("refused", 3)
     assert "cells.csv: is there already, and the masklets" in done.error
@@ -152,7 +152,7 @@ def test_a_file_that_was_there_is_never_taken_for_an_export(planned, tmp_path):
 
 
 def test_exports_are_written_once_the_masklets_are_whole(planned, tmp_path):
-    wanted = planned.model_copy(update={"exports": {"csv": tmp_path / "cells"}})
+    wanted = planned.model_copy(update={"exports": {"csv": tmp_path / "cells.csv"}})
     done = make_it_so(wanted)
     assert done.exports == (str(tmp_path / "cells.csv"),)
     assert is_complete(wanted, done.request)

@@ -202,7 +202,7 @@ def _memory(job: TrackJob, objects: list[PromptedObject]) -> int | None:
         path.stat().st_size
         + remembered
         + bytes_per_object(config, size, 2)
-        + (CACHED_BYTES)
+        + CACHED_BYTES
     )
 
 

@@ -34,7 +34,7 @@ from napari_sam2.batch.report.outcome import (
     MovieProgress,
     OnProgress,
 )
-from napari_sam2.batch.running.movie_run import Patience, make_it_so, not_begun
+from napari_sam2.batch.running.movie_run import Patience, make_it_so, outcome_of
 from napari_sam2.errors import InputError
 
 TOPIC = "napari-sam2"
@@ -226,7 +226,7 @@ def run_movie(text: str, patience: Patience) -> str:
     ending = cast(Ending, worker.plugins[PLUGIN])
     movie = PlannedMovie.model_validate_json(text)
     if ending.is_asked:
-        return not_begun(movie).model_dump_json()
+        return outcome_of(movie, "cancelled").model_dump_json()
     told = 0.0
 
     def on_progress(progress: MovieProgress) -> None:
@@ -307,11 +307,5 @@ def _outcome(future: Future, movie: PlannedMovie) -> MovieOutcome:
         )
     else:
         why = f"{type(error).__name__}: {error}"
-    return MovieOutcome(
-        title=movie.title,
-        movie=str(movie.job.movie),
-        labels=str(movie.job.out / "labels" / movie.job.name),
-        state="failed",
-        error=f"{movie.title}: {why}",
-        exit_code=3,
-    )
+    said = f"{movie.title}: {why}"
+    return outcome_of(movie, "failed", error=said, exit_code=3)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from napari_sam2.batch.automatic import find_objects
 from napari_sam2.batch.job import Run, TrackJob, holds_run
@@ -21,6 +22,7 @@ from napari_sam2.batch.report.outcome import (
     MovieOutcome,
     MovieProgress,
     OnProgress,
+    State,
     never,
     nobody,
 )
@@ -33,7 +35,7 @@ from napari_sam2.errors import (
     OutputError,
     in_our_words,
 )
-from napari_sam2.io.exports.formats import export, with_suffix
+from napari_sam2.io.exports.formats import export
 from napari_sam2.io.exports.masklets import (
     MaskletMovie,
     masklets_of,
@@ -86,9 +88,9 @@ def make_it_so(
         try:
             outcome = _attempt(planned, on_progress, is_cancelled)
         except UNFORESEEN as error:
-            outcome = _failure(planned, in_our_words(error), may_pass(error))
+            outcome = _failure(planned, in_our_words(error), error)
         except NapariSam2Error as error:
-            outcome = _failure(planned, error, may_pass(error))
+            outcome = _failure(planned, error, error)
         outcome = outcome.model_copy(update={"attempts": attempt})
         if outcome.state != "failed" or attempt > patience.retries:
             return outcome
@@ -127,7 +129,7 @@ def is_complete(planned: PlannedMovie, request: str) -> bool:
     job = planned.job
     if not request or not job.output.exists or request_key(planned) != request:
         return False
-    exported = all(path.exists() for path in _exports(planned).values())
+    exported = all(path.exists() for path in planned.exports.values())
     return job.is_complete and exported
 
 
@@ -139,16 +141,16 @@ def _attempt(
         with closing(find_objects(planned.discovery)) as looks:
             for _ in looks:
                 if is_cancelled():
-                    return not_begun(planned)
+                    return outcome_of(planned, "cancelled")
 
     def tell(done: FrameDone) -> None:
         on_progress(MovieProgress(planned.title, done.position, done.total))
 
     with open_job(_settled(planned.job)) as run:
         if not _followed(run, tell, is_cancelled):
-            return _outcome(planned, run, "cancelled")
+            return _reached(planned, run, "cancelled")
         exports = _write_exports(planned, _masklets_of(run))
-        outcome = _outcome(planned, run, "complete" if run.is_finished else "done")
+        outcome = _reached(planned, run, "complete" if run.is_finished else "done")
     seen = {"exports": exports, "summary": summary_of(planned.job)}
     seen |= {"verified": _verified(planned.job), "request": request_key(planned)}
     return outcome.model_copy(update=seen)
@@ -192,13 +194,12 @@ def _verified(job: TrackJob) -> str:
     return f"whole, {found.whole_frames} of {found.frame_count} frames computed"
 
 
-def _outcome(planned: PlannedMovie, run: Run | VolumeRun, state: str) -> MovieOutcome:
+def _reached(planned: PlannedMovie, run: Run | VolumeRun, state: State) -> MovieOutcome:
+    """Return the outcome of a run, as far as it came."""
     report = run.report()
-    return MovieOutcome(
-        title=planned.title,
-        movie=str(planned.job.movie),
-        labels=report.labels,
-        state=state,  # type: ignore[arg-type]
+    return outcome_of(
+        planned,
+        state,
         objects=report.objects,
         frames=report.frames_total,
         frames_computed=report.frames_computed,
@@ -209,34 +210,23 @@ def _outcome(planned: PlannedMovie, run: Run | VolumeRun, state: str) -> MovieOu
     )
 
 
-def not_begun(planned: PlannedMovie) -> MovieOutcome:
-    """Return the outcome of a movie that was cancelled before its first frame."""
+def outcome_of(planned: PlannedMovie, state: State, **known: Any) -> MovieOutcome:
+    """Return an outcome of a movie; what else is known of it are fields."""
     job = planned.job
     return MovieOutcome(
         title=planned.title,
         movie=str(job.movie),
         labels=str(job.out / "labels" / job.name),
-        state="cancelled",
+        state=state,
+        **known,
     )
 
 
 def _failure(
-    planned: PlannedMovie, error: NapariSam2Error, passes: bool
+    planned: PlannedMovie, error: NapariSam2Error, cause: BaseException
 ) -> MovieOutcome:
-    job = planned.job
-    return MovieOutcome(
-        title=planned.title,
-        movie=str(job.movie),
-        labels=str(job.out / "labels" / job.name),
-        state="failed" if passes else "refused",
-        error=str(error),
-        exit_code=error.exit_code,
-    )
-
-
-def _exports(planned: PlannedMovie) -> dict[str, Path]:
-    """Return the files to write, with the suffixes of their formats, by format."""
-    return {name: with_suffix(path, name) for name, path in planned.exports.items()}
+    state: State = "failed" if may_pass(cause) else "refused"
+    return outcome_of(planned, state, error=str(error), exit_code=error.exit_code)
 
 
 def _refuse_foreign_exports(planned: PlannedMovie) -> None:
@@ -249,7 +239,7 @@ def _refuse_foreign_exports(planned: PlannedMovie) -> None:
     """
     if planned.job.output.exists:
         return
-    for path in _exports(planned).values():
+    for path in planned.exports.values():
         if path.exists():
             raise OutputError(
                 f"{path}: is there already, and the masklets that it is to hold are "
@@ -265,7 +255,7 @@ def _masklets_of(run: Run | VolumeRun) -> MaskletMovie:
 
 def _write_exports(planned: PlannedMovie, masklets: MaskletMovie) -> tuple[str, ...]:
     written = []
-    for name, path in _exports(planned).items():
+    for name, path in planned.exports.items():
         if not path.exists():
             export(masklets, path, name)
         written.append(str(path))
