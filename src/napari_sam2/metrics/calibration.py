@@ -12,6 +12,12 @@ from scipy.stats import rankdata
 SHRINKAGE = 1e-3
 """Weight of the squared coefficients beside the mean log loss."""
 
+KNOTS = 32
+"""Of a curve from scores to frequencies, at most."""
+
+BINS = 10
+"""Of equal width, in which probabilities and frequencies are compared."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Logistic:
@@ -56,7 +62,7 @@ def fit_logistic(features: np.ndarray, outcomes: np.ndarray) -> Logistic:
 
 
 def fit_isotonic(
-    scores: np.ndarray, outcomes: np.ndarray, knots: int = 32
+    scores: np.ndarray, outcomes: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return knots ``x`` and ``y``, both ascending, of score → frequency.
 
@@ -64,7 +70,7 @@ def fit_isotonic(
     equal counts first, so that the curve has few steps.
     """
     order = np.argsort(scores, kind="stable")
-    bins = np.array_split(order, min(knots, len(order)))
+    bins = np.array_split(order, min(KNOTS, len(order)))
     x = np.array([scores[part].mean() for part in bins])
     frequency = np.array([outcomes[part].mean() for part in bins])
     weights = np.array([float(len(part)) for part in bins])
@@ -72,16 +78,16 @@ def fit_isotonic(
 
 
 def expected_calibration_error(
-    probabilities: np.ndarray, outcomes: np.ndarray, bins: int = 10
+    probabilities: np.ndarray, outcomes: np.ndarray
 ) -> float:
     """Return the mean distance of probability and frequency over bins of equal width.
 
     Every sample counts once (Naeini et al. 2015).
     """
-    place = np.minimum((probabilities * bins).astype(int), bins - 1)
-    count = np.bincount(place, minlength=bins)
-    said = np.bincount(place, probabilities, minlength=bins)
-    came = np.bincount(place, outcomes.astype(float), minlength=bins)
+    place = np.minimum((probabilities * BINS).astype(int), BINS - 1)
+    count = np.bincount(place)
+    said = np.bincount(place, probabilities)
+    came = np.bincount(place, outcomes.astype(float))
     return float(np.abs(said - came).sum() / count.sum())
 
 

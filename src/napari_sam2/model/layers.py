@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
 
 import torch
@@ -35,24 +34,19 @@ class MLP(nn.Module):
     ----------
     dims
         Widths from input to output: ``(in, hidden, …, out)``.
-    activation
-        Applied after each layer but the last.
     """
 
-    def __init__(
-        self, *dims: int, activation: Callable[[Tensor], Tensor] = F.relu
-    ) -> None:
+    def __init__(self, *dims: int) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
             nn.Linear(n_in, n_out) for n_in, n_out in pairwise(dims)
         )
-        self.activation = activation
 
     def forward(self, x: Float[Tensor, "... n_in"]) -> Float[Tensor, "... n_out"]:
         """Apply the layers to the last axis."""
         *hidden, last = self.layers
         for layer in hidden:
-            x = self.activation(layer(x))
+            x = F.relu(layer(x))
         out: Tensor = last(x)
         return out
 

@@ -19,7 +19,6 @@ from napari_sam2.session.planning.plan import (
     Direction,
     FrameRange,
     Gap,
-    MergePolicy,
     Plan,
     gaps,
 )
@@ -134,7 +133,6 @@ class Comparison:
         way: Direction,
         *,
         locks: Mapping[int, FrameSet] | None = None,
-        merge: MergePolicy = MergePolicy.KEEP,
     ) -> Generator[FrameDone, None, None]:
         """Write the masks of one way, except where they are locked.
 
@@ -146,11 +144,8 @@ class Comparison:
         if not self.is_done:
             raise ValueError("one way alone is known: run to the end first")
         session, frames = self.session, self.gap.frames
-        plan = Plan(
-            FrameRange(0, session.source.frame_count),
-            merge=merge,
-            locks=locks or {},
-        )
+        everything = FrameRange(0, session.source.frame_count)
+        plan = Plan(everything, locks=locks or {})
         composer = session.composer(plan)
         written = frames - plan.locks.get(self.object_id, NO_FRAMES)
         try:

@@ -17,10 +17,8 @@ from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.io.movies.frame_sources import StackFrames, open_frames
 from napari_sam2.io.movies.intensity import IntensityMapping
 from napari_sam2.session.planning.plan import Mode
-from napari_sam2.session.scores.tables import ScoreTables
+from napari_sam2.session.scores.tables import DOUBTFUL, ScoreTables
 
-DOUBTFUL = 0.5
-"""Masks that are trusted less should be looked at."""
 PICTURE_SIDE = 320
 """Most pixels of the longer side of a picture."""
 CURVE_POINTS = 120

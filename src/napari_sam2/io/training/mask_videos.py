@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 
@@ -30,7 +30,6 @@ from napari_sam2.io.training.images import (
 from napari_sam2.io.training.sources import Layout, TrainingSource, read_source
 from napari_sam2.io.training.tracks import open_tracks
 
-VideoLayout = Literal["sav-test", "youtube-vos", "lvos"] | Layout
 LAYOUTS: tuple[str, ...] = ("sav-test", "youtube-vos", "lvos", *get_args(Layout))
 
 VOID = 255

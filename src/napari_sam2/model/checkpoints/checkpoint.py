@@ -80,7 +80,6 @@ def build_model(config: str | Sam2Config, *, seed: int) -> Sam2:
 def load_model(
     name_or_path: str | Path,
     *,
-    device: str | torch.device = "cpu",
     progress: ProgressCallback | None = None,
     meant: str = "",
 ) -> Sam2:
@@ -90,8 +89,6 @@ def load_model(
     ----------
     name_or_path
         See `weights_path`.
-    device
-        Where the weights go.
     progress
         Told of a download's progress, in bytes.
     meant
@@ -122,7 +119,7 @@ def load_model(
     _check_numbers(path, ours)
     model = _without_weights(config)
     model.load_state_dict(ours, strict=True, assign=True)
-    return model.to(device).eval()
+    return model.eval()
 
 
 def save_model(

@@ -81,7 +81,6 @@ class PromptBook:
         name: str = "",
         parent: int | None = None,
         object_id: int | None = None,
-        color: Color | None = None,
     ) -> Edit | None:
         """Add an object without prompts; its id is the next free one unless given.
 
@@ -94,7 +93,7 @@ class PromptBook:
             object_id = self._state.next_id
         if object_id < 1 or object_id in self._state:
             raise InputError(f"object {object_id} cannot be added: choose a free id")
-        new = ObjectState(object_id, name, parent, color=color)
+        new = ObjectState(object_id, name, parent)
         return self._edit(
             f"add object {object_id}", lambda state: state.with_objects([new])
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Literal, Self
 
@@ -195,16 +195,8 @@ class ScoreTables:
 
     def as_scores(self) -> FrameScores:
         """Return what trust is judged by."""
-        return FrameScores(
-            object_score=self.object_score,
-            predicted_iou=self.predicted_iou,
-            stability=self.stability,
-            area=self.area,
-            y=self.y,
-            x=self.x,
-            second_part=self.second_part,
-            sister_iou=self.sister_iou,
-        )
+        scores = {one.name: getattr(self, one.name) for one in fields(FrameScores)}
+        return FrameScores(**scores)
 
     # --- Presence and trust
 
@@ -299,15 +291,12 @@ class ScoreTables:
         return found
 
     def doubtful(
-        self,
-        book: BookState,
-        object_ids: Sequence[int] | None = None,
-        below: float = DOUBTFUL,
+        self, book: BookState, object_ids: Sequence[int] | None = None
     ) -> np.ndarray:
         """Return ``(T, objects)`` bool: unreviewed frames of little trust."""
         _, columns = self._chosen(object_ids)
         with np.errstate(invalid="ignore"):
-            is_low = self.trust()[:, columns] < below
+            is_low = self.trust()[:, columns] < DOUBTFUL
         return self.unreviewed(book, object_ids) & is_low
 
     def unanswered(self, state: BookState, changes: BookChanges) -> set[int]:

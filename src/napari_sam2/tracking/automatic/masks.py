@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import DTypeLike
 from scipy import ndimage
 
 _NEIGHBOURS = np.ones((3, 3), dtype=bool)
@@ -86,7 +85,6 @@ def label_masks(
     minimum_area: int = 0,
     minimum_visible: float = 0.0,
     occupied: np.ndarray | None = None,
-    dtype: DTypeLike = np.uint16,
 ) -> tuple[np.ndarray, list[AutomaticMask]]:
     """Give each pixel to the best mask that covers it.
 
@@ -100,16 +98,14 @@ def label_masks(
         A mask that keeps fewer pixels, or a smaller share of its pixels, is left out.
     occupied
         ``(Y, X)`` bool, pixels that no mask gets; None for none.
-    dtype
-        Unsigned integer type of the labels.
 
     Returns
     -------
     tuple
-        ``(Y, X)`` labels, 1 for the best mask, and the masks in that order, each cut
-        down to what it got.
+        ``(Y, X)`` uint16 labels, 1 for the best mask, and the masks in that order, each
+        cut down to what it got.
     """
-    labels = np.zeros(frame_shape, dtype=dtype)
+    labels = np.zeros(frame_shape, np.uint16)
     is_taken = np.zeros(frame_shape, bool) if occupied is None else occupied.copy()
     kept: list[AutomaticMask] = []
     for mask in sorted(masks, key=lambda mask: (-mask.quality, mask.point)):

@@ -51,17 +51,15 @@ def bytes_per_point(config: Sam2Config, image_size: int, shape: tuple[int, int])
     return 4 * (tokens + decoder + 2 * 3 * shape[0] * shape[1])
 
 
-def bytes_remembered(
-    config: Sam2Config, image_size: int, anchors: int = GAP_BOUNDS
-) -> int:
+def bytes_remembered(config: Sam2Config, image_size: int) -> int:
     """Return what one object's row of the memory bank takes on the device.
 
     Rings have one slot more than takes part in attention; see `memory_budget`.
     """
     spatial = MEMORY_BYTES * config.memory_dim * prod(config.memory_grid(image_size))
     pointer = POINTER_BYTES * config.hidden_dim
-    return (RECENT_MEMORIES + 1 + anchors) * spatial + (
-        MAX_POINTERS + anchors
+    return (RECENT_MEMORIES + 1 + GAP_BOUNDS) * spatial + (
+        MAX_POINTERS + GAP_BOUNDS
     ) * pointer
 
 

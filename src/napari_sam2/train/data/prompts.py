@@ -10,11 +10,15 @@ import torch
 from scipy import ndimage
 
 from napari_sam2.metrics.clicks import bounding_box, inner_distance
+from napari_sam2.model.config import LOGIT_STRIDE
 from napari_sam2.model.prompt_encoder import PointLabel, PromptTensors
 from napari_sam2.train.recipe.config import PromptMix
 
 BOX_JITTER = 0.1
 """Standard deviation of a simulated box's corners, in parts of its sides."""
+
+GAP = 3
+"""Pixels between an object and a click beside it, at least."""
 
 KINDS = ("click", "clicks", "box", "coarse", "mask")
 
@@ -43,18 +47,16 @@ def click_outside(
     return int(y), int(x)
 
 
-def click_beside(
-    mask: np.ndarray, random: np.random.Generator, *, gap: int = 3
-) -> tuple[int, int]:
-    """Return ``(y, x)`` near an object but more than ``gap`` pixels off, if it can be.
+def click_beside(mask: np.ndarray, random: np.random.Generator) -> tuple[int, int]:
+    """Return ``(y, x)`` near an object but more than `GAP` pixels off, if it can be.
 
     "Near" is its bounding box, made larger by half its size on every side.
     """
     y0, x0, y1, x1 = bounding_box(mask)
     height, width = y1 - y0 + 1, x1 - x0 + 1
-    top, left = max(0, y0 - height // 2 - gap - 1), max(0, x0 - width // 2 - gap - 1)
-    window = mask[top : y1 + height // 2 + gap + 2, left : x1 + width // 2 + gap + 2]
-    outside = ~ndimage.binary_dilation(window, iterations=gap)
+    top, left = max(0, y0 - height // 2 - GAP - 1), max(0, x0 - width // 2 - GAP - 1)
+    window = mask[top : y1 + height // 2 + GAP + 2, left : x1 + width // 2 + GAP + 2]
+    outside = ~ndimage.binary_dilation(window, iterations=GAP)
     if not outside.any():  # the object fills the picture: any pixel but its own
         outside = ~window if not window.all() else np.ones_like(window)
     y, x = np.unravel_index(int(random.choice(np.flatnonzero(outside))), outside.shape)
@@ -78,14 +80,13 @@ def jittered_box(
     return float(low[0]), float(low[1]), float(high[0]), float(high[1])
 
 
-def coarse_logits(
-    box: tuple[float, float, float, float], size: int, *, stride: int = 4
-) -> np.ndarray:
+def coarse_logits(box: tuple[float, float, float, float], size: int) -> np.ndarray:
     """Return ``(S/4, S/4)`` float32: +10 in the filled box, −10 elsewhere."""
     y0, x0, y1, x1 = box
-    middle = (np.arange(size // stride) + 0.5) * stride - 0.5
-    rows = (middle >= y0 - stride / 2) & (middle <= y1 + stride / 2)
-    columns = (middle >= x0 - stride / 2) & (middle <= x1 + stride / 2)
+    half = LOGIT_STRIDE / 2
+    middle = (np.arange(size // LOGIT_STRIDE) + 0.5) * LOGIT_STRIDE - 0.5
+    rows = (middle >= y0 - half) & (middle <= y1 + half)
+    columns = (middle >= x0 - half) & (middle <= x1 + half)
     inside = rows[:, None] & columns[None, :]
     return np.where(inside, 10.0, -10.0).astype(np.float32)
 

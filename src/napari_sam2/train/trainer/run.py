@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -166,13 +166,7 @@ def _read(source: Source, base: Path) -> Iterator[LabelledImage]:
     )
 
 
-def export_weights(
-    config: TrainConfig,
-    folder: Path,
-    path: Path,
-    *,
-    notes: Mapping[str, str] | None = None,
-) -> int:
+def export_weights(config: TrainConfig, folder: Path, path: Path) -> int:
     """Write the moving average of a run's last checkpoint as fp16 safetensors.
 
     Parameters
@@ -183,8 +177,6 @@ def export_weights(
         The run's folder, holding ``last.pt``.
     path
         Ends in ``.safetensors``.
-    notes
-        Metadata: licence, data, git version.
 
     Returns
     -------
@@ -198,12 +190,10 @@ def export_weights(
     """
     state = start(config)
     load_state(folder / CHECKPOINT, state)
-    own = {
+    notes = {
         "trained_steps": str(state.step),
         "trained_on": ", ".join(source.name for source in config.sources),
         "napari_sam2": version("napari-sam2"),
     }
-    save_model(
-        merged(state.average), path, dtype=torch.float16, notes={**own, **(notes or {})}
-    )
+    save_model(merged(state.average), path, dtype=torch.float16, notes=notes)
     return state.step

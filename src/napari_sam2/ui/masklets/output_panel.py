@@ -14,7 +14,6 @@ from qtpy.QtWidgets import (
     QMenu,
     QPushButton,
     QSizePolicy,
-    QWidget,
 )
 
 from napari_sam2.io.sessions.recent import RecentSession
@@ -37,8 +36,8 @@ class RecentList(QPushButton):
     renew_requested = Signal()
     """The list is about to be looked at."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.setText("Sessions")
         self.setToolTip("Go on with a session: its prompts, objects, masks and undo")
         self.setAccessibleName("Sessions")

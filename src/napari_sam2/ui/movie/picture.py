@@ -44,7 +44,7 @@ class InputPicture(QWidget):
         column.addWidget(self.box)
         column.addWidget(self.label)
         self._image: QImage | None = None
-        self._pause = single_shot(self, self.requested.emit, PATIENCE_MS)
+        self._pause = single_shot(self, self.requested, PATIENCE_MS)
         self.box.toggled.connect(self._on_toggled)
         self.label.setVisible(shown)
 
@@ -53,11 +53,11 @@ class InputPicture(QWidget):
         if self.box.isChecked():
             self._pause.start()
 
-    def show_picture(self, picture: np.ndarray | None, text: str = "") -> None:
-        """Show a picture, ``(Y, X, 3)`` uint8, or a text in its place."""
+    def show_picture(self, picture: np.ndarray | None) -> None:
+        """Show a picture, ``(Y, X, 3)`` uint8; None for an empty place."""
         if picture is None:
             self._image = None
-            self.label.setText(text)
+            self.label.clear()
             return
         if picture.ndim != RGB_DIMENSIONS or picture.dtype != np.uint8:
             raise ValueError(f"{picture.dtype} {picture.shape} is no (Y, X, 3) uint8")
@@ -67,7 +67,6 @@ class InputPicture(QWidget):
             rows.tobytes(), width, height, samples * width, QImage.Format.Format_RGB888
         )
         self._image = image.copy()  # the bytes are not kept
-        self.label.setToolTip(text)
         self._fit()
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:

@@ -22,7 +22,6 @@ from qtpy.QtWidgets import (
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QTableView,
-    QWidget,
 )
 
 from napari_sam2.session.book.state import BookState, FrameFlag
@@ -106,8 +105,8 @@ class ObjectView(QTableView):
     toggle_requested = Signal(int, int)
     """Object and `Column` of an eye or a lock that was clicked."""
 
-    def __init__(self, filtered: ObjectFilter, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, filtered: ObjectFilter) -> None:
+        super().__init__()
         self._filtered = filtered
         self._is_told = False
         self.setModel(filtered)

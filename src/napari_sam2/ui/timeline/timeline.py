@@ -159,8 +159,8 @@ class Timeline(QAbstractScrollArea):
     range_requested = Signal(int, int)
     """First and last frame of the marked range."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._lanes: tuple[Lane, ...] = ()
         self._objects: dict[int, ObjectState] = {}
         self._tables: ScoreTables | None = None

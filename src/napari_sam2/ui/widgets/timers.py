@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any
 
 from qtpy.QtCore import QObject, QTimer
 
 
-def single_shot(
-    parent: QObject, slot: Callable[[], object], interval: int = 0
-) -> QTimer:
-    """Return a timer that calls a slot so many milliseconds after it was started."""
+def single_shot(parent: QObject, slot: Any, interval: int = 0) -> QTimer:
+    """Return a timer that calls a slot, or gives a signal, some time after its start.
+
+    Parameters
+    ----------
+    parent
+        With whom it ends.
+    slot
+        Slot or signal.
+    interval
+        Milliseconds.
+    """
     timer = QTimer(parent)
     timer.setSingleShot(True)
     timer.setInterval(interval)

@@ -35,6 +35,8 @@ from napari_sam2.paths import refuse_pipe
 
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 TIFF_SUFFIXES = (".tif", ".tiff", ".btf", ".tf8", ".stk", ".lsm")
+ENOUGH = 2**16
+"""Bytes in which the header of a picture ends, mostly."""
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 
 _DECODERS = {
@@ -146,13 +148,13 @@ def describe_image(path: Path) -> tuple[tuple[int, ...], np.dtype]:
     return header.shape + shown.shape[2:], shown.dtype
 
 
-def _header_of(path: Path, enough: int = 2**16) -> ImageHeader:
+def _header_of(path: Path) -> ImageHeader:
     """Read the header from the beginning of the file, or from all of it if need be."""
-    start = _first_bytes(path, enough)
+    start = _first_bytes(path, ENOUGH)
     try:
         return read_header(start, str(path))
     except InputError:
-        if len(start) < enough:
+        if len(start) < ENOUGH:
             raise
         return read_header(path.read_bytes(), str(path))
 
