@@ -6,6 +6,7 @@ import json
 import os
 import re
 from pathlib import Path
+from secrets import token_hex
 
 from napari_sam2.errors import InputError
 
@@ -87,3 +88,22 @@ def read_text(path: Path, kind: str) -> str:
         raise InputError(
             f"{path} cannot be read as {kind}: {error}; save it as UTF-8"
         ) from error
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a text in UTF-8, in the place of an earlier one when all of it is there.
+
+    Several processes may do so at once; what the last one wrote stays.
+
+    Raises
+    ------
+    OSError
+        If the disk refuses.
+    """
+    partial = path.with_name(f".{path.name}.{token_hex(4)}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise

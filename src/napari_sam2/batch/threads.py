@@ -22,6 +22,7 @@ import psutil
 from napari_sam2.batch.models import loaded_model
 from napari_sam2.model.checkpoints.download import cache_folder
 from napari_sam2.model.checkpoints.weights_file import weights_sha256
+from napari_sam2.paths import replace_text
 from napari_sam2.prompts import BoxPrompt, FramePrompt
 
 if TYPE_CHECKING:
@@ -180,10 +181,8 @@ def _remembered(memory: Path) -> dict[str, int]:
 
 def _remember(memory: Path, choices: dict[str, int]) -> None:
     """Write the choices; where that is not allowed the next process tries again."""
-    partial = memory.with_name(f"{memory.name}.{os.getpid()}.part")
     try:
         memory.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(choices, indent=1) + "\n", encoding="utf-8")
-        partial.replace(memory)
+        replace_text(memory, json.dumps(choices, indent=1) + "\n")
     except OSError as error:
         logger.warning("The number of threads is not remembered: %s", error)

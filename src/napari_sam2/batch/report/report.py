@@ -14,6 +14,7 @@ from napari_sam2.batch.report.outcome import MovieOutcome
 from napari_sam2.batch.report.page import page_of
 from napari_sam2.batch.self_check.result import SelfCheck, read_kept
 from napari_sam2.errors import OutputError
+from napari_sam2.paths import replace_text
 
 REPORT, PAGE, MOVIES = "report.json", "report.html", "movies"
 
@@ -118,9 +119,7 @@ class ReportFolder:
     def _replace(self, path: Path, text: str) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            partial = path.with_name(f".{path.name}.partial")
-            partial.write_text(text, encoding="utf-8")
-            partial.replace(path)
+            replace_text(path, text)
         except OSError as error:
             raise OutputError(
                 f"{path}: the report cannot be written: {error.strerror}"

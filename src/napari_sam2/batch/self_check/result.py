@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from napari_sam2 import __version__
 from napari_sam2.errors import InputError, OutputError
-from napari_sam2.paths import read_text
+from napari_sam2.paths import read_text, replace_text
 
 SUFFIX = ".self-check.json"
 
@@ -176,10 +176,8 @@ class SelfCheck(_Part):
         OutputError
             If the disk refuses.
         """
-        partial = path.with_name(f".{path.name}.partial")
         try:
-            partial.write_text(self.model_dump_json(indent=1), encoding="utf-8")
-            partial.replace(path)
+            replace_text(path, self.model_dump_json(indent=1))
         except OSError as error:
             raise OutputError(
                 f"{path}: the self-check cannot be written: {error.strerror}; give "

@@ -21,7 +21,7 @@ from napari_sam2.io.prompts.label_images import read_label_prompts
 from napari_sam2.io.prompts.points_csv import point_prompts
 from napari_sam2.io.prompts.shapes_csv import holds_shapes, shape_prompts
 from napari_sam2.io.prompts.tables import read_table
-from napari_sam2.paths import remote_url, user_path
+from napari_sam2.paths import remote_url, replace_text, user_path
 from napari_sam2.prompts import PromptedObject
 
 
@@ -105,10 +105,8 @@ def put_document(
             file = path.parent / name
             file.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(mask.astype(np.uint8) * 255).save(file)
-        partial = path.with_name(f".{path.name}.partial")
         text = document.model_dump_json(exclude_none=True, indent=1)
-        partial.write_text(f"{text}\n", encoding="utf-8")
-        partial.replace(path)
+        replace_text(path, f"{text}\n")
     except OSError as error:
         raise OutputError(
             f"{path}: the prompts cannot be written: {one_line(error)}"

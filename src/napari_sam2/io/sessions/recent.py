@@ -10,6 +10,8 @@ from pathlib import Path
 from platformdirs import user_config_path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from napari_sam2.paths import replace_text
+
 LIMIT = 12
 FILE = "recent-sessions.json"
 
@@ -102,12 +104,9 @@ class RecentSessions:
 
     def _write(self, sessions: Iterable[RecentSession]) -> tuple[RecentSession, ...]:
         kept = list(sessions)[:LIMIT]
-        partial = self._file.with_name(f".{self._file.name}.partial")
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            text = _Content(sessions=kept).model_dump_json(indent=1)
-            partial.write_text(text, encoding="utf-8")
-            partial.replace(self._file)
+            replace_text(self._file, _Content(sessions=kept).model_dump_json(indent=1))
         except OSError as error:
             _log.info("the list of recent sessions cannot be written: %s", error)
         return tuple(kept)
