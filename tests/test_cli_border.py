@@ -43,6 +43,7 @@ def run_main(monkeypatch, *arguments):
         (RecursionError("maximum recursion\ndepth"), 2, "RecursionError"),
         (KeyError("zarr_format"), 2, "KeyError: 'zarr_format'"),
         (OSError(errno.ENOSPC, "No space left on device", "/disk/x"), 3, "/disk/x"),
+        (OSError(errno.EIO, "Input/output error", 7), 2, "Input/output error"),
         (PermissionError(errno.EACCES, "Permission denied", "/x"), 2, "may read"),
         (UnicodeEncodeError("ascii", "é", 0, 1, "no"), 2, "UnicodeEncodeError"),
         (ZeroDivisionError("float modulo"), 2, "ZeroDivisionError"),

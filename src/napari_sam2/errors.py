@@ -148,7 +148,8 @@ def in_our_words(error: BaseException) -> NapariSam2Error:
 
 
 def _of_the_system(error: OSError) -> NapariSam2Error:
-    where = f"{os.fsdecode(error.filename)}: " if error.filename else ""
+    is_named = isinstance(error.filename, str | bytes | os.PathLike)  # or a number
+    where = f"{os.fsdecode(error.filename)}: " if is_named else ""
     reason = error.strerror or str(error) or type(error).__name__
     if error.errno in FULL:
         return OutputError(f"{where}{reason}; free some space and go on")

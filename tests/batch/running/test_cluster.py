@@ -180,3 +180,26 @@ def test_a_scheduler_that_does_not_answer_is_refused(
     monkeypatch.setattr(cluster, "FIRST_ANSWER", 1)
     with pytest.raises(InputError, match="no scheduler answers there"):
         run_plan(plan, tmp_path / "report", scheduler=OnWorkers(where))
+
+
+@pytest.mark.parametrize("where", ["slurm", "sge", "lsf"])
+def test_a_queue_that_is_not_here_or_not_set_up_is_refused(
+    plan, tmp_path, where, monkeypatch
+):
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    monkeypatch.setenv("PATH", str(programs))
+    scheduler = OnWorkers(where)
+    with pytest.raises(InputError, match="there is no program"):
+        run_plan(plan, tmp_path / "report", scheduler=scheduler)
+    monkeypatch.setattr(cluster.shutil, "which", lambda name: name)
+    with pytest.raises(InputError, match=f"cores.* set up jobqueue.{where} in"):
+        run_plan(plan, tmp_path / "report", scheduler=scheduler)
+
+
+def test_workers_that_never_come_are_told(plan, tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster, "FIRST_WORKER", 0.1)
+    with LocalCluster(n_workers=0, dashboard_address="127.0.0.1:0") as started:
+        scheduler = OnWorkers(started.scheduler_address)
+        with pytest.raises(InputError, match="no worker came within"):
+            run_plan(plan, tmp_path / "report", scheduler=scheduler)

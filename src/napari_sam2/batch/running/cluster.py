@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import gc
 import logging
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict
 from typing import Any, cast
 
@@ -63,41 +64,49 @@ QUEUES = {"slurm": "SLURMCluster", "lsf": "LSFCluster", "sge": "SGECluster"}
 
 
 class Ending(WorkerPlugin):
-    """Lets the movie of a worker end when the worker does, all frames committed."""
+    """Lets the movies of a worker end when the worker does, all frames committed."""
 
     name = PLUGIN
 
     def setup(self, worker: Any) -> None:
         """Begin without an end in sight; made here, as an event cannot be sent."""
-        self._ending, self._idle = threading.Event(), threading.Event()
-        self._idle.set()
+        self._ending, self._changed = threading.Event(), threading.Condition()
+        self._movies = 0
 
     async def teardown(self, worker: Any) -> None:
-        """Wait until the frame in hand is committed."""
+        """Wait until the frames in hand are committed."""
         import asyncio
 
         self._ending.set()
-        await asyncio.to_thread(self._idle.wait, 60)
+        await asyncio.to_thread(self._wait)
         # Or Python looks through all of torch for garbage before it ends: for longer
         # than dask waits, which then complains and kills.
         gc.freeze()
 
+    def _wait(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._movies, 60)
+
     def ask(self) -> None:
-        """Let the movie in hand end."""
+        """Let the movies in hand end."""
         self._ending.set()
 
     @property
     def is_asked(self) -> bool:
-        """Whether the movie is to end."""
+        """Whether movies are to end."""
         return self._ending.is_set()
 
-    def begin(self) -> None:
-        """Note that a movie begins."""
-        self._idle.clear()
-
-    def end(self) -> None:
-        """Note that a movie has ended."""
-        self._idle.set()
+    @contextmanager
+    def a_movie(self) -> Iterator[None]:
+        """Note that a movie is in hand; there are as many as the worker has threads."""
+        with self._changed:
+            self._movies += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._movies -= 1
+                self._changed.notify_all()
 
 
 class OnWorkers:
@@ -140,7 +149,7 @@ class OnWorkers:
         )
         with ExitStack() as opened:
             client = opened.enter_context(self._client(needs_gpu, patience))
-            client.wait_for_workers(1, timeout=FIRST_WORKER)
+            _wait_for_one(client)
             _check_workers(client, needs_gpu)
             client.register_plugin(Ending())
 
@@ -199,7 +208,21 @@ class OnWorkers:
                 f"--scheduler {self.where}: needs dask-jobqueue: install it with "
                 "pip install 'napari-sam2[cluster]'"
             ) from error
-        made = getattr(dask_jobqueue, QUEUES[self.where])()
+        kind = getattr(dask_jobqueue, QUEUES[self.where])
+        submit = kind.job_cls.submit_command
+        if shutil.which(submit) is None:
+            raise InputError(
+                f"--scheduler {self.where}: there is no program {submit} here; run "
+                "this on a machine of the cluster that may submit jobs"
+            )
+        try:
+            made = kind()
+        except ValueError as error:
+            reason = str(error).splitlines()[0].rstrip(",:")
+            raise InputError(
+                f"--scheduler {self.where}: dask-jobqueue says: {reason}; set up "
+                f"jobqueue.{self.where} in ~/.config/dask/jobqueue.yaml"
+            ) from error
         made.scale(jobs=self.workers)
         return made
 
@@ -236,17 +259,24 @@ def run_movie(text: str, patience: Patience) -> str:
             told = now
             worker.log_event(TOPIC, {"progress": asdict(progress)})
 
-    ending.begin()
-    try:
+    with ending.a_movie():
         outcome = make_it_so(movie, patience, on_progress, lambda: ending.is_asked)
-    finally:
-        ending.end()
     return outcome.model_dump_json()
 
 
 def _ask_to_end(dask_worker: Any) -> None:
     """Let the movie of a worker end; run on each of them."""
     dask_worker.plugins[PLUGIN].ask()
+
+
+def _wait_for_one(client: Client) -> None:
+    try:
+        client.wait_for_workers(1, timeout=FIRST_WORKER)
+    except TimeoutError as error:
+        raise InputError(
+            f"no worker came within {FIRST_WORKER} s: look at what its queue or its "
+            "log says, and run the plan again once one is there"
+        ) from error
 
 
 def _version() -> str:
