@@ -36,9 +36,15 @@ def damage(path, key):
     file.unlink()
 
 
+def garble(path, key):
+    (file,) = [one for one in (path / RUN / key).rglob("*") if one.is_file()]
+    file.write_bytes(file.read_bytes()[:-7] + b"damaged")
+
+
+@pytest.mark.parametrize("how", [damage, garble])
 @pytest.mark.parametrize("key", ["logits/c/0/1", "pointer/c/0/1"])
-def test_an_anchor_that_is_damaged_is_predicted_anew(anchored, key):
-    damage(anchored.path, f"anchors/{key}")
+def test_an_anchor_that_is_damaged_is_predicted_anew(anchored, key, how):
+    how(anchored.path, f"anchors/{key}")
     store = OmeZarrLabelStore.open(anchored.path)
     assert places(store) == [(3, 0)]
     (remark,) = lost(store)

@@ -188,3 +188,30 @@ def test_what_was_decided_is_said_in_a_few_words():
     )
     assert layout.summary == "frames are 4 time points, z plane 1 of 3, channel 1 of 2"
     assert lay_out_frames((6, 7)).summary == "one frame"
+
+
+@pytest.mark.parametrize(
+    ("shape", "known_axes"),
+    [
+        ((512, 512, 40), None),
+        ((512, 512, 40), "QYX"),  # as tifffile calls them
+        ((1024, 1280, 300), None),
+        ((1080, 1920, 120, 3), None),
+        ((64, 48, 10), "IYX"),
+        ((96, 96, 2), None),
+        ((96, 96, 1), None),
+    ],
+)
+def test_frames_that_may_come_last_are_asked_about(shape, known_axes):
+    with pytest.raises(InputError, match="say it: YXT if the frames come last") as told:
+        lay_out_frames(shape, known_axes=known_axes)
+    assert told.value.settings == ("axes",)
+    chosen = FrameSelection(axes="YXTS"[: len(shape)])
+    assert lay_out_frames(shape, selection=chosen).frame_count == shape[2]
+
+
+@pytest.mark.parametrize(
+    "shape", [(40, 512, 512), (500, 64, 48), (800, 256, 32), (1000, 1024, 600)]
+)
+def test_pictures_that_may_well_be_frames_are(shape):
+    assert lay_out_frames(shape).frame_count == shape[0]

@@ -8,19 +8,36 @@ is not what its digest says is none either: it is predicted again.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import zarr
 
 from napari_sam2.interfaces import StoredAnchor
 from napari_sam2.io.ome_zarr.digests import UNKNOWN, digest_of
-from napari_sam2.io.ome_zarr.zarr_nodes import ArraySpec, array_at, create_array
+from napari_sam2.io.ome_zarr.zarr_nodes import (
+    DAMAGED,
+    ArraySpec,
+    array_at,
+    create_array,
+)
 
 BLOCK = 256
 SCORES = ("predicted_iou", "object_score")
-DIGEST = "digest"
+DIGEST, POINTER = "digest", "pointer"
+"""Arrays that the first anchor makes."""
 TILE = "tile"
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where an anchor is, what its scores are, and what it is known by."""
+
+    frame_index: int
+    column: int
+    object_score: float
+    predicted_iou: float
+    digest: int
 
 
 class AnchorArrays:
@@ -38,6 +55,7 @@ class AnchorArrays:
         self._group = group
         self._object_ids = object_ids
         self._arrays: dict[str, zarr.Array] = {}
+        self._count: int | None = None
 
     @classmethod
     def create(
@@ -48,7 +66,12 @@ class AnchorArrays:
         *,
         is_tiled: bool = False,
     ) -> AnchorArrays:
-        """Create empty arrays for ``(T, objects, h, w)`` logits, of tiles or not."""
+        """Create empty arrays for ``(T, objects, h, w)`` logits, of tiles or not.
+
+        Those that are there are replaced, also where they cannot be read.
+        """
+        for name in (DIGEST, POINTER):
+            del group[name]
         for name in SCORES:
             create_array(group, name, _scores_spec(shape[:2]))
         create_array(group, "logits", _one_chunk_each(shape))
@@ -60,6 +83,7 @@ class AnchorArrays:
     def write(self, anchor: StoredAnchor, column: int) -> None:
         """Store one anchor, replacing an earlier one of the same object and frame."""
         where = (anchor.frame_index, column)
+        self.forget()
         score = self._array("object_score")
         score[where] = np.nan
         self._array("logits")[where] = anchor.logits
@@ -72,6 +96,7 @@ class AnchorArrays:
 
     def remove(self, columns: Sequence[int], frames: Collection[int]) -> None:
         """Forget the anchors of some objects on some frames."""
+        self.forget()
         scores = self._array("object_score")
         for first in sorted({frame // BLOCK * BLOCK for frame in frames}):
             block = np.array(scores[first : first + BLOCK])
@@ -86,69 +111,79 @@ class AnchorArrays:
 
     def read(self) -> Iterator[StoredAnchor]:
         """Yield all anchors that are whole, by frame and column."""
-        for anchor, is_whole in self._read_all():
-            if is_whole:
+        for place in self._places():
+            anchor = self._read_one(place)
+            if anchor is not None and place.digest in (UNKNOWN, _digest_of(anchor)):
                 yield anchor
 
     def damaged(self) -> list[tuple[int, int]]:
-        """Return object and frame of the anchors that are not what was written."""
-        found = [
-            (anchor.object_id, anchor.frame_index)
-            for anchor, is_whole in self._read_all()
-            if not is_whole
-        ]
-        return found + self._lost()
-
-    def _lost(self) -> list[tuple[int, int]]:
-        """Return object and frame of anchors of which a digest is left, and no score.
+        """Return object and frame of the anchors that are not what was written.
 
         As where a file of scores is missing, which would read as no anchor at all.
+        Of those without a digest nobody knows.
         """
-        if DIGEST not in self._group:
-            return []
-        scores, found = self._array("object_score"), list[tuple[int, int]]()
-        for first in range(0, scores.shape[0], BLOCK):
-            known = np.asarray(self._digests()[first : first + BLOCK]) != UNKNOWN
-            if known.any():
-                block = np.asarray(scores[first : first + BLOCK])
-                places = np.argwhere(known & np.isnan(block)).tolist()
-                found += [
-                    (self._object_ids[column], first + row) for row, column in places
-                ]
+        found = []
+        for place in self._places():
+            if place.digest == UNKNOWN:
+                continue
+            anchor = self._read_one(place)
+            if anchor is None or _digest_of(anchor) != place.digest:
+                found.append((self._object_ids[place.column], place.frame_index))
         return found
+
+    @property
+    def count(self) -> int:
+        """How many anchors have a digest."""
+        if self._count is None:
+            self._count = sum(place.digest != UNKNOWN for place in self._places())
+        return self._count
+
+    def forget(self) -> None:
+        """Drop what is in memory: the disk says what holds."""
+        self._count = None
 
     def distrust(self, frames: Collection[int]) -> None:
         """Say that nobody knows what the anchors of frames hold."""
+        self.forget()
         for frame in frames if DIGEST in self._group else ():
             self._digests()[frame] = UNKNOWN
 
-    def _read_all(self) -> Iterator[tuple[StoredAnchor, bool]]:
-        """Yield all anchors, and whether they are what was written."""
+    def _places(self) -> Iterator[_Place]:
+        """Yield where an anchor has a score, or is known by a digest."""
         scores, predicted = self._array("object_score"), self._array("predicted_iou")
         digests = self._digests() if DIGEST in self._group else None
         for first in range(0, scores.shape[0], BLOCK):
-            block = np.asarray(scores[first : first + BLOCK])
-            there = np.argwhere(~np.isnan(block)).tolist()
+            rows = slice(first, first + BLOCK)
+            block = np.asarray(scores[rows])
+            known = np.full(block.shape, UNKNOWN, np.uint64)
+            if digests is not None:
+                known = np.asarray(digests[rows])
+            there = np.argwhere(~np.isnan(block) | (known != UNKNOWN)).tolist()
             if not there:
                 continue
-            expected = np.asarray(predicted[first : first + BLOCK])
-            known = (
-                None if digests is None else np.asarray(digests[first : first + BLOCK])
-            )
+            expected = np.asarray(predicted[rows])
             for row, column in there:
-                where = (first + row, column)
-                tile = self._array(TILE)[where] if TILE in self._group else 0
-                anchor = StoredAnchor(
-                    object_id=self._object_ids[column],
-                    frame_index=first + row,
-                    logits=np.asarray(self._array("logits")[where]),
-                    pointer=np.asarray(self._array("pointer")[where]),
-                    object_score=float(block[row, column]),
-                    predicted_iou=float(expected[row, column]),
-                    tile=int(np.asarray(tile)),
-                )
-                digest = UNKNOWN if known is None else int(known[row, column])
-                yield anchor, digest in (UNKNOWN, _digest_of(anchor))
+                values = float(block[row, column]), float(expected[row, column])
+                yield _Place(first + row, column, *values, int(known[row, column]))
+
+    def _read_one(self, place: _Place) -> StoredAnchor | None:
+        """Return an anchor; None if it has no score, or a part of it is damaged."""
+        if np.isnan(place.object_score):
+            return None
+        where = (place.frame_index, place.column)
+        try:
+            tile = self._array(TILE)[where] if TILE in self._group else 0
+            return StoredAnchor(
+                object_id=self._object_ids[place.column],
+                frame_index=place.frame_index,
+                logits=np.asarray(self._array("logits")[where]),
+                pointer=np.asarray(self._array(POINTER)[where]),
+                object_score=place.object_score,
+                predicted_iou=place.predicted_iou,
+                tile=int(np.asarray(tile)),
+            )
+        except DAMAGED:
+            return None
 
     def resize(self, object_ids: Sequence[int]) -> None:
         """Make room for more objects."""
@@ -172,10 +207,10 @@ class AnchorArrays:
         return self._array(DIGEST)
 
     def _pointers(self, length: int) -> zarr.Array:
-        if "pointer" not in self._group:
+        if POINTER not in self._group:
             shape = (*self._array("object_score").shape, length)
-            return create_array(self._group, "pointer", _one_chunk_each(shape))
-        return self._array("pointer")
+            return create_array(self._group, POINTER, _one_chunk_each(shape))
+        return self._array(POINTER)
 
 
 def _digest_of(anchor: StoredAnchor) -> int:

@@ -13,7 +13,9 @@ from typing import Literal
 import numpy as np
 
 from napari_sam2.errors import OutputError
+from napari_sam2.io.label_store.anchor_arrays import AnchorArrays
 from napari_sam2.io.label_store.frame_arrays import FrameArrays
+from napari_sam2.io.label_store.progress_journal import ProgressJournal
 from napari_sam2.io.label_store.tables.frame_digests import digest_of_scores
 from napari_sam2.io.ome_zarr.digests import UNKNOWN, digest_of_file
 from napari_sam2.io.ome_zarr.zarr_nodes import DAMAGED
@@ -62,6 +64,18 @@ def frame_faults(frames: FrameArrays) -> Iterator[Fault]:
         fault = _fault_of(frames, frame_index)
         if fault is not None:
             yield fault
+
+
+def anchor_faults(anchors: AnchorArrays, journal: ProgressJournal) -> Iterator[Fault]:
+    """Yield which anchors are not what was written, or that some are missing."""
+    try:
+        for object_id, frame_index in anchors.damaged():
+            text = f"what was seen of object {object_id} is not what was written"
+            yield Fault("anchor", text, frame_index)
+        if anchors.count < journal.anchor_count:
+            yield Fault("anchor", "some of what was seen on prompted frames is missing")
+    except (OutputError, OSError, *DAMAGED) as error:
+        yield Fault("anchor", f"the anchors cannot be read ({first_line(error)})")
 
 
 def _fault_of(frames: FrameArrays, frame_index: int) -> Fault | None:

@@ -147,7 +147,8 @@ class LabelFiles:
         whole = self.frames.whole
         new = whole.new
         self.settle()
-        self.journal.record(progress, snapshot, whole.count, new, self.sync)
+        count = self.anchors.count if progress.plan_key else 0
+        self.journal.record(progress, snapshot, whole.count, new, count, self.sync)
         self.is_complete = False
 
     def unfinish(self) -> None:
@@ -176,8 +177,15 @@ class LabelFiles:
         write_provenance(self.group, provenance, is_addition=True)
         self.journal.end_merge()
 
-    def go_back(self, damaged: Sequence[int]) -> bool:
+    def go_back(self, damaged: Sequence[int], *, to_anchors: bool) -> bool:
         """Forget damaged frames, and how far the run had come with them.
+
+        Parameters
+        ----------
+        damaged
+            Frames that are not what was written.
+        to_anchors
+            Whether anchors are not, so that all are made again.
 
         Returns
         -------
@@ -185,9 +193,18 @@ class LabelFiles:
             Whether it goes on from the commit before; else it begins again.
         """
         self.prepare()
-        goes_on = self.journal.step_back(damaged, self.frames.whole.count)
+        whole_count = self.frames.whole.count
+        goes_on = not to_anchors and self.journal.step_back(damaged, whole_count)
         if not goes_on:
             self.journal.forget()
+        if to_anchors:
+            shape = (len(self.frames.whole.read()), len(self.frames.object_ids))
+            self.anchors = AnchorArrays.create(
+                group_at(self.run, "anchors"),
+                self.frames.object_ids,
+                (*shape, *self.frames.logits.mask_shape),
+                is_tiled=not self.frames.tiles.layout.is_whole,
+            )
         self.frames.clear(damaged)
         return goes_on
 
@@ -294,6 +311,7 @@ class LabelFiles:
     def adopt(self, book: BookState) -> None:
         """Go on from what is on disk now, with this book."""
         self.frames.forget()
+        self.anchors.forget()
         saved = self._session.read()
         document = self._of_run() if saved is None else saved[0]
         self._session.write(

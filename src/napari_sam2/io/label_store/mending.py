@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from napari_sam2.errors import OutputError
-from napari_sam2.io.label_store.faults import Fault, frame_faults
+from napari_sam2.io.label_store.faults import Fault, anchor_faults, frame_faults
 from napari_sam2.io.label_store.files import LabelFiles
 
 SHOWN = 5
@@ -18,6 +18,9 @@ SHOWN = 5
 
 def mend(files: LabelFiles, *, is_merge: bool) -> str | None:
     """Let an unfinished run go back if anything of it is damaged.
+
+    Where anchors are, it begins again. Those of a label group to which objects are
+    added are left: a session says which are damaged, and predicts them anew.
 
     Parameters
     ----------
@@ -46,12 +49,16 @@ def mend(files: LabelFiles, *, is_merge: bool) -> str | None:
             "before this run cannot be computed again by it: restore the folder from a "
             "copy, or track all of them anew into another one"
         )
-    if lost is None and not faults:
+    unseen = [] if is_merge else list(anchor_faults(files.anchors, files.journal))
+    if lost is None and not faults and not unseen:
         return None
     goes_on = files.go_back(
-        [fault.frame_index for fault in faults if fault.frame_index is not None]
+        [fault.frame_index for fault in faults if fault.frame_index is not None],
+        to_anchors=bool(unseen),
     )
-    what = f"{lost} is" if lost else _named(faults)
+    what = "what was seen on prompted frames is"
+    if not unseen:
+        what = f"{lost} is" if lost else _named(faults)
     again = "frames since the commit before are" if goes_on else "all frames are"
     return f"{files.folder}: {what} damaged; {again} computed again"
 

@@ -54,6 +54,7 @@ class ProgressJournal:
         snapshot: Arrays | None,
         whole_count: int,
         new_frames: Collection[int],
+        anchor_count: int,
         sync: Callable[[], None],
     ) -> None:
         """Make progress and snapshot the ones that `read` returns.
@@ -66,6 +67,8 @@ class ProgressJournal:
             How many frames are whole: never fewer from now on.
         new_frames
             Which of these were not whole at the commit before.
+        anchor_count
+            How many anchors there are: never fewer while the plan is followed.
         sync
             Called before what was written is said to be whole, and after.
         """
@@ -81,6 +84,7 @@ class ProgressJournal:
             "snapshot_sha256": None if snapshot is None else digest_of_arrays(snapshot),
             "whole_frames": whole_count,
             "new_frames": sorted(new_frames),
+            "anchors": anchor_count,
             "objects": len(attributes_of(self._group)["object_ids"]),
         }
         entry["sha256"] = self._seal(entry)
@@ -192,6 +196,13 @@ class ProgressJournal:
         """Whether a run with a plan did not come to its end."""
         entry = self._entry()
         return not self.is_complete and bool(entry and entry["plan_key"])
+
+    @property
+    def anchor_count(self) -> int:
+        """How many anchors a run had at its last commit; 0 where nobody counted."""
+        entry = self._entry()
+        is_counted = bool(entry and entry["plan_key"])
+        return int((entry or {}).get("anchors", 0)) if is_counted else 0
 
     def begin_merge(self, provenance: dict[str, Any]) -> None:
         """Take back `close` and say who adds objects, by one atomic write."""

@@ -101,7 +101,6 @@ class OmeZarrLabelStore:
             self.remark = f"{run.parent}: {NO_LOCK}"
         self._files = LabelFiles(parent, name, mode)
         self._frames = self._files.frames
-        self._anchors = self._files.anchors
         self.array = self._frames.labels
         self.calibration = read_calibration(
             attributes_of(self._files.group), self._files.layout
@@ -428,7 +427,7 @@ class OmeZarrLabelStore:
         (column,) = self._frames.columns_of([anchor.object_id])
         with self._files.writing(f"write frame {anchor.frame_index}"):
             self.history.cover()
-            self._anchors.write(anchor, column)
+            self._files.anchors.write(anchor, column)
 
     def remove_anchors(
         self, object_ids: Iterable[int], frames: Collection[int]
@@ -438,13 +437,15 @@ class OmeZarrLabelStore:
         if known and frames:
             with self._files.writing("remove anchors"):
                 self.history.cover()
-                self._anchors.remove(self._frames.columns_of(known), frozenset(frames))
+                self._files.anchors.remove(
+                    self._frames.columns_of(known), frozenset(frames)
+                )
 
     def read_anchors(self) -> list[StoredAnchor]:
         """Return all stored anchors, by object and frame."""
         with self._files.reading("the anchors"):
             return sorted(
-                self._anchors.read(),
+                self._files.anchors.read(),
                 key=lambda anchor: (anchor.object_id, anchor.frame_index),
             )
 
@@ -473,7 +474,8 @@ class OmeZarrLabelStore:
         with self._files.reading("the session"):
             document = self._files.read_session()
             lost = [
-                f"object {one} on frame {at}" for one, at in self._anchors.damaged()
+                f"object {one} on frame {at}"
+                for one, at in self._files.anchors.damaged()
             ]
         if not lost:
             return document

@@ -13,7 +13,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from napari_sam2.errors import InputError, OutputError
-from napari_sam2.io.label_store.faults import Fault, Part, first_line, frame_faults
+from napari_sam2.io.label_store.faults import (
+    Fault,
+    Part,
+    anchor_faults,
+    first_line,
+    frame_faults,
+)
 from napari_sam2.io.label_store.files import LabelFiles
 from napari_sam2.io.label_store.group import RUN
 from napari_sam2.io.label_store.volume import VolumeLabels, is_of_stacks
@@ -144,10 +150,7 @@ def _faults_of(files: LabelFiles) -> Iterator[Fault]:
         for number, frame_index in files.differing_levels():
             text = f"level {number} is not what the labels make it"
             yield Fault("levels", text, frame_index)
-    with _noting(found, "anchor", "the anchors"):
-        for object_id, frame_index in files.anchors.damaged():
-            text = f"what was seen of object {object_id} is not what was written"
-            yield Fault("anchor", text, frame_index)
+    yield from anchor_faults(files.anchors, files.journal)
     with _noting(found, "session", "the session"):
         for mask in files.masks.damaged():
             yield Fault("session", f"the drawn mask {mask} is not what was drawn")

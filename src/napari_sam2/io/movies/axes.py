@@ -23,6 +23,11 @@ IGNORED = "_"
 
 MAX_CHANNELS = 3
 
+WIDEST = 1.8
+"""A picture's longer side by its shorter one, up to which cameras make them."""
+STRIP = 2
+"""So many times longer than that of another reading, and frames are unlikely."""
+
 _PLACES: Mapping[str, str] = {
     "T": "time point",
     "Z": "z plane",
@@ -251,6 +256,8 @@ def _interpret_known_axes(
         if "T" in letters:
             letters[letters.index("T")] = IGNORED
         letters[long_ones[0]] = "T"
+        if "".join(letters).startswith("TYX"):
+            _ask_where_frames_come_last(shape, name)
     if not {"Y", "X"} <= set(letters):
         raise InputError(
             f"{name}: its axes {_joined(known_axes)} lack Y or X; say what they are, "
@@ -308,7 +315,27 @@ def _guess_axes(shape: tuple[int, ...], name: str) -> str:
             f"say it, for example {_example_axes(len(shape))}",
             settings=AXES,
         )
+    if guesses[len(shape)].startswith("TYX"):
+        _ask_where_frames_come_last(shape, name)
     return guesses[len(shape)]
+
+
+def _ask_where_frames_come_last(shape: tuple[int, ...], name: str) -> None:
+    """Refuse to take as frames what would be strips, and pictures the other way round.
+
+    As 512 × 512 × 40, of which nobody says that they are 40 frames.
+    """
+    first, second, last = shape[:3]
+    if last >= min(first, second):
+        return
+    length, other = second / last, max(first, second) / min(first, second)
+    if other <= WIDEST and length > STRIP * other:
+        raise InputError(
+            f"{name} does not say what its axes of shape {shape} are, and {first} "
+            f"frames of {second} × {last} pixels are unlikely; say it: YXT if the "
+            "frames come last, YXC if the channels do, TYX if that is what they are",
+            settings=AXES,
+        )
 
 
 def _example_axes(dimensions: int) -> str:

@@ -59,11 +59,15 @@ def read_images(path: Path) -> tuple[FolderImage, ...]:
 
 
 def _image(group: zarr.Group, entry: dict[str, Any]) -> FolderImage:
-    datasets, axes = entry["datasets"], entry["axes"]
-    geometry = read_geometry(datasets[0], len(axes))
+    axes = entry["axes"]
+    levels = [(array_at(group, one["path"]), one) for one in entry["datasets"]]
+    # Not everybody lists the finest first.
+    levels.sort(key=lambda level: level[0].size, reverse=True)
+    finest = levels[0][1]
+    geometry = read_geometry(finest, len(axes))
     return FolderImage(
-        name=str(entry.get("name") or datasets[0]["path"]),
-        levels=tuple(array_at(group, one["path"]) for one in datasets),
+        name=str(entry.get("name") or finest["path"]),
+        levels=tuple(array for array, _ in levels),
         axes=image_axes(entry),
         scale=geometry.scale,
         translation=geometry.translation,

@@ -7,6 +7,7 @@ import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 from typing import Any, Literal
 
@@ -420,6 +421,8 @@ def _parent_image(group: zarr.Group, metadata: dict[str, Any]) -> ParentImage:
                 translation=dict(zip(axes, geometry.translation, strict=True)),
             )
         )
+    # Not everybody lists the finest first.
+    levels.sort(key=lambda level: prod(level.shape.values()), reverse=True)
     return ParentImage(tuple(levels))
 
 

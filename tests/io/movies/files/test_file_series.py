@@ -188,6 +188,16 @@ SERIES = {
         (3,),
     ),
     "fields of Columbus": (named("002003-<f>-001001001.tif", f=[1, 2]), "P", (2,)),
+    "wells and positions of Scan^R": (
+        named(
+            "x--W0000<w>--P0000<p>--Z00000--T0000<t>--GFP.tif",
+            w=[1, 2],
+            p=[1],
+            t=[0, 1],
+        ),
+        "PT",
+        (2, 2),
+    ),
     "traps": (named("trap<n>_t<t>.tif", n=[1, 2], t=[1, 2, 3]), "PT", (2, 3)),
     "sections": (named("section_<n>.tif", n=padded(3)), "Z", (3,)),
     "MetaMorph, wavelengths with their channels": (
@@ -312,6 +322,7 @@ ASKED = {
         "a number differs",
     ),
     "runs": (named("run<n>.tif", n=[1, 2, 3]), "a number differs"),
+    "rounds of staining": (named("round<n>.tif", n=[1, 2, 3]), "a number differs"),
     "words that differ as numbers do": (["a1_raw.tif", "a2_seen.tif"], "2 series"),
     "kinds of file that differ as numbers do": (["a1.tif", "a2.png"], "2 series"),
     "an overview beside them": (["raw_1.tif", "raw_2.tif", "AVG_raw.tif"], "2 series"),

@@ -9,6 +9,8 @@ import zarr
 
 from napari_sam2.errors import InputError
 from napari_sam2.io.movies.frame_sources import open_frames
+from napari_sam2.io.ome_zarr.folder_image import read_images
+from napari_sam2.io.ome_zarr.parent import open_parent
 
 
 def raw_frames(source, **options):
@@ -475,3 +477,25 @@ def test_chunks_larger_than_memory_are_refused(tmp_path):
     )
     with pytest.raises(InputError, match=r"one frame needs 2\.3 TB, but"):
         open_frames(tmp_path / "a.zarr")
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+@pytest.mark.parametrize("says_scales", [True, False])
+def test_of_levels_in_any_order_the_finest_is_read(
+    write_ome_zarr, movie, version, says_scales
+):
+    path = write_ome_zarr(movie, version=version)
+    group = zarr.open_group(path, mode="r+", use_consolidated=False)
+    ome = group.attrs.asdict()
+    (image,) = ome.get("ome", ome)["multiscales"]
+    image["datasets"].reverse()
+    if not says_scales:
+        for dataset in image["datasets"]:
+            dataset["coordinateTransformations"] = []
+    group.attrs.put(ome)
+    np.testing.assert_array_equal(raw_frames(path), movie)
+    assert open_parent(path, "r").image.levels[0].shape["y"] == movie.shape[1]
+    assert read_images(path)[0].levels[0].shape == movie.shape
+    if says_scales:  # else nobody knows that the one that is missing was coarser
+        shutil.rmtree(path / "1")
+        np.testing.assert_array_equal(raw_frames(path), movie)

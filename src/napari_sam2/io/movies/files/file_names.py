@@ -49,7 +49,7 @@ _COUNTED = {
 }
 _KIND_OF = {word: kind for kind, words in _COUNTED.items() for word in words}
 
-_FEW = {"cam", "camera", "run"}
+_FEW = {"cam", "camera", "run", "round", "cycle", "loop"}
 """What is numbered with one or two digits; more of them count pictures."""
 
 CHANNEL_WORDS = frozenset(
@@ -75,8 +75,9 @@ LASER_STEP = 20
 """Least distance of two of them that are used together."""
 
 _MASK_ENDING = re.compile(
-    r"[ _.-](cp[_-])?(masks?|seg|segmentation|labels?|rois?|gt|instances?"
-    r"|(object )?(predictions|identities)|(tracking|merger)[ -]result|stardist)$",
+    r"[ _.-](cp[_-])?(masks?|seg|segmentation|label(s|l?ed)?|rois?|gt|instances?"
+    r"|(object )?(predictions|identities)|(tracking|merger)[ -]result|stardist)$"
+    r"|^LblImg_",  # TrackMate
     re.IGNORECASE,
 )
 _BY_PRODUCT_ENDING = re.compile(
@@ -119,6 +120,8 @@ _PROGRAMS = tuple(
         (r"^img_\d{9}_[^\d]*_\d{3}$", (*"TZ",)),
         # ArrayScan and EVOS: well, field, dye
         (r"(?<=[A-P])\d\df\d+d\d+$", (*"PPC",)),
+        # Scan^R: well, position
+        (r"--W\d{5}--P\d{5}--Z\d{5}--T\d{5}(?!\d)", (*"PPZT",)),
         # Columbus: row and column, field, and one number of three things
         (r"^\d{6,9}-\d+-\d{9}$", (*"PP", OTHER)),
         # Yokogawa: time, field, time line, action, plane, channel

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from math import prod
 from pathlib import PureWindowsPath
 from typing import Annotated, Any, Self
 
@@ -87,7 +88,7 @@ class CoordinateSystem(BaseModel):
 
 
 class Multiscale(BaseModel):
-    """An image and its levels, the finest first."""
+    """An image and its levels, the finest first in most of them."""
 
     version: str | None = None
     name: object = None
@@ -156,6 +157,11 @@ class Multiscale(BaseModel):
             f"the coordinate systems of OME-Zarr {self.version} do not say which "
             f"belongs to level {dataset.path}; save the image as OME-Zarr 0.5"
         )
+
+    def step_size(self, dataset: Dataset) -> float:
+        """Return how coarse a level is, as far as its transformations say it."""
+        steps = [step for one in dataset.transformations for step in one.steps()]
+        return prod(factor for step in steps for factor in step.scale or ())
 
     def steps_and_starts(self, dataset: Dataset) -> tuple[list[float], list[float]]:
         """Compose a level's transformations axis by axis: step, and place of index 0.

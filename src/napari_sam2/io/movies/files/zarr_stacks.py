@@ -1,6 +1,6 @@
 """Zarr as image stacks: plain arrays and OME-Zarr images, zarr 2 and 3.
 
-Of an image with several resolutions the first, finest level is read. A path may also
+Of an image with several resolutions the finest level is read. A path may also
 name a level, or any array; what its image says about axes and scales is then found.
 Metadata are read from where they belong: a consolidated copy may be out of date.
 """
@@ -91,11 +91,8 @@ def _open_group(group: zarr.Group, path: Path) -> ArrayStack:
     images = _read_multiscales(group, path)
     if images:
         image = _only_image(images, path)
-        level = image.datasets[0].path
-        array = _open_node(path / level)
-        if isinstance(array, zarr.Group):
-            raise InputError(f"{path}: its level {level} is a group, not an array")
-        return _as_stack(array, _name(path), image, image.datasets[0])
+        array, dataset = _finest_level(image, path)
+        return _as_stack(array, _name(path), image, dataset)
     if (url := remote_url(path)) is not None:  # not every server lists what it has
         raise InputError(
             f"{url} is a zarr group without an image of its own; name an image or an "
@@ -114,6 +111,27 @@ def _open_group(group: zarr.Group, path: Path) -> ArrayStack:
         f"{path} is a zarr group without an image of its own; name one of what it "
         f"holds: {_listed(members)}"
     )
+
+
+def _finest_level(image: Multiscale, path: Path) -> tuple[zarr.Array, Dataset]:
+    """Return the largest array of an image: not everybody lists the finest first.
+
+    Coarser ones may be missing.
+    """
+    levels: list[tuple[zarr.Array, Dataset]] = []
+    for dataset in sorted(image.datasets, key=image.step_size):
+        try:
+            array = _open_node(path / dataset.path)
+        except InputError:
+            if not levels:
+                raise
+            continue
+        if isinstance(array, zarr.Group):
+            raise InputError(
+                f"{path}: its level {dataset.path} is a group, not an array"
+            )
+        levels.append((array, dataset))
+    return max(levels, key=lambda level: level[0].size)
 
 
 def _only_image(images: Sequence[Multiscale], path: Path) -> Multiscale:
