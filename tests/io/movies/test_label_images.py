@@ -157,6 +157,10 @@ def test_labels_as_floats_are_labels(tmp_path, labels):
         ("RoiSet.zip", "ROIs of Fiji"),
         ("a.h5", "ilastik"),
         ("a.npz", r"\.npy"),
+        ("a.tsv", r"table as \.csv"),
+        ("tracks.xml", "napari-sam2 import"),
+        ("a.geojson", "label images"),
+        ("a.zvi", "Fiji"),
         ("a.xyz", "TIFF, PNG"),
     ],
 )

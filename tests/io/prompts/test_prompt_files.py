@@ -83,6 +83,23 @@ def test_labels_saved_as_float_or_bool_are_understood(labels):
     assert item.object_id == 1
 
 
+@pytest.mark.parametrize("kind", ["png", "tif", "npy"])
+def test_a_mask_of_several_objects_is_not_one_object(tmp_path, labels, kind):
+    """As Fiji and ilastik save what they segmented: 255 wherever something is."""
+    mask = np.where(labels > 0, 255, 0).astype(np.uint8)
+    path = tmp_path / f"mask.{kind}"
+    if kind == "npy":
+        np.save(path, mask)
+    else:
+        Image.fromarray(mask).save(path)
+    with pytest.raises(InputError, match="a mask in 2 pieces does not say whether"):
+        read_prompts(path, **MOVIE)
+    (item,) = prompts_from_labels(mask // 255, frame=0)
+    assert item.object_id == 1, "numbered by hand"
+    (item,) = prompts_from_labels(mask * (labels == 4), frame=0)
+    assert item.object_id == 255, "in one piece"
+
+
 @pytest.mark.parametrize(
     ("labels", "options", "words"),
     [

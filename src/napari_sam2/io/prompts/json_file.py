@@ -114,6 +114,11 @@ def read_document(path: Path) -> PromptsDocument:
         content = json.loads(read_text(path, "JSON"), object_pairs_hook=_fields)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read as JSON: {one_line(error)}") from error
+    if isinstance(content, dict) and "objects" not in content:
+        raise InputError(
+            f"{path} is JSON, but holds no prompts, which are a list of 'objects'; of "
+            "annotations of other programs (COCO, GeoJSON, labelme) give label images"
+        )
     try:
         return PromptsDocument.model_validate(content)
     except ValidationError as error:

@@ -6,6 +6,7 @@ import os
 from contextlib import closing
 
 import numpy as np
+from scipy import ndimage
 
 from napari_sam2.errors import InputError
 from napari_sam2.io.movies.axes import FrameLayout
@@ -25,6 +26,10 @@ from napari_sam2.prompts import FramePrompt, MaskPrompt, PromptedObject
 
 MANY_LABELS = 32
 """Fewer different values are taken as they are."""
+MASK_VALUES = (255, 65535)
+"""What programs write into a mask that says only where something is."""
+SPECK = 0.1
+"""Share of the largest piece of a mask below which another is no object."""
 
 
 def read_label_prompts(
@@ -74,7 +79,8 @@ def prompts_from_labels(
     Raises
     ------
     InputError
-        If there is no label, one is no id from 1 to 65535, or these are intensities.
+        If there is no label, one is no id from 1 to 65535, or these are intensities,
+        or a mask of several objects.
     """
     labels = as_labels(labels, where)
     ids = [int(value) for value in np.unique(labels) if value != 0]
@@ -83,6 +89,8 @@ def prompts_from_labels(
     for object_id in (ids[0], ids[-1]):
         check_object_id(object_id, where)
     _refuse_intensities(labels, len(ids), where)
+    if len(ids) == 1 and ids[0] in MASK_VALUES:
+        _refuse_several(labels > 0, where)
     return [
         PromptedObject(
             object_id,
@@ -107,6 +115,19 @@ def _refuse_intensities(labels: np.ndarray, count: int, where: str) -> None:
         raise InputError(
             f"{where}: looks like intensities, not labels: {count} values that change "
             "from pixel to pixel; give an image with one number for each object"
+        )
+
+
+def _refuse_several(mask: np.ndarray, where: str) -> None:
+    """Refuse a mask of several pieces: nobody knows whether they are one object."""
+    pieces, _ = ndimage.label(mask, np.ones((3, 3)))
+    areas = np.bincount(pieces.ravel())[1:]
+    count = int((areas >= SPECK * areas.max()).sum())
+    if count > 1:
+        raise InputError(
+            f"{where}: a mask in {count} pieces does not say whether they are one "
+            "object: give each object a number of its own (skimage.measure.label, or "
+            "Analyze Particles with Count Masks in Fiji), or one in pieces the number 1"
         )
 
 

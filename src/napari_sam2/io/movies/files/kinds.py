@@ -18,6 +18,7 @@ REMEDIES = {
     **dict.fromkeys((".h5", ".hdf5", ".ilp", ".ims", ".nc", ".mat"), _HDF5),
     **dict.fromkeys((".roi", ".rois"), _ROIS),
     **dict.fromkeys((".gif", ".webp", ".jp2", ".jxl", ".dv", ".oib", ".oif"), _BY_FIJI),
+    **dict.fromkeys((".zvi", ".svs", ".qptiff", ".flex", ".klb", ".pic"), _BY_FIJI),
     **dict.fromkeys((".oir", ".vsi", ".dcm", ".mha", ".nrrd", ".mrc"), _BY_FIJI),
     **dict.fromkeys((".nii", ".fits", ".sld", ".ndpi", ".lof", ".pgm"), _BY_FIJI),
     **dict.fromkeys((".gz", ".tar", ".7z", ".rar", ".ozx"), _UNPACKED),
@@ -25,7 +26,10 @@ REMEDIES = {
     ".npz": "save the array with numpy.save, as .npy",
     ".nd": "give the folder of its images",
     ".txt": "save points as napari does, as .csv",
-    ".xlsx": "save the table as .csv",
+    **dict.fromkeys((".xlsx", ".ods", ".tsv"), "save the table as .csv"),
+    ".xml": "tracks of TrackMate are read by napari-sam2 import; of annotations give "
+    "label images",
+    ".geojson": "of annotations give label images, which QuPath exports",
 }
 """By suffix, how to get what is in a file."""
 
