@@ -53,6 +53,17 @@ def test_labels_as_whole_floats_are_labels(files):
     assert score(files, "whole").region == 1.0
 
 
+def test_labels_that_are_numbered_otherwise_are_no_bad_ones(files):
+    """As other programs' are: J 0 would say that nothing was tracked."""
+    truth = tifffile.imread(files / "truth.tif")
+    tifffile.imwrite(files / "other.tif", truth // 5 * 9, photometric="minisblack")
+    with pytest.raises(InputError, match="none of the numbers .* --match"):
+        score(files, "other")
+    assert score(files, "other", match=files / "other.tif").region == 1.0
+    tifffile.imwrite(files / "none.tif", truth * 0, photometric="minisblack")
+    assert score(files, "none").region == 0.0, "nothing was tracked"
+
+
 @pytest.mark.parametrize("frame", [-1, 3])
 def test_a_match_frame_outside_the_movie_is_refused(files, frame):
     with pytest.raises(InputError, match="frames 0 to 2"):

@@ -72,8 +72,8 @@ def run_evaluation(job: EvaluationJob) -> MovieScore:
     Raises
     ------
     InputError
-        If a file cannot be read, the movies do not fit each other, or no object of the
-        truth is matched.
+        If a file cannot be read, the movies do not fit each other, no object of the
+        truth is matched, or none has a number that is in the labels.
     """
     if OmeZarrLabelStore.is_ours(job.labels, job.name) and is_of_stacks(
         job.labels, job.name
@@ -92,6 +92,8 @@ def run_evaluation(job: EvaluationJob) -> MovieScore:
             frames=_chosen_frames(job, truth.frame_count),
         )
         _check_colors(job, truth, labels)
+        if job.match is None and not score.region:
+            _check_ids(job, truth, labels)
     return score
 
 
@@ -162,6 +164,19 @@ def _check_colors(job: EvaluationJob, truth: LabelFrames, labels: LabelFrames) -
         raise InputError(
             f"{path} is in colour, and a colour is not the number of an object: pair "
             "them by overlap with --match, or save the labels as numbers"
+        )
+
+
+def _check_ids(job: EvaluationJob, truth: LabelFrames, labels: LabelFrames) -> None:
+    """Refuse to score labels that are numbered otherwise than the truth: all fail."""
+    wanted, found = (
+        {one for frame in _each(side) for one in np.unique(frame).tolist() if one}
+        for side in (truth, labels)
+    )
+    if found and not wanted & found:
+        raise InputError(
+            f"{job.labels} has none of the numbers that objects have in {job.truth}: "
+            "pair them by overlap with --match"
         )
 
 

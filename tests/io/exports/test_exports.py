@@ -4,6 +4,7 @@ import csv
 import json
 import warnings
 from dataclasses import replace
+from pathlib import Path
 
 import geff
 import numpy as np
@@ -22,7 +23,7 @@ from typer.testing import CliRunner
 from napari_sam2.cli import app
 from napari_sam2.errors import InputError, OutputError
 from napari_sam2.interfaces import Calibration
-from napari_sam2.io.exports.formats import FORMATS, export
+from napari_sam2.io.exports.formats import FORMATS, export, with_suffix
 from napari_sam2.io.exports.masklets import MaskletMovie, open_masklets
 from napari_sam2.io.exports.outlines import outlines
 from napari_sam2.io.exports.regions import measure_regions
@@ -342,3 +343,10 @@ def test_the_command_measures_in_the_movie_and_refuses_another(
     )
     assert isinstance(run.exception, InputError)
     assert not (tmp_path / "n.csv").exists()
+
+
+@pytest.mark.parametrize("path", [".", "..", "/"])
+@pytest.mark.parametrize("name", ["tiff", "ctc"])
+def test_a_folder_without_a_name_of_its_own_is_no_export(path, name):
+    with pytest.raises(InputError, match="is no name for what is exported"):
+        with_suffix(Path(path), name)

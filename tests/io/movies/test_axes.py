@@ -196,6 +196,7 @@ def test_what_was_decided_is_said_in_a_few_words():
         ((512, 512, 40), None),
         ((512, 512, 40), "QYX"),  # as tifffile calls them
         ((1024, 1280, 300), None),
+        ((48, 64, 30), None),
         ((1080, 1920, 120, 3), None),
         ((64, 48, 10), "IYX"),
         ((96, 96, 2), None),
@@ -211,7 +212,7 @@ def test_frames_that_may_come_last_are_asked_about(shape, known_axes):
 
 
 @pytest.mark.parametrize(
-    "shape", [(40, 512, 512), (500, 64, 48), (800, 256, 32), (1000, 1024, 600)]
+    "shape", [(40, 512, 512), (500, 64, 48), (800, 256, 32), (1000, 1024, 700)]
 )
 def test_pictures_that_may_well_be_frames_are(shape):
     assert lay_out_frames(shape).frame_count == shape[0]

@@ -60,7 +60,15 @@ FORMATS = {
 
 
 def with_suffix(path: Path, name: str) -> Path:
-    """Return where a format is written: it adds its suffix where that is missing."""
+    """Return where a format is written: it adds its suffix where that is missing.
+
+    Raises
+    ------
+    InputError
+        If the path is a folder without a name of its own, such as ``.``.
+    """
+    if path.name in ("", ".."):
+        raise InputError(f"{path}: is no name for what is exported; give a new one")
     suffix = FORMATS[name].suffix if name in FORMATS else ""
     has_suffix = path.suffix.lower() == suffix or not suffix
     return path if has_suffix else path.with_name(path.name + suffix)

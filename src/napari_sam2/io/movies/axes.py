@@ -25,7 +25,7 @@ MAX_CHANNELS = 3
 
 WIDEST = 1.8
 """A picture's longer side by its shorter one, up to which cameras make them."""
-STRIP = 2
+STRIP = 1.5
 """So many times longer than that of another reading, and frames are unlikely."""
 
 _PLACES: Mapping[str, str] = {
