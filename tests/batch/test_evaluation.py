@@ -57,7 +57,7 @@ def test_labels_that_are_numbered_otherwise_are_no_bad_ones(files):
     """As other programs' are: J 0 would say that nothing was tracked."""
     truth = tifffile.imread(files / "truth.tif")
     tifffile.imwrite(files / "other.tif", truth // 5 * 9, photometric="minisblack")
-    with pytest.raises(InputError, match="none of the numbers .* --match"):
+    with pytest.raises(InputError, match=r"none of the numbers .* --match"):
         score(files, "other")
     assert score(files, "other", match=files / "other.tif").region == 1.0
     tifffile.imwrite(files / "none.tif", truth * 0, photometric="minisblack")

@@ -86,7 +86,7 @@ def damage(path: Path, key: str):
         ("0/c/3", "labels"),
         ("napari-sam2/logits/c/3", "logits"),
         ("napari-sam2/area/c/0", "scores"),
-        ("napari-sam2/anchors/predicted_iou/c/0/0", "anchors"),
+        ("napari-sam2/anchors/predicted_iou/c", "anchors"),
     ],
 )
 def test_a_damaged_chunk_is_named_with_what_to_do(written, key, what):
