@@ -61,7 +61,13 @@ def open_dock(make_napari_viewer_proxy, qtbot, stack, toy):
     """
     from napari_sam2.ui.dock.dock import TrackerDock
 
-    def opened(image=stack, model=toy, before_dock=lambda _viewer: None, **options):
+    def opened(
+        image=stack,
+        model=toy,
+        before_dock=lambda _viewer: None,
+        area="right",
+        **options,
+    ):
         viewer = make_napari_viewer_proxy()
         if image is not None:
             options.setdefault("axis_labels", ("t", "y", "x"))
@@ -70,7 +76,7 @@ def open_dock(make_napari_viewer_proxy, qtbot, stack, toy):
         before_dock(viewer)
         dock = TrackerDock(viewer)
         opened.docks.append(dock)
-        viewer.window.add_dock_widget(dock, name="SAM 2 Tracker")
+        viewer.window.add_dock_widget(dock, name="SAM 2 Tracker", area=area)
         dock.parts.model_panel.choose(model)
         return viewer, dock.parts
 

@@ -40,6 +40,31 @@ def test_a_movie_is_freed_with_its_layer(without, answered):
     assert dock.conductor.book.objects == ()
 
 
+@pytest.mark.parametrize("is_all", [False, True])
+def test_deleting_the_movie_while_it_is_tracked_is_no_error(
+    open_dock, answered, qtbot, is_all
+):
+    viewer, dock = open_dock()
+    dock.conductor.set_prompt(click(1, 0, (30, 40)))
+    answered(dock)
+    failed = []
+    dock.conductor.failed.connect(failed.append)
+    dock.run_bar.track_button.click()
+    qtbot.waitUntil(lambda: dock.run_bar.bar.value() > 0)
+    if is_all:
+        viewer.layers.clear()
+    else:
+        viewer.layers.remove("movie")
+    answered(dock)
+    assert failed == []
+    assert "the movie is gone" in dock.status.text()
+    panel = dock.timeline_panel
+    qtbot.waitUntil(lambda: panel.count_label.text() == "")
+    assert not panel._tables.object_ids
+    dock.run_bar.track_button.click()
+    assert "open one first" in dock.status.text()
+
+
 def test_another_movie_goes_on_when_one_is_freed(without, stack):
     _, dock, kept = without(
         lambda viewer: viewer.add_image(

@@ -44,6 +44,19 @@ def test_track_is_in_sight_and_the_picture_is_large(open_dock, qtbot, size):
     assert 0.8 < max(share) <= 1
 
 
+def test_the_window_is_no_higher_where_napari_remembers_the_left_side(open_dock, qtbot):
+    """Three docks above each other made it 840 pixels high, and it stayed so."""
+    size = (1089, 768)
+    viewer, _ = open_dock(
+        before_dock=lambda viewer: shown(viewer, size, qtbot), area="left"
+    )
+    placing = open_dock.docks[0]._placing
+    qtbot.waitUntil(lambda: not placing.isActive(), timeout=PATIENCE)
+    qtbot.wait(100)
+    window = unwrapped(viewer).window._qt_window
+    assert (window.width(), window.height()) == size
+
+
 def test_from_an_open_movie_to_the_first_tracked_cell_in_four_actions(
     open_dock, answered
 ):

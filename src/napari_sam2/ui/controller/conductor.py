@@ -127,7 +127,7 @@ class Conductor(QObject):
     def _connect(self) -> None:
         editor, runs = self.editor, self.runs
         editor.turned.connect(self._on_turned)
-        editor.forgot.connect(self.stop)
+        editor.forgot.connect(self._on_forgot)
         editor.edited.connect(self._on_edited)
         editor.answered.connect(self._repair_soon)
         editor.changed.connect(self.book_changed)
@@ -441,7 +441,7 @@ class Conductor(QObject):
 
     def read_frames(self, frames: Sequence[int]) -> None:
         """Read labels that somebody wants to see."""
-        request = self.editor.asked()
+        request = self.editor.asked(is_quiet=True)  # a movie that goes is no error
         if request is not None:
             self.editor.submit(partial(self.engine.read_frames, request, frames))
 
@@ -466,6 +466,10 @@ class Conductor(QObject):
         self._next_order = None
         self.runs.stop()
         self._tell_scores()
+
+    def _on_forgot(self) -> None:
+        self.stop()
+        self._scores_soon()
 
     def _on_edited(self, edit: Edit) -> None:
         if self.live_repair and self.runs.order.is_repair and corrects(edit):
@@ -559,7 +563,9 @@ class Conductor(QObject):
 
     def _tell_scores(self) -> None:
         shown = self.editor.shown
-        if shown is not None:
+        if shown is None:
+            self.scores_changed.emit(ScoreTables.empty([], 1))
+        else:
             tables = shown.tables.with_objects(self.book.object_ids)
             trust = self._trust.get(shown.request.model, tables.trust_function)
             if tables.trust_function is not trust:

@@ -7,6 +7,7 @@ lets the engine do the rest in the worker; here its events come to those who sho
 from __future__ import annotations
 
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,9 +48,11 @@ from napari_sam2.ui.widgets.panel import short_path
 from napari_sam2.ui.widgets.placing import (
     Leaving,
     WayBack,
+    keep_height,
     lies_left,
     narrow_dock,
     picture_share,
+    placed,
     share_place,
 )
 from napari_sam2.ui.widgets.status_line import Change, Topic, answer_text, waiting_text
@@ -81,12 +84,17 @@ class TrackerDock(QWidget):
         self._viewer = viewer
         self._is_placed = False
         self._placing = single_shot(self, self._find_place)
+        height = viewer.window.geometry()[3]
         self._remark = ""
         self._followed = -1
         self.strip = TimeStrip(
             parts.timeline_panel, parts.plots_panel, parts.lineage_panel
         )
         self.way_back = WayBack(viewer.window, self.strip, STRIP_NAME, "Timeline")
+        # A window that is not open yet gets its height later.
+        found = placed(self.strip)
+        is_open = found is not None and found[0].isVisible()
+        self._height_before = height if is_open else inf
         self.sections = DockSections(parts, self.way_back, self)
         Leaving(viewer.window, self, self.strip)
         connect_parts(parts, self)
@@ -141,6 +149,7 @@ class TrackerDock(QWidget):
         if lies_left(self) or picture_share(self) < HALF:
             share_place(self, LAYER_CONTROLS)
             narrow_dock(self)
+        keep_height(self, self._height_before)
         if len(self._viewer.layers):
             self._viewer.reset_view()
 
@@ -188,6 +197,8 @@ class TrackerDock(QWidget):
         conductor = self.parts.conductor
         if conductor.book.has_prompts:
             conductor.track(self.parts.order(self.parts.track_panel.direction))
+        elif self.parts.input_panel.layer is None:
+            self.parts.status.complain(InputError(NO_MOVIE))
         else:
             self.parts.status.complain(
                 InputError("There is nothing to track: click on a cell first")
@@ -281,6 +292,8 @@ class TrackerDock(QWidget):
         if is_done:
             where = short_path(self.parts.output_panel.folder)
             self.parts.status.say(f"Done. The masklets are in {where}")
+        elif was_cancelled and self.parts.input_panel.layer is None:
+            self.parts.status.say("Stopped: the movie is gone. What was written stays.")
         elif was_cancelled:
             self.parts.status.say(
                 "Stopped. What was written stays; Track goes on from there if no "

@@ -171,6 +171,13 @@ def narrow_dock(widget: QWidget) -> None:
             window.resizeDocks([own], [least], Qt.Orientation.Horizontal)
 
 
+def keep_height(widget: QWidget, height: float) -> None:
+    """Take back what a window grew by while docks had not found their places."""
+    found = placed(widget)
+    if found is not None and found[0].height() > height:
+        found[0].resize(found[0].width(), int(height))
+
+
 @contextmanager
 def _at_once(window: QMainWindow) -> Iterator[None]:
     """Let docks be where they belong at the end, not some time later."""
