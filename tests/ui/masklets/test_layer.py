@@ -273,6 +273,25 @@ def test_names_are_said_and_hidden_objects_are_not_seen(bench, qtbot):
     np.testing.assert_allclose(one.layer.get_color(2), shown)
 
 
+def test_the_status_bar_says_the_trust_of_the_frame_that_is_shown(bench, qtbot):
+    """It said that of the frame before until the mouse moved."""
+    one = bench()
+    one.serve()
+    settle(one, qtbot)
+    one.masklets.show_book(BookState((ObjectState(300),)))
+    trust = np.linspace(0, 1, FRAMES)[:, None].round(2)
+    one.masklets.show_scores(
+        SimpleNamespace(trust=lambda: trust, columns={300: 0}, frame_count=FRAMES)
+    )
+    said = []
+    cursor = unwrapped(one.viewer).cursor
+    cursor.events.position.connect(
+        lambda _event: said.append(list(one.layer.features.get("trust", ())))
+    )
+    one.viewer.dims.set_point(0, 7)
+    qtbot.waitUntil(lambda: said[-1:] == [[trust[7, 0]]], timeout=5000)
+
+
 def test_brushes_rest_while_something_is_tracked(bench, qtbot):
     one = bench()
     one.serve()

@@ -437,6 +437,8 @@ class MaskletLayer(QObject):
         layer, frame_index = self.layer, self.displayed_frame()
         if layer is not None:
             layer.features = features_for(self._book, self._tables, frame_index)
+            # The status bar looks anew only when it hears of the pointer.
+            self._viewer.cursor.events.position()
 
     # --- Steps: what is seen
 
