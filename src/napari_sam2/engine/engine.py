@@ -116,7 +116,7 @@ class TrackingEngine:
         """
         if not self._workspace.has_movie(request):
             return
-        movie = self._workspace.prepared[1]
+        movie = self._workspace.movie
         count, embeddings = movie.source.frame_count, movie.predictor.network.embeddings
         for done, frame in enumerate(_outwards(frame_index, count, reach)):
             fitting = embeddings.fitting()
@@ -183,7 +183,7 @@ class TrackingEngine:
         """Show what a prompt would give; nothing is written or remembered."""
         if not is_wanted() or not self._workspace.has_movie(request):
             return
-        movie, masklets = self._workspace.prepared[1], self._workspace.masklets(request)
+        movie, masklets = self._workspace.movie, self._workspace.masklets(request)
         answers = movie.answers
         if masklets is None:
             answers = self._workspace.first_answers(request, prompt)

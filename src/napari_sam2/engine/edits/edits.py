@@ -403,7 +403,7 @@ class Edits:
         frames = nearest_first(edit.changes.frames, shown_frame)
         wanted = [frame for frame in frames if is_wanted(frame)]
         masklets = self._workspace.opened(request)
-        work = FrameEdits(masklets, self._workspace.prepared[1], edit.after)
+        work = FrameEdits(masklets, self._workspace.movie, edit.after)
         gone = work.vanished(edit)
         if frames and not (wanted or gone):
             masklets.pending.append(edit)
@@ -423,7 +423,7 @@ class Edits:
         yield from self._workspace.prepare(request)
         self._steps.record(request, edit)
         kept, gone = pair
-        work = FrameEdits(masklets, self._workspace.prepared[1], edit.after)
+        work = FrameEdits(masklets, self._workspace.movie, edit.after)
         with _committed(masklets.store):
             work.take_over(kept, gone)
             frames = nearest_first(frames_of(masklets.store, [gone]), shown_frame)
@@ -436,9 +436,7 @@ class Edits:
 
     def resolve(self, request: Request, book: BookState) -> Iterator[Event]:
         """Answer all prompts of a book that have no answer yet."""
-        work = FrameEdits(
-            self._workspace.opened(request), self._workspace.prepared[1], book
-        )
+        work = FrameEdits(self._workspace.opened(request), self._workspace.movie, book)
         for frame in work.unanswered():
             yield from self._answer_frame(request, work, frame)
 
@@ -458,7 +456,7 @@ class Edits:
 
     def _remark(self, result: FrameResult) -> Iterator[Event]:
         """Say, once for a movie, that the model can hardly see what was answered."""
-        movie = self._workspace.prepared[1]
+        movie = self._workspace.movie
         said = movie.remark(result.scores.area.tolist())
         if said is not None:
             yield Remark(said)

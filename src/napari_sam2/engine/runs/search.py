@@ -72,7 +72,7 @@ class Search:
 
         yield from self._workspace.prepare(request)
         yield Said(f"Looking for more like object {state.object_id} …")
-        movie = self._workspace.prepared[1]
+        movie = self._workspace.movie
         at, own = self._mask_of(request, state, frame_index)
         labels, kept = yield from self._free(request, frame_index, options)
         shape = movie.source.frame_shape
@@ -146,7 +146,7 @@ class Search:
         known = None if masklets is None else masklets.store.read_labels(frame_index)
         return label_masks(
             chosen(self._masks, options),
-            self._workspace.prepared[1].source.frame_shape,
+            self._workspace.movie.source.frame_shape,
             minimum_area=options.minimum_area,
             minimum_visible=options.minimum_visible,
             occupied=None if known is None else known > 0,
@@ -187,7 +187,7 @@ class Search:
         """Ask the network, unless it was asked the same before; tile by tile."""
         from napari_sam2.tracking.automatic.generator import MaskGenerator, loosest
 
-        movie, asked = self._workspace.prepared[1], loosest(options)
+        movie, asked = self._workspace.movie, loosest(options)
         model = request.model, request.device, request.precision
         seen = request.image, *model, movie.setup.tracker.tiles
         if self._looked_at == (seen, frame_index, asked):

@@ -65,6 +65,11 @@ class Workspace:
             raise RuntimeError("prepare comes first")
         return self.loaded, self._movie
 
+    @property
+    def movie(self) -> Movie:
+        """The movie that `prepare` opened."""
+        return self.prepared[1]
+
     def has_movie(self, request: Request) -> bool:
         """Whether the request's movie and model are ready, and seen as it says."""
         loaded = self.loaded
@@ -232,7 +237,7 @@ class Workspace:
 
     def first_answers(self, request: Request, prompt: FramePrompt) -> Answers:
         """Return who answers a prompt before there are masklets, as a click will be."""
-        movie = self.prepared[1]
+        movie = self.movie
         if request.tiles != AUTO:
             return movie.answers
         return Answers(self._sizes_of(request).answering(prompt))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from napari_sam2.errors import InputError
 from napari_sam2.prompts import MAX_OBJECT_ID, FramePrompt, PromptedObject
 from napari_sam2.session.book.state import Color
+from napari_sam2.texts import counted
 
 MAX_LISTED = 4
 """Renumbered ids that a sentence names one by one."""
@@ -143,12 +144,10 @@ def sentence_of(
         How many things were not used, by reason.
     """
     frames = {prompt.frame_index for prompted in objects for prompt in prompted.prompts}
-    where = f"on {len(frames)} frames" if len(frames) > 1 else ""
+    where = f" on {len(frames):,} frames" if len(frames) > 1 else ""
     if len(frames) == 1:
-        where = f"on frame {frames.pop()}"
-    parts = [
-        f"{_count(len(objects), 'object')} {where} from {source}.".replace("  ", " ")
-    ]
+        where = f" on frame {frames.pop()}"
+    parts = [f"{counted(len(objects), 'object')}{where} from {source}."]
     if ids:
         pairs = [f"{old} is now {new}" for old, new in list(ids.items())[:MAX_LISTED]]
         more = ", …" if len(ids) > MAX_LISTED else ""
@@ -157,7 +156,3 @@ def sentence_of(
     if dropped:
         parts.append(f"Left out: {', '.join(dropped)}.")
     return " ".join(parts)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

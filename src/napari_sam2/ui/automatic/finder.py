@@ -16,10 +16,10 @@ from napari_sam2.engine.jobs import Job, Priority
 from napari_sam2.errors import InputError, NapariSam2Error
 from napari_sam2.prompts import FramePrompt, MaskPrompt
 from napari_sam2.session.book.intake import Intake, gathered, intake_of
+from napari_sam2.texts import counted
 from napari_sam2.ui.automatic.panel import AutomaticPanel
 from napari_sam2.ui.controller.conductor import Conductor
 from napari_sam2.ui.tool.preview import ToolPreview
-from napari_sam2.ui.widgets.panel import counted
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer

@@ -12,13 +12,14 @@ from qtpy.QtWidgets import (
     QSpinBox,
 )
 
+from napari_sam2.texts import counted
 from napari_sam2.tracking.automatic.mask_options import (
     LARGEST_GRID,
     LOOSEST,
     MaskOptions,
 )
 from napari_sam2.tracking.automatic.masklet_options import Divisions, MaskletOptions
-from napari_sam2.ui.widgets.panel import Note, Panel, counted
+from napari_sam2.ui.widgets.panel import Note, Panel
 
 LARGEST_AREA = 100_000
 LARGEST_STEP = 1000

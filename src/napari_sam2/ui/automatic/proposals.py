@@ -16,6 +16,7 @@ from napari_sam2.errors import InputError, NapariSam2Error
 from napari_sam2.prompts import FramePrompt, MaskPrompt
 from napari_sam2.session.book.intake import free_ids
 from napari_sam2.session.book.proposals import ProposedDivision, daughters_of
+from napari_sam2.texts import counted
 from napari_sam2.ui.controller.conductor import Conductor
 from napari_sam2.ui.controller.cursor import Cursor
 from napari_sam2.ui.controller.selection import Selection
@@ -174,5 +175,4 @@ class Proposals(QObject):
             self.changed.emit(tuple(self._waiting))
 
     def _count(self) -> str:
-        count = len(self._waiting)
-        return f"{count} division{'' if count == 1 else 's'} proposed"
+        return f"{counted(len(self._waiting), 'division')} proposed"

@@ -20,11 +20,12 @@ from napari_sam2.io.label_store.store import DEFAULT_NAME
 from napari_sam2.io.sessions.document import ModelChoice, SessionDocument
 from napari_sam2.io.sessions.recent import RecentSession, RecentSessions
 from napari_sam2.session.book.state import BookState
+from napari_sam2.texts import counted
 from napari_sam2.ui.dock.current_movie import CurrentMovie
 from napari_sam2.ui.dock.parts import TrackerParts
 from napari_sam2.ui.masklets.session_mark import session_of
 from napari_sam2.ui.movie.saved import mapping_of, opened_from, restore_input
-from napari_sam2.ui.widgets.panel import counted, short_path
+from napari_sam2.ui.widgets.panel import short_path
 
 BUSY = "Stop tracking, then open the session {} once more to go on with it."
 

@@ -17,8 +17,9 @@ from qtpy.QtWidgets import (
 )
 
 from napari_sam2.io.sessions.recent import RecentSession
+from napari_sam2.texts import counted
 from napari_sam2.ui.widgets.icons import icon
-from napari_sam2.ui.widgets.panel import Panel, counted, short_path
+from napari_sam2.ui.widgets.panel import Panel, short_path
 
 NOTHING = "No session was open lately"
 OPEN = "Open the folder of a session …"

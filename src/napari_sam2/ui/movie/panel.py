@@ -28,6 +28,7 @@ from napari_sam2.engine.movie.image_input import (
     Look,
 )
 from napari_sam2.errors import InputError
+from napari_sam2.texts import counted
 from napari_sam2.tiles import Window
 from napari_sam2.ui.layers.placement import layer_shape
 from napari_sam2.ui.movie.axis_combo import AxisCombo, axis_name, shape_and_names
@@ -45,7 +46,7 @@ from napari_sam2.ui.widgets.connections import Connections
 from napari_sam2.ui.widgets.layer_combo import LayerCombo
 from napari_sam2.ui.widgets.layout import WheelGuard
 from napari_sam2.ui.widgets.offer import Offer
-from napari_sam2.ui.widgets.panel import Note, Panel, counted
+from napari_sam2.ui.widgets.panel import Note, Panel
 from napari_sam2.ui.widgets.preferences import Preferences
 
 if TYPE_CHECKING:

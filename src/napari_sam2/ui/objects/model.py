@@ -24,9 +24,9 @@ from napari_sam2.errors import InputError
 from napari_sam2.session.book.state import BookState, Color, ObjectState
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.scores.tables import ScoreTables
+from napari_sam2.texts import counted
 from napari_sam2.ui.layers.colors import object_color
 from napari_sam2.ui.widgets.icons import icon
-from napari_sam2.ui.widgets.panel import counted
 
 
 class Lock(Enum):

@@ -16,6 +16,7 @@ from napari_sam2.io.prompts.files import mask_folder, read_prompts, write_prompt
 from napari_sam2.prompts import PromptedObject
 from napari_sam2.session.book.intake import Intake, intake_of
 from napari_sam2.session.book.state import BookState
+from napari_sam2.texts import counted
 from napari_sam2.ui.widgets.panel import short_path
 
 SUFFIX = ".json"
@@ -125,7 +126,7 @@ class SavedPrompts:
     def sentence(self) -> str:
         """What was written, and where."""
         count = sum(bool(said.prompts) for said in self.objects)
-        objects = f"{count} object{'' if count == 1 else 's'}"
+        objects = counted(count, "object")
         text = f"The prompts of {objects} are saved to {short_path(self.path)}."
         if self.masks is not None:
             text += f" Masks lie in {self.masks.name} beside it: keep them together."

@@ -13,10 +13,11 @@ from napari_sam2.session.book.proposals import ProposedDivision
 from napari_sam2.session.book.state import BookState, FrameFlag
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.scores.tables import ScoreTables
+from napari_sam2.texts import counted
 from napari_sam2.ui.timeline.paint import TrustScale
 from napari_sam2.ui.timeline.timeline import ZOOM_PER_NOTCH, Timeline
 from napari_sam2.ui.widgets.icons import icon
-from napari_sam2.ui.widgets.panel import Panel, counted
+from napari_sam2.ui.widgets.panel import Panel
 from napari_sam2.ui.widgets.timers import single_shot
 
 PAUSE = 300

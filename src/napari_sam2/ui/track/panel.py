@@ -18,8 +18,9 @@ from qtpy.QtWidgets import (
 )
 
 from napari_sam2.session.planning.plan import Direction, FrameRange, MergePolicy
+from napari_sam2.texts import counted
 from napari_sam2.ui.widgets.layout import WheelGuard
-from napari_sam2.ui.widgets.panel import More, Note, Panel, counted, narrow
+from napari_sam2.ui.widgets.panel import More, Note, Panel, narrow
 from napari_sam2.ui.widgets.preferences import Preferences
 
 SHORTEST_SPIN = 40

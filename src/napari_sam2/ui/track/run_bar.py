@@ -12,10 +12,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_sam2.texts import clock_text
+from napari_sam2.texts import clock_text, counted
 from napari_sam2.ui.widgets.icons import icon
 from napari_sam2.ui.widgets.pace import Pace, pace_text
-from napari_sam2.ui.widgets.panel import Note, counted
+from napari_sam2.ui.widgets.panel import Note
 from napari_sam2.ui.widgets.preferences import Preferences
 
 TRACK_KEY = "G"

@@ -17,12 +17,13 @@ from qtpy.QtWidgets import (
 )
 
 from napari_sam2.io.label_store.store import DEFAULT_NAME
+from napari_sam2.texts import counted
 from napari_sam2.ui.masklets.session_mark import session_of
 from napari_sam2.ui.training.jobs import SessionListed
 from napari_sam2.ui.widgets.connections import Connections
 from napari_sam2.ui.widgets.icons import icon
 from napari_sam2.ui.widgets.layer_combo import LayerCombo
-from napari_sam2.ui.widgets.panel import Note, Panel, counted
+from napari_sam2.ui.widgets.panel import Note, Panel
 
 if TYPE_CHECKING:
     from napari.layers import Layer

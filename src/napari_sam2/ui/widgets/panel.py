@@ -27,11 +27,6 @@ def short_path(path: Path) -> str:
     return str(Path("~") / path.relative_to(home))
 
 
-def counted(number: int, noun: str) -> str:
-    """Return a number and what it counts: ``1 frame``, ``1,200 frames``."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
 WIDEST_LABEL = "Frames along"
 STYLE_PADDING = 16
 """Pixels that napari's style adds to a label."""
