@@ -340,12 +340,12 @@ class Conductor(QObject):
 
     def undo(self) -> None:
         """Take the last step back; tracking stops first."""
-        self._hold_still()
+        self.stop()
         self.editor.undo()
 
     def redo(self) -> None:
         """Do the step again that was undone last; tracking stops first."""
-        self._hold_still()
+        self.stop()
         self.editor.redo()
 
     # --- Tracking
@@ -380,15 +380,9 @@ class Conductor(QObject):
 
     def stop(self) -> None:
         """Stop tracking after the current frame; nothing begins by itself."""
-        self._hold_still()
-
-    def pause(self) -> None:
-        """Let tracking wait."""
-        self.runs.pause()
-
-    def resume(self) -> None:
-        """Let tracking go on."""
-        self.runs.resume()
+        self._next_order = None
+        self.runs.stop()
+        self._repair_due.stop()
 
     def keep_direction(self, found: DirectionsCompared, way: Direction) -> None:
         """Let one way of a comparison be what is written in its gap."""
@@ -456,11 +450,6 @@ class Conductor(QObject):
         clicked = [prompt for prompt in prompts if prompt.points]
         if clicked:
             self._last_said = (clicked[-1].object_id, clicked[-1].frame_index)
-
-    def _hold_still(self) -> None:
-        self._next_order = None
-        self.runs.stop()
-        self._repair_due.stop()
 
     def _on_turned(self) -> None:
         self._next_order = None

@@ -177,7 +177,11 @@ class Sessions(QObject):
                 what = counted(session.objects, "object")
                 parts.offer.make(
                     f"This movie has a session{when} with {what}.",
-                    {"Go on with it": partial(self._go_on, session.path)},
+                    {
+                        "Go on with it": partial(
+                            parts.conductor.open_session, session.path
+                        )
+                    },
                 )
                 return
 
@@ -189,9 +193,6 @@ class Sessions(QObject):
         others = [not one.is_of(name, origin) for one in sessions]
         ranked = sorted(range(len(sessions)), key=others.__getitem__)
         self._parts.output_panel.recent.show_sessions([sessions[at] for at in ranked])
-
-    def _go_on(self, folder: Path) -> None:
-        self._parts.conductor.open_session(folder)
 
     def _on_movie(self) -> None:
         """Look for sessions of a movie that was not chosen before."""

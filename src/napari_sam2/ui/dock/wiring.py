@@ -133,8 +133,8 @@ def _connect_points(parts: TrackerParts) -> None:
 
 def _connect_tracking(parts: TrackerParts) -> None:
     conductor, track, bar = parts.conductor, parts.track_panel, parts.run_bar
-    bar.pause_requested.connect(conductor.pause)
-    bar.resume_requested.connect(conductor.resume)
+    bar.pause_requested.connect(conductor.runs.pause)
+    bar.resume_requested.connect(conductor.runs.resume)
     track.live_repair_changed.connect(conductor.set_live_repair)
     track.range_changed.connect(parts.timeline_panel.show_range)
     bar.long_run_ended.connect(lambda text: parts.status.say(text))

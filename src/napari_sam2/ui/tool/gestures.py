@@ -31,7 +31,7 @@ def with_points(
     """Return what is said about an object once there are more clicks, see above."""
     said = prompt_in(book, object_id, frame_index)
     if said is None:
-        return _only(object_id, frame_index, points=points)
+        return FramePrompt(object_id, frame_index, points=points)
     return replace(said, points=(*said.points, *points))
 
 
@@ -43,7 +43,9 @@ def with_box(
     Clicks stay; a mask that was drawn gives way.
     """
     said = prompt_in(book, object_id, frame_index)
-    return replace(said, box=box) if said else _only(object_id, frame_index, box=box)
+    if said is None:
+        return FramePrompt(object_id, frame_index, box=box)
+    return replace(said, box=box)
 
 
 def prompt_in(book: BookState, object_id: int, frame_index: int) -> FramePrompt | None:
@@ -60,15 +62,6 @@ def gives_up_mask(book: BookState, prompt: FramePrompt) -> bool:
         return False
     said = book[prompt.object_id].prompt_at(prompt.frame_index)
     return said is not None and said.mask is not None
-
-
-def _only(
-    object_id: int,
-    frame_index: int,
-    points: tuple[PointPrompt, ...] = (),
-    box: BoxPrompt | None = None,
-) -> FramePrompt:
-    return FramePrompt(object_id, frame_index, points, box)
 
 
 Position = tuple[float, ...]
