@@ -101,8 +101,6 @@ class Conductor(QObject):
     """How a long step of the worker goes, in words."""
     tracked = Signal(bool, bool)
     """Tracking has ended: whether it came to its end, whether it was cancelled."""
-    paused = Signal(bool)
-    """Tracking waits, or goes on."""
 
     def __init__(self, request_of: Callable[[], Request], parent: QObject) -> None:
         super().__init__(parent)
@@ -137,7 +135,6 @@ class Conductor(QObject):
         editor.returned.connect(self._save_soon)
         editor.failed.connect(self.failed)
         runs.ended.connect(self._on_ended)
-        runs.paused.connect(self.paused)
         runs.book_renewed.connect(editor.tell_book)
 
     @property

@@ -141,7 +141,7 @@ def _connect_tracking(parts: TrackerParts) -> None:
     bar.long_run_ended.connect(show_info)
     conductor.live_repair = track.live_repair
     conductor.warm_radius = parts.preferences.warm_radius
-    conductor.paused.connect(bar.show_paused)
+    conductor.runs.paused.connect(bar.show_paused)
 
 
 def _connect_objects(parts: TrackerParts) -> None:
