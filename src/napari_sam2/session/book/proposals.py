@@ -10,8 +10,6 @@ import numpy as np
 from napari_sam2.prompts import FramePrompt, MaskPrompt, PointPrompt
 from napari_sam2.tracking.division_evidence import LIKE_SIZE
 
-Place = tuple[float, float]
-
 
 @dataclass(frozen=True, slots=True)
 class ProposedDivision:
@@ -32,7 +30,7 @@ class ProposedDivision:
     mother: int
     daughter: int
     frame_index: int
-    places: tuple[Place, Place] | None = None
+    places: tuple[tuple[float, float], tuple[float, float]] | None = None
 
     def renumbered(self, ids: Mapping[int, int]) -> ProposedDivision:
         """Return it with objects under new ids."""

@@ -31,12 +31,14 @@ DIAGONAL = ("identity", "scale", "translation", "sequence")
 """Transformations that leave each axis by itself."""
 
 
-def _name_of(place: Any) -> Any:
+def _name_of(system: Any) -> Any:
     """Return the name of a coordinate system, which drafts wrote in two ways."""
-    return place.get("name") or place.get("path") if isinstance(place, dict) else place
+    return (
+        system.get("name") or system.get("path") if isinstance(system, dict) else system
+    )
 
 
-Place = Annotated[str | None, BeforeValidator(_name_of)]
+SystemName = Annotated[str | None, BeforeValidator(_name_of)]
 
 
 class Axis(BaseModel):
@@ -54,7 +56,7 @@ class Transformation(BaseModel):
     scale: list[FiniteFloat] | None = None
     translation: list[FiniteFloat] | None = None
     transformations: list[Transformation] = []
-    output: Place = None
+    output: SystemName = None
 
     def steps(self) -> list[Transformation]:
         """Return the transformations that this one is made of, in order."""
