@@ -183,11 +183,8 @@ class CurrentMovie(QObject):
     def _turn_to_masklets(self) -> None:
         """Go on with the session of what is chosen now."""
         parts = self._parts
-        try:
+        with parts.status.complaining():
             request = parts.request()
-        except NapariSam2Error as error:
-            parts.status.complain(error)
-            return
-        self.show(request)
-        parts.conductor.turn_to(request)
-        parts.frame_cursor.tell()
+            self.show(request)
+            parts.conductor.turn_to(request)
+            parts.frame_cursor.tell()

@@ -14,7 +14,7 @@ from napari_sam2.engine import TracksMade
 from napari_sam2.engine.jobs import Priority, once
 from napari_sam2.engine.movie.axes import LayerAxes
 from napari_sam2.engine.runs.exporting import ExportOrder
-from napari_sam2.errors import InputError, NapariSam2Error
+from napari_sam2.errors import InputError
 from napari_sam2.io.ome_zarr.zarr_nodes import storage_errors
 from napari_sam2.session.book.intake import Intake
 from napari_sam2.ui.dock.parts import TrackerParts
@@ -86,7 +86,7 @@ class Exchange(QObject):
 
     def _on_shapes_requested(self) -> None:
         parts = self._parts
-        try:
+        with parts.status.complaining():
             image, axes = self._movie()
             shapes = parts.prompt_sources.shapes
             outlines = read_outlines(shapes, image, parts.viewer.dims.point)
@@ -97,40 +97,34 @@ class Exchange(QObject):
                     outlines, axes, source=source, taken=book.object_ids, said=book
                 )
             )
-        except NapariSam2Error as error:
-            parts.status.complain(error)
 
     def _on_labels_requested(self) -> None:
         parts, sources = self._parts, self._parts.prompt_sources
-        try:
-            image, axes = self._movie()
-            here = parts.viewer.dims.point
-            labels = sources.labels
-            picture = picture_labels(labels, image, axes, here)
-        except NapariSam2Error as error:
-            parts.status.complain(error)
-            return
-        first, count = parts.frame_cursor.frame_index, axes.frame_count
-        frames = anchor_frames(first, count, sources.every_nth)
-        taken = parts.conductor.book.object_ids
+        labels = sources.labels
 
         def take(intake: Intake) -> None:
             self._take(intake)
             labels.visible = False  # what lies over the result says nothing new
             parts.conductor.track(parts.order(parts.track_panel.direction))
 
-        self._parts.ask(once(labels_to_prompts, picture, frames, taken), take)
+        with parts.status.complaining():
+            image, axes = self._movie()
+            picture = picture_labels(labels, image, axes, parts.viewer.dims.point)
+            first, count = parts.frame_cursor.frame_index, axes.frame_count
+            frames = anchor_frames(first, count, sources.every_nth)
+            taken = parts.conductor.book.object_ids
+            parts.ask(once(labels_to_prompts, picture, frames, taken), take)
 
     def _on_file_requested(self, path: str) -> None:
-        try:
+        parts = self._parts
+        with parts.status.complaining():
             _, axes = self._movie()
-        except NapariSam2Error as error:
-            self._parts.status.complain(error)
-            return
-        frame = self._parts.frame_cursor.frame_index
-        taken = self._parts.conductor.book.object_ids
-        read = once(file_to_prompts, path, axes, frame_index=frame, taken=taken)
-        self._parts.ask(read, self._take)
+            frame, taken = (
+                parts.frame_cursor.frame_index,
+                parts.conductor.book.object_ids,
+            )
+            read = once(file_to_prompts, path, axes, frame_index=frame, taken=taken)
+            parts.ask(read, self._take)
 
     def _take(self, intake: Intake) -> None:
         self._parts.conductor.take_in(intake)
@@ -146,7 +140,7 @@ class Exchange(QObject):
 
     def _on_save_requested(self) -> None:
         parts = self._parts
-        try:
+        with parts.status.complaining():
             objects = prompts_of(parts.conductor.book)
             # Replacing a file is asked about by the dialog.
             answer, _ = QFileDialog.getSaveFileName(
@@ -155,19 +149,16 @@ class Exchange(QObject):
             if not answer:
                 return
             saved = SavedPrompts(objects, json_path(answer))
-        except NapariSam2Error as error:
-            parts.status.complain(error)
-            return
 
-        def on_written(_: None) -> None:
-            parts.status.say(saved.sentence)
-            show_info(saved.sentence)
+            def on_written(_: None) -> None:
+                parts.status.say(saved.sentence)
+                show_info(saved.sentence)
 
-        self._parts.ask(once(saved.write), on_written, Priority.EDIT)
+            parts.ask(once(saved.write), on_written, Priority.EDIT)
 
     def _on_plan_requested(self) -> None:
         parts = self._parts
-        try:
+        with parts.status.complaining():
             movie, _ = self._movie()
             if movie.source.path is None:
                 raise InputError(NO_FILE.format(movie.name))
@@ -177,23 +168,15 @@ class Exchange(QObject):
             if not answer:
                 return
             path = json_path(answer)
-        except NapariSam2Error as error:
-            parts.status.complain(error)
-            return
-
-        def on_written(_: None) -> None:
-            parts.status.say(f"The plan is saved to {short_path(path)}.")
-
-        parts.conductor.save()  # the worker does this first
-        folder = parts.output_panel.folder
-        write = once(_write_plan, folder, str(movie.source.path), path)
-        self._parts.ask(write, on_written, Priority.EDIT)
+            parts.conductor.save()  # the worker does this first
+            folder = parts.output_panel.folder
+            write = once(_write_plan, folder, str(movie.source.path), path)
+            said = f"The plan is saved to {short_path(path)}."
+            parts.ask(write, lambda _: parts.status.say(said), Priority.EDIT)
 
     def _on_export_requested(self, table: CurveTable, path: Path) -> None:
-        def on_written(_: None) -> None:
-            self._parts.status.say(f"Saved to {short_path(path)}.")
-
-        self._parts.ask(once(table.write, path), on_written)
+        status, said = self._parts.status, f"Saved to {short_path(path)}."
+        self._parts.ask(once(table.write, path), lambda _: status.say(said))
 
     def _export_order(
         self, format_name: str, path: Path, measures: bool
@@ -207,14 +190,10 @@ class Exchange(QObject):
         return ExportOrder(store.path, store.name, book, format_name, path, image)
 
     def _on_tracks_requested(self) -> None:
-        conductor = self._parts.conductor
-        try:
-            request = self._parts.request()
-        except NapariSam2Error as error:
-            self._parts.status.complain(error)
-            return
-        steps = partial(conductor.engine.tracks, request, conductor.book)
-        self._parts.ask(steps, self._on_tracks_event, Priority.EDIT)
+        parts, conductor = self._parts, self._parts.conductor
+        with parts.status.complaining():
+            steps = partial(conductor.engine.tracks, parts.request(), conductor.book)
+            parts.ask(steps, self._on_tracks_event, Priority.EDIT)
 
     def _on_tracks_event(self, event: object) -> None:
         parts = self._parts
@@ -222,13 +201,10 @@ class Exchange(QObject):
             parts.conductor.happened.emit(event)
             return
         masklets = parts.masklets.layer
-        try:
+        with parts.status.complaining():
             if masklets is None:
                 raise InputError("The layer of the masklets is gone")
             show_tracks(parts.viewer, masklets, event.table, parts.input_panel.axes())
-        except NapariSam2Error as error:
-            parts.status.complain(error)
-        else:
             parts.status.say("The tracks are shown.")
 
 

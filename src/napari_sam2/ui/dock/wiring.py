@@ -7,7 +7,6 @@ from functools import partial
 from napari.utils.notifications import show_info
 from qtpy.QtWidgets import QWidget
 
-from napari_sam2.errors import NapariSam2Error
 from napari_sam2.session.book.state import BookState
 from napari_sam2.ui.dock.parts import TrackerParts
 from napari_sam2.ui.dock.status import connect_status
@@ -109,21 +108,14 @@ def _connect_points(parts: TrackerParts) -> None:
     prompts, marks, status = parts.prompt_panel, parts.marks, parts.status
 
     def add_points() -> None:
-        try:
-            points = marks.add_points()
-        except NapariSam2Error as error:
-            status.complain(error)
-            return
-        prompts.points_combo.choose(points)
-        status.say("Click on a cell. N begins the next object.")
+        with status.complaining():
+            prompts.points_combo.choose(marks.add_points())
+            status.say("Click on a cell. N begins the next object.")
 
     def use_points() -> None:
-        try:
+        with status.complaining():
             if prompts.points is not None:
                 marks.use_points(prompts.points)
-        except NapariSam2Error as error:
-            status.complain(error)
-        else:
             current = parts.selection.current
             marks.show_selected(current, is_positive=prompts.is_positive)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING
@@ -167,6 +168,14 @@ class StatusLine(QLabel):
         ends = frozenset(ends_of(error))
         self._statements.say(Statement(f"⚠ {text}", until=ends, is_error=True))
         self._show()
+
+    @contextmanager
+    def complaining(self) -> Iterator[None]:
+        """Show what goes wrong inside, which ends there, if a person can mend it."""
+        try:
+            yield
+        except NapariSam2Error as error:
+            self.complain(error)
 
     def suggest(self, text: str) -> None:
         """Say what can be done next, while there is nothing else to say."""
