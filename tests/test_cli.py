@@ -10,9 +10,10 @@ import pytest
 import tifffile
 import zarr
 from safetensors.numpy import save_file
+from tests.command_line import run_main
 from typer.testing import CliRunner
 
-from napari_sam2.cli import app, main
+from napari_sam2.cli import app
 from napari_sam2.commands.options import (
     parse_channels,
     parse_frames,
@@ -34,13 +35,6 @@ def command(*arguments):
         check=False,
     )
     return done.returncode, done.stdout, done.stderr
-
-
-def run_main(monkeypatch, *arguments):
-    monkeypatch.setattr(sys, "argv", ["napari-sam2", *map(str, arguments)])
-    with pytest.raises(SystemExit) as stopped:
-        main()
-    return stopped.value.code
 
 
 def test_help_names_all_commands():

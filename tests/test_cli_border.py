@@ -16,9 +16,10 @@ import typer
 import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.command_line import run_main
 from tests.io.fake_run import FRAME_SHAPE, LOGITS_SHAPE, PROVENANCE, FakeRun
 
-from napari_sam2.cli import app, main
+from napari_sam2.cli import app
 from napari_sam2.commands import models
 from napari_sam2.commands.border import DEBUG, ending_in_one_line
 from napari_sam2.commands.progress import listening_to_signals
@@ -26,14 +27,6 @@ from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.paths import user_path
 
 ENDINGS = {0, 2, 3, 4}
-
-
-def run_main(monkeypatch, *arguments):
-    """Return the exit code; what was said is for capsys."""
-    monkeypatch.setattr(sys, "argv", ["napari-sam2", *map(str, arguments)])
-    with pytest.raises(SystemExit) as stopped:
-        main()
-    return stopped.value.code
 
 
 @pytest.mark.parametrize(
@@ -373,7 +366,6 @@ def test_zarr_s_warnings_add_no_lines(tmp_path):
 BUSY = """
 import asyncio, sys, time
 import zarr.core.sync as sync
-from napari_sam2.cli import main
 
 async def busy():
     time.sleep(2)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import shutil
-import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -12,8 +11,8 @@ import numpy as np
 import pytest
 import tifffile
 import torch
+from tests.command_line import run_main
 
-from napari_sam2.cli import main
 from napari_sam2.interfaces import FrameResult, ObjectScores
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.model.checkpoints.checkpoint import build_model, load_model, save_model
@@ -24,14 +23,6 @@ from napari_sam2.train.fine_tuning import run as fine_tuning_run
 from napari_sam2.train.trainer import run
 
 FRAMES, SIDE = 8, 48
-
-
-def napari_sam2(monkeypatch, *arguments):
-    """Run a command in this process; return its exit code."""
-    monkeypatch.setattr(sys, "argv", ["napari-sam2", *map(str, arguments)])
-    with pytest.raises(SystemExit) as stopped:
-        main()
-    return stopped.value.code
 
 
 def discs():
@@ -66,7 +57,7 @@ def tracked(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         command = ("track", folder / "movie.tif", "--prompts", folder / "first.tif")
         where = ("--out", folder / "cells.zarr", "--model", folder / "base.safetensors")
-        assert napari_sam2(patch, *command, *where) == 0
+        assert run_main(patch, *command, *where) == 0
     return folder
 
 
@@ -107,7 +98,7 @@ def scored_like(monkeypatch, *values):
 def fine_tune(monkeypatch, store, *more, base=None):
     base = base or store.with_name("base.safetensors")
     given = ("--base", base, "--steps", 2, "--device", "cpu")
-    return napari_sam2(monkeypatch, "fine-tune", store, *given, *more)
+    return run_main(monkeypatch, "fine-tune", store, *given, *more)
 
 
 def test_a_fine_tuned_model_can_be_tracked_with(locked, tmp_path, monkeypatch, capsys):
@@ -121,7 +112,7 @@ def test_a_fine_tuned_model_can_be_tracked_with(locked, tmp_path, monkeypatch, c
     prompts = ("--prompts", locked.with_name("first.tif"))
     out = tmp_path / "again.zarr"
     command = ("track", locked.with_name("movie.tif"), *prompts, "--out", out)
-    assert napari_sam2(monkeypatch, *command, "--model", "my-discs") == 0
+    assert run_main(monkeypatch, *command, "--model", "my-discs") == 0
     assert OmeZarrLabelStore.open(out, mode="r").whole_frames.all()
     # A taken name is refused, and the file stays.
     before = made.read_bytes()
@@ -210,10 +201,10 @@ def test_ctrl_c_loses_no_step(recipe, tmp_path, monkeypatch, capsys):
     out = tmp_path / "run"
     with monkeypatch.context() as patch:
         press_ctrl_c_at(patch, 2)
-        assert napari_sam2(patch, "train", recipe, "--out", out) == 130
+        assert run_main(patch, "train", recipe, "--out", out) == 130
     assert "after step 2; go on with --resume" in capsys.readouterr().err
     assert not (out / "toy.safetensors").exists()
-    assert napari_sam2(monkeypatch, "train", recipe, "--out", out, "--resume") == 0
+    assert run_main(monkeypatch, "train", recipe, "--out", out, "--resume") == 0
     load_model(out / "toy.safetensors")
     with (out / "log.csv").open(newline="") as file:
         losses = [row["step"] for row in csv.DictReader(file) if row["name"] == "loss"]
@@ -224,8 +215,8 @@ def test_a_run_is_not_overwritten(recipe, tmp_path, monkeypatch, capsys):
     out = tmp_path / "run"
     out.mkdir()
     (out / "last.pt").write_bytes(b"precious")
-    assert napari_sam2(monkeypatch, "train", recipe, "--out", out) == 3
+    assert run_main(monkeypatch, "train", recipe, "--out", out) == 3
     assert "--resume" in capsys.readouterr().err
     assert (out / "last.pt").read_bytes() == b"precious"
-    assert napari_sam2(monkeypatch, "train", recipe, "--out", out, "--resume") == 4
+    assert run_main(monkeypatch, "train", recipe, "--out", out, "--resume") == 4
     assert "cut short" in capsys.readouterr().err

@@ -11,11 +11,11 @@ from napari_sam2.synthetic import MovieConfig, SimulatedMovie
 FRAMES = 100
 
 
-@pytest.fixture(scope="session")
-def movie():
+def cells(frame_count):
+    """Return a movie of three cells that do not divide."""
     return SimulatedMovie(
         MovieConfig(
-            frame_count=FRAMES,
+            frame_count=frame_count,
             frame_shape=(64, 80),
             cell_count=3,
             cell_size=18,
@@ -23,6 +23,11 @@ def movie():
             seed=5,
         )
     )
+
+
+@pytest.fixture(scope="session")
+def movie():
+    return cells(FRAMES)
 
 
 @pytest.fixture(scope="session")

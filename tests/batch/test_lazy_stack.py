@@ -5,6 +5,7 @@ from dataclasses import replace
 import dask.array as da
 import numpy as np
 import pytest
+from tests.batch.conftest import cells
 from tests.batch.test_job import run
 
 from napari_sam2.batch.job import ModelOptions, TrackJob
@@ -14,7 +15,6 @@ from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.io.movies.intensity import IntensityMapping
 from napari_sam2.io.prompts.files import write_prompts
 from napari_sam2.prompts import FramePrompt, PointPrompt, PromptedObject
-from napari_sam2.synthetic import MovieConfig, SimulatedMovie
 from napari_sam2.synthetic.clicks import clicks_inside
 
 CHUNK = 4
@@ -36,16 +36,7 @@ class Watched:
 
 @pytest.fixture(scope="module")
 def movie():
-    return SimulatedMovie(
-        MovieConfig(
-            frame_count=FRAMES,
-            frame_shape=(64, 80),
-            cell_count=3,
-            cell_size=18,
-            division_rate=0,
-            seed=5,
-        )
-    )
+    return cells(FRAMES)
 
 
 @pytest.fixture(scope="module")

@@ -8,20 +8,13 @@ import sys
 import time
 
 import pytest
+from tests.command_line import run_main
 
 from napari_sam2.batch.plan.plan import read_plan
 from napari_sam2.batch.report.lines import Begun, Progressed, read_line
-from napari_sam2.cli import main
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 
 MAIN = "from napari_sam2.cli import main; main()"
-
-
-def run_main(monkeypatch, *arguments):
-    monkeypatch.setattr(sys, "argv", ["napari-sam2", *map(str, arguments)])
-    with pytest.raises(SystemExit) as stopped:
-        main()
-    return stopped.value.code
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from filelock import FileLock
+from tests.command_line import run_main
 
-from napari_sam2.cli import main
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.io.prompts.files import write_prompts
 from napari_sam2.prompts import BoxPrompt, FramePrompt, MaskPrompt, PointPrompt
@@ -19,13 +19,6 @@ from napari_sam2.session import visibility
 from napari_sam2.session.book.prompt_book import PromptBook
 
 MAIN = "from napari_sam2.cli import main; main()"
-
-
-def run_main(monkeypatch, *arguments):
-    monkeypatch.setattr(sys, "argv", ["napari-sam2", *map(str, arguments)])
-    with pytest.raises(SystemExit) as stopped:
-        main()
-    return stopped.value.code
 
 
 @pytest.fixture

@@ -3,10 +3,8 @@
 import pytest
 import torch
 from tests.session import fakes
-from tests.tracking.conftest import SHAPE, draw_frame
+from tests.tracking.conftest import SHAPE, draw_frame, drawn_network
 
-from napari_sam2.model.config import CONFIGS
-from napari_sam2.model.sam2 import Sam2
 from napari_sam2.tracking.predictor import StreamingPredictor
 
 LOGITS_SHAPE = (16, 16)
@@ -26,21 +24,10 @@ class DrawnMovie(fakes.FakeSource):
 @pytest.fixture(scope="session")
 def toy():
     """Random weights, drawn so that masks and presence vary."""
-    torch.manual_seed(2)
-    model = Sam2(CONFIGS["toy"])
+    model = drawn_network()
     with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if "image_encoder.trunk" in name:
-                continue
-            if name.endswith("gamma"):
-                parameter.fill_(0.5)
-            elif "embed" in name or "token" in name:
-                parameter.copy_(torch.randn_like(parameter))
-            elif parameter.ndim > 1:
-                inputs = parameter[0].numel()
-                parameter.copy_(torch.randn_like(parameter) * 2 / inputs**0.5)
         model.mask_decoder.pred_obj_score_head.layers[-1].bias.fill_(5.0)
-    return model.eval()
+    return model
 
 
 @pytest.fixture(scope="session")

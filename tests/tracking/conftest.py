@@ -17,9 +17,8 @@ SHAPE = (48, 64)
 FRAMES = 24
 
 
-@pytest.fixture(scope="session")
-def model() -> Sam2:
-    """Toy network with random weights, drawn so that masks and presence vary.
+def drawn_network() -> Sam2:
+    """Return a toy network with random weights, whose masks and presence vary.
 
     Fresh networks see nothing anywhere: all tests would pass on empty masks.
     """
@@ -37,6 +36,11 @@ def model() -> Sam2:
                 inputs = parameter[0].numel()
                 parameter.copy_(torch.randn_like(parameter) * 2 / inputs**0.5)
     return model.eval()
+
+
+@pytest.fixture(scope="session")
+def model() -> Sam2:
+    return drawn_network()
 
 
 def draw_frame(frame_index: int) -> np.ndarray:

@@ -1,23 +1,12 @@
 """Shorter movies than those of single runs: there are several of them."""
 
 import pytest
-from tests.batch.conftest import write_files
-
-from napari_sam2.synthetic import MovieConfig, SimulatedMovie
+from tests.batch.conftest import cells, write_files
 
 
 @pytest.fixture(scope="session")
 def movie():
-    return SimulatedMovie(
-        MovieConfig(
-            frame_count=12,
-            frame_shape=(64, 80),
-            cell_count=3,
-            cell_size=18,
-            division_rate=0,
-            seed=5,
-        )
-    )
+    return cells(12)
 
 
 @pytest.fixture(scope="session")

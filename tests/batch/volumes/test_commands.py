@@ -1,23 +1,15 @@
 """Stacks over time on the command line, in plans and from Python."""
 
 import json
-import sys
 
 import pytest
 import tifffile
 import zarr
 from tests.batch.test_automatic_command import ANYTHING
+from tests.command_line import run_main
 
 import napari_sam2 as ns
-from napari_sam2.cli import main
 from napari_sam2.errors import InputError
-
-
-def run_main(monkeypatch, *arguments):
-    monkeypatch.setattr(sys, "argv", ["napari-sam2", *map(str, arguments)])
-    with pytest.raises(SystemExit) as stopped:
-        main()
-    return stopped.value.code
 
 
 @pytest.fixture

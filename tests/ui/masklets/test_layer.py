@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import zarr
 from napari.layers import Labels
-from napari.settings import get_settings
 from qtpy.QtCore import QObject, QTimer
 from tests.ui.hand import Hand, unwrapped
 
@@ -25,14 +24,6 @@ from napari_sam2.ui.masklets.session_mark import session_metadata, session_of
 FRAMES, HEIGHT, WIDTH = 12, 30, 40
 BLOCK = (slice(5, 15), slice(10, 20))
 PLACE = {"scale": (2.0, 0.5, 0.25), "translate": (10.0, 5.0, -3.0)}
-
-
-@pytest.fixture(params=[False, True], ids=["sync", "async"])
-def slicing(request):
-    experimental = get_settings().experimental
-    before, experimental.async_ = experimental.async_, request.param
-    yield
-    experimental.async_ = before
 
 
 @pytest.fixture

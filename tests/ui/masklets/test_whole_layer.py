@@ -13,7 +13,6 @@ import tifffile
 import zarr
 from napari.components import ViewerModel
 from napari.layers import _layer_actions
-from napari.settings import get_settings
 from npe2 import PluginManifest
 from qtpy.QtCore import QObject
 from skimage.measure import regionprops_table
@@ -33,14 +32,6 @@ from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.ui.masklets.layer import MaskletLayer
 
 TRUTH = np.stack([labels_of(frame_index) for frame_index in range(SHAPE[0])])
-
-
-@pytest.fixture(params=[False, True], ids=["sync", "async"])
-def slicing(request):
-    experimental = get_settings().experimental
-    before, experimental.async_ = experimental.async_, request.param
-    yield
-    experimental.async_ = before
 
 
 @pytest.fixture
