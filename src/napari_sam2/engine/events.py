@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,7 +32,7 @@ ONLY_FORWARD, ONLY_BACKWARD = 1, 2
 """Pixels that one way alone gives to the object."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Request:
     """What the panels of the dock say at the moment of an action.
 
@@ -63,12 +64,12 @@ class Request:
     tiles: Tiles = None
     tracker: TrackerSettings | None = None
 
-    @property
+    @cached_property
     def choices_key(self) -> Hashable:
         """Which masklets it is about, wherever they lie; contrast makes no others."""
         return self.image.movie_key, self.model, self.tiles
 
-    @property
+    @cached_property
     def masklets_key(self) -> Hashable:
         """Which masklets it is about, in which folder."""
         return self.choices_key, self.folder

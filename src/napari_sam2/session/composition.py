@@ -263,13 +263,14 @@ class Composer:
         rivals = [
             row for row, one in enumerate(others) if self.lives_on(frame_index, one)
         ]
+        rival_ids = [others[row] for row in rivals]
         if rivals or len(rows) < len(object_ids):
-            competing += [others[row] for row in rivals]
+            competing += rival_ids
             logits = np.concatenate((logits[rows], other_logits[rivals]))
-            other_tiles = self.store.read_tiles(frame_index, others)
-            tiles = np.concatenate((tiles[rows], other_tiles[rivals]))
-        layout = self.store.layout
-        windows = None if layout.is_whole else layout.windows(tiles)
+        layout, windows = self.store.layout, None
+        if not layout.is_whole:
+            of_rivals = self.store.read_tiles(frame_index, rival_ids)
+            windows = layout.windows(np.concatenate((tiles[rows], of_rivals)))
         shape = self.store.frame_shape
         return self._paint(
             competing, logits, shape, LABEL_DTYPE, windows, layout.region

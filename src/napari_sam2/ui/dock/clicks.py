@@ -94,8 +94,10 @@ def is_far(book: BookState, tables: ScoreTables | None, prompt: FramePrompt) -> 
     """
     if tables is None or not prompt.points or not prompt.points[-1].positive:
         return False
+    if prompt.object_id not in book or prompt.box is not None:
+        return False
     column = tables.columns.get(prompt.object_id)
-    if column is None or prompt.object_id not in book or prompt.box is not None:
+    if column is None:
         return False
     frame_index, last = prompt.frame_index, prompt.points[-1]
     area = float(tables.area[frame_index, column])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 
 from napari_sam2.ui.dock.parts import TrackerParts
 from napari_sam2.ui.widgets.status_line import DEEDS, Change
@@ -25,18 +25,11 @@ def connect_status(parts: TrackerParts) -> None:
         Change.ENDED: (conductor.runs.ended,),
         Change.IDLE: (conductor.worker.became_idle,),
     }
-
-    def noting(change: Change) -> Callable[..., None]:
-        def note(*_what: object) -> None:
-            if change in DEEDS and not parts.offer.isHidden():
-                parts.offer.withdraw()
-            status.note(change)
-
-        return note
-
     for change, signals in changes.items():
         for signal in signals:
-            signal.connect(noting(change))
+            signal.connect(partial(status.note, change))
+            if change in DEEDS:
+                signal.connect(parts.offer.hide)
     _connect_suggestions(parts)
 
 

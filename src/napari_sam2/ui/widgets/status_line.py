@@ -182,7 +182,7 @@ class StatusLine(QLabel):
         self._suggestion = Statement(text)
         self._show()
 
-    def note(self, change: Change) -> None:
+    def note(self, change: Change, *_what: object) -> None:
         """Drop what is not true any more."""
         self._statements.note(change)
         self._show()
