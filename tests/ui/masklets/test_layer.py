@@ -20,6 +20,7 @@ from napari_sam2.ui.masklets import layer as layer_module
 from napari_sam2.ui.masklets.layer import MaskletLayer
 from napari_sam2.ui.masklets.live_labels import LiveLabels
 from napari_sam2.ui.masklets.session_mark import session_metadata, session_of
+from napari_sam2.ui.widgets import timers as timers_module
 
 FRAMES, HEIGHT, WIDTH = 12, 30, 40
 BLOCK = (slice(5, 15), slice(10, 20))
@@ -194,7 +195,7 @@ def test_streamed_frames_are_shown_ten_times_a_second_at_most(
 ):
     timers = []
     monkeypatch.setattr(
-        layer_module,
+        timers_module,
         "QTimer",
         lambda parent: timers.append(TimerByHand(parent)) or timers[-1],
     )
