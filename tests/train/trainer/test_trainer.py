@@ -269,6 +269,7 @@ def test_the_recipes_in_the_repository_can_be_read(path):
         "nano-lite-gpu": leaving,
         "nano-next": {"absent": 2.5},
         "nano-phase": leaving,
+        "nano-phase-2": leaving,
         "nano-tracks": {"neighbours": 3.0, "outline": 2.0},
         "nano-tracks-2": leaving,
     }
