@@ -31,7 +31,7 @@ from napari_sam2.synthetic import MovieConfig, SimulatedMovie
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
-    from qtpy.QtCore import QPoint
+    from qtpy.QtCore import QPoint, Qt
     from qtpy.QtGui import QAction
     from qtpy.QtWidgets import QMenu, QWidget
 
@@ -102,6 +102,7 @@ def main() -> None:
         picture_phase_contrast()
         picture_batch(home)
         picture_everything()
+        picture_scribble_and_alike()
         picture_small_cells()
 
 
@@ -309,6 +310,28 @@ def picture_everything() -> None:
     me.close()
 
 
+def picture_scribble_and_alike() -> None:
+    """Draw a line through a nucleus, and look for what is like it."""
+    me = Person("Dividing nuclei", SETTING.theme)
+    parts = me.parts
+    me.press(parts.prompt_panel.tool_button)
+    y, x = me.largest_cells()[0]
+    me.drag((y - 6, x - 6), (y + 6, x + 6), "Shift")
+    me.rest()
+    assert me.labels(0).any(), "the line has no mask"
+    me.save("scribble.png")
+    for name in ("movie", "clicks"):
+        me.dock.sections.sections[name].set_open(False)
+    me.dock.sections.sections["everything"].set_open(True)
+    parts.automatic_panel.grid_spin.setValue(COARSE)
+    process_events(MOMENT)
+    me.press(parts.automatic_panel.similar_button)
+    process_events(PATIENCE, parts.automatic_panel.take_button.isEnabled)
+    process_events(MOMENT)
+    me.save("more-like-this.png")
+    me.close()
+
+
 def picture_small_cells() -> None:
     """Cells too small for the model in a large movie: looked at whole, and closely."""
     SETTING.size = WIDE
@@ -424,16 +447,20 @@ class Person:
         process_events(0.05)
         QTest.mouseClick(self.canvas, Qt.MouseButton.LeftButton, pos=self._spot(y, x))
 
-    def drag(self, first: tuple[float, float], last: tuple[float, float]) -> None:
+    def drag(
+        self, first: tuple[float, float], last: tuple[float, float], *held: str
+    ) -> None:
         """Drag from one place to another."""
         from qtpy.QtCore import Qt
         from qtpy.QtTest import QTest
 
-        button = Qt.MouseButton.LeftButton
-        QTest.mousePress(self.canvas, button, pos=self._spot(*first))
-        QTest.mouseMove(self.canvas, self._spot(*last))
-        process_events(0.05)
-        QTest.mouseRelease(self.canvas, button, pos=self._spot(*last))
+        button, modifiers = Qt.MouseButton.LeftButton, _modifiers(held)
+        QTest.mousePress(self.canvas, button, modifiers, self._spot(*first))
+        for share in np.linspace(0, 1, 9):
+            y, x = (a + share * (b - a) for a, b in zip(first, last, strict=True))
+            QTest.mouseMove(self.canvas, self._spot(y, x))
+            process_events(0.05)
+        QTest.mouseRelease(self.canvas, button, modifiers, self._spot(*last))
 
     def preview(self, y: float, x: float) -> None:
         """Hold Shift over a place until the preview is there."""
@@ -458,10 +485,7 @@ class Person:
         from qtpy.QtCore import Qt
         from qtpy.QtTest import QTest
 
-        modifiers = Qt.KeyboardModifier.NoModifier
-        for name in held:
-            modifiers |= getattr(Qt.KeyboardModifier, f"{name}Modifier")
-        QTest.keyClick(self.canvas, getattr(Qt.Key, f"Key_{key}"), modifiers)
+        QTest.keyClick(self.canvas, getattr(Qt.Key, f"Key_{key}"), _modifiers(held))
         process_events(0.1)
 
     def go_to(self, frame_index: int) -> None:
@@ -498,6 +522,15 @@ class Person:
         return QPoint(round(across), round(down))
 
 
+def _modifiers(held: Iterable[str]) -> Qt.KeyboardModifier:
+    from qtpy.QtCore import Qt
+
+    modifiers = Qt.KeyboardModifier.NoModifier
+    for name in held:
+        modifiers |= getattr(Qt.KeyboardModifier, f"{name}Modifier")
+    return modifiers
+
+
 def _middle(mask: np.ndarray) -> tuple[float, float]:
     """Return the pixel ``(y, x)`` of a mask that is nearest to its middle."""
     inside = np.argwhere(mask)
@@ -508,11 +541,14 @@ def _middle(mask: np.ndarray) -> tuple[float, float]:
 
 def process_events(seconds: float, is_done: Callable[[], bool] = lambda: False) -> None:
     """Let the window live for some time, or until something is done."""
+    from qtpy.QtCore import QEvent
     from qtpy.QtWidgets import QApplication
 
     end = time.monotonic() + seconds
     while time.monotonic() < end and not is_done():
         QApplication.processEvents()
+        # Where no loop runs, Qt leaves in the window what is to be deleted.
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
         time.sleep(0.01)
 
 

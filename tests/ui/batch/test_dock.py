@@ -16,7 +16,7 @@ from napari_sam2.ui.batch.table import FRAMES, MOVIE, STATE, WHY
 from napari_sam2.ui.masklets.session_mark import session_of
 
 PATIENCE = 300_000
-FRAME_COUNT = 200
+FRAME_COUNT = 100
 
 
 @pytest.fixture
