@@ -308,6 +308,15 @@ def test_a_sister_among_the_candidates_is_asked_for_by_a_click() -> None:
     assert 12 <= found.divisions[0].frame_index <= 14
 
 
+def test_a_sister_of_one_frame_is_enough_where_the_mother_has_halved() -> None:
+    world = dividing()
+    world.finds = {"mother"}
+    world.sisters = {(1, 12): (30, 37)}
+    found = discover(world, divisions=Divisions.ACCEPT)
+    assert [one.frame_index for one in found.divisions] == [12]
+    assert [one.parent for one in found.objects] == [None, 1, 1]
+
+
 def test_a_neighbour_that_appears_while_an_area_halves_is_a_daughter() -> None:
     world = dividing()
     world.follows = {"left": "mother"}  # the way back of the other one just ends

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_sam2.tracking.automatic.recent_labels import RecentLabels
 from napari_sam2.tracking.automatic.sisters import are_joined, came_out_of, is_dented
 
 
@@ -33,3 +34,11 @@ def test_two_side_by_side_have_a_dent_between_them() -> None:
     assert is_dented(disc(30) | disc(52))
     assert not is_dented(disc(30))
     assert not is_dented(np.zeros((5, 5), bool))
+
+
+def test_a_size_counts_where_neither_border_nor_neighbour_cuts() -> None:
+    recent = RecentLabels(4)
+    whole, beside, outside = disc(30), disc(49), disc(5)
+    for frame_index, labels in enumerate((whole, whole + 2 * beside, outside)):
+        recent.put(frame_index, labels.astype(np.uint16))
+    assert recent.whole_areas(1, range(3)) == [np.count_nonzero(whole)]

@@ -59,6 +59,11 @@ class Census:
         self.divisions: list[Division] = []
         self._last_id = 0
 
+    @property
+    def mothers(self) -> set[int]:
+        """Who is known to divide."""
+        return {one.mother for one in self.divisions}
+
     def add(self, frame_index: int, mask: np.ndarray, parent: int | None = None) -> int:
         """Note a new object with its mask on a frame; return its id."""
         self._last_id += 1

@@ -323,20 +323,23 @@ class Discovery:
         """Decide about who appears beside an object whose area halves."""
         if self.options.divisions is Divisions.IGNORE or birth <= self.frames[0]:
             return
-        before, after = self._labels.get(birth - 1), self._labels.get(birth)
-        own = after == new
-        if not own.any():
-            return
-        near = {}
-        for known_id in np.unique(before[before > 0]).tolist():
-            mother = before == known_id
-            left = np.count_nonzero(after == known_id)
-            has_halved = 0 < left <= HALVED * np.count_nonzero(mother)
-            if known_id not in self._told and has_halved and is_beside(own, mother):
-                near[known_id] = np.count_nonzero(mother)
+        before, own = self._labels.get(birth - 1), self._labels.get(birth) == new
+        near = [
+            known_id
+            for known_id in np.unique(before[before > 0]).tolist()
+            if known_id not in self._census.mothers
+            and self._halves(known_id, birth)
+            and own.any()
+            and is_beside(own, before == known_id)
+        ]
         if near:
-            mother_id = max(near, key=lambda one: near[one])
+            mother_id = max(near, key=lambda one: self._area(one, birth - 1))
             self._divide(frame_index, frame, mother_id, [mother_id, new], birth)
+
+    def _halves(self, object_id: int, frame_index: int) -> bool:
+        """Tell whether little of an object is left of what it was before a frame."""
+        before = self._area(object_id, max(self.frames[0], frame_index - 1))
+        return 0 < self._area(object_id, frame_index) <= HALVED * before
 
     def _divide(
         self,
@@ -423,31 +426,27 @@ class Discovery:
         )
         pairs = pairs_inside(best, known, options.inside_share, options.sister_ratio)
         for mother, pair in pairs.items():
-            if mother not in self._told:
+            if mother not in self._census.mothers:
                 self._divide_pair(frame_index, frame, mother, pair)
-
-    @property
-    def _told(self) -> set[int]:
-        """Who is known to divide."""
-        return {one.mother for one in self._census.divisions}
 
     def _divide_parted(
         self, frame_index: int, frame: np.ndarray, step: StepResult
     ) -> None:
-        """Divide objects whose raw masks were two of like size for some frames."""
+        """Divide objects whose raw masks are two of like size, for long or halved."""
         is_two = shows_two(step.division)
         for row, object_id in enumerate(step.object_ids):
             run = self._two_on.get(object_id, 0) + 1 if is_two[row] else 0
             self._two_on[object_id] = run
-            if run != STABLE or object_id in self._told:
+            is_due = run == STABLE or (run and self._halves(object_id, frame_index))
+            if not is_due or object_id in self._census.mothers:
                 continue
             evidence = step.division
             place = float(evidence.sister_y[row]), float(evidence.sister_x[row])
             pair = self._parts(frame_index, frame, object_id, place)
             if pair is not None and self._are_alike(pair):
                 # Followed back, two are told apart where their mother still is one:
-                # her own masks say when. On the frame before they may have touched.
-                first = frame_index - STABLE
+                # her masks say when. On the frame before they may have touched.
+                first = frame_index - run
                 self._divide_pair(frame_index, frame, object_id, pair, first)
 
     def _parts(
@@ -564,8 +563,8 @@ class Discovery:
     ) -> tuple[dict[int, tuple[np.ndarray, np.ndarray]], bool]:
         """Follow two objects back for as long as they are two.
 
-        No further than to the look before; beyond the frame ``first`` only while their
-        mother's mask has a dent between them.
+        No further than to the look before, or to where their mother's area halves;
+        beyond the frame ``first`` only while her mask has a dent between them.
 
         Returns
         -------
@@ -585,6 +584,7 @@ class Discovery:
             one, other = (self._drawn(step, [row]) > 0 for row in (0, 1))
             whole = self._labels.get(earlier) == mother
             is_over = earlier < first and not is_dented(whole)
+            is_over |= self._halves(mother, earlier + 1)
             if is_over or not are_apart(one, other, self.options.sister_ratio):
                 is_hers = all(lies_in(mask, whole, share) for mask in (one, other))
                 break

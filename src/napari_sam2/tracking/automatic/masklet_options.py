@@ -57,7 +57,7 @@ class MaskletOptions:
     new_share: float = 0.5
     same_overlap: float = 0.5
     inside_share: float = 0.5
-    sister_ratio: float = 0.4
+    sister_ratio: float = 0.6
     shortest: int = 3
     divisions: Divisions = Divisions.IGNORE
     masks: MaskOptions = field(default_factory=MaskOptions)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from napari_sam2.tracking.automatic.sisters import meets_border
+from napari_sam2.tracking.automatic.sisters import are_touching, meets_border
 
 
 class RecentLabels:
@@ -30,7 +30,11 @@ class RecentLabels:
         return np.frombuffer(zlib.decompress(packed), np.uint16).reshape(shape).copy()
 
     def whole_areas(self, object_id: int, frames: Iterable[int]) -> list[int]:
-        """Return an object's areas where it is seen, and no border cuts it."""
-        masks = (self.get(frame_index) == object_id for frame_index in frames)
-        whole = (mask for mask in masks if mask.any() and not meets_border(mask))
-        return [int(np.count_nonzero(mask)) for mask in whole]
+        """Return an object's areas where nothing cuts it: no border, no neighbour."""
+        areas = []
+        for labels in map(self.get, frames):
+            mask = labels == object_id
+            others = (labels > 0) & ~mask
+            if mask.any() and not meets_border(mask) and not are_touching(mask, others):
+                areas.append(int(np.count_nonzero(mask)))
+        return areas

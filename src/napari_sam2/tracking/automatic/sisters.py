@@ -21,7 +21,7 @@ LONG_BEFORE, SHORTLY_BEFORE = 8, 3
 """Frames before a birth that say how large she was: later ones show her divide."""
 SOLID = 0.88
 """A mask that covers less of its convex hull has a dent, as two beside each other."""
-WAIST = 0.6
+WAIST = 0.4
 """Two touch along at most this part of a diameter: along more, they are one body."""
 PAIR_COVERS = 0.6
 """Two masks stand for an object if they cover this share of it."""
@@ -106,6 +106,11 @@ def meets_border(mask: np.ndarray) -> bool:
     """Tell whether a ``(Y, X)`` bool mask has pixels on the border of the frame."""
     sides = mask[0], mask[-1], mask[:, 0], mask[:, -1]
     return any(bool(side.any()) for side in sides)
+
+
+def are_touching(one: np.ndarray, other: np.ndarray) -> bool:
+    """Tell whether two ``(Y, X)`` bool masks have pixels side by side."""
+    return bool((ndimage.binary_dilation(one, np.ones((3, 3))) & other).any())
 
 
 def _is_cut(mask: AutomaticMask, shape: tuple[int, ...]) -> bool:
