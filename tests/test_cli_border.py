@@ -366,6 +366,7 @@ def test_zarr_s_warnings_add_no_lines(tmp_path):
 BUSY = """
 import asyncio, sys, time
 import zarr.core.sync as sync
+from napari_sam2.cli import main
 
 async def busy():
     time.sleep(2)
