@@ -48,6 +48,11 @@ def flip(file, at=-9):
     file.write_bytes(content)
 
 
+def half(file):
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(b"half")
+
+
 def edit_progress(path, **changes):
     file = path / RUN / "zarr.json"
     document = json.loads(file.read_text())
@@ -81,6 +86,9 @@ DAMAGE = {
     ),
     "a chunk of the logits": lambda path: (path / RUN / "logits/c/2/0/0/0").unlink(),
     "the scores": lambda path: shutil.rmtree(path / RUN / "area/c"),
+    "where objects are": lambda path: shutil.rmtree(path / RUN / "centroid_x/c"),
+    "a bit of where objects are": lambda path: flip(path / RUN / "centroid_y/c/0/0"),
+    "what speaks for divisions": lambda path: half(path / RUN / "sister_iou/c/0/0"),
     "a bit of the scores": lambda path: flip(path / RUN / "object_score/c/0/0"),
 }
 

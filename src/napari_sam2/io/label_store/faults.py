@@ -79,6 +79,7 @@ def anchor_faults(anchors: AnchorArrays, journal: ProgressJournal) -> Iterator[F
 
 
 def _fault_of(frames: FrameArrays, frame_index: int) -> Fault | None:
+    part: Part = "scores"
     try:
         known = frames.digests.of_scores(frame_index)
         if known == UNKNOWN:
@@ -90,13 +91,17 @@ def _fault_of(frames: FrameArrays, frame_index: int) -> Fault | None:
         ):
             text = "the scores are not what was written"
             return Fault("scores", text, frame_index)
+        part = "measurements"
+        if known != UNKNOWN and frames.lacks_numbers(frame_index):
+            return Fault(part, "where objects are is missing", frame_index)
+        part = "labels"
         for file, digest in frames.digests.of_chunks(frame_index):
             if digest not in (UNKNOWN, digest_of_file(file)):
                 what = "is not what was written" if file.exists() else "is missing"
                 return Fault("labels", f"{file} {what}", frame_index)
     except (OutputError, OSError, *DAMAGED) as error:
         frames.forget()
-        return Fault("scores", f"cannot be read ({first_line(error)})", frame_index)
+        return Fault(part, f"cannot be read ({first_line(error)})", frame_index)
     return None
 
 

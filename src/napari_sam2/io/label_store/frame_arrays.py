@@ -142,6 +142,19 @@ class FrameArrays:
         kept = [column for column in found if self.object_ids[column] not in left_out]
         return sorted(kept, key=self.object_ids.__getitem__)
 
+    def lacks_numbers(self, frame_index: int) -> bool:
+        """Whether an object with pixels on a frame has no place in the measurements.
+
+        Reads all numbers of the frame, which raises where they are damaged.
+        """
+        for block in self._blocks:
+            block.load(frame_index)
+        columns = self.scores.computed(frame_index)
+        area = self.scores.read(frame_index, columns).area
+        return not self.measurements.are_known(
+            frame_index, [columns[at] for at in np.flatnonzero(area)]
+        )
+
     def read_logits(
         self, frame_index: int, without: Sequence[int]
     ) -> tuple[tuple[int, ...], np.ndarray]:

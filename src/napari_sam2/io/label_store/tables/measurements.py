@@ -20,6 +20,7 @@ from napari_sam2.io.ome_zarr.zarr_nodes import array_if_any
 from napari_sam2.metrics.regions import Measured
 
 MeasurementName = Literal["centroid_y", "centroid_x", "mean_intensity"]
+POSITION = ("centroid_y", "centroid_x")
 MEASUREMENTS: tuple[MeasurementName, ...] = get_args(MeasurementName)
 EVIDENCE = tuple(one.name for one in fields(DivisionEvidence))
 
@@ -72,8 +73,14 @@ class MeasurementArrays:
     ) -> None:
         """Set only where some objects are on a frame."""
         row = self.block.change(frame_index)
-        for name in ("centroid_y", "centroid_x"):
+        for name in POSITION:
             self.block.rows[name][row, list(columns)] = getattr(measured, name)
+
+    def are_known(self, frame_index: int, columns: Sequence[int]) -> bool:
+        """Whether all places of some objects on a frame are."""
+        row, rows = self.block.load(frame_index), self.block.rows
+        places = [rows[name][row, list(columns)] for name in POSITION]
+        return bool(np.isfinite(places).all())
 
     def read_all(self, name: str) -> np.ndarray:
         """Return one measurement as ``(T, objects)`` float32, NaN where unknown."""
