@@ -112,7 +112,10 @@ def test_cancelling_lets_workers_commit_the_frame_in_hand(plan, tmp_path):
 
 def test_movies_of_a_lost_scheduler_are_in_the_report(plan, tmp_path):
     with LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+        n_workers=1,
+        threads_per_worker=1,
+        processes=False,
+        dashboard_address="127.0.0.1:0",
     ) as started:
 
         class Lost(Listener):

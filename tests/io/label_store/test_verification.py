@@ -16,6 +16,7 @@ from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.io.label_store.verification import verify
 from napari_sam2.io.ome_zarr.embedded_image import embed_image
 from napari_sam2.io.sessions.document import SessionDocument
+from napari_sam2.metrics.regions import areas
 from napari_sam2.prompts import FramePrompt, MaskPrompt
 from napari_sam2.session.book.state import BookState, ObjectState
 
@@ -199,8 +200,9 @@ def test_objects_that_are_added_and_frames_written_again_leave_all_whole(
         result.scores,
         **{
             name: getattr(result.scores, name)[rows]
-            for name in ("object_score", "predicted_iou", "stability", "area")
+            for name in ("object_score", "predicted_iou", "stability")
         },
+        area=areas(result.labels, ids),
     )
     store.write(
         replace(result, object_ids=ids, logits=result.logits[rows], scores=scores)

@@ -59,8 +59,9 @@ def test_deleting_the_movie_while_it_is_tracked_is_no_error(
     assert failed == []
     assert "the movie is gone" in dock.status.text()
     panel = dock.timeline_panel
-    qtbot.waitUntil(lambda: panel.count_label.text() == "")
-    assert not panel._tables.object_ids
+    qtbot.waitUntil(
+        lambda: not panel._tables.object_ids and panel.count_label.text() == ""
+    )
     dock.run_bar.track_button.click()
     assert "open one first" in dock.status.text()
 
