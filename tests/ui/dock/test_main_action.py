@@ -87,8 +87,10 @@ def test_a_run_that_could_not_begin_is_over(open_dock, answered, qtbot, monkeypa
     monkeypatch.setattr(engine, "track", broken)
     monkeypatch.setattr(notification_manager, "receive_error", lambda *_error: None)
     dock.conductor.set_prompt(click(1, 0, (30, 40)))
-    qtbot.mouseClick(dock.run_bar.track_button, Qt.MouseButton.LeftButton)
-    answered(dock)
+    # With PySide6 napari's own note of a worker's error fails: it expects no error.
+    with qtbot.captureExceptions():
+        qtbot.mouseClick(dock.run_bar.track_button, Qt.MouseButton.LeftButton)
+        answered(dock)
     assert not dock.conductor.is_tracking
     assert dock.run_bar.bar.isHidden()
     assert dock.run_bar.track_button.text() == "Track (G)"
