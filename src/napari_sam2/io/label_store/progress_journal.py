@@ -200,9 +200,8 @@ class ProgressJournal:
     @property
     def anchor_count(self) -> int:
         """How many anchors a run had at its last commit; 0 where nobody counted."""
-        entry = self._entry()
-        is_counted = bool(entry and entry["plan_key"])
-        return int((entry or {}).get("anchors", 0)) if is_counted else 0
+        entry = self._entry() or {}
+        return int(entry.get("anchors", 0)) if entry.get("plan_key") else 0
 
     def begin_merge(self, provenance: dict[str, Any]) -> None:
         """Take back `close` and say who adds objects, by one atomic write."""
