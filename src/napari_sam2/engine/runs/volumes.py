@@ -29,9 +29,9 @@ from napari_sam2.io.label_store.store import DEFAULT_NAME, OmeZarrLabelStore
 from napari_sam2.io.movies.frame_sources import open_frames
 from napari_sam2.io.ome_zarr.embedded_image import embed_image, holds_image
 from napari_sam2.io.ome_zarr.volume_axes import PlaneAxis
-from napari_sam2.io.ome_zarr.zarr_nodes import storage_errors
 from napari_sam2.io.prompts.files import put_document
 from napari_sam2.io.prompts.stacks import VolumePrompts, document_of_stacks
+from napari_sam2.io.storage import storage_errors
 from napari_sam2.session.planning.plan import Direction, Mode
 
 STORE, PLAN, REPORT = "masklets.zarr", "plan.json", "report"

@@ -12,7 +12,7 @@ from napari_sam2.batch.score_tables import tables_of
 from napari_sam2.engine.events import Event, Request, Said, ScoresRead, SessionRead
 from napari_sam2.engine.workspace.workspace import Workspace
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
-from napari_sam2.io.ome_zarr.zarr_nodes import reading_errors
+from napari_sam2.io.storage import reading_errors
 from napari_sam2.session.book.state import BookState
 
 

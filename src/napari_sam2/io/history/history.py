@@ -27,7 +27,6 @@ from napari_sam2.errors import OutputError
 from napari_sam2.io.history.kept_chunks import TOUCHED, ChunkKey, KeptChunks, Side
 from napari_sam2.io.history.ledger import Ledger, Step
 from napari_sam2.io.ome_zarr.zarr_nodes import (
-    DAMAGED,
     PARTIAL,
     attributes_of,
     group_at,
@@ -35,6 +34,7 @@ from napari_sam2.io.ome_zarr.zarr_nodes import (
     replace_attributes,
 )
 from napari_sam2.io.sessions.book_json import BookWriter, ObjectChange
+from napari_sam2.io.storage import DAMAGED
 from napari_sam2.session.book.state import BookState
 
 HISTORY = "history"

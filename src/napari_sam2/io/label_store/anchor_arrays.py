@@ -15,12 +15,8 @@ import zarr
 
 from napari_sam2.interfaces import StoredAnchor
 from napari_sam2.io.ome_zarr.digests import UNKNOWN, digest_of
-from napari_sam2.io.ome_zarr.zarr_nodes import (
-    DAMAGED,
-    ArraySpec,
-    array_at,
-    create_array,
-)
+from napari_sam2.io.ome_zarr.zarr_nodes import ArraySpec, array_at, create_array
+from napari_sam2.io.storage import DAMAGED
 
 BLOCK = 256
 SCORES = ("predicted_iou", "object_score")

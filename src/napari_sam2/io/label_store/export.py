@@ -30,7 +30,8 @@ from napari_sam2.io.ome_zarr.parent import (
 from napari_sam2.io.ome_zarr.planes import label_planes
 from napari_sam2.io.ome_zarr.pyramid import build_level, label_spec
 from napari_sam2.io.ome_zarr.watched_store import WatchedStore
-from napari_sam2.io.ome_zarr.zarr_nodes import create_array, storage_errors
+from napari_sam2.io.ome_zarr.zarr_nodes import create_array
+from napari_sam2.io.storage import storage_errors
 
 SIGNED_AS = np.dtype(np.uint32)
 

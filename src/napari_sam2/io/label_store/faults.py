@@ -18,7 +18,7 @@ from napari_sam2.io.label_store.frame_arrays import FrameArrays
 from napari_sam2.io.label_store.progress_journal import ProgressJournal
 from napari_sam2.io.label_store.tables.frame_digests import digest_of_scores
 from napari_sam2.io.ome_zarr.digests import UNKNOWN, digest_of_file
-from napari_sam2.io.ome_zarr.zarr_nodes import DAMAGED
+from napari_sam2.io.storage import DAMAGED
 
 Part = Literal[
     "metadata",

@@ -33,13 +33,10 @@ from napari_sam2.io.ome_zarr.parent import Parent
 from napari_sam2.io.ome_zarr.pyramid import differing_frames
 from napari_sam2.io.ome_zarr.watched_store import WatchedStore
 from napari_sam2.io.ome_zarr.zarr_nodes import (
-    RESTORE,
     array_at,
     attributes_of,
     group_at,
-    reading_errors,
     replace_attributes,
-    storage_errors,
 )
 from napari_sam2.io.prompts.bounds import PromptBounds
 from napari_sam2.io.sessions.book_json import BookWriter
@@ -47,6 +44,7 @@ from napari_sam2.io.sessions.document import SessionDocument, SessionFile
 from napari_sam2.io.sessions.from_run import RunFacts, session_of_run
 from napari_sam2.io.sessions.mask_files import MaskFiles
 from napari_sam2.io.sessions.provenance import Provenance
+from napari_sam2.io.storage import RESTORE, reading_errors, storage_errors
 from napari_sam2.prompts import PromptedObject
 from napari_sam2.session.book.state import BookState, ObjectState
 

@@ -50,7 +50,6 @@ from napari_sam2.io.ome_zarr.pyramid import build_level, label_spec
 from napari_sam2.io.ome_zarr.watched_store import WatchedStore
 from napari_sam2.io.ome_zarr.zarr_nodes import (
     PARTIAL,
-    RESTORE,
     array_at,
     attributes_of,
     create_array,
@@ -58,6 +57,7 @@ from napari_sam2.io.ome_zarr.zarr_nodes import (
     replace_attributes,
 )
 from napari_sam2.io.sessions.provenance import Provenance
+from napari_sam2.io.storage import RESTORE
 from napari_sam2.prompts import PromptedObject
 from napari_sam2.tiles import TileLayout
 

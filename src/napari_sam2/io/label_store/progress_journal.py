@@ -20,7 +20,6 @@ from napari_sam2.errors import OutputError
 from napari_sam2.interfaces import Arrays, Progress
 from napari_sam2.io.ome_zarr.digests import digest_of_arrays
 from napari_sam2.io.ome_zarr.zarr_nodes import (
-    DAMAGED,
     ArraySpec,
     array_at,
     attributes_of,
@@ -28,6 +27,7 @@ from napari_sam2.io.ome_zarr.zarr_nodes import (
     group_at,
     replace_attributes,
 )
+from napari_sam2.io.storage import DAMAGED
 
 SLOTS = ("snapshot-a", "snapshot-b")
 PROGRESS, EARLIER = "progress", "earlier_progress"

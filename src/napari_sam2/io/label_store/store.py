@@ -45,14 +45,11 @@ from napari_sam2.io.label_store.writing_lock import (
 from napari_sam2.io.ome_zarr.machine_lock import alone
 from napari_sam2.io.ome_zarr.metadata import LabelledObject, read_calibration
 from napari_sam2.io.ome_zarr.parent import Parent, open_parent
-from napari_sam2.io.ome_zarr.zarr_nodes import (
-    attributes_of,
-    reading_errors,
-    storage_errors,
-)
+from napari_sam2.io.ome_zarr.zarr_nodes import attributes_of
 from napari_sam2.io.sessions.document import SessionDocument
 from napari_sam2.io.sessions.folder import session_names
 from napari_sam2.io.sessions.provenance import Provenance
+from napari_sam2.io.storage import reading_errors, storage_errors
 from napari_sam2.prompts import PromptedObject
 from napari_sam2.tiles import TileLayout
 

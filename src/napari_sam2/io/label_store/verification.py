@@ -26,8 +26,8 @@ from napari_sam2.io.label_store.volume import VolumeLabels, is_of_stacks
 from napari_sam2.io.label_store.writing_lock import keeping_writers_out
 from napari_sam2.io.ome_zarr.embedded_image import image_faults
 from napari_sam2.io.ome_zarr.parent import open_parent
-from napari_sam2.io.ome_zarr.zarr_nodes import DAMAGED, reading_errors
 from napari_sam2.io.sessions.folder import session_names
+from napari_sam2.io.storage import DAMAGED, reading_errors
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,16 +56,14 @@ from napari_sam2.io.ome_zarr.pyramid import label_spec
 from napari_sam2.io.ome_zarr.volume_axes import PlaneAxis, volume_axes, volume_geometry
 from napari_sam2.io.ome_zarr.watched_store import WatchedStore
 from napari_sam2.io.ome_zarr.zarr_nodes import (
-    DAMAGED,
     ArraySpec,
     array_if_any,
     attributes_of,
     create_array,
     group_at,
-    reading_errors,
     replace_attributes,
-    storage_errors,
 )
+from napari_sam2.io.storage import DAMAGED, reading_errors, storage_errors
 from napari_sam2.prompts import PromptedObject
 
 PARTS = "parts"

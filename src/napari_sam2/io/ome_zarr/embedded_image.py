@@ -30,14 +30,13 @@ from napari_sam2.io.ome_zarr.parent import (
 from napari_sam2.io.ome_zarr.pyramid import MAX_CHUNK
 from napari_sam2.io.ome_zarr.volume_axes import PlaneAxis, volume_axes, volume_geometry
 from napari_sam2.io.ome_zarr.zarr_nodes import (
-    DAMAGED,
     ArraySpec,
     array_at,
     attributes_of,
     chunk_file,
     create_array,
-    storage_errors,
 )
+from napari_sam2.io.storage import DAMAGED, storage_errors
 
 CHANNELS = (("red", "FF0000"), ("green", "00FF00"), ("blue", "0000FF"))
 

@@ -9,7 +9,8 @@ from typing import Any
 import zarr
 
 from napari_sam2.io.ome_zarr.metadata import image_axes, ome_metadata, read_geometry
-from napari_sam2.io.ome_zarr.zarr_nodes import array_at, attributes_of, storage_errors
+from napari_sam2.io.ome_zarr.zarr_nodes import array_at, attributes_of
+from napari_sam2.io.storage import storage_errors
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,7 @@ from typing import Self
 
 from zarr.core.buffer import Buffer
 
-from napari_sam2.io.checked_store import CheckedStore
+from napari_sam2.io.storage import CheckedStore
 
 
 class WatchedStore(CheckedStore):

@@ -1,4 +1,4 @@
-"""Zarr groups and arrays as this package makes them, and storage errors in one line.
+"""Zarr groups and arrays as this package makes them.
 
 Everything is written with zstd level 3 and a checksum; chunks that hold nothing but
 the fill value stay absent, unless asked otherwise. A key (a chunk, a metadata document)
@@ -8,9 +8,6 @@ and perhaps a ``*.partial`` file, which `remove_partial_files` sweeps.
 
 from __future__ import annotations
 
-import errno
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,18 +17,9 @@ import zarr
 from zarr.codecs import ZstdCodec
 
 from napari_sam2.errors import OutputError
+from napari_sam2.io.storage import RESTORE
 
 PARTIAL = ".partial"
-NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-NO_PLACE = {errno.ENOTDIR, errno.EEXIST, errno.ELOOP, errno.ENAMETOOLONG}
-NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
-
-DAMAGED = (
-    *(ValueError, RuntimeError, KeyError, TypeError, AttributeError, IndexError),
-    *(EOFError, ArithmeticError),
-)
-"""What chunks and documents raise that are not what was written."""
-RESTORE = "restore the folder from a copy, or track anew into another one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,64 +150,3 @@ def remove_partial_files(folder: Path) -> None:
     for path in folder.glob("**/*"):
         if is_partial(path):
             path.unlink(missing_ok=True)
-
-
-@contextmanager
-def storage_errors(path: Path, action: str) -> Iterator[None]:
-    """Turn what goes wrong while something is written into one line with a remedy.
-
-    Raises
-    ------
-    OutputError
-        Instead of an error of the file system, or of a file that is damaged.
-    """
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise OutputError(
-            f"{path}: cannot {action}: {reason}; {_remedy(error.errno)}"
-        ) from error
-    except (*DAMAGED, MemoryError) as error:  # metadata may claim any size
-        raise _damaged(path, action, error) from error
-
-
-@contextmanager
-def reading_errors(path: Path, what: str) -> Iterator[None]:
-    """Turn what goes wrong while something is read into one line with a remedy.
-
-    Raises
-    ------
-    OutputError
-        Instead of an error of the file system, or of a file that is damaged.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(
-            f"{path}: cannot read {what}: {error.strerror or error}; check that the "
-            "disk is there and that you may read it, and open this again"
-        ) from error
-    except (*DAMAGED, MemoryError) as error:  # metadata may claim any size
-        raise _damaged(path, f"read {what}", error) from error
-
-
-def _damaged(path: Path, action: str, error: Exception) -> OutputError:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    why = "it is damaged"
-    if isinstance(error, MemoryError):
-        why = "close other programs; if that does not help, it is damaged"
-    return OutputError(f"{path}: cannot {action}: {lines[0][:200]}; {why}: {RESTORE}")
-
-
-def _remedy(number: int | None) -> str:
-    if number in NO_SPACE:
-        return (
-            "what was written is kept: free some space and go on, or choose another "
-            "folder"
-        )
-    if number in NOT_ALLOWED:
-        return "choose a folder that you may write to"
-    if number in NO_PLACE:
-        return "choose another folder or name"
-    return "check that the disk is there, and go on"

@@ -13,12 +13,8 @@ import numpy as np
 import zarr
 
 from napari_sam2.errors import OutputError
-from napari_sam2.io.ome_zarr.zarr_nodes import (
-    DAMAGED,
-    ArraySpec,
-    create_array,
-    node_path,
-)
+from napari_sam2.io.ome_zarr.zarr_nodes import ArraySpec, create_array, node_path
+from napari_sam2.io.storage import DAMAGED
 from napari_sam2.prompts import MaskPrompt
 
 MASKS = "masks"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices, QDragEnterEvent, QDropEvent
-from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton
 
 from napari_sam2.batch.report.lines import Begun, Line, read_line
 from napari_sam2.batch.report.outcome import MovieOutcome
@@ -25,7 +25,7 @@ from napari_sam2.ui.widgets.connections import Connections
 from napari_sam2.ui.widgets.icons import icon
 from napari_sam2.ui.widgets.layout import WheelGuard, lay_out_column
 from napari_sam2.ui.widgets.panel import Panel
-from napari_sam2.ui.widgets.placing import Leaving
+from napari_sam2.ui.widgets.placing import DockedWidget
 from napari_sam2.ui.widgets.status_line import StatusLine
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ PLANNING = "Looking at the movies …"
 STOPPING = "Stopping: the frame in hand is committed; start again to go on."
 
 
-class BatchDock(QWidget):
+class BatchDock(DockedWidget):
     """Plans, checks and runs a batch; its programs end in order with the dock.
 
     Parameters
@@ -48,7 +48,7 @@ class BatchDock(QWidget):
     """
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
-        super().__init__()
+        super().__init__(viewer.window)
         self._viewer = viewer
         self._connections = Connections()
         self.worker = Worker(self)
@@ -99,7 +99,6 @@ class BatchDock(QWidget):
         self.report_button.clicked.connect(self._open_report)
         self.table.chosen.connect(self._open_result)
         worker, connections, running = self.worker, self._connections, self._running
-        Leaving(self._viewer.window, self)
         self.destroyed.connect(lambda _gone=None: _close(worker, connections, running))
 
     # --- What a person does

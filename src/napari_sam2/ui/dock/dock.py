@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QWidget
 
 from napari_sam2.engine import (
     Busy,
@@ -46,7 +45,7 @@ from napari_sam2.ui.widgets.connections import close_all
 from napari_sam2.ui.widgets.layout import TimeStrip
 from napari_sam2.ui.widgets.panel import short_path
 from napari_sam2.ui.widgets.placing import (
-    Leaving,
+    DockedWidget,
     WayBack,
     keep_height,
     lies_left,
@@ -69,7 +68,7 @@ LAYER_CONTROLS = "layer controls"
 """A dock of napari, with which ours takes turns where the window is small."""
 
 
-class TrackerDock(QWidget):
+class TrackerDock(DockedWidget):
     """Click on cells in a movie; masks appear at once, *Track* makes masklets of them.
 
     Parameters
@@ -79,7 +78,7 @@ class TrackerDock(QWidget):
     """
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
-        super().__init__()
+        super().__init__(viewer.window)
         self.parts = parts = TrackerParts(viewer, self)
         self._viewer = viewer
         self._is_placed = False
@@ -96,7 +95,7 @@ class TrackerDock(QWidget):
         is_open = found is not None and found[0].isVisible()
         self._height_before = height if is_open else inf
         self.sections = DockSections(parts, self.way_back, self)
-        Leaving(viewer.window, self, self.strip)
+        self.companions = (self.strip,)
         connect_parts(parts, self)
         self._connect()
         self.movie = CurrentMovie(parts, self)

@@ -15,7 +15,7 @@ from napari_sam2.engine.jobs import Priority, once
 from napari_sam2.engine.movie.axes import LayerAxes
 from napari_sam2.engine.runs.exporting import ExportOrder
 from napari_sam2.errors import InputError
-from napari_sam2.io.ome_zarr.zarr_nodes import storage_errors
+from napari_sam2.io.storage import storage_errors
 from napari_sam2.session.book.intake import Intake
 from napari_sam2.ui.dock.parts import TrackerParts
 from napari_sam2.ui.export.exporter import Exporter

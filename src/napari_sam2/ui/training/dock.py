@@ -15,7 +15,6 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QProgressBar,
     QPushButton,
-    QWidget,
 )
 
 from napari_sam2.engine.jobs import Job
@@ -38,7 +37,7 @@ from napari_sam2.ui.widgets.decimal_spin import DecimalSpin
 from napari_sam2.ui.widgets.icons import icon
 from napari_sam2.ui.widgets.layout import WheelGuard, lay_out_column
 from napari_sam2.ui.widgets.panel import Note, Panel
-from napari_sam2.ui.widgets.placing import Leaving, share_place
+from napari_sam2.ui.widgets.placing import DockedWidget, share_place
 from napari_sam2.ui.widgets.status_line import StatusLine
 from napari_sam2.ui.widgets.timers import single_shot
 
@@ -62,7 +61,7 @@ IN_THE_LIST = "It is in the model list of SAM 2 Tracker now."
 STOPPING = "Stopping: the best so far is kept if it is better …"
 
 
-class TrainDock(QWidget):
+class TrainDock(DockedWidget):
     """Trains a copy of a model on masklets of a session, in the background.
 
     Parameters
@@ -72,7 +71,7 @@ class TrainDock(QWidget):
     """
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
-        super().__init__()
+        super().__init__(viewer.window)
         self._viewer = viewer
         self._connections = Connections()
         self.worker = Worker(self)
@@ -87,7 +86,6 @@ class TrainDock(QWidget):
         self._connect()
         WheelGuard(self)
         worker, connections = self.worker, self._connections
-        Leaving(self._viewer.window, self)
         self.destroyed.connect(lambda _gone=None: _close(worker, connections))
         self._show_running()
         self.status.say(WHAT_IT_DOES)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from napari.window import Window
 
 
-class Leaving(QObject):
-    """Deletes a dock's widget whose dock was closed, and what goes with it.
+class DockedWidget(QWidget):
+    """A dock's widget that is deleted, with what goes with it, once it is closed.
 
     The cross of a dock takes its widget out of the window, where it lives on as long as
     anything refers to it: it would keep its keys, its threads and its locks.
@@ -26,32 +26,33 @@ class Leaving(QObject):
     ----------
     window
         napari's window.
-    widget
-        Lies in a dock of its own, or will.
+
+    Attributes
+    ----------
     companions
         Widgets whose docks are closed with it.
     """
 
-    def __init__(self, window: Window, widget: QWidget, *companions: QWidget) -> None:
-        super().__init__(widget)
-        self._window, self._widget, self._companions = window, widget, companions
-        self._moved = single_shot(self, self._leave)
-        widget.installEventFilter(self)
+    def __init__(self, window: Window) -> None:
+        super().__init__()
+        self.companions: tuple[QWidget, ...] = ()
+        self._window = window
+        self._moved = single_shot(self, self._look_around)
 
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+    def changeEvent(self, event: QEvent | None) -> None:
         """Look, once it is where it goes, whether that is nowhere."""
+        super().changeEvent(event)
         if event is not None and event.type() == QEvent.Type.ParentChange:
             self._moved.start(0)
-        return bool(super().eventFilter(watched, event))
 
-    def _leave(self) -> None:
-        if self._widget.parent() is not None:
+    def _look_around(self) -> None:
+        if self.parent() is not None:
             return
-        for companion in self._companions:
+        for companion in self.companions:
             if placed(companion) is not None:
                 self._window.remove_dock_widget(companion)
             companion.deleteLater()
-        self._widget.deleteLater()
+        self.deleteLater()
 
 
 class WayBack(QPushButton):

@@ -14,12 +14,12 @@ import zarr
 
 from napari_sam2.interfaces import ObjectScores
 from napari_sam2.io.ome_zarr.zarr_nodes import (
-    DAMAGED,
     ArraySpec,
     array_at,
     attributes_of,
     create_array,
 )
+from napari_sam2.io.storage import DAMAGED
 from napari_sam2.tiles import TileLayout
 
 BLOCK = 64

@@ -16,7 +16,6 @@ from pydantic import ValidationError
 
 from napari_sam2.errors import InputError
 from napari_sam2.io.axis_names import axis_letters
-from napari_sam2.io.checked_store import CheckedStore
 from napari_sam2.io.movies.calibration import AxisScale, axis_scale
 from napari_sam2.io.movies.files.image_stacks import (
     ArrayStack,
@@ -26,6 +25,7 @@ from napari_sam2.io.movies.files.image_stacks import (
 )
 from napari_sam2.io.movies.files.remote import open_remote
 from napari_sam2.io.movies.files.zarr_images import Axis, Dataset, Multiscale
+from napari_sam2.io.storage import CheckedStore
 from napari_sam2.paths import remote_url
 
 ZARR_MARKERS = ("zarr.json", ".zarray", ".zgroup", ".zattrs")
