@@ -8,6 +8,7 @@ from typing import Any
 
 import zarr
 
+from napari_sam2.io.levels import finest_first
 from napari_sam2.io.ome_zarr.metadata import image_axes, ome_metadata, read_geometry
 from napari_sam2.io.ome_zarr.zarr_nodes import array_at, attributes_of
 from napari_sam2.io.storage import storage_errors
@@ -42,7 +43,7 @@ class FolderImage:
 def read_images(path: Path) -> tuple[FolderImage, ...]:
     """Open the images of an OME-Zarr, for reading; none if it holds none.
 
-    A group may list several: those that begin with the same level are one image.
+    A group may list several: those of the same finest level are one image.
 
     Raises
     ------
@@ -53,17 +54,15 @@ def read_images(path: Path) -> tuple[FolderImage, ...]:
         group = zarr.open_group(path, mode="r", use_consolidated=False)
         found: dict[str, FolderImage] = {}
         for entry in ome_metadata(attributes_of(group)).get("multiscales") or ():
-            finest = entry["datasets"][0]["path"]
-            if finest not in found:
-                found[finest] = _image(group, entry)
+            image = _image(group, entry)
+            found.setdefault(image.levels[0].path, image)
         return tuple(found.values())
 
 
 def _image(group: zarr.Group, entry: dict[str, Any]) -> FolderImage:
     axes = entry["axes"]
-    levels = [(array_at(group, one["path"]), one) for one in entry["datasets"]]
-    # Not everybody lists the finest first.
-    levels.sort(key=lambda level: level[0].size, reverse=True)
+    listed = [(array_at(group, one["path"]), one) for one in entry["datasets"]]
+    levels = finest_first((level[0].shape, level) for level in listed)
     finest = levels[0][1]
     geometry = read_geometry(finest, len(axes))
     return FolderImage(

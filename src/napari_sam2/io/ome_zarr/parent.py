@@ -7,7 +7,6 @@ import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from math import prod
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +15,7 @@ import zarr.errors
 
 from napari_sam2.errors import OutputError
 from napari_sam2.interfaces import Calibration
+from napari_sam2.io.levels import finest_first
 from napari_sam2.io.ome_zarr.machine_lock import alone
 from napari_sam2.io.ome_zarr.metadata import (
     ZARR_FORMATS,
@@ -414,16 +414,13 @@ def _parent_image(group: zarr.Group, metadata: dict[str, Any]) -> ParentImage:
     for dataset in entry["datasets"]:
         geometry = read_geometry(dataset, len(axes))
         array = array_at(group, dataset["path"])
-        levels.append(
-            ImageLevel(
-                shape=dict(zip(axes, array.shape, strict=True)),
-                scale=dict(zip(axes, geometry.scale, strict=True)),
-                translation=dict(zip(axes, geometry.translation, strict=True)),
-            )
+        level = ImageLevel(
+            shape=dict(zip(axes, array.shape, strict=True)),
+            scale=dict(zip(axes, geometry.scale, strict=True)),
+            translation=dict(zip(axes, geometry.translation, strict=True)),
         )
-    # Not everybody lists the finest first.
-    levels.sort(key=lambda level: prod(level.shape.values()), reverse=True)
-    return ParentImage(tuple(levels))
+        levels.append((array.shape, level))
+    return ParentImage(tuple(finest_first(levels)))
 
 
 def _merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:

@@ -418,6 +418,23 @@ def test_of_two_images_in_one_group_one_is_asked_for(tmp_path, version):
             assert frames.calibration.scale == (1.0, step, step)
 
 
+def test_of_two_images_the_finest_levels_are_named(tmp_path):
+    write_two_images(tmp_path, "0.5")
+    group = zarr.open_group(tmp_path)
+    ome = dict(group.attrs["ome"])
+    for image in ome["multiscales"]:
+        (level,) = image["datasets"]
+        coarse = {
+            "path": f"coarse-{level['path']}",
+            "coordinateTransformations": [{"type": "scale", "scale": [1.0, 8.0, 8.0]}],
+        }
+        group.create_array(coarse["path"], data=np.zeros((3, 2, 3), np.uint8))
+        image["datasets"] = [coarse, level]
+    group.attrs["ome"] = ome
+    with pytest.raises(InputError, match=r"2 images.*/0 \(raw\).*/1 \(deconvolved\)"):
+        open_frames(tmp_path)
+
+
 def test_two_descriptions_of_one_image_are_no_two_images(tmp_path):
     write_two_images(tmp_path, "0.5")
     group = zarr.open_group(tmp_path)

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from napari_sam2.errors import InputError
 from napari_sam2.io.axis_names import axis_letters
+from napari_sam2.io.levels import finest_first
 from napari_sam2.io.movies.calibration import AxisScale, axis_scale
 from napari_sam2.io.movies.files.image_stacks import (
     ArrayStack,
@@ -114,10 +115,7 @@ def _open_group(group: zarr.Group, path: Path) -> ArrayStack:
 
 
 def _finest_level(image: Multiscale, path: Path) -> tuple[zarr.Array, Dataset]:
-    """Return the largest array of an image: not everybody lists the finest first.
-
-    Coarser ones may be missing.
-    """
+    """Return the largest array of an image; coarser ones may be missing."""
     levels: list[tuple[zarr.Array, Dataset]] = []
     for dataset in sorted(image.datasets, key=image.step_size):
         try:
@@ -131,12 +129,12 @@ def _finest_level(image: Multiscale, path: Path) -> tuple[zarr.Array, Dataset]:
                 f"{path}: its level {dataset.path} is a group, not an array"
             )
         levels.append((array, dataset))
-    return max(levels, key=lambda level: level[0].size)
+    return finest_first((level[0].shape, level) for level in levels)[0]
 
 
 def _only_image(images: Sequence[Multiscale], path: Path) -> Multiscale:
     """Return the one image that a group has, or ask which of several is meant."""
-    finest = {image.datasets[0].path: image for image in images}
+    finest = {min(one.datasets, key=one.step_size).path: one for one in images}
     if len(finest) > 1:
         named = [
             f"{path}/{level}" + (f" ({image.name})" if image.name else "")
