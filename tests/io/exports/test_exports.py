@@ -15,6 +15,7 @@ import roifile
 import tifffile
 from ctc_metrics.metrics.validation.valid import valid
 from ctc_metrics.utils.filesystem import read_tracking_file
+from napari.layers import Tracks
 from pycocotools import mask as coco
 from skimage.draw import disk, polygon2mask
 from skimage.measure import regionprops_table
@@ -104,6 +105,27 @@ def test_ctc_is_valid_and_gaps_are_new_tracks(masklets, tmp_path):
     assert valid(masks, tracks, ids)
 
 
+def test_traccuracy_loads_ctc_and_finds_what_was_lost(masklets, tmp_path, monkeypatch):
+    monkeypatch.setenv("NO_JIT_WARNING", "1")
+    from traccuracy import loaders, matchers, metrics, run_metrics
+
+    def load(movie, name):
+        folder = export(movie, tmp_path / name, "ctc")
+        return loaders.load_ctc_data(str(folder), str(folder / "res_track.txt"))
+
+    def score(found):
+        measures = [metrics.CTCMetrics()]
+        (result,), _ = run_metrics(truth, found, matchers.CTCMatcher(), measures)
+        return result["results"]
+
+    truth = load(masklets, "01_GT")
+    assert set(truth.graph.successors("1_2")) == {"2_3", "3_3"}
+    scores = score(load(masklets, "01_RES"))
+    assert (scores["DET"], scores["TRA"]) == (1, 1)
+    without = replace(masklets, read=lambda frame: draw(frame) * (draw(frame) != 3))
+    assert score(load(without, "02_RES"))["fn_nodes"] == 3
+
+
 def test_geff_is_valid_and_points_at_the_labels(masklets, tmp_path):
     path = export(masklets, tmp_path / "graph", "geff")
     geff.validate_structure(path)
@@ -162,10 +184,26 @@ def test_sav_has_every_object_on_every_frame(masklets, tmp_path):
             np.testing.assert_array_equal(decode(mask), draw(frame_index) == object_id)
 
 
+def test_sav_is_read_by_the_loader_of_the_training_code_of_sam2(masklets, tmp_path):
+    pytest.importorskip("sam2", reason="the reference implementation is not installed")
+    from training.dataset.vos_segment_loader import JSONSegmentLoader
+
+    path = export(masklets, tmp_path / "c", "sav")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        found = JSONSegmentLoader(path).load(3)
+    for place, object_id in enumerate([1, 2, 3, 7]):
+        np.testing.assert_array_equal(found[place], draw(3) == object_id)
+
+
 def test_napari_tracks_are_rows_that_a_tracks_layer_takes(masklets, tmp_path):
-    with export(masklets, tmp_path / "t", "tracks").open(newline="") as file:
+    path = export(masklets, tmp_path / "t", "tracks")
+    with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 14
+    assert list(rows[0])[:4] == ["track_id", "t", "y", "x"]
+    layer = Tracks(np.loadtxt(path, delimiter=",", skiprows=1, usecols=range(4)))
+    assert sorted(set(layer.data[:, 0])) == [1, 2, 3, 7]
+    assert len(layer.data) == len(rows) == 14
     assert {row["mother"] for row in rows if row["track_id"] in "23"} == {"1"}
     here = next(row for row in rows if (row["track_id"], row["t"]) == ("1", "2"))
     assert (float(here["y"]), float(here["x"])) == (12.0, 14.0)
