@@ -90,8 +90,10 @@ def test_more_like_the_chosen_object_are_ranked_and_taken(
     alike = open_dock.docks[-1].finder._found.likeness
     assert len(alike) == 2
     assert 1 >= alike[0] >= alike[1] >= 0
+    assert dock.status.text() == "2 masks on frame 4."
     panel.likeness.slider.setValue(100)
     assert panel.note.text().startswith("0 masks")
+    assert dock.status.text() == "0 masks on frame 4."
     panel.likeness.slider.setValue(0)
     push(qtbot, panel.take_button)
     answered(dock)

@@ -73,6 +73,18 @@ def test_from_an_open_movie_to_the_first_tracked_cell_in_four_actions(
     assert open_dock.docks[0].strip.isTabVisible(1)  # plots, of something now
 
 
+def test_what_a_run_took_is_not_said_of_another_movie(open_dock, answered, stack):
+    viewer, dock = open_dock()
+    dock.conductor.set_prompt(click(1, 0, (30, 40)))
+    answered(dock)
+    Hand(viewer).push("G")
+    answered(dock)
+    assert dock.run_bar.pace.text().startswith("12 steps in ")
+    other = viewer.add_image(stack + 1, name="other", axis_labels=("t", "y", "x"))
+    dock.input_panel.layer_combo.choose(other)
+    assert dock.run_bar.pace.text() == ""
+
+
 def test_a_run_that_could_not_begin_is_over(open_dock, answered, qtbot, monkeypatch):
     """A bug before the first frame left *Starting …*, and *Stop* that did nothing."""
     _, dock = open_dock()

@@ -210,18 +210,18 @@ class Finder(QObject):
             self._active = self._viewer.layers.selection.active
             self._viewer.layers.selection.active = layer
             layer.mouse_drag_callbacks.append(self._on_pressed)
-        masks = counted(found.count, "mask")
-        self.told.emit(f"{masks} on frame {found.frame_index}.")
 
     def _show_again(self) -> None:
-        """Show what is alike enough of what was found."""
+        """Show, and count, what is alike enough of what was found."""
         shown, found = self._at, self._found
         if shown is None or found is None:
             return
         labels = self._alike(found)
         axes = shown.request.image.axes
         self._preview.show_mask(shown.layer, axes, found.frame_index, labels)
-        self._panel.show_count(len(np.unique(labels[labels > 0])))
+        count = len(np.unique(labels[labels > 0]))
+        self._panel.show_count(count)
+        self.told.emit(f"{counted(count, 'mask')} on frame {found.frame_index}.")
 
     def _alike(self, found: MasksFound) -> np.ndarray:
         """Return ``(Y, X)`` uint16 labels of the masks that are alike enough."""
@@ -246,8 +246,8 @@ class Finder(QObject):
             self._found = replace(
                 found, labels=np.where(found.labels == number, 0, found.labels)
             )
-            self._take_masks(labels, [number])
             self._show_again()
+            self._take_masks(labels, [number])
 
     def _take(self, intake: Intake) -> None:
         if not intake.objects:

@@ -134,6 +134,8 @@ def _connect_tracking(parts: TrackerParts) -> None:
     conductor.live_repair = track.live_repair
     conductor.warm_radius = parts.preferences.warm_radius
     conductor.runs.paused.connect(bar.show_paused)
+    for other_masklets in (conductor.editor.turned, conductor.editor.forgot):
+        other_masklets.connect(bar.forget_run)
 
 
 def _connect_objects(parts: TrackerParts) -> None:

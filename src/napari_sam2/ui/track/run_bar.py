@@ -154,6 +154,11 @@ class RunBar(QWidget):
         if rate is not None and not self._is_paused:
             self.pace.show_text(pace_text(rate, total - position))
 
+    def forget_run(self) -> None:
+        """Say nothing more of the last run: other masklets are shown."""
+        self._pace = Pace()
+        self.pace.show_text("")
+
     # --- Steps
 
     def _show_end(self) -> None:
