@@ -3,6 +3,7 @@
 from threading import Event
 
 import dask.array as da
+import numpy as np
 import pytest
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QPoint, Qt
@@ -130,6 +131,31 @@ def test_the_picture_goes_along_with_the_tracker(
     answered(dock)
     assert seen == list(range(1, len(movie_array)))
     assert not dock.conductor.book[1].stale
+
+
+def test_a_movie_that_is_shown_as_a_volume_is_not_moved_through(
+    open_dock, answered, qtbot
+):
+    """Each frame drew it whole: with OpenGL of the processor the window stood still."""
+    viewer, dock = open_dock()
+    dock.conductor.set_prompt(click(1, 0, (30, 40)))
+    answered(dock)
+    viewer.dims.ndisplay = 3
+    drawn = []
+    for layer in viewer.layers:
+        layer.events.set_data.connect(lambda event: drawn.append(event.source.name))
+    moved = []
+    viewer.dims.events.current_step.connect(moved.append)
+    Hand(viewer).push("G")
+    answered(dock)
+    assert moved == []
+    assert "movie" not in drawn
+    labels = dock.masklets.layer
+    assert labels.name in drawn
+    shown = unwrapped(labels)._slice.image
+    qtbot.waitUntil(
+        lambda: np.array_equal(shown.raw, np.asarray(labels.data)), timeout=PATIENCE
+    )
 
 
 def test_the_picture_follows_until_somebody_moves(open_dock, answered, qtbot):

@@ -53,6 +53,15 @@ class Cursor(QObject):
             return 0
         return max(0, round(layer.world_to_data(self._viewer.dims.point)[axis]))  # type: ignore[no-any-return]
 
+    @property
+    def is_everywhere(self) -> bool:
+        """Whether all frames are shown at once, as a volume."""
+        layer, axis = self._image_of()
+        if layer is None or axis is None:
+            return False
+        dims = self._viewer.dims
+        return dims.ndim - layer.ndim + axis in dims.displayed
+
     def look(self, _event: object = None) -> None:
         """Tell where the viewer is, if that is new."""
         if self.frame_index != self._told:

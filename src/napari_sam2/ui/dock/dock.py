@@ -264,7 +264,8 @@ class TrackerDock(DockedWidget):
         parts = self.parts
         parts.run_bar.show_progress(done.position, done.total)
         if done.written:
-            if parts.run_bar.follows:
+            # Moving through a volume draws it whole, and shows nothing else.
+            if parts.run_bar.follows and not parts.frame_cursor.is_everywhere:
                 self._followed = done.frame_index
                 parts.frame_cursor.go_to(done.frame_index)
             text = f"Tracking: frame {done.frame_index} is written."

@@ -178,6 +178,7 @@ class MaskletLayer(QObject):
         self._connections = Connections()
         self._mode_before = ""
         self._is_tracking = self._is_stale = self._is_outlined = False
+        self._drawing_since: float | None = None
         self._pause = single_shot(self, self._after_pause)
         self._naming = single_shot(self, self._show_names)
         self._strokes = StrokeWatch(self)
@@ -328,22 +329,6 @@ class MaskletLayer(QObject):
             layer.world_to_data(self._viewer.dims.point)
         )
 
-    def go_to(self, frame_index: int) -> None:
-        """Let the viewer show a frame, at most ten times a second."""
-        layer, shown = self.layer, self._shown
-        if layer is None or shown is None or self._pause.isActive():
-            return
-        axis = shown.request.image.axes.frame_axis
-        if axis is None:
-            return
-        position = [0.0] * layer.ndim
-        position[axis] = frame_index
-        dims = self._viewer.dims
-        dims.set_point(
-            dims.ndim - layer.ndim + axis, layer.data_to_world(position)[axis]
-        )
-        self._pause.start(REFRESH_MS)
-
     # --- Steps: the layer
 
     def _bring_back(self) -> None:
@@ -461,16 +446,12 @@ class MaskletLayer(QObject):
 
     def _renew(self) -> None:
         """Renew what is seen now, or when the pause is over."""
-        if self._pause.isActive():
+        if self._pause.isActive() or self.layer is None:
             return
-        layer, begun = self.layer, time.perf_counter()
-        if layer is None:
-            return
-        if self._is_stale:
-            self._is_stale = False
-            self._draw()
-        taken_ms = 1000 * (time.perf_counter() - begun)
-        self._pause.start(max(REFRESH_MS, round(taken_ms / BUSY_SHARE)))
+        self._is_stale, self._drawing_since = False, time.perf_counter()
+        self._draw()
+        # The window paints once the event loop has its turn; a volume takes it seconds.
+        self._pause.start(0)
 
     def _draw(self) -> None:
         """Let napari draw the masklets, in whatever layers somebody made of them."""
@@ -483,7 +464,11 @@ class MaskletLayer(QObject):
                     self.told.emit(str(error))
 
     def _after_pause(self) -> None:
-        if self._is_stale:
+        begun, self._drawing_since = self._drawing_since, None
+        if begun is not None:
+            taken_ms = 1000 * (time.perf_counter() - begun)
+            self._pause.start(max(REFRESH_MS, round(taken_ms / BUSY_SHARE)))
+        elif self._is_stale:
             self._renew()
 
     def _on_moved(self, _event: Any = None) -> None:
