@@ -160,3 +160,15 @@ def test_a_memory_that_is_no_number_ends_in_a_sentence(job, what):
     assert "\n" not in str(told.value)
     assert told.value.exit_code == 4
     assert not OmeZarrLabelStore.open(job.out, mode="r").is_complete
+
+
+def test_a_finished_run_that_was_damaged_since_is_no_finished_run(job):
+    job = job.model_copy(update={"frames": (0, 3)})
+    run(job)
+    job = job.model_copy(update={"resume": True})
+    assert run(job).frames_computed == 0
+    flip(largest(job.out / "labels/masklets/0/c/1"))
+    before = tree(job.out)
+    with pytest.raises(OutputError, match="was finished, but frame 1 is damaged since"):
+        open_run(job)
+    assert tree(job.out) == before

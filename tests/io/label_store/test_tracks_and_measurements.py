@@ -34,8 +34,7 @@ def test_measurements_are_kept_beside_the_scores(new_store, fake_run):
     store = new_store()
     image = np.arange(48 * 64, dtype=np.float32).reshape(48, 64)
     store.write(fake_run.result(2), image=image)
-    store.write(fake_run.result(3))
-    store.measure_intensity(3, image + 1)
+    store.write(fake_run.result(3), image=image + 1)
     store.commit(fake_run.progress(4), None)
     store = OmeZarrLabelStore.open(store.path, mode="r")
     for frame, offset in ((2, 0), (3, 1)):

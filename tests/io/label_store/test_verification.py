@@ -12,7 +12,9 @@ from typer.testing import CliRunner
 
 from napari_sam2.cli import app
 from napari_sam2.errors import InputError, OutputError
+from napari_sam2.interfaces import DivisionEvidence
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
+from napari_sam2.io.label_store.tables.measurements import EVIDENCE
 from napari_sam2.io.label_store.verification import verify
 from napari_sam2.io.ome_zarr.embedded_image import embed_image
 from napari_sam2.io.sessions.document import SessionDocument
@@ -98,6 +100,48 @@ def flip(file):
     content = bytearray(file.read_bytes())
     content[-1] ^= 1
     file.write_bytes(content)
+
+
+def changed(name, write):
+    def damage(path):
+        run = zarr.open_group(path / RUN)
+        write(run[name])
+
+    return damage
+
+
+def lost(array):
+    shutil.rmtree(array.store.root / array.path / "c")
+
+
+def moved(array):
+    array[3] = array[3] + 1
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        changed("centroid_x", moved),
+        changed("raw_area", lost),
+        changed("raw_area", moved),
+    ],
+)
+def test_measurements_that_changed_or_went_are_missed(new_store, fake_run, damage):
+    store = new_store()
+    for frame in range(6):
+        result = fake_run.result(frame)
+        count = len(result.object_ids)
+        seen = DivisionEvidence(
+            *np.random.default_rng(frame).random((len(EVIDENCE), count), np.float32)
+        )
+        store.write(replace(result, scores=replace(result.scores, division=seen)))
+    store.commit(fake_run.progress(6), fake_run.snapshot(5))
+    store.close()
+    assert verify(store.path)[0].is_whole
+    damage(store.path)
+    (report,) = verify(store.path)
+    assert {fault.part for fault in report.faults} == {"measurements"}
+    assert 3 in {fault.frame_index for fault in report.faults}
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from napari_sam2.errors import OutputError
 from napari_sam2.io.label_store.anchor_arrays import AnchorArrays
 from napari_sam2.io.label_store.frame_arrays import FrameArrays
 from napari_sam2.io.label_store.progress_journal import ProgressJournal
-from napari_sam2.io.label_store.tables.frame_digests import digest_of_scores
 from napari_sam2.io.ome_zarr.digests import UNKNOWN, digest_of_file
 from napari_sam2.io.storage import DAMAGED
 
@@ -86,14 +85,13 @@ def _fault_of(frames: FrameArrays, frame_index: int) -> Fault | None:
             if not _areas_fit(frames, frame_index):
                 text = "the labels do not have the areas that were measured"
                 return Fault("labels", text, frame_index)
-        elif known != digest_of_scores(
-            frames.scores, frames.tiles, frames.object_ids, frame_index
-        ):
+        elif known != frames.digest_of_scores(frame_index):
             text = "the scores are not what was written"
             return Fault("scores", text, frame_index)
         part = "measurements"
-        if known != UNKNOWN and frames.lacks_numbers(frame_index):
-            return Fault(part, "where objects are is missing", frame_index)
+        if known != UNKNOWN and not _measurements_fit(frames, frame_index):
+            text = "what was measured is missing, or not what was written"
+            return Fault(part, text, frame_index)
         part = "labels"
         for file, digest in frames.digests.of_chunks(frame_index):
             if digest not in (UNKNOWN, digest_of_file(file)):
@@ -103,6 +101,13 @@ def _fault_of(frames: FrameArrays, frame_index: int) -> Fault | None:
         frames.forget()
         return Fault(part, f"cannot be read ({first_line(error)})", frame_index)
     return None
+
+
+def _measurements_fit(frames: FrameArrays, frame_index: int) -> bool:
+    known = frames.digests.of_measurements(frame_index)
+    if known == UNKNOWN:
+        return not frames.lacks_numbers(frame_index)
+    return known == frames.digest_of_measurements(frame_index)
 
 
 def _areas_fit(frames: FrameArrays, frame_index: int) -> bool:

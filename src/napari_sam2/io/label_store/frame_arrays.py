@@ -16,7 +16,11 @@ from napari_sam2.interfaces import FrameResult, ObjectScores
 from napari_sam2.io.label_store.group import check_range, labels_of
 from napari_sam2.io.label_store.mask_logits import LogitArray
 from napari_sam2.io.label_store.progress_journal import WholeFrames
-from napari_sam2.io.label_store.tables.frame_digests import FrameDigests
+from napari_sam2.io.label_store.tables.frame_digests import (
+    FrameDigests,
+    digest_of_measurements,
+    digest_of_scores,
+)
 from napari_sam2.io.label_store.tables.measurements import (
     EVIDENCE,
     MEASUREMENTS,
@@ -127,14 +131,6 @@ class FrameArrays:
                 block.clear(frame)
         self.settle()
 
-    def measure_intensity(self, frame_index: int, image: np.ndarray) -> None:
-        """Set mean intensities of all objects of a frame."""
-        columns = self.scores.computed(frame_index)
-        labels = np.asarray(self.labels[frame_index])
-        self.measurements.write(
-            frame_index, columns, self._measured(columns, labels, image)
-        )
-
     def computed(self, frame_index: int, without: Sequence[int] = ()) -> list[int]:
         """Return the columns with a result on a frame, in order of the ids."""
         left_out = set(without)
@@ -154,6 +150,15 @@ class FrameArrays:
         return not self.measurements.are_known(
             frame_index, [columns[at] for at in np.flatnonzero(area)]
         )
+
+    def digest_of_scores(self, frame_index: int) -> int:
+        """Return the digest of the scores that a frame has."""
+        return digest_of_scores(self.scores, self.tiles, self.object_ids, frame_index)
+
+    def digest_of_measurements(self, frame_index: int) -> int:
+        """Return the digest of what was measured on a frame, and of divisions there."""
+        tables, columns = (self.measurements, self.evidence), self.computed(frame_index)
+        return digest_of_measurements(tables, columns, self.object_ids, frame_index)
 
     def read_logits(
         self, frame_index: int, without: Sequence[int]
@@ -177,8 +182,15 @@ class FrameArrays:
         """Write out what waits in memory; all written frames are whole then."""
         for block in self._blocks:
             block.flush()
-        pending = self.whole.pending
-        self.digests.flush(pending, self.scores, self.tiles, self.object_ids)
+        self.digests.flush(
+            {
+                frame: (
+                    self.digest_of_scores(frame),
+                    self.digest_of_measurements(frame),
+                )
+                for frame in sorted(self.whole.pending)
+            }
+        )
         self.whole.mark()
 
     def forget(self) -> None:

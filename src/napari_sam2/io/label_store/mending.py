@@ -1,4 +1,4 @@
-"""What a resume does about a run that is not what was written: go back.
+"""What a resume does about a run that is not what was written: go back, or refuse.
 
 A memory bank, or a frame on the way to it, cannot be computed alone: all that follows
 from it would be wrong. The run goes on from the last state that is known to be right:
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from napari_sam2.errors import OutputError
 from napari_sam2.io.label_store.faults import Fault, anchor_faults, frame_faults
 from napari_sam2.io.label_store.files import LabelFiles
+from napari_sam2.io.storage import RESTORE
 
 SHOWN = 5
 
@@ -61,6 +62,24 @@ def mend(files: LabelFiles, *, is_merge: bool) -> str | None:
         what = f"{lost} is" if lost else _named(faults)
     again = "frames since the commit before are" if goes_on else "all frames are"
     return f"{files.folder}: {what} damaged; {again} computed again"
+
+
+def refuse_damaged(files: LabelFiles) -> None:
+    """Refuse a finished run of which frames are damaged: nothing is made again of it.
+
+    Since then people may have corrected it, which would be lost.
+
+    Raises
+    ------
+    OutputError
+        Naming the frames.
+    """
+    faults = list(frame_faults(files.frames))
+    if faults:
+        raise OutputError(
+            f"{files.folder}: was finished, but {_named(faults)} damaged since (see "
+            f"napari-sam2 verify): {RESTORE}, or replace it with --overwrite"
+        )
 
 
 def _named(faults: Sequence[Fault]) -> str:

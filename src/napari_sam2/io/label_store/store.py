@@ -35,7 +35,7 @@ from napari_sam2.io.label_store.group import (
     plane_of,
     write_provenance,
 )
-from napari_sam2.io.label_store.mending import mend
+from napari_sam2.io.label_store.mending import mend, refuse_damaged
 from napari_sam2.io.label_store.tables.measurements import EVIDENCE, MeasurementName
 from napari_sam2.io.label_store.writing_lock import (
     NO_LOCK,
@@ -199,7 +199,7 @@ class OmeZarrLabelStore:
         ------
         OutputError
             If something that decides the result is not what it was; the message names
-            it.
+            it. If the run was finished, and frames of it are damaged.
         """
         store = cls.open(path, name)
         known = store._files.merging or store.provenance
@@ -215,6 +215,8 @@ class OmeZarrLabelStore:
         try:
             with storage_errors(store.path, "open the labels"):
                 store._files.sweep(name)
+                if store.is_complete:
+                    refuse_damaged(store._files)
                 is_merge = bool(expected.settings.get("merge"))
                 store._say(mend(store._files, is_merge=is_merge))
         except OutputError:
@@ -360,11 +362,6 @@ class OmeZarrLabelStore:
         with self._files.writing(f"write frame {result.frame_index}"):
             self._files.prepare()
             self._frames.write(result, result.image if image is None else image)
-
-    def measure_intensity(self, frame_index: int, image: np.ndarray) -> None:
-        """Set the mean intensities of a frame from its ``(Y, X)`` intensities."""
-        with self._files.writing(f"measure frame {frame_index}"):
-            self._frames.measure_intensity(frame_index, image)
 
     def read_labels(self, frame_index: int) -> np.ndarray:
         """Return the ``(Y, X)`` label image; zeros where nothing was written.

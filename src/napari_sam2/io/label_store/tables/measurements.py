@@ -82,6 +82,11 @@ class MeasurementArrays:
         places = [rows[name][row, list(columns)] for name in POSITION]
         return bool(np.isfinite(places).all())
 
+    def read(self, frame_index: int, columns: Sequence[int]) -> np.ndarray:
+        """Return what is known of some objects on a frame: a row each of `names`."""
+        row, rows = self.block.load(frame_index), self.block.rows
+        return np.array([rows[name][row, list(columns)] for name in self.names])
+
     def read_all(self, name: str) -> np.ndarray:
         """Return one measurement as ``(T, objects)`` float32, NaN where unknown."""
         if name not in self._arrays:
