@@ -116,7 +116,8 @@ class DivisionEvidence:
         like size that lies apart from the object; 0 without one.
     sister_y, sister_x
         ``(…, objects)`` float32, centre in pixels of the frame of the second component,
-        else of that candidate; NaN without.
+        else of that candidate; NaN without. Of a mask that was cut down to one, of the
+        largest that was cut off.
     """
 
     raw_area: np.ndarray

@@ -8,10 +8,15 @@ import torch
 
 from napari_sam2.model.mask_decoder import RawMasks
 from napari_sam2.tracking.device.sister_masks import sisters
-from napari_sam2.tracking.division_evidence import division_evidence, shows_two
+from napari_sam2.tracking.division_evidence import (
+    division_evidence,
+    placed_apart,
+    shows_two,
+)
 
 IN_PIECES = 3
 SHAPE = (16, 16)
+WINDOW = (10, 0, 32, 32)
 
 
 def disc(y: float, x: float, radius: float) -> np.ndarray:
@@ -31,7 +36,7 @@ def seen(mask, *candidates, iou=0.9, presence=5.0):
     )
     beside = sisters(torch.from_numpy(logits[:1] > 0), raw)
     iou, pixels = beside.iou.numpy(), beside.pixels.numpy()
-    return division_evidence(logits[:1], iou, pixels, (10, 0, 32, 32))
+    return division_evidence(logits[:1], iou, pixels, WINDOW)
 
 
 def test_a_mask_in_one_piece_is_no_evidence():
@@ -49,6 +54,15 @@ def test_two_components_of_like_size_are_two_and_the_smaller_one_is_placed():
     # Twice the side, ten rows further down: centres of pixels, not their corners.
     assert (found.sister_y[0], found.sister_x[0]) == (26.5, 24.5)
     assert shows_two(found)[0]
+
+
+def test_who_goes_on_as_the_smaller_part_has_a_sister_where_the_larger_one_was():
+    raw = seen(disc(8, 3, 3) | disc(8, 12, 2.5))
+    found = placed_apart(raw, disc(8, 3, 3)[None], WINDOW)
+    assert (found.sister_y[0], found.sister_x[0]) == (26.5, 6.5)
+    assert found.second_part[0] == raw.second_part[0]
+    same = placed_apart(raw, np.zeros((1, *SHAPE), bool), WINDOW)
+    assert (same.sister_y[0], same.sister_x[0]) == (26.5, 24.5)
 
 
 def test_a_speck_is_no_sister():
@@ -82,11 +96,15 @@ def test_evidence_is_taken_before_one_component_is_kept(movie, prompts, make_pre
     was_cut = (whole.logits > 0) & ~(kept.logits > 0)
     rows = np.flatnonzero(was_cut.any(axis=(1, 2)))
     assert len(rows), "the toy's masks come in pieces there"
-    for name in ("raw_area", "second_part", "sister_y", "sister_x"):
+    for name in ("raw_area", "second_part"):
         np.testing.assert_array_equal(
             getattr(kept.division, name)[rows], getattr(whole.division, name)[rows]
         )
     assert (kept.division.second_part[rows] > 0).all()
+    scale = np.array(kept.logits[0].shape) / (48, 64)
+    for row in rows:  # the sister is where the object is not
+        place = np.array((kept.division.sister_y[row], kept.division.sister_x[row]))
+        assert was_cut[row][tuple(((place + 0.5) * scale).astype(int))]
     pixels = (kept.logits[rows] > 0).sum(axis=(1, 2)) * (48 * 64) / kept.logits[0].size
     assert (kept.division.raw_area[rows] > pixels).all()
 

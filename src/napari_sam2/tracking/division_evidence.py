@@ -7,7 +7,7 @@ component would hide just what is looked for here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 from scipy import ndimage
@@ -79,15 +79,57 @@ def division_evidence(
     window
         Rows and columns of the frame that the masks cover.
     """
-    to_pixels = np.asarray(window[2:]) / logits.shape[1:]
+    to_pixels = _pixel_size(logits, window)
     areas, share, places = _second_parts(logits > 0)
     centres = np.full((len(logits), 2), np.nan)
     is_there = iou > 0
     centres[is_there] = pixels[is_there, 1:] / pixels[is_there, :1]
     places = np.where(np.isnan(places), centres, places)
-    y, x = ((places + 0.5) * to_pixels - 0.5 + np.asarray(window[:2])).T
+    y, x = _on_frame(places, to_pixels, window)
     values = (areas * to_pixels.prod(), share, iou, y, x)
     return DivisionEvidence(*(one.astype(np.float32) for one in values))
+
+
+def placed_apart(
+    evidence: DivisionEvidence, others: np.ndarray, window: Window
+) -> DivisionEvidence:
+    """Return the same with sisters where objects are not, once these are cut down.
+
+    An object goes on as the part that continues it, which may be the smaller one.
+
+    Parameters
+    ----------
+    evidence
+        Of the raw masks.
+    others
+        ``(objects, h, w)`` bool, what was cut off of each.
+    window
+        See `division_evidence`.
+    """
+    places = np.full((len(others), 2), np.nan)
+    for row, region in enumerate(boxes(others)):
+        components, found = ndimage.label(others[row][region], structure=EIGHT)
+        if found:
+            largest = int(np.argmax(np.bincount(components.ravel())[1:])) + 1
+            places[row] = _centre(components == largest, region)
+    y, x = _on_frame(places, _pixel_size(others, window), window).astype(np.float32)
+    is_cut = ~np.isnan(y)
+    return replace(
+        evidence,
+        sister_y=np.where(is_cut, y, evidence.sister_y),
+        sister_x=np.where(is_cut, x, evidence.sister_x),
+    )
+
+
+def _pixel_size(maps: np.ndarray, window: Window) -> np.ndarray:
+    """Return the sides ``(y, x)`` of a pixel of ``(objects, h, w)``, on the frame."""
+    return np.asarray(window[2:]) / maps.shape[1:]
+
+
+def _on_frame(places: np.ndarray, pixel: np.ndarray, window: Window) -> np.ndarray:
+    """Return ``(2, objects)`` pixels of the frame for ``(objects, 2)`` of maps."""
+    moved: np.ndarray = (places + 0.5) * pixel - 0.5 + np.asarray(window[:2])
+    return moved.T
 
 
 def _second_parts(masks: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -101,8 +143,14 @@ def _second_parts(masks: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray
         if found > 1:
             second, first = np.argsort(sizes, kind="stable")[-2:]
             share[row] = sizes[second] / sizes[first]
-            inside = np.argwhere(components == second + 1)
-            corner = inside.min(axis=0)
-            start = corner + [part.start for part in region]
-            places[row] = (inside - corner).mean(axis=0) + start
+            places[row] = _centre(components == second + 1, region)
     return total, share, places
+
+
+def _centre(mask: np.ndarray, region: tuple[slice, slice]) -> np.ndarray:
+    """Return the ``(y, x)`` centre of a bool mask that is cut out of a map."""
+    inside = np.argwhere(mask)
+    corner = inside.min(axis=0)
+    start = corner + [part.start for part in region]
+    centre: np.ndarray = (inside - corner).mean(axis=0) + start
+    return centre

@@ -192,11 +192,11 @@ class Network:
         logits, score, predicted_iou, pointers, *beside = arrival.arrays()
         _check_numbers(batch, logits, score)
         division = unknown_evidence(len(batch))
+        (window,) = self.layout.windows([batch.tile])
         if beside:
-            (window,) = self.layout.windows([batch.tile])
             division = division_evidence(logits, beside[0], beside[1], window)
         logits = fill_holes(logits, self.hole_area)
-        return Heard(logits, score, predicted_iou, pointers, division)
+        return Heard(logits, score, predicted_iou, pointers, division, window)
 
     def _given_masks(self, batch: Batch) -> Tensor:
         masks = [

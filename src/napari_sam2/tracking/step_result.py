@@ -10,11 +10,13 @@ import numpy as np
 
 from napari_sam2.interfaces import DivisionEvidence, StoredAnchor
 from napari_sam2.model.sam2 import Decoded
+from napari_sam2.tiles import Window
 from napari_sam2.tracking.batching import Batch, BatchKind
 from napari_sam2.tracking.device.transfer import to_device
 from napari_sam2.tracking.division_evidence import (
     chosen_evidence,
     joined_evidence,
+    placed_apart,
     unknown_evidence,
 )
 from napari_sam2.tracking.postprocess import OUTSIDE_LOGIT, stability
@@ -70,6 +72,8 @@ class Heard:
         As in `StepResult`.
     division
         Of tracked objects, what the raw masks say; unknown for others.
+    window
+        Rows and columns of the frame that the masks cover.
     """
 
     logits: np.ndarray
@@ -77,6 +81,7 @@ class Heard:
     predicted_iou: np.ndarray
     pointers: np.ndarray
     division: DivisionEvidence
+    window: Window
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +114,10 @@ class Prediction:
         return self.arrive()
 
     def without(self, pixels: np.ndarray) -> Prediction:
-        """Return the same without ``(objects, h, w)`` bool pixels of the masks."""
+        """Return the same without ``(objects, h, w)`` bool pixels of the masks.
+
+        What is cut off may be a daughter: she is where the object is not.
+        """
         if not pixels.any():
             return self
         logits = self.decoded.logits
@@ -118,7 +126,8 @@ class Prediction:
             self.decoded, logits=logits.masked_fill(outside, OUTSIDE_LOGIT)
         )
         kept = np.where(pixels, np.float32(OUTSIDE_LOGIT), self.heard.logits)
-        heard = replace(self.heard, logits=kept)
+        division = placed_apart(self.heard.division, pixels, self.heard.window)
+        heard = replace(self.heard, logits=kept, division=division)
         return Prediction(self.batch, decoded, lambda: heard)
 
     def stored_anchors(self) -> list[StoredAnchor]:
