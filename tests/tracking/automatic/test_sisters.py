@@ -41,4 +41,4 @@ def test_a_size_counts_where_neither_border_nor_neighbour_cuts() -> None:
     whole, beside, outside = disc(30), disc(49), disc(5)
     for frame_index, labels in enumerate((whole, whole + 2 * beside, outside)):
         recent.put(frame_index, labels.astype(np.uint16))
-    assert recent.whole_areas(1, range(3)) == [np.count_nonzero(whole)]
+    assert recent.whole_areas(range(3)) == {1: [np.count_nonzero(whole)]}

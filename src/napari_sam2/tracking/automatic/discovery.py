@@ -23,7 +23,6 @@ from napari_sam2.tracking.automatic.recent_labels import RecentLabels
 from napari_sam2.tracking.automatic.sisters import (
     HALVED,
     LONG_BEFORE,
-    SHORTLY_BEFORE,
     are_apart,
     are_daughters,
     are_of_like_size,
@@ -382,9 +381,10 @@ class Discovery:
             return False
         after, before = self._labels.get(birth), self._labels.get(birth - 1)
         one, other = (after == one for one in pair)
+        sizes, _ = self._labels.sizes_before(mother, birth, self.frames[0])
         return (
             are_daughters((one, other), before == mother, self.options.sister_ratio)
-            and came_out_of((one, other), self._sizes_before(mother, birth))
+            and came_out_of((one, other), sizes)
             and self._are_bodies(birth, self.source.read(birth), (one, other), pair)
         )
 
@@ -399,13 +399,6 @@ class Discovery:
         labels = self._labels.get(frame_index)
         others = (labels > 0) & ~np.isin(labels, ids)
         return are_bodies(self.predictor, frame_index, frame, pair, others)
-
-    def _sizes_before(self, mother: int, birth: int) -> list[int]:
-        """Return how large a mother was; while she divides she is not asked."""
-        first = max(self.frames[0], birth - LONG_BEFORE)
-        return self._labels.whole_areas(
-            mother, range(first, birth - SHORTLY_BEFORE + 1)
-        )
 
     # --- Daughters that are followed as one
 
@@ -497,7 +490,9 @@ class Discovery:
         birth = min(apart, default=frame_index)
         both = apart.get(birth, masks)
         is_known = birth > self.frames[0] and self._census.lived_before(mother, birth)
-        sizes = self._sizes_before(mother, birth)
+        sizes, are_her_own = self._labels.sizes_before(mother, birth, self.frames[0])
+        # Her size says more than ways back that may lead into a neighbour.
+        is_hers |= are_her_own
         is_division = is_known and is_hers and came_out_of(both, sizes)
         is_accepted = self.options.divisions is Divisions.ACCEPT
         if is_division:

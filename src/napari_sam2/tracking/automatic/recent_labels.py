@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
 
 import numpy as np
 
-from napari_sam2.tracking.automatic.sisters import are_touching, meets_border
+from napari_sam2.tracking.automatic.sisters import (
+    LONG_BEFORE,
+    SHORTLY_BEFORE,
+    are_cut,
+)
 
 
 class RecentLabels:
@@ -29,12 +32,33 @@ class RecentLabels:
         shape, packed = self._frames[frame_index]
         return np.frombuffer(zlib.decompress(packed), np.uint16).reshape(shape).copy()
 
-    def whole_areas(self, object_id: int, frames: Iterable[int]) -> list[int]:
-        """Return an object's areas where nothing cuts it: no border, no neighbour."""
-        areas = []
-        for labels in map(self.get, frames):
-            mask = labels == object_id
-            others = (labels > 0) & ~mask
-            if mask.any() and not meets_border(mask) and not are_touching(mask, others):
-                areas.append(int(np.count_nonzero(mask)))
-        return areas
+    def sizes_before(
+        self, mother: int, birth: int, first: int
+    ) -> tuple[list[int], bool]:
+        """Return how large a mother was; while she divides she is not asked.
+
+        Sizes count where neither the frame's border nor a neighbour cuts them. Where
+        she never was whole, she is taken to have been as large as the others.
+
+        Parameters
+        ----------
+        mother, birth
+            Whose sizes before which frame.
+        first
+            First frame that was followed.
+
+        Returns
+        -------
+        list, bool
+            Areas in pixels, and whether they are her own.
+        """
+        own: list[int] = []
+        others: list[int] = []
+        for frame_index in range(
+            max(first, birth - LONG_BEFORE), birth - SHORTLY_BEFORE + 1
+        ):
+            labels = self.get(frame_index)
+            areas = np.bincount(labels.ravel())
+            for whole in set(np.flatnonzero(areas).tolist()) - {0, *are_cut(labels)}:
+                (own if whole == mother else others).append(int(areas[whole]))
+        return own or others, bool(own)

@@ -108,9 +108,19 @@ def meets_border(mask: np.ndarray) -> bool:
     return any(bool(side.any()) for side in sides)
 
 
-def are_touching(one: np.ndarray, other: np.ndarray) -> bool:
-    """Tell whether two ``(Y, X)`` bool masks have pixels side by side."""
-    return bool((ndimage.binary_dilation(one, np.ones((3, 3))) & other).any())
+def are_cut(labels: np.ndarray) -> set[int]:
+    """Return whom the frame's border or a neighbour cuts in ``(Y, X)`` labels."""
+    walled = np.pad(labels, 1, constant_values=np.iinfo(labels.dtype).max)
+    cut: set[int] = set()
+    for one, other in (
+        (walled[1:], walled[:-1]),
+        (walled[:, 1:], walled[:, :-1]),
+        (walled[1:, 1:], walled[:-1, :-1]),
+        (walled[1:, :-1], walled[:-1, 1:]),
+    ):
+        is_met = (one != other) & (one > 0) & (other > 0)
+        cut.update(np.unique(one[is_met]).tolist(), np.unique(other[is_met]).tolist())
+    return cut
 
 
 def _is_cut(mask: AutomaticMask, shape: tuple[int, ...]) -> bool:
