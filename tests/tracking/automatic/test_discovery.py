@@ -278,6 +278,23 @@ def test_lobes_of_a_body_with_a_waist_are_not_yet_daughters() -> None:
     assert [one.frame_index for one in found.divisions] == [12]
 
 
+class RunsOff(FollowsBoth):
+    """A world whose tracker, on the way back, takes a daughter for somebody else."""
+
+    def mask(self, name: str, frame_index: int) -> np.ndarray:
+        if name == "right" and frame_index < 12:
+            return disc(50, 50, 6)
+        return super().mask(name, frame_index)
+
+
+def test_the_size_of_a_mother_says_more_than_where_a_way_back_leads() -> None:
+    world = RunsOff(dividing().cells, 24, dividing().follows)
+    world.finds = {"mother"}
+    found = discover(world, divisions=Divisions.ACCEPT)
+    assert [one.frame_index for one in found.divisions] == [12]
+    assert [one.parent for one in found.objects] == [None, 1, 1]
+
+
 class Meeting(World):
     """A world whose tracker follows a cell and a later one beside it as one."""
 

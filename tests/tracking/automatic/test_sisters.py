@@ -41,4 +41,6 @@ def test_a_size_counts_where_neither_border_nor_neighbour_cuts() -> None:
     whole, beside, outside = disc(30), disc(49), disc(5)
     for frame_index, labels in enumerate((whole, whole + 2 * beside, outside)):
         recent.put(frame_index, labels.astype(np.uint16))
-    assert recent.whole_areas(range(3)) == {1: [np.count_nonzero(whole)]}
+    assert recent.sizes_before(1, 5, 0) == ([np.count_nonzero(whole)], True)
+    # Who never was whole is taken to be as large as the others.
+    assert recent.sizes_before(2, 5, 0) == ([np.count_nonzero(whole)], False)
