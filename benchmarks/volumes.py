@@ -6,8 +6,9 @@ same movie is tracked three ways: a click for each object, on the plane where it
 largest; the truth of the first stack on each plane; and this without the vote.
 
 ``--crossing`` puts the cells of a second movie above those of the first one, so that
-cells lie over each other and planes disagree on whom they show. ``--memory`` prints
-instead what tracking takes, in processes of their own, with more of both.
+cells lie over each other and planes disagree on whom they show. ``--memory 4x4 4x16``
+prints instead what tracking takes for time points × planes, in processes of their own
+that neither simulate nor know the truth.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import tifffile
 import zarr
 
 from napari_sam2.batch.job import ModelOptions, TrackJob, TrackReport
@@ -36,6 +38,9 @@ from napari_sam2.synthetic.clicks import clicks_inside
 def main() -> None:
     """Print a line for each way."""
     asked = _arguments()
+    if asked.peak:
+        _print_peak(asked)
+        return
     if asked.memory:
         _compare_memory(asked)
         return
@@ -53,21 +58,10 @@ def main() -> None:
         clicks.write_text(json.dumps(_clicks(truth[0])))
         ways = {"a click an object": clicks, "labels": folder / "sim" / "truth.tif"}
         for name, prompts in ways.items():
-            job = TrackJob(
-                movie=folder / "sim" / "movie.tif",
-                prompts=prompts,
-                out=folder / f"{prompts.stem}.zarr",
-                model_options=ModelOptions(model=asked.model, device="cpu"),
-                mode=Mode.TZYX,
-            )
+            job = _job(folder, prompts, asked.model)
             begin = time.process_time()
-            with open_job(job) as run:
-                for _ in run.frames():
-                    pass
+            _track(job)
             seconds = time.process_time() - begin
-            if asked.peak:
-                print(_peak(run.report()))
-                return
             voted = zarr.open_array(job.out / "labels" / job.name / "0", mode="r")[:]
             print(f"{name}: J {_mean_j(voted, truth):.3f}, {seconds:.0f} CPU-s")
             before = _as_tracked(job)
@@ -137,25 +131,52 @@ def _what_changed(before: np.ndarray, after: np.ndarray, truth: np.ndarray) -> s
     )
 
 
-def _peak(report: TrackReport) -> str:
-    """Return MiB that tracking took besides the loaded program."""
+def _job(folder: Path, prompts: Path, model: str) -> TrackJob:
+    return TrackJob(
+        movie=folder / "sim" / "movie.tif",
+        prompts=prompts,
+        out=folder / f"{prompts.stem}.zarr",
+        model_options=ModelOptions(model=model, device="cpu"),
+        mode=Mode.TZYX,
+    )
+
+
+def _track(job: TrackJob) -> TrackReport:
+    with open_job(job) as run:
+        for _ in run.frames():
+            pass
+        return run.report()
+
+
+def _print_peak(asked: argparse.Namespace) -> None:
+    """Track what lies in a folder; print MiB besides the program, and seconds."""
+    report = _track(_job(asked.peak, asked.peak / "clicks.json", asked.model))
     loaded = report.memory_after_loading_bytes or 0
-    return f"{(report.peak_memory_bytes - loaded) / 2**20:.0f}"
+    print(f"{(report.peak_memory_bytes - loaded) / 2**20:.0f} {report.seconds:.0f}")
 
 
 def _compare_memory(asked: argparse.Namespace) -> None:
-    print("| time points | planes | MiB besides the program |")
-    print("|---|---|---|")
-    for frames, planes in ((4, 4), (4, 16), (16, 4)):
-        words = ["--peak", "--frames", str(frames), "--planes", str(planes)]
-        words += ["--size", str(asked.size), "--cells", str(asked.cells)]
-        run = subprocess.run(
-            [sys.executable, __file__, *words],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        print(f"| {frames} | {planes} | {run.stdout.strip()} |", flush=True)
+    print("| time points | planes | MiB besides the program | s | J |")
+    print("|---|---|---|---|---|")
+    for counts in asked.memory:
+        asked.frames, asked.planes = map(int, counts.split("x"))
+        volume = _simulated(asked, asked.seed)
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = Path(temporary)
+            write_volume_tiffs(volume, folder / "sim")
+            truth = tifffile.imread(folder / "sim" / "truth.tif")
+            (folder / "clicks.json").write_text(json.dumps(_clicks(truth[0])))
+            words = ["--peak", temporary, "--model", asked.model]
+            run = subprocess.run(
+                [sys.executable, __file__, *words],
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            found = zarr.open_array(folder / "clicks.zarr/labels/masklets/0", mode="r")
+            score = _mean_j(found[:], truth)
+        facts = [asked.frames, asked.planes, *run.stdout.split(), f"{score:.3f}"]
+        print(f"| {' | '.join(map(str, facts))} |", flush=True)
 
 
 def _clicks(stack: np.ndarray) -> dict[str, object]:
@@ -201,8 +222,10 @@ def _arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--crossing", type=int, default=0, help="planes by which the second is higher"
     )
-    parser.add_argument("--memory", action="store_true", help="what tracking takes")
-    parser.add_argument("--peak", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--memory", nargs="+", metavar="TxZ", help="what tracking takes"
+    )
+    parser.add_argument("--peak", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args(argv)
 
 
