@@ -17,24 +17,28 @@ SHAPE = (48, 64)
 FRAMES = 24
 
 
-def drawn_network() -> Sam2:
+def drawn_network(seed: int = 30) -> Sam2:
     """Return a toy network with random weights, whose masks and presence vary.
 
-    Fresh networks see nothing anywhere: all tests would pass on empty masks.
+    Fresh networks see nothing anywhere: all tests would pass on empty masks. Every
+    weight is drawn here, so that none depends on how a release of torch or timm begins.
     """
-    torch.manual_seed(2)
     model = Sam2(CONFIGS["toy"])
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if "image_encoder.trunk" in name:
-                continue
-            if name.endswith("gamma"):
-                parameter.fill_(0.5)
-            elif "embed" in name or "token" in name:
-                parameter.copy_(torch.randn_like(parameter))
-            elif parameter.ndim > 1:
-                inputs = parameter[0].numel()
-                parameter.copy_(torch.randn_like(parameter) * 2 / inputs**0.5)
+    random = torch.Generator().manual_seed(seed)
+    for name, weights in sorted(model.state_dict().items()):
+        drawn = torch.randn(weights.shape, generator=random)
+        is_bias = name.endswith("bias")
+        if "image_encoder.trunk" in name:
+            if weights.ndim > 1 or is_bias:
+                weights.copy_(0.02 * drawn)
+        elif name.endswith("gamma"):
+            weights.fill_(0.5)
+        elif any(word in name for word in ("embed", "token", "gaussian")):
+            weights.copy_(drawn)
+        elif weights.ndim > 1:
+            weights.copy_(drawn * 2 / weights[0].numel() ** 0.5)
+        elif is_bias:
+            weights.copy_(0.1 * drawn)
     return model.eval()
 
 

@@ -14,7 +14,7 @@ from napari_sam2.tracking.division_evidence import (
     shows_two,
 )
 
-IN_PIECES = 3
+IN_PIECES = 1
 SHAPE = (16, 16)
 WINDOW = (10, 0, 32, 32)
 

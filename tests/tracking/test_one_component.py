@@ -10,7 +10,7 @@ import pytest
 from napari_sam2.tracking.postprocess import OUTSIDE_LOGIT, other_components
 
 LENGTH = 8
-IN_PIECES = 3
+IN_PIECES = 1
 """The first frame on which a mask of the toy network falls into pieces."""
 
 
