@@ -1,8 +1,9 @@
 """How many threads torch computes on; where it is left to us, measured and remembered.
 
-Small models lose by threads that wait for each other wherever a machine is shared. The
-number decides the last bits of a result, so it is chosen once for a machine and a
-model, kept in a file, and written into plan and provenance like one that was asked for.
+Of a large model the number decides the last bits of a result, so it is chosen once for
+a machine and a model, kept in a file, and written into plan and provenance like one
+that was asked for. A small one takes one thread for each batch of objects, and as many
+batches at once (`Precision.sharing_cores`).
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ Threads = int | Literal["auto"] | None
 SAID_BY_SYSTEM = "OMP_NUM_THREADS"
 CHOICES_FILE = "threads.json"
 TRIAL_SHAPE = (256, 256)
-TRIAL_STEPS, TRIAL_ROUNDS = 3, 3
+TRIAL_STEPS, TRIAL_ROUNDS, SHARED_OBJECTS = 3, 3, 8
 WORTH_IT = 0.9
 """More threads are taken where a frame takes at most this share of its time."""
 
@@ -136,7 +137,10 @@ def frame_seconds(predictor: StreamingPredictor, objects: int) -> float:
 
 
 class _Trial:
-    """Tracks one object through a few frames, on so many threads as asked."""
+    """Tracks through a few frames, on so many threads as asked.
+
+    One object; of a small model several, since its threads share objects out.
+    """
 
     def __init__(self, model: str) -> None:
         self.model = loaded_model(model)
@@ -153,7 +157,8 @@ class _Trial:
             predictor = StreamingPredictor(
                 self.model, frame_shape=TRIAL_SHAPE, device="cpu"
             )
-            return frame_seconds(predictor, 1)
+            is_small = predictor.precision.threads is not None
+            return frame_seconds(predictor, SHARED_OBJECTS if is_small else 1)
         finally:
             torch.set_num_threads(before)
 

@@ -1,10 +1,12 @@
-"""Which objects of a frame are computed together, and how many at once."""
+"""Which objects of a frame are computed together, how many at once."""
 
 from __future__ import annotations
 
 import gc
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from itertools import groupby
@@ -184,14 +186,23 @@ class BatchRunner:
         What one object takes.
     limit
         At most so many objects at once; None leaves it to the memory.
+    lanes
+        So many parts are computed side by side, each in a thread of its own. That
+        changes no bit: parts are as large as they are without.
     """
 
     def __init__(
-        self, device: torch.device, bytes_per_object: int, limit: int | None
+        self,
+        device: torch.device,
+        bytes_per_object: int,
+        limit: int | None,
+        lanes: int = 1,
     ) -> None:
         self.device = device
         self.bytes_per_object = bytes_per_object
         self.limit = limit
+        self._lanes = ThreadPoolExecutor(lanes) if lanes > 1 else None
+        self._lane_count = lanes
 
     def size(self, objects: int) -> int:
         """Return how many of so many objects to compute at once."""
@@ -211,13 +222,48 @@ class BatchRunner:
         """
         start = 0
         while start < len(batch):
+            for part, result in self._attempts(self._parts(batch, start), compute):
+                if result is None:
+                    self._halve(len(part))
+                    break
+                yield result
+                start += len(part)
+
+    def _parts(self, batch: Rows, start: int) -> Iterator[Rows]:
+        while start < len(batch):
             part = batch.part(start, start + self.size(len(batch) - start))
-            result = self._attempt(part, compute)
-            if result is None:
-                self._halve(len(part))
-                continue
-            yield result
+            yield part
             start += len(part)
+
+    def _attempts(
+        self, parts: Iterable[Rows], compute: Callable[[Rows], Result]
+    ) -> Iterator[tuple[Rows, Result | None]]:
+        """Yield parts with their results, in order; in lanes, some are in hand."""
+        if self._lanes is None:
+            yield from ((part, self._attempt(part, compute)) for part in parts)
+            return
+        begun: deque[tuple[Rows, Future[Result | None]]] = deque()
+        try:
+            for part in parts:
+                lane = self._lanes.submit(self._attempt_in_lane, part, compute)
+                begun.append((part, lane))
+                if len(begun) >= self._most_begun(len(part)):
+                    yield _ended(begun.popleft())
+            while begun:
+                yield _ended(begun.popleft())
+        finally:  # nobody computes on after an error
+            wait([lane for _, lane in begun if not lane.cancel()])
+
+    def _most_begun(self, size: int) -> int:
+        """Return how many parts of so many objects may be begun and not taken."""
+        waits = 2 * self._lane_count  # for the lanes that are free next
+        return waits if self.limit is None else max(1, min(waits, self.limit // size))
+
+    @torch.inference_mode()
+    def _attempt_in_lane(
+        self, part: Rows, compute: Callable[[Rows], Result]
+    ) -> Result | None:
+        return self._attempt(part, compute)
 
     def _attempt(self, part: Rows, compute: Callable[[Rows], Result]) -> Result | None:
         """Return the result, or None if memory ran out."""
@@ -248,6 +294,13 @@ class BatchRunner:
             held = torch.mps.current_allocated_memory()
             return int(DEVICE_SHARE * max(recommended - held, 0))
         return CPU_BUDGET
+
+
+def _ended(
+    begun: tuple[Rows, Future[Result | None]],
+) -> tuple[Rows, Result | None]:
+    part, lane = begun
+    return part, lane.result()
 
 
 def device_memory(device: torch.device) -> int:

@@ -1,11 +1,13 @@
-"""Where the network runs, and in which numbers."""
+"""Where the network runs, in which numbers, on how many threads."""
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 
 import torch
+from torch import nn
 
 from napari_sam2.errors import InputError
 
@@ -14,6 +16,12 @@ PRECISIONS = {
     "bf16": torch.bfloat16,
     "fp16": torch.float16,
 }
+
+SMALL_NETWORK, SMALL_IMAGE = 10_000_000, 512
+"""Parameters and input size up to which a network is small."""
+
+MOST_LANES = 8
+"""Python runs one lane at a time between the calls of torch; each has its memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,21 +34,63 @@ class Precision:
         Where it runs.
     name
         ``"fp32"``, ``"bf16"`` or ``"fp16"``.
+    threads
+        Of torch, for one batch on a CPU; None leaves them as they are.
+    lanes
+        So many batches are computed side by side. That changes no bit.
     """
 
     device: torch.device
     name: str
+    threads: int | None = None
+    lanes: int = 1
 
     @property
     def dtype(self) -> torch.dtype:
         """What memories are cast to when they are used."""
         return PRECISIONS[self.name]
 
-    def context(self) -> AbstractContextManager[object]:
+    def sharing_cores(self, model: nn.Module, image_size: int) -> Precision:
+        """Return the same with the threads that suit a network of some input size.
+
+        The calls of a small network are short: threads that share one of them wait for
+        each other, and for whatever else the machine does. So each of its batches has
+        one thread, and there are as many batches as torch has threads. Its results have
+        the same bits, then, however many that are.
+        """
+        parameters = sum(tensor.numel() for tensor in model.parameters())
+        is_small = parameters <= SMALL_NETWORK and image_size <= SMALL_IMAGE
+        if self.device.type != "cpu" or not is_small:
+            return self
+        return replace(self, threads=1, lanes=min(torch.get_num_threads(), MOST_LANES))
+
+    @contextmanager
+    def context(self) -> Iterator[None]:
         """Return the context that the network's four verbs run in."""
-        if self.name == "fp32":
-            return nullcontext()
-        return torch.autocast(self.device.type, dtype=self.dtype)
+        is_plain = self.name == "fp32"
+        with (
+            self.on_threads(),
+            nullcontext()
+            if is_plain
+            else torch.autocast(self.device.type, dtype=self.dtype),
+        ):
+            yield
+
+    @contextmanager
+    def on_threads(self) -> Iterator[None]:
+        """Let torch compute on so many threads, and on as many as before afterwards.
+
+        Threads that begin inside have the number, too.
+        """
+        before = torch.get_num_threads()
+        if self.threads in (None, before):
+            yield
+            return
+        torch.set_num_threads(self.threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
 
 
 DEVICE_TYPES = ("cuda", "mps", "cpu")

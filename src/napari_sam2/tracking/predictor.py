@@ -7,8 +7,10 @@ decides which frames, in which direction, for which objects.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import partial, wraps
+from threading import Lock
+from typing import Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 import torch
@@ -43,6 +45,24 @@ from napari_sam2.tracking.postprocess import FILL_HOLES
 from napari_sam2.tracking.precision import choose_device, choose_precision
 from napari_sam2.tracking.preprocess import FrameGeometry
 from napari_sam2.tracking.step_result import Prediction, StepResult, step_result
+
+Given = ParamSpec("Given")
+Told = TypeVar("Told")
+
+
+def computing(
+    verb: Callable[Concatenate[StreamingPredictor, Given], Told],
+) -> Callable[Concatenate[StreamingPredictor, Given], Told]:
+    """Let a verb of a predictor compute without gradients, on its number of threads."""
+
+    @wraps(verb)
+    def computed(
+        predictor: StreamingPredictor, /, *args: Given.args, **options: Given.kwargs
+    ) -> Told:
+        with torch.inference_mode(), predictor.precision.on_threads():
+            return verb(predictor, *args, **options)
+
+    return computed
 
 
 class StreamingPredictor:
@@ -127,7 +147,8 @@ class StreamingPredictor:
         self.device = choose_device(device)
         if self.device.type == "cpu":
             keep_pages()
-        self.precision = choose_precision(precision, self.device)
+        numbers = choose_precision(precision, self.device)
+        self.precision = numbers.sharing_cores(model, size)
         needed = bytes_per_object(model.config, size, max_anchors or USUAL_ANCHORS)
         if needed > device_memory(self.device):
             raise InputError(
@@ -155,7 +176,10 @@ class StreamingPredictor:
             model.config.one_component if one_component is None else one_component
         )
         self.cases = HardCases(hard_cases, self.bank, one_component=self.one_component)
-        self._runner = BatchRunner(self.device, needed, object_batch)
+        self._runner = BatchRunner(
+            self.device, needed, object_batch, self.precision.lanes
+        )
+        self._bank_in_hand = Lock()
         # No batch is computed while a label image is made: it may take as much.
         at_most = None if object_batch is None else object_batch * needed
         self.label_image = label_painter(self.device, at_most)
@@ -179,7 +203,7 @@ class StreamingPredictor:
 
     # --- The stream
 
-    @torch.inference_mode()
+    @computing
     def step(
         self,
         frame_index: int,
@@ -223,13 +247,14 @@ class StreamingPredictor:
         self.cases.show(frame_index, frame)
         computed: list[Prediction] = []
         for seen, memories in one_behind(self._computed(frame_index, frame, batches)):
-            self._add(seen, memories)
+            with self._bank_in_hand:
+                self._add(seen, memories)
             computed.append(seen)
         for anchor in replayed:
             self.bank.pass_anchor(anchor.object_id, frame_index)
         return self._result(frame_index, replayed, computed)
 
-    @torch.inference_mode()
+    @computing
     def preview(
         self,
         frame_index: int,
@@ -246,7 +271,7 @@ class StreamingPredictor:
                 computed.extend(self._runner.run(batch, predict))
         return self._result(frame_index, replayed, computed)
 
-    @torch.inference_mode()
+    @computing
     def replay(
         self, frame_index: int, frame: np.ndarray, *anchors: StoredAnchor
     ) -> None:
@@ -367,12 +392,13 @@ class StreamingPredictor:
     def _predict(self, embedding: ImageEmbedding, batch: Batch) -> Prediction:
         memory = tracked_logits = None
         if batch.kind in (BatchKind.TRACKED, BatchKind.CORRECTED):
-            memory = self.bank.select(
-                batch.object_ids,
-                batch.frame_index,
-                reverse=batch.reverse,
-                tile=batch.tile,
-            )
+            with self._bank_in_hand:
+                memory = self.bank.select(
+                    batch.object_ids,
+                    batch.frame_index,
+                    reverse=batch.reverse,
+                    tile=batch.tile,
+                )
         if batch.kind is BatchKind.CORRECTED:
             tracked_logits = self.bank.tracked_logits(batch.object_ids, batch.tile)
         seen = self.network.predict(embedding, batch, memory, tracked_logits)

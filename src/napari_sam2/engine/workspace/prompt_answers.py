@@ -8,8 +8,7 @@ bound the frame.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,11 +21,6 @@ from napari_sam2.tracking.memory.slots import ROW_BLOCK
 if TYPE_CHECKING:
     from napari_sam2.tracking.predictor import StreamingPredictor
     from napari_sam2.tracking.step_result import StepResult
-
-SMALL_IMAGE = 512
-"""Up to this input size one mask is decoded faster on one thread than on several: what
-each would do is less than what they wait for each other, above all while the window
-paints beside them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,9 +92,8 @@ class Answers:
         ]
         try:
             self._predict(frame_index, frame, corrected, seen)
-            with _few_threads(self.predictor):
-                said = [_as_shown(prompt, corrected, frame) for prompt in prompts]
-                result = self.predictor.preview(frame_index, frame, said)
+            said = [_as_shown(prompt, corrected, frame) for prompt in prompts]
+            result = self.predictor.preview(frame_index, frame, said)
             self.tile = int(result.tiles[0])
             return result
         finally:
@@ -196,20 +189,3 @@ def _as_shown(
         return prompt
     nothing = MaskPrompt(np.zeros(frame.shape[:2], bool))
     return FramePrompt(prompt.object_id, prompt.frame_index, mask=nothing)
-
-
-@contextmanager
-def _few_threads(predictor: StreamingPredictor) -> Iterator[None]:
-    """Let torch work on one thread, where that answers a single click sooner."""
-    import torch
-
-    threads = torch.get_num_threads()
-    is_small = predictor.network.geometry.image_size <= SMALL_IMAGE
-    if predictor.device.type != "cpu" or not is_small or threads == 1:
-        yield
-        return
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

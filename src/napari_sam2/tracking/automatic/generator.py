@@ -150,14 +150,16 @@ class MaskGenerator:
         needed = bytes_per_point(
             network.model.config, network.geometry.image_size, crop.shape
         )
-        runner = BatchRunner(network.precision.device, needed, None)
+        precision = network.precision
+        runner = BatchRunner(precision.device, needed, None, precision.lanes)
         compute = partial(self._asked, network, embedding, crop)
         masks: list[AutomaticMask] = []
         boxes = []
-        for candidates in runner.run(points, compute):
-            kept = self._kept(candidates, crop)
-            boxes.append(kept.boxes.cpu())
-            masks += _pieces(kept, crop)
+        with precision.on_threads():
+            for candidates in runner.run(points, compute):
+                kept = self._kept(candidates, crop)
+                boxes.append(kept.boxes.cpu())
+                masks += _pieces(kept, crop)
         if not masks or self._is_tiled:
             return masks
         scores = torch.tensor([mask.predicted_iou for mask in masks])
