@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from secrets import token_hex
 
-from napari_sam2.errors import InputError
+from napari_sam2.errors import InputError, OutputError
 
 URL = re.compile(r"(?P<scheme>https?|s3|gs|gcs|az|abfs):/{1,2}(?P<rest>[^/].*)")
 
@@ -90,17 +90,36 @@ def read_text(path: Path, kind: str) -> str:
         ) from error
 
 
+def refuse_taken(path: Path, remedy: str) -> None:
+    """Refuse to write where anything is: a link to nothing is somebody's, too.
+
+    Raises
+    ------
+    OutputError
+        With what to do, in words.
+    """
+    if os.path.lexists(path):
+        raise OutputError(f"{path} exists already: {remedy}")
+
+
+def unfinished(path: Path) -> Path:
+    """Return a name beside a file that nobody else has, for what becomes the file."""
+    return path.with_name(f".{path.name}.{token_hex(4)}.partial")
+
+
 def replace_text(path: Path, text: str) -> None:
     """Write a text in UTF-8, in the place of an earlier one when all of it is there.
 
-    Several processes may do so at once; what the last one wrote stays.
+    Several processes may do so at once; what the last one wrote stays. A link stays a
+    link.
 
     Raises
     ------
     OSError
         If the disk refuses.
     """
-    partial = path.with_name(f".{path.name}.{token_hex(4)}.partial")
+    path = Path(os.path.realpath(path))
+    partial = unfinished(path)
     try:
         partial.write_text(text, encoding="utf-8")
         partial.replace(path)

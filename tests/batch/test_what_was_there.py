@@ -10,7 +10,7 @@ from tests.io.fake_run import FRAME_SHAPE, LOGITS_SHAPE, PROVENANCE, FakeRun
 
 from napari_sam2.batch.movie_files import write_movie_zarr
 from napari_sam2.batch.output import Output
-from napari_sam2.errors import NapariSam2Error
+from napari_sam2.errors import NapariSam2Error, OutputError
 from napari_sam2.io.label_store.export import PlainLabels, write_labels
 from napari_sam2.io.movies.frame_sources import open_frames
 from napari_sam2.synthetic import SimulatedMovie, preset
@@ -116,6 +116,39 @@ def our_labels_and_their_array(path):
     pixels(zarr.open_group(path))
 
 
+def n5(path):
+    """What another format calls a container, with an array."""
+    (path / "0" / "0").mkdir(parents=True)
+    (path / "attributes.json").write_text('{"n5": "2.0.0"}')
+    (path / "0" / "attributes.json").write_text('{"dimensions": [1]}')
+    (path / "0" / "0" / "0").write_bytes(b"mine")
+
+
+def labels_of_another_program(path):
+    ome_image(path)
+    ome = {"version": "0.5", "labels": ["masklets"]}
+    labels = zarr.open_group(path).create_group("labels", attributes={"ome": ome})
+    pixels(labels.create_group("masklets", attributes=image_metadata()))
+
+
+def labels_that_are(kind):
+    """Put a file, or a link to what lies elsewhere, in the place of the labels."""
+
+    def make(path):
+        ome_image(path)
+        elsewhere = path.with_name("elsewhere.zarr")
+        plain_group(elsewhere)
+        place = path / "labels/masklets"
+        place.parent.mkdir()
+        if kind == "a file":
+            place.write_text("mine")
+        else:
+            target = path.with_name("gone") if kind == "a dead link" else elsewhere
+            place.symlink_to(target, target_is_directory=True)
+
+    return make
+
+
 CONTENTS = {
     "plain v2": lambda path: plain_group(path, 2),
     "plain v3": plain_group,
@@ -135,6 +168,16 @@ CONTENTS = {
     "link to a group": link_to_a_group,
     "link to an array": link_to_an_array,
     "ours and theirs": our_labels_and_their_array,
+    "array 2": lambda path: zarr.create_array(
+        path, data=np.zeros((FRAMES, *FRAME_SHAPE), np.uint8), zarr_format=2
+    ),
+    "N5": n5,
+    "labels of another program": labels_of_another_program,
+    **{
+        f"labels are {kind}": labels_that_are(kind)
+        for kind in ("a file", "a linked group", "a dead link")
+    },
+    "a link to nothing": lambda path: path.symlink_to(path.with_name("gone")),
 }
 OPTIONS = {
     "new": {},
@@ -202,3 +245,14 @@ def test_saving_a_layer_writes_its_own_labels_only(out):
         labels = np.ones((FRAMES, *FRAME_SHAPE), np.uint8)
         write_labels(out, "masklets", PlainLabels(labels))
     assert {name: kept(out.parent).get(name) for name in before} == before
+
+
+def test_no_movie_is_embedded_beside_labels_of_another(tmp_path):
+    store = open_output(tmp_path / "ours.zarr")
+    store.close()
+    before = kept(tmp_path)
+    movie = SimulatedMovie(preset("nuclei", frame_count=2, frame_shape=(64, 64)))
+    with pytest.raises(OutputError, match=r"holds labels 'masklets' of shape \(30, 48"):
+        write_movie_zarr(movie, tmp_path / "ours.zarr")
+    assert kept(tmp_path) == before
+    assert not (tmp_path / "ours.zarr/0").exists()

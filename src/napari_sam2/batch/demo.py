@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,7 +91,7 @@ def clicked_objects(movie: SimulatedMovie) -> list[PromptedObject]:
 def free_folder(folder: Path) -> Path:
     """Return the folder, or the first free one of ``folder-2``, ``folder-3``, ...."""
     number, free = 1, folder
-    while free.exists():
+    while os.path.lexists(free):
         number += 1
         free = folder.with_name(f"{folder.name}-{number}")
     return free

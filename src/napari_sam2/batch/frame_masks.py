@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from napari_sam2.batch.models import ModelOptions
 from napari_sam2.batch.prompting.policies import UserPath
 from napari_sam2.errors import InputError, OutputError
 from napari_sam2.io.movies.frame_sources import open_frames
+from napari_sam2.paths import refuse_taken, unfinished
 from napari_sam2.tracking.automatic.mask_options import MaskOptions
 
 SUFFIXES = (".tif", ".tiff")
@@ -95,17 +95,16 @@ def write_frame_masks(job: FrameMasksJob) -> FrameMasksReport:
 def _check_out(path: Path) -> None:
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(f"--out {path}: a label image is a .tif; name it so")
-    if path.exists():
-        raise OutputError(f"{path} exists: choose another --out, or remove it")
+    refuse_taken(path, "choose another --out, or remove it")
 
 
 def _write(labels: np.ndarray, path: Path) -> None:
-    unfinished = path.with_name(f".{path.name}.unfinished")
+    partial = unfinished(path)
     try:
-        tifffile.imwrite(unfinished, labels, compression="zlib")
-        os.replace(unfinished, path)  # noqa: PTH105 - replaces on Windows, too
+        tifffile.imwrite(partial, labels, compression="zlib")
+        partial.rename(path)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
         raise OutputError(
             f"{path} cannot be written: {error.strerror or error}; choose a folder "
             "that may be written"

@@ -11,7 +11,7 @@ import typer
 from napari_sam2.commands.options import parse_frames, path_argument
 from napari_sam2.commands.progress import follow
 from napari_sam2.commands.requests import frame_options, model_options
-from napari_sam2.errors import InputError, OutputError
+from napari_sam2.errors import InputError
 from napari_sam2.paths import user_path
 from napari_sam2.session.planning.plan import Direction, MergePolicy, Mode
 from napari_sam2.tracking.automatic.mask_options import MaskOptions
@@ -238,16 +238,13 @@ def _prompts(prompts: Path | None, out: Path, auto: bool) -> Path:
 def find_first(job: TrackJob, prompts: Path, options: MaskletOptions) -> None:
     """Find the objects that a job tracks, unless an interrupted run has found them."""
     from napari_sam2.batch.automatic import DiscoveryJob, find_objects
+    from napari_sam2.io.prompts.files import refuse_other_prompts
 
     job.output.check()
     of_stacks = job.mode is Mode.TZYX
     if prompts.exists() and job.resume:
         return
-    if prompts.exists() and not job.overwrite:
-        raise OutputError(
-            f"{prompts} exists: track what it holds without --auto, replace it "
-            "with --overwrite, or name another --prompts"
-        )
+    refuse_other_prompts(prompts, overwrite=job.overwrite)
     search = DiscoveryJob(
         movie=job.movie,
         prompts=prompts,

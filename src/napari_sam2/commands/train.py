@@ -12,7 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 
 from napari_sam2.commands.options import path_argument, path_option
 from napari_sam2.commands.progress import ShownProgress, listening_to_signals
-from napari_sam2.errors import OutputError
+from napari_sam2.errors import InputError, OutputError
+from napari_sam2.paths import refuse_taken
 
 if TYPE_CHECKING:
     from napari_sam2.train.trainer.trainer import TrainingProgress
@@ -73,8 +74,10 @@ def train_split(
     from napari_sam2.train.data.appearance_split import split_by_appearance
 
     for path in (out, clusters):
-        if path is not None and path.exists():
-            raise OutputError(f"{path} exists: give another name, or remove it")
+        if path is not None:
+            refuse_taken(path, "give another name, or remove it")
+    if clusters == out:
+        raise InputError(f"--clusters {clusters}: is --out, too: give two names")
     split = split_by_appearance(read_folder(folder), share, seed)
     _write(out, "\n".join(split.held_out) + "\n")
     if clusters is not None:

@@ -146,7 +146,7 @@ def test_a_file_that_was_there_is_never_taken_for_an_export(planned, tmp_path):
     wanted = planned.model_copy(update={"exports": {"csv": tmp_path / "cells.csv"}})
     done = make_it_so(wanted)
     assert (done.state, done.exit_code) == ("refused", 3)
-    assert "cells.csv: is there already, and the masklets" in done.error
+    assert "cells.csv exists already: the masklets that it" in done.error
     assert not planned.job.out.exists()
     assert (tmp_path / "cells.csv").read_text() == "mine"
 

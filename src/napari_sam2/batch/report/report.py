@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -66,7 +67,7 @@ class ReportFolder:
         OutputError
             If a file there has the name of a report and is none of this program.
         """
-        there = [one for one in (REPORT, PAGE) if (self.path / one).exists()]
+        there = [one for one in (REPORT, PAGE) if os.path.lexists(self.path / one)]
         if there and not self._is_ours():
             raise OutputError(
                 f"{self.path / there[0]} was not written by napari-sam2: give another "

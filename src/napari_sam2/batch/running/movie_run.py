@@ -43,6 +43,7 @@ from napari_sam2.io.exports.masklets import (
 )
 from napari_sam2.io.label_store.verification import verify
 from napari_sam2.model.checkpoints.weights_file import weights_sha256
+from napari_sam2.paths import refuse_taken
 from napari_sam2.session.session import FrameDone
 
 MOMENT = 0.1
@@ -240,11 +241,11 @@ def _refuse_foreign_exports(planned: PlannedMovie) -> None:
     if planned.job.output.exists:
         return
     for path in planned.exports.values():
-        if path.exists():
-            raise OutputError(
-                f"{path}: is there already, and the masklets that it is to hold are "
-                "not; move it elsewhere, or give exports another pattern"
-            )
+        refuse_taken(
+            path,
+            "the masklets that it is to hold do not; move it elsewhere, or give "
+            "exports another pattern",
+        )
 
 
 def _masklets_of(run: Run | VolumeRun) -> MaskletMovie:

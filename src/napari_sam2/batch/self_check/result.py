@@ -202,7 +202,7 @@ def check_writable(path: Path) -> None:
         raise OutputError(
             f"{path}: no file can be written there: give another place with --out"
         )
-    if path.exists() and _read(path) is None:
+    if os.path.lexists(path) and _read(path) is None:
         raise OutputError(
             f"{path}: is there, and is no self-check: give another place with --out"
         )

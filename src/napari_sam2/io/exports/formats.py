@@ -16,6 +16,7 @@ from napari_sam2.io.exports.masklets import MaskletMovie
 from napari_sam2.io.exports.rois import write_rois
 from napari_sam2.io.exports.tables import write_csv, write_parquet, write_tracks
 from napari_sam2.io.exports.trackmate import write_trackmate
+from napari_sam2.paths import refuse_taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +115,7 @@ def export(masklets: MaskletMovie, path: Path, name: str) -> Path:
     chosen, path = FORMATS[name], with_suffix(path, name)
     if masklets.planes is not None and not chosen.volumes:
         raise InputError(no_volumes_in(name))
-    if path.exists():
-        raise OutputError(f"{path}: exists already; choose another name")
+    refuse_taken(path, "choose another name")
     building = path.with_name(f".{path.stem}-{uuid.uuid4().hex[:8]}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

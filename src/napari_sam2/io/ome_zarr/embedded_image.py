@@ -24,6 +24,7 @@ from napari_sam2.io.ome_zarr.parent import (
     IMAGE_ARRAY,
     MARK,
     NEW_VERSION,
+    Parent,
     open_or_create_parent,
     open_parent,
 )
@@ -32,6 +33,7 @@ from napari_sam2.io.ome_zarr.volume_axes import PlaneAxis, volume_axes, volume_g
 from napari_sam2.io.ome_zarr.zarr_nodes import (
     ArraySpec,
     array_at,
+    array_if_any,
     attributes_of,
     chunk_file,
     create_array,
@@ -92,12 +94,11 @@ def embed_image(
                 f"{path}: holds an image already; do not embed another, or "
                 "choose another folder"
             )
-        parent.begin_embedding()
         # Space axes follow channels, and a stack's frames are space.
         channel_axis = 0 if calibration.frame_axis == "z" else 1
         lengths = [frame_count] if planes is None else [frame_count, planes.count]
         names = [axis["name"] for axis in volume_axes(calibration, planes)]
-        is_rgb = _write_pixels(parent.group, frames, names, lengths, channel_axis)
+        is_rgb = _write_pixels(parent, frames, names, lengths, channel_axis)
         metadata = _metadata(
             name, calibration, planes, channel_axis if is_rgb else None
         )
@@ -105,7 +106,7 @@ def embed_image(
 
 
 def _write_pixels(
-    group: zarr.Group,
+    parent: Parent,
     frames: Iterable[np.ndarray],
     names: list[str],
     lengths: list[int],
@@ -120,13 +121,26 @@ def _write_pixels(
     for index, frame in enumerate(frames):
         is_rgb = frame.ndim == 3
         if array is None:
+            _check_labels(parent, (*lengths, *frame.shape[:2]))
+            parent.begin_embedding()
             spec = _spec(frame, names, lengths, channel_axis)
-            array = create_array(group, IMAGE_ARRAY, spec)
+            array = create_array(parent.group, IMAGE_ARRAY, spec)
         place: list[Any] = [int(at) for at in np.unravel_index(index, lengths)]
         if is_rgb:
             place.insert(channel_axis, slice(None))
         array[tuple(place)] = np.moveaxis(frame, -1, 0) if is_rgb else frame
     return is_rgb
+
+
+def _check_labels(parent: Parent, shape: tuple[int, ...]) -> None:
+    """Refuse an image beside labels of another movie."""
+    for name in parent.listed_labels():
+        labels = array_if_any(parent.group, f"labels/{name}/0")
+        if labels is not None and labels.shape != shape:
+            raise OutputError(
+                f"{parent.path}: holds labels {name!r} of shape {labels.shape}, but "
+                f"the movie has {shape}; choose another folder"
+            )
 
 
 def image_faults(path: Path) -> Iterator[tuple[int, str]]:

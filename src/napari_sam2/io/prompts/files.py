@@ -21,7 +21,13 @@ from napari_sam2.io.prompts.label_images import read_label_prompts
 from napari_sam2.io.prompts.points_csv import point_prompts
 from napari_sam2.io.prompts.shapes_csv import holds_shapes, shape_prompts
 from napari_sam2.io.prompts.tables import read_table
-from napari_sam2.paths import remote_url, replace_text, user_path
+from napari_sam2.paths import (
+    read_text,
+    refuse_taken,
+    remote_url,
+    replace_text,
+    user_path,
+)
 from napari_sam2.prompts import PromptedObject
 
 
@@ -87,6 +93,38 @@ def write_prompts(
     """
     path = user_path(path)
     put_document(path, *document_of(objects, mask_folder(path)))
+
+
+def refuse_other_prompts(path: Path, *, overwrite: bool) -> None:
+    """Refuse to write prompts, and their masks, where something else is.
+
+    Raises
+    ------
+    OutputError
+        If there are prompts that are to stay, or anything else.
+    """
+    if not overwrite:
+        refuse_taken(
+            path,
+            "track what it holds without --auto, replace it with --overwrite, or name "
+            "another --prompts",
+        )
+    if os.path.lexists(path) and not _is_document(path):
+        raise OutputError(
+            f"{path} is no prompts file of napari-sam2, and is not replaced: name "
+            "another --prompts"
+        )
+    if not path.exists():
+        folder = path.with_name(mask_folder(path))
+        refuse_taken(folder, "masks of prompts go there; name another --prompts")
+
+
+def _is_document(path: Path) -> bool:
+    try:
+        PromptsDocument.model_validate_json(read_text(path, "prompts"))
+    except (InputError, ValueError):
+        return False
+    return True
 
 
 def put_document(

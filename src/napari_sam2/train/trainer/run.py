@@ -12,7 +12,7 @@ import torch
 from napari_sam2.errors import InputError, OutputError
 from napari_sam2.model.checkpoints.checkpoint import save_model
 from napari_sam2.model.sam2 import Sam2
-from napari_sam2.paths import read_text
+from napari_sam2.paths import read_text, refuse_taken
 from napari_sam2.train.data.examples import (
     SMALLEST_OBJECT,
     Corpus,
@@ -25,7 +25,12 @@ from napari_sam2.train.recipe.config import Source, TrainConfig, read_config
 from napari_sam2.train.trainer.checkpoint import load_state
 from napari_sam2.train.trainer.low_rank import merged
 from napari_sam2.train.trainer.parallel import workers
-from napari_sam2.train.trainer.recorder import CHECKPOINT, LOG, VALIDATION_LOG
+from napari_sam2.train.trainer.recorder import (
+    CHECKPOINT,
+    EXAMPLES,
+    LOG,
+    VALIDATION_LOG,
+)
 from napari_sam2.train.trainer.trainer import TrainingProgress, start, train
 
 if TYPE_CHECKING:
@@ -92,12 +97,8 @@ def _check_free(folder: Path, weights: Path) -> None:
             f"{folder} holds a training run already: go on with it (--resume), or give "
             "another folder (--out)"
         )
-    for path in (weights, folder / LOG, folder / VALIDATION_LOG):
-        if path.exists():
-            raise OutputError(
-                f"{path} exists, and a run would replace it: give another folder "
-                "(--out)"
-            )
+    for path in (weights, *(folder / one for one in (LOG, VALIDATION_LOG, EXAMPLES))):
+        refuse_taken(path, "a run would replace it: give another folder (--out)")
 
 
 def open_sources(config: TrainConfig, base: Path) -> tuple[Corpus, dict[str, Corpus]]:
