@@ -1,6 +1,9 @@
 """`napari-sam2 import`: what leaves as a result of the challenge comes back."""
 
+import errno
+
 import numpy as np
+import pytest
 import tifffile
 from tests.batch.test_track_command import run_main
 
@@ -55,3 +58,17 @@ def test_another_movies_results_write_nothing(monkeypatch, capsys, tmp_path):
     assert run_main(monkeypatch, "import", tmp_path / "labels.tif", *movie) == 2
     assert "the movie has (4, 32, 40)" in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_who_imports_where_there_are_no_locks_is_told(monkeypatch, capsys, tmp_path):
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    for name in ("labels.tif", "movie.tif"):
+        tifffile.imwrite(tmp_path / name, np.stack([draw(0)] * 3), **STACK)
+    movie = ("--movie", tmp_path / "movie.tif", "--out", tmp_path / "out.zarr")
+    assert run_main(monkeypatch, "import", tmp_path / "labels.tif", *movie) == 0
+    assert "nobody is kept out" in capsys.readouterr().err

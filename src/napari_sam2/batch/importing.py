@@ -70,11 +70,15 @@ class ImportJob(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What was taken over: the label group, its objects, those with a mother."""
+    """What was taken over: the label group, its objects, those with a mother.
+
+    ``remark`` is what people should be told of the label group.
+    """
 
     labels: Path
     objects: int
     daughters: int
+    remark: str | None
 
 
 def import_masklets(job: ImportJob) -> Imported:
@@ -100,14 +104,14 @@ def import_masklets(job: ImportJob) -> Imported:
         layout = TileLayout.whole(movie.frame_shape)
         if pads_frames(job.model):
             layout = layout.squared()
-        store, _ = output.open(movie, objects, provenance, (side, side), layout)
+        store, remark = output.open(movie, objects, provenance, (side, side), layout)
         with closing(store):
             for result in _results(tracked, side, layout):
                 store.write(result)
             store.finish()
     labels = job.out / "labels" / job.name
     daughters = sum(one.parent is not None for one in objects)
-    return Imported(labels, len(objects), daughters)
+    return Imported(labels, len(objects), daughters, remark)
 
 
 def _input_size(model: str) -> int:

@@ -41,4 +41,6 @@ def import_results(  # noqa: PLR0913 - one parameter an option
         overwrite=overwrite,
     )
     found = import_masklets(job)
+    if found.remark is not None:
+        typer.echo(found.remark, err=True)
     typer.echo(f"{found.labels}: {found.objects} objects, {found.daughters} daughters")

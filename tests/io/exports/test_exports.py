@@ -1,7 +1,9 @@
 """Each format is read back by the library that defines it, or by a published reader."""
 
 import csv
+import errno
 import json
+import os
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -388,3 +390,18 @@ def test_the_command_measures_in_the_movie_and_refuses_another(
 def test_a_folder_without_a_name_of_its_own_is_no_export(path, name):
     with pytest.raises(InputError, match="is no name for what is exported"):
         with_suffix(Path(path), name)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_is_written_where_files_have_one_name(
+    masklets, tmp_path, monkeypatch, name
+):
+    def refuse(*_, **__):
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(os, "symlink", refuse)
+    path = export(masklets, tmp_path / "written", name)
+    assert path.exists()
+    if name == "geff":
+        geff.validate_structure(path)

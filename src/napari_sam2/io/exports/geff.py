@@ -16,6 +16,7 @@ from napari_sam2.io.exports.links import (
     Linking,
 )
 from napari_sam2.io.exports.masklets import MaskletMovie
+from napari_sam2.io.ome_zarr.watched_store import WatchedStore
 from napari_sam2.io.optional_packages import optional_package
 
 GEFF_VERSION = "1.1.0"
@@ -62,7 +63,7 @@ def write_geff(masklets: MaskletMovie, path: Path) -> None:
         If the package geff is not installed.
     """
     geff = optional_package("geff", "export")
-    group = zarr.open_group(path, mode="w", zarr_format=3)
+    group = zarr.create_group(WatchedStore(path), zarr_format=3)
     group.create_group("edges/props")
     nodes = _Column(group, "nodes/ids", np.dtype(np.uint64))
     edges = _Column(group, "edges/ids", np.dtype(np.uint64), (2,))
@@ -98,7 +99,7 @@ def write_geff(masklets: MaskletMovie, path: Path) -> None:
         edge_props_metadata={},
         track_node_props={"lineage": "lineage", "tracklet": "label"},
         related_objects=related or None,
-    ).write(path)
+    ).write(group.store)
 
 
 def _as_edges(links: list[Link]) -> np.ndarray:
