@@ -172,6 +172,15 @@ def test_other_kinds_of_file_say_what_to_do(tmp_path, name, words):
         open_frames(tmp_path / name)
 
 
+@pytest.mark.parametrize("name", ["slide.vsi", "photo.NEF", "photo.dng"])
+def test_a_preview_is_neither_movie_nor_labels(tmp_path, name):
+    tifffile.imwrite(tmp_path / name, np.ones((8, 9), np.uint8))
+    with pytest.raises(InputError, match="small picture; open it in Fiji"):
+        open_frames(tmp_path / name)
+    with pytest.raises(InputError, match="small picture; open it in Fiji"):
+        read_prompts(tmp_path / name, **MOVIE)
+
+
 class Program:
     """What a pickle may hold: it leaves a file behind when it is loaded."""
 

@@ -43,7 +43,8 @@ def test_each_label_is_a_mask_on_the_frame(tmp_path, labels, suffix, frame):
 
 @pytest.mark.parametrize("kind", ["tif", "zarr", "folder"])
 def test_of_a_stack_of_labels_only_the_frame_is_taken(tmp_path, labels, kind):
-    stack = np.stack([labels * (number == 2) + number for number in range(5)])
+    stack = np.stack([(labels > 0) * (labels % 9 + number) for number in range(5)])
+    stack = stack.astype(np.uint8)
     path = tmp_path / ("labels.tif" if kind == "tif" else "labels")
     if kind == "tif":
         tifffile.imwrite(path, stack)
@@ -79,7 +80,7 @@ def test_a_stack_of_one_label_image_is_that_image(tmp_path, labels):
 
 def test_labels_saved_as_float_or_bool_are_understood(labels):
     assert_masks(prompts_from_labels(labels.astype(np.float32), frame=0), labels, 0)
-    (item,) = prompts_from_labels(labels > 0, frame=0)
+    (item,) = prompts_from_labels(labels == 4, frame=0)
     assert item.object_id == 1
 
 
@@ -94,10 +95,28 @@ def test_a_mask_of_several_objects_is_not_one_object(tmp_path, labels, kind):
         Image.fromarray(mask).save(path)
     with pytest.raises(InputError, match="a mask in 2 pieces does not say whether"):
         read_prompts(path, **MOVIE)
+    with pytest.raises(InputError, match="a mask in 2 pieces does not say whether"):
+        prompts_from_labels(mask > 0, frame=0)
     (item,) = prompts_from_labels(mask // 255, frame=0)
     assert item.object_id == 1, "numbered by hand"
     (item,) = prompts_from_labels(mask * (labels == 4), frame=0)
     assert item.object_id == 255, "in one piece"
+
+
+def test_numbers_of_kinds_of_pixels_are_no_objects(tmp_path, labels):
+    """As VOC's void (255), and ilastik's Simple Segmentation, without a background."""
+    void = np.where(np.roll(labels, 1, axis=1) > labels, 255, labels).astype(np.uint8)
+    indexed = Image.fromarray(void, "P")
+    indexed.putpalette([*range(256)] * 3)
+    indexed.save(tmp_path / "voc.png")
+    with pytest.raises(InputError, match=r"255 beside .* VOC and DAVIS: set it to 0"):
+        read_prompts(tmp_path / "voc.png", **MOVIE)
+    kinds = np.where(labels > 0, 2, 1).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "x_Simple Segmentation.tif", kinds)
+    with pytest.raises(InputError, match=r"no pixel is background \(0\), and 1 covers"):
+        read_prompts(tmp_path / "x_Simple Segmentation.tif", **MOVIE)
+    tiled = np.arange(1, 49, dtype=np.uint8).reshape(6, 8) // 16 + 1
+    assert len(prompts_from_labels(tiled, frame=0)) == 4
 
 
 @pytest.mark.parametrize(

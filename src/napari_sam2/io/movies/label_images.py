@@ -25,7 +25,7 @@ from napari_sam2.io.movies.files.image_stacks import (
     reading,
 )
 from napari_sam2.io.movies.files.images import TIFF_MAGIC, read_image
-from napari_sam2.io.movies.files.kinds import unknown_kind
+from napari_sam2.io.movies.files.kinds import refuse_small_pictures, unknown_kind
 from napari_sam2.io.movies.files.numpy_files import NPY_MAGIC, NPY_SUFFIX, open_npy
 from napari_sam2.io.movies.files.tiff_stacks import TiffStack
 from napari_sam2.io.movies.files.zarr_stacks import is_zarr, open_zarr
@@ -198,6 +198,7 @@ def _open_file(path: Path, magic: bytes) -> ImageStack:
     if magic.startswith(NPY_MAGIC) or path.suffix.lower() == NPY_SUFFIX:
         return open_npy(path)
     if magic[:4] in TIFF_MAGIC:
+        refuse_small_pictures(path)
         stack = TiffStack(path)
         if stack.is_lossy:
             stack.close()

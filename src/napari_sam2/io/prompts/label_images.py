@@ -28,6 +28,10 @@ MANY_LABELS = 32
 """Fewer different values are taken as they are."""
 MASK_VALUES = (255, 65535)
 """What programs write into a mask that says only where something is."""
+VOID = 255
+"""What nobody decided on, in data sets of annotated images."""
+MOST = 0.5
+"""Share of a frame without background that no object covers."""
 SPECK = 0.1
 """Share of the largest piece of a mask below which another is no object."""
 
@@ -80,8 +84,9 @@ def prompts_from_labels(
     ------
     InputError
         If there is no label, one is no id from 1 to 65535, or these are intensities,
-        or a mask of several objects.
+        a mask of several objects, or kinds of pixels.
     """
+    is_mask = labels.dtype.kind == "b"
     labels = as_labels(labels, where)
     ids = [int(value) for value in np.unique(labels) if value != 0]
     if not ids:
@@ -89,8 +94,9 @@ def prompts_from_labels(
     for object_id in (ids[0], ids[-1]):
         check_object_id(object_id, where)
     _refuse_intensities(labels, len(ids), where)
-    if len(ids) == 1 and ids[0] in MASK_VALUES:
+    if is_mask or (len(ids) == 1 and ids[0] in MASK_VALUES):
         _refuse_several(labels > 0, where)
+    _refuse_kinds(labels, ids, where)
     return [
         PromptedObject(
             object_id,
@@ -116,6 +122,27 @@ def _refuse_intensities(labels: np.ndarray, count: int, where: str) -> None:
             f"{where}: looks like intensities, not labels: {count} values that change "
             "from pixel to pixel; give an image with one number for each object"
         )
+
+
+def _refuse_kinds(labels: np.ndarray, ids: list[int], where: str) -> None:
+    """Refuse numbers that stand for kinds of pixels, background and border included."""
+    is_odd = ids[-1] == VOID and len(ids) > 1 and VOID - 1 not in ids
+    if labels.dtype == np.uint8 and is_odd:
+        raise InputError(
+            f"{where}: {VOID} beside {ids[0]} is an object, or marks pixels that "
+            "nobody decided on, as in VOC and DAVIS: set it to 0, or give the object "
+            "another number"
+        )
+    if labels.all():
+        largest = int(np.bincount(labels.ravel()).argmax())
+        share = np.count_nonzero(labels == largest) / labels.size
+        if share > MOST:
+            raise InputError(
+                f"{where}: no pixel is background (0), and {largest} covers "
+                f"{share:.0%} of them: numbers of kinds of pixels, such as ilastik's "
+                "Simple Segmentation, are no objects; give each object a number of its "
+                "own, and 0 to all else"
+            )
 
 
 def _refuse_several(mask: np.ndarray, where: str) -> None:

@@ -187,6 +187,11 @@ SERIES = {
         "C",
         (3,),
     ),
+    "wells of Gen5": (
+        named("<w>_01_1_1_GFP_<t>.tif", w=["A1", "A2", "B1"], t=["001", "002"]),
+        "PT",
+        (3, 2),
+    ),
     "fields of Columbus": (named("002003-<f>-001001001.tif", f=[1, 2]), "P", (2,)),
     "wells and positions of Scan^R": (
         named(

@@ -516,3 +516,15 @@ def test_of_levels_in_any_order_the_finest_is_read(
     if says_scales:  # else nobody knows that the one that is missing was coarser
         shutil.rmtree(path / "1")
         np.testing.assert_array_equal(raw_frames(path), movie)
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_a_graph_of_tracks_is_no_movie(tmp_path, zarr_format):
+    tracks = zarr.create_group(
+        tmp_path / "t.geff", zarr_format=zarr_format, attributes={"geff": {}}
+    )
+    tracks.create_group("nodes").create_array("ids", data=np.arange(3))
+    with pytest.raises(
+        InputError, match=r"of tracks .* napari-sam2 import reads"
+    ):
+        open_frames(tmp_path / "t.geff")

@@ -120,6 +120,8 @@ _PROGRAMS = tuple(
         (r"^img_\d{9}_[^\d]*_\d{3}$", (*"TZ",)),
         # ArrayScan and EVOS: well, field, dye
         (r"(?<=[A-P])\d\df\d+d\d+$", (*"PPC",)),
+        # Gen5 of BioTek: well, step of the protocol, two of the place, time
+        (r"^[A-P]\d{1,2}_\d+_\d+_\d+_[^\d]+_\d{3}$", ("P", UNKNOWN, *"PPT")),
         # Scan^R: well, position
         (r"--W\d{5}--P\d{5}--Z\d{5}--T\d{5}(?!\d)", (*"PPZT",)),
         # Columbus: row and column, field, and one number of three things

@@ -33,6 +33,22 @@ REMEDIES = {
 }
 """By suffix, how to get what is in a file."""
 
+_SMALL_PICTURES = (".vsi", ".nef", ".nrw", ".cr2", ".arw", ".dng", ".pef")
+"""TIFFs by their first bytes, which hold small pictures of what lies in other files, or
+is compressed in a way of its own."""
+
+
+def refuse_small_pictures(path: Path) -> None:
+    """Refuse files that look like TIFFs and hold no more than a preview.
+
+    Raises
+    ------
+    InputError
+        With what to do instead.
+    """
+    if path.suffix.lower() in _SMALL_PICTURES:
+        raise InputError(f"{path}: what is read of it is a small picture; {_BY_FIJI}")
+
 
 def unknown_kind(path: Path, known: str) -> InputError:
     """Return the error of a file that no reader is for.

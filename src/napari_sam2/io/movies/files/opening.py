@@ -25,7 +25,7 @@ from napari_sam2.io.movies.files.images import (
     TIFF_SUFFIXES,
     open_tiff,
 )
-from napari_sam2.io.movies.files.kinds import unknown_kind
+from napari_sam2.io.movies.files.kinds import refuse_small_pictures, unknown_kind
 from napari_sam2.io.movies.files.numpy_files import NPY_MAGIC, NPY_SUFFIX, open_npy
 from napari_sam2.io.movies.files.tiff_axes import NDTIFF_INDEX
 from napari_sam2.io.movies.files.tiff_stacks import COMPANION_SUFFIX, TiffStack
@@ -102,6 +102,7 @@ def _open_file(path: Path) -> ImageStack:
     if magic.startswith(NPY_MAGIC) or suffix == NPY_SUFFIX:
         return open_npy(path)
     if magic[:4] in TIFF_MAGIC or path.name.lower().endswith(COMPANION_SUFFIX):
+        refuse_small_pictures(path)
         return open_tiff(path)
     if magic.startswith(PICTURE_MAGIC) or suffix in PICTURE_SUFFIXES:
         return PictureStack(path)

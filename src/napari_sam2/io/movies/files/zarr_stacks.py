@@ -100,6 +100,11 @@ def _open_group(group: zarr.Group, path: Path) -> ArrayStack:
             "array in it"
         )
     _refuse_plate(group, path)
+    if "geff" in group.attrs:
+        raise InputError(
+            f"{path} is a graph of tracks (GEFF) and holds no images: napari-sam2 "
+            "import reads it"
+        )
     members = sorted(_members(path))
     if members == ["labels"] and _is_group(path / "labels"):
         raise InputError(
