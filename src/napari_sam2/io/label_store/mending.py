@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from napari_sam2.errors import OutputError
 from napari_sam2.io.label_store.faults import Fault, anchor_faults, frame_faults
 from napari_sam2.io.label_store.files import LabelFiles
-from napari_sam2.io.storage import RESTORE
 
 SHOWN = 5
 
@@ -77,8 +76,9 @@ def refuse_damaged(files: LabelFiles) -> None:
     faults = list(frame_faults(files.frames))
     if faults:
         raise OutputError(
-            f"{files.folder}: was finished, but {_named(faults)} damaged since (see "
-            f"napari-sam2 verify): {RESTORE}, or replace it with --overwrite"
+            f"{files.folder}: was finished, but {_named(faults)} damaged since "
+            f"({faults[0].text}); check the disk, and restore it from a copy, or "
+            "remove this folder and run it again"
         )
 
 

@@ -524,7 +524,5 @@ def test_a_graph_of_tracks_is_no_movie(tmp_path, zarr_format):
         tmp_path / "t.geff", zarr_format=zarr_format, attributes={"geff": {}}
     )
     tracks.create_group("nodes").create_array("ids", data=np.arange(3))
-    with pytest.raises(
-        InputError, match=r"of tracks .* napari-sam2 import reads"
-    ):
+    with pytest.raises(InputError, match=r"of tracks .* napari-sam2 import reads"):
         open_frames(tmp_path / "t.geff")
