@@ -1,6 +1,7 @@
 """How fast it is, beside what else there is: ``python -m benchmarks COMMAND``.
 
-``cpu`` lets trackers take turns on the same work and compares their process time;
+``cpu`` lets trackers take turns on the same work and compares their process time, or
+with ``--threads`` above 1, on a machine that is idle, their time on the wall;
 ``nano`` does so for the bundled model, with a commit of ours and with what a frame's
 time is spent on; ``gpu`` is for a machine with CUDA, in order of importance, and writes
 after each case; ``wheels`` fetches the contenders for a machine without a network.
@@ -133,7 +134,7 @@ def measure(
                 verbs=verbs,
             )
             for verb in verbs:
-                rows += summary(case, runners, verb)
+                rows += summary(case, runners, verb, options.threads)
             report.write(options.out, name, rows, threads=options.threads)
             print(report.table(rows[-len(names) * len(verbs) :]), flush=True)
             print(report.parts_table(rows[-len(names) * len(verbs) :]), flush=True)

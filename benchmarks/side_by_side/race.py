@@ -114,12 +114,15 @@ def race(
     return runners
 
 
-def summary(case: Case, runners: Sequence[Runner], verb: str = "step") -> list[dict]:
+def summary(
+    case: Case, runners: Sequence[Runner], verb: str = "step", threads: int = 1
+) -> list[dict]:
     """Return a row for each contender; ratios are of turns side by side.
 
-    A ratio above 1 says that the contender takes longer than ours did in the same turn.
+    Of one thread on a CPU the process time counts, else the time on the wall. A ratio
+    above 1 says that the contender takes longer than ours did in the same turn.
     """
-    clock = "wall" if case.device == "cuda" else "cpu"
+    clock = "wall" if case.device == "cuda" or threads > 1 else "cpu"
     ours = next((r for r in runners if r.name == "ours" and not r.missing), None)
     rows = []
     for runner in runners:
