@@ -362,6 +362,22 @@ def test_weights_that_no_training_leads_to_are_refused(toy, tmp_path, value):
         load_model(path)
 
 
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        (lambda one: one.to(torch.int8), "is int8, not of floating-point numbers"),
+        (lambda one: one > 0, "is bool, not of floating-point numbers"),
+        (lambda one: one.to(torch.complex64), "is complex64, not of floating-point"),
+    ],
+)
+def test_weights_that_are_no_weights_are_refused(toy, tmp_path, changed, words):
+    """They gave empty labels and exit code 0."""
+    path = tmp_path / "empty.safetensors"
+    save_file({key: changed(one) for key, one in toy.state_dict().items()}, path)
+    with pytest.raises(ModelError, match=words):
+        load_model(path)
+
+
 def test_weights_that_name_their_variant_are_compared_with_no_other(monkeypatch):
     built = []
 

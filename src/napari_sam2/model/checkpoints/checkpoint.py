@@ -109,7 +109,7 @@ def load_model(
     state, notes = _read_file(path)
     official = has_official_keys(state)
     ours = {
-        rename_key(key) if official else key: value.float()
+        rename_key(key) if official else key: _as_float(path, key, value)
         for key, value in state.items()
         if not key.endswith(COUNTERS)
     }
@@ -292,6 +292,17 @@ def _meant(path: Path, config: Sam2Config, meant: str) -> Sam2Config:
         f"{path} may be {' or '.join(alike)}, whose weights look alike: add it with "
         "napari-sam2 models add, and say with --like which it is"
     )
+
+
+def _as_float(path: Path, key: str, value: Tensor) -> Tensor:
+    """Return a weight in float32; what is quantised would be cut off."""
+    if not value.is_floating_point():
+        kind = str(value.dtype).removeprefix("torch.")
+        raise ModelError(
+            f"{path}: the weight {key} is {kind}, not of floating-point numbers: give "
+            "the file as it was trained, which is not quantised"
+        )
+    return value.float()
 
 
 def _check_numbers(path: Path, state: Mapping[str, Tensor]) -> None:
