@@ -26,6 +26,7 @@ from person import CELLS, MOMENT, PATIENCE, Person, middle_of, process_events
 from pictures import SETTING, save_widget
 
 from napari_sam2.prompts import FramePrompt, MaskPrompt
+from napari_sam2.session.book.proposals import ProposedDivision
 from napari_sam2.synthetic import MovieConfig, SimulatedMovie
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ WIDE = (1366, 768)
 
 COARSE = 16
 """Points squared at which everything is asked for: cells of the sample are larger."""
+
+MOTHER, DAUGHTER, LAST_OF_DAUGHTERS = (1, 43), (15, 50), 56
+"""Nuclei of the sample, and where they are clicked on: she divides on frame 47."""
 
 LARGE, SMALL, CLOSE_UP = 1024, 13, 5.0
 """Pixels across a movie, and across cells that nano loses in it; zoom on one."""
@@ -63,6 +67,7 @@ def main() -> None:
         picture_batch(home)
         picture_everything()
         picture_scribble_and_alike()
+        picture_division()
         picture_small_cells()
 
 
@@ -289,6 +294,36 @@ def picture_scribble_and_alike() -> None:
     process_events(PATIENCE, parts.automatic_panel.take_button.isEnabled)
     process_events(MOMENT)
     me.save("more-like-this.png")
+    me.close()
+
+
+def picture_division() -> None:
+    """Follow a nucleus that divides; its division is proposed, and accepted."""
+    me = Person("Dividing nuclei", SETTING.theme)
+    parts, truth = me.parts, me.viewer.layers[1].data
+    me.press(parts.prompt_panel.tool_button)
+    for nucleus, first in (MOTHER, DAUGHTER):
+        me.go_to(first)
+        me.click(*middle_of(np.asarray(truth[first]) == nucleus))
+        me.rest()
+        parts.track_panel.range_row.set_range(first, LAST_OF_DAUGHTERS)
+        me.push("G")
+        me.rest()
+        me.push("N")
+    # nano sees two nuclei in her mask on two frames: what is shown takes one more.
+    me.dock.proposals.show((ProposedDivision(1, 2, DAUGHTER[1]),))
+    me.push("D")
+    process_events(MOMENT)
+    me.save("division-proposed.png")
+    me.push("D")
+    me.rest()
+    parents = [one.parent for one in parts.conductor.book.objects]
+    assert parents == [None, 1, 1], parents
+    me.push("G")
+    me.rest()
+    me.dock.strip.setCurrentIndex(1)
+    process_events(3 * MOMENT)
+    me.save("division.png")
     me.close()
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+from threading import Event
 
+import dask.array as da
 import pytest
 from qtpy.QtCore import QThreadPool
 from qtpy.QtWidgets import QApplication
@@ -19,6 +21,9 @@ from tests.engine.conftest import (  # noqa: F401
 
 PATIENCE = 120_000
 """Milliseconds after which a worker is stuck."""
+
+HELD = 7
+"""A frame behind the middle, where a viewer begins."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -105,3 +110,18 @@ def answered(qtbot):
             qtbot.waitUntil(is_quiet, timeout=PATIENCE)
 
     return wait
+
+
+@pytest.fixture
+def held(stack):
+    """A movie, and an event: until it is set, frame `HELD` is not read."""
+    opened = Event()
+
+    def read(frame, block_info):
+        if block_info[0]["chunk-location"][0] == HELD:
+            opened.wait()
+        return frame
+
+    lazy = da.from_array(stack, chunks=(1, -1, -1))
+    yield lazy.map_blocks(read, dtype=stack.dtype, meta=stack[:0]), opened
+    opened.set()

@@ -51,13 +51,14 @@ def test_a_folder_that_was_given_takes_no_more_keys(open_dock, qtbot, tmp_path):
     assert dock.output_panel.folder == tmp_path / "other.zarr"
 
 
-@pytest.mark.parametrize("kind", ["image", "labels", "points"])
+@pytest.mark.parametrize("kind", ["image", "labels", "points", "shapes"])
 def test_keys_work_whatever_layer_is_selected(open_dock, stack, kind):
     viewer, dock = open_dock()
     others = {
         "image": lambda: viewer.layers["movie"],
         "labels": lambda: viewer.add_labels(np.zeros(stack.shape, int), name="cells"),
         "points": lambda: viewer.add_points(ndim=3, name="own"),
+        "shapes": lambda: viewer.add_shapes(ndim=3, name="drawn"),
     }
     viewer.layers.selection.active = others[kind]()
     for object_id in (1, 2):

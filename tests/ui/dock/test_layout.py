@@ -14,7 +14,7 @@ from napari_sam2.session.book.state import BookState, ObjectState
 from napari_sam2.ui.automatic.panel import AutomaticPanel
 from napari_sam2.ui.lineage.panel import LineagePanel
 from napari_sam2.ui.objects.panel import ObjectPanel
-from napari_sam2.ui.plots.panel import PlotsPanel
+from napari_sam2.ui.plots.panel import AT_FIRST, PlotsPanel
 from napari_sam2.ui.prompts.panel import PromptPanel
 from napari_sam2.ui.timeline.panel import TimelinePanel
 from napari_sam2.ui.track.panel import TrackPanel
@@ -30,6 +30,9 @@ from napari_sam2.ui.widgets.panel import Panel
 from napari_sam2.ui.widgets.section import Folds, Section
 
 LOWEST_WINDOW = 768
+WIDTH_AT_FIRST = 1089
+LEAST_CURVE = 20
+"""Pixels in height, below which a curve is a line."""
 NAPARI_NEEDS = 620
 """Pixels in height of napari's own docks and menus when a labels layer is selected."""
 
@@ -195,6 +198,13 @@ def test_plots_do_not_make_a_window_higher_than_a_small_screen(qtbot):
     qtbot.wait(20)
     assert strip.minimumSizeHint().height() <= LOWEST_WINDOW - NAPARI_NEEDS
     assert strip.sizeHint().height() > strip.minimumSizeHint().height()
+    family.hide()
+    strip.resize(WIDTH_AT_FIRST, LOWEST_WINDOW - NAPARI_NEEDS)
+    qtbot.wait(20)
+    canvas, shown = plots.grid._canvas, [plots.grid._plots[one] for one in AT_FIRST]
+    for plot in shown:
+        assert canvas.sceneRect().contains(plot.sceneBoundingRect())
+        assert plot.getViewBox().height() >= LEAST_CURVE
 
 
 @pytest.fixture

@@ -1,18 +1,15 @@
 """The main action: in sight at every window size, and the picture goes along."""
 
-from threading import Event
-
 import dask.array as da
 import numpy as np
 import pytest
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QPoint, Qt
 from tests.engine.engine_steps import click
+from tests.ui.conftest import HELD
 from tests.ui.hand import Hand, unwrapped
 
 PATIENCE = 60_000
-HELD = 7
-"""A frame behind the middle, where a viewer begins."""
 
 
 def shown(viewer, size, qtbot):
@@ -152,9 +149,10 @@ def test_a_movie_that_is_shown_as_a_volume_is_not_moved_through(
     assert "movie" not in drawn
     labels = dock.masklets.layer
     assert labels.name in drawn
-    shown = unwrapped(labels)._slice.image
+    whole = np.asarray(labels.data)
     qtbot.waitUntil(
-        lambda: np.array_equal(shown.raw, np.asarray(labels.data)), timeout=PATIENCE
+        lambda: np.array_equal(unwrapped(labels)._slice.image.raw, whole),
+        timeout=PATIENCE,
     )
 
 
@@ -180,21 +178,6 @@ def test_the_picture_follows_until_somebody_moves(open_dock, answered, qtbot):
     answered(dock)
     assert dock.frame_cursor.frame_index == 1
     assert bar.follow_button.isHidden()
-
-
-@pytest.fixture
-def held(stack):
-    """A movie, and an event: until it is set, frame `HELD` is not read."""
-    opened = Event()
-
-    def read(frame, block_info):
-        if block_info[0]["chunk-location"][0] == HELD:
-            opened.wait()
-        return frame
-
-    lazy = da.from_array(stack, chunks=(1, -1, -1))
-    yield lazy.map_blocks(read, dtype=stack.dtype, meta=stack[:0]), opened
-    opened.set()
 
 
 def test_who_looked_elsewhere_follows_again_by_a_button(

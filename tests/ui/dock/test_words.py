@@ -34,3 +34,12 @@ def test_nothing_is_said_in_words_that_the_window_does_not_have(room):
     ]
     assert len(said) > 10
     assert [text for text in said if FOREIGN.search(text)] == []
+
+
+def test_all_fields_of_numbers_show_a_point_in_every_language():
+    """Qt's own would show a comma in German, beside a table with points."""
+    fields = SOURCE / "ui/widgets/decimal_spin.py"
+    others = [path for path in (SOURCE / "ui").rglob("*.py") if path != fields]
+    assert len(others) > 10
+    named = [path for path in others if "QDoubleSpinBox(" in path.read_text("utf-8")]
+    assert named == []

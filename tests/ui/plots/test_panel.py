@@ -50,19 +50,19 @@ def test_numbers_are_in_the_units_of_the_movie():
     assert units.label(Quantity.AREA) == "Area (µm²)"
     assert units.label(Quantity.DISPLACEMENT) == "Displacement (µm)"
     assert units.label(Quantity.TRUST) == "Trust"
-    assert units.time_label == "Time (s)"
+    assert units.time_label == "time (s)"
     assert units.place_of(2) == 60
     assert [units.frame_at(one, FRAMES) for one in (61, -5, 1e9)] == [2, 0, 39]
 
 
 def test_without_calibration_pixels_and_frames_are_counted():
     units = WorldUnits.of(Calibration())
-    assert (units.label(Quantity.AREA), units.time_label) == ("Area (px²)", "Frame")
-    assert WorldUnits.of(Calibration(frame_axis="z")).time_label == "Slice"
+    assert (units.label(Quantity.AREA), units.time_label) == ("Area (px²)", "frame")
+    assert WorldUnits.of(Calibration(frame_axis="z")).time_label == "slice"
     uneven = Calibration(scale=(1, 2, 3), units=(None, "micrometer", None))
     assert WorldUnits.of(uneven).pixel == (1, 1)
     depth = Calibration((2, 1, 1), units=("micrometer", None, None), frame_axis="z")
-    assert WorldUnits.of(depth).time_label == "Depth (µm)"
+    assert WorldUnits.of(depth).time_label == "depth (µm)"
 
 
 def test_the_table_has_a_line_for_each_known_frame(tmp_path):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import closing
+from functools import partial
 from threading import Event
 
 from napari.qt.threading import GeneratorWorker, create_worker
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, Qt, Signal
 
 from napari_sam2.engine.jobs import (
     Delivery,
@@ -37,7 +38,7 @@ class Worker(QObject):
         super().__init__(parent)
         self._queue = JobQueue()
         self._running: GeneratorWorker | None = None
-        self._is_seen = Event()
+        self._is_seen, self._has_left = Event(), Event()
 
     @property
     def is_idle(self) -> bool:
@@ -58,10 +59,11 @@ class Worker(QObject):
         """Go on with jobs that were resumed, or cancelled while they paused."""
         if self._running is not None or not self._queue.has_work:
             return
+        self._has_left = Event()
+        reports = _reports(self._queue, self._is_seen)
         self._running = create_worker(
-            _reports,
-            self._queue,
-            self._is_seen,
+            _handed_on,
+            reports,
             _start_thread=False,
             _connect={
                 "yielded": self._on_report,
@@ -69,6 +71,9 @@ class Worker(QObject):
                 "finished": self._on_finished,
             },
         )
+        leave = partial(_leave, reports, self._queue, self._has_left)
+        # In the worker's thread, and whether or not this object is still there.
+        self._running.finished.connect(leave, Qt.ConnectionType.DirectConnection)
         self._running.start()
 
     def close(self, last: Callable[[], None] | None = None) -> None:
@@ -79,6 +84,8 @@ class Worker(QObject):
         """
         self._queue.close(last)
         self._is_seen.set()
+        if self._has_left.is_set():
+            self._running = None  # nobody is told of its end any more
         self.wake()
 
     def _on_report(self, report: object) -> None:
@@ -107,6 +114,24 @@ class Worker(QObject):
 def _end(job: Job, error: Exception) -> None:
     job.fail(error)
     job.finish(False)
+
+
+def _handed_on(reports: Generator[Report, None, None]) -> Generator[Report, None, None]:
+    """Let napari make its generator of one that can be ended."""
+    yield from reports
+
+
+def _leave(
+    reports: Generator[Report, None, None], queue: JobQueue, has_left: Event
+) -> None:
+    """Tidy up where napari let go of a thread between two steps, as when it closes.
+
+    It would keep the masklets locked for all other windows of the program.
+    """
+    reports.close()
+    has_left.set()
+    if queue.is_closed:
+        queue.tidy_up()
 
 
 # No method: napari tells of it when the window, and this worker, may be gone.

@@ -13,7 +13,7 @@ import numpy as np
 import pyqtgraph
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QColor, QPalette
-from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_sam2.errors import OutputError
 from napari_sam2.interfaces import Calibration
@@ -106,8 +106,8 @@ class WorldUnits:
     def time_label(self) -> str:
         """What the axis along the frames is called."""
         if not self.time_unit:
-            return "Slice" if self.is_stack else "Frame"
-        return f"{'Depth' if self.is_stack else 'Time'} ({self.time_unit})"
+            return "slice" if self.is_stack else "frame"
+        return f"{'depth' if self.is_stack else 'time'} ({self.time_unit})"
 
     def label(self, quantity: Quantity) -> str:
         """Return what the axis of a quantity is called."""
@@ -240,10 +240,8 @@ def _number(value: float) -> str:
 
 AXIS_WIDTH = 42
 TITLE_HEIGHT = 15
-PLOT_HEIGHT = 92
-TIME_HEIGHT = 38
-LEAST_HEIGHT = 40
-"""On a small screen plots scroll rather than make the window higher than it."""
+LEAST_HEIGHT = 66
+"""Of plots, beside each other, which the window of a small screen has room for."""
 
 LABEL_SIZE = "8pt"
 MANY_POINTS = 20_000
@@ -293,12 +291,8 @@ class PlotGrid(QWidget):
             self._add_plot(quantity)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setMinimumHeight(LEAST_HEIGHT)
-        area.setWidget(self._canvas)
-        column.addWidget(area)
+        self._canvas.setMinimumHeight(LEAST_HEIGHT)
+        column.addWidget(self._canvas)
         self._canvas.scene().sigMouseClicked.connect(self._on_clicked)
         self.show_quantities(self._shown)
 
@@ -308,12 +302,8 @@ class PlotGrid(QWidget):
         for plot in self._plots.values():
             if plot.scene() is not None and plot in self._canvas.ci.items:
                 self._canvas.ci.removeItem(plot)
-        for row, quantity in enumerate(self._shown):
-            plot, is_last = self._plots[quantity], quantity is self._shown[-1]
-            self._canvas.ci.addItem(plot, row, 0)
-            plot.getAxis("bottom").setStyle(showValues=is_last)
-            plot.getAxis("bottom").showLabel(is_last)
-        self._canvas.setMinimumHeight(PLOT_HEIGHT * len(self._shown) + TIME_HEIGHT)
+        for place, quantity in enumerate(self._shown):
+            self._canvas.ci.addItem(self._plots[quantity], 0, place)
 
     def show_curves(self, curves: Curves, palette: QPalette) -> None:
         """Draw other curves, in the colours of a window with this palette."""
@@ -325,10 +315,7 @@ class PlotGrid(QWidget):
         pens = [pyqtgraph.mkPen(color, width=width) for color in curves.colors]
         for quantity, plot in self._plots.items():
             self._color(plot, text)
-            self._name(plot, curves.labels[quantity], text)
-            if self._shown[-1:] == (quantity,):
-                style = {"color": text.name(), "font-size": LABEL_SIZE}
-                plot.setLabel("bottom", curves.time_label, **style)
+            self._name(plot, f"{curves.labels[quantity]} by {curves.time_label}", text)
             items = self._items(plot, len(curves.colors))
             for column, item in enumerate(items):
                 values = np.ascontiguousarray(curves.values[quantity][:, column])
@@ -398,7 +385,7 @@ class PlotGrid(QWidget):
                 self.place_requested.emit(float(place))
 
     def _name(self, plot: Any, name: str, color: QColor) -> None:
-        """Write above a plot what it shows: along its side, a long name is cut."""
+        """Write above a plot what it shows: along its sides, names take its room."""
         plot.setTitle(name, color=color.name(), size=LABEL_SIZE, justify="left")
         plot.layout.setRowFixedHeight(0, TITLE_HEIGHT)
         plot.titleLabel.setMaximumHeight(TITLE_HEIGHT)

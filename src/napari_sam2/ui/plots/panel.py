@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from qtpy.QtCore import QEvent, Signal
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QPushButton, QSizePolicy
 
 from napari_sam2.interfaces import Calibration
 from napari_sam2.session.book.state import BookState
@@ -25,7 +25,7 @@ from napari_sam2.ui.plots.curves import (
     legible,
 )
 from napari_sam2.ui.widgets.icons import icon
-from napari_sam2.ui.widgets.panel import Note, Panel
+from napari_sam2.ui.widgets.panel import Panel
 from napari_sam2.ui.widgets.timers import single_shot
 
 if TYPE_CHECKING:
@@ -61,18 +61,19 @@ class PlotsPanel(Panel):
         self.fit_button.setToolTip("Show all frames")
         self.export_button = QPushButton(icon("download"), "CSV …")
         self.export_button.setToolTip("Save the plotted numbers as a table")
-        self.legend = Note()
+        # What has no room is cut: in several lines it would take the plots' height.
+        self.legend = QLabel()
+        self.legend.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.grid: PlotGrid | None = None
         # --- Layout
         row = QHBoxLayout()
         row.setSpacing(3)
         for button in self.buttons.values():
             row.addWidget(button)
-        row.addStretch(1)
+        row.addWidget(self.legend, 1)
         row.addWidget(self.fit_button)
         row.addWidget(self.export_button)
         self.form.addRow(row)
-        self.form.addRow(self.legend)
         # --- State
         self._state = BookState()
         self._tables: ScoreTables | None = None
@@ -215,7 +216,8 @@ class PlotsPanel(Panel):
         more = len(self._selected) - len(ids)
         if more > 0 and ids:
             entries.append(f"and {more} more that are not plotted")
-        self.legend.show_text(" &nbsp; ".join(entries) or NOTHING)
+        self.legend.setText(" &nbsp; ".join(entries) or NOTHING)
+        self.legend.setToolTip(self.legend.text())
 
     def _name(self, object_id: int) -> str:
         name = self._state[object_id].name if object_id in self._state else ""
