@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QPalette
-from qtpy.QtWidgets import QHBoxLayout, QPushButton
+from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QPushButton
 
 from napari_sam2.session.book.state import BookState
 from napari_sam2.ui.keys.bindings import with_key
@@ -64,15 +64,15 @@ class LineagePanel(Panel):
         self.color_button.setToolTip(
             "Families have the colour of their founder; again: each its own"
         )
-        row = QHBoxLayout()
-        for button in (
-            self.cut_button,
-            self.join_button,
-            self.split_button,
-            self.color_button,
-        ):
-            row.addWidget(button)
-        self.form.addRow(row)
+        buttons = QGridLayout()
+        buttons.addWidget(self.cut_button, 0, 0)
+        buttons.addWidget(self.join_button, 0, 1)
+        buttons.addWidget(self.split_button, 1, 0)
+        buttons.addWidget(self.color_button, 1, 1)
+        # Beside the tree: below it they would take half of its height.
+        self._row = QHBoxLayout()
+        self._row.addLayout(buttons)
+        self.form.addRow(self._row)
         self.plot: Any = None
         self.branches: tuple[Branch, ...] = ()
         self._book, self._current, self._frame_count = BookState(), 0, 1
@@ -151,7 +151,7 @@ class LineagePanel(Panel):
         self._line = pyqtgraph.InfiniteLine()
         box.sigResized.connect(self._fit_rows)
         plot.scene().sigMouseClicked.connect(self._on_clicked)
-        self.form.insertRow(0, plot)
+        self._row.insertWidget(0, plot, 1)
 
     def _add_branch(self, branch: Branch, rows: dict[int, float]) -> None:
         import pyqtgraph
