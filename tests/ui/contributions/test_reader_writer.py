@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import yaozarrs
 import zarr
+from napari.layers import Tracks
 from npe2 import PluginManifest
 from qtpy.QtWidgets import QFileDialog
 
@@ -226,7 +227,8 @@ def test_tracks_lie_on_the_plane_and_know_mothers():
     table = track_table(rows, {1: None, 2: 1, 3: 1})
     axes = lay_out_layer((5, *SHAPE), ("z", "t", "y", "x"), 1, {0: 3})
     made = tracks_layer.tracks_arguments(table, axes)
-    assert made["graph"] == {2: [1], 3: [1]}
+    assert Tracks(**made).graph == made["graph"] == {2: [1], 3: [1]}
+    assert set(made["features"]["family"]) == {1}
     np.testing.assert_allclose(made["data"][0], [1, 3, 0, 1.5, 3.5])
     np.testing.assert_allclose(made["data"][-1], [3, 3, 3, 4.5, 11.5])
     empty = track_table([], {})

@@ -99,3 +99,19 @@ def test_a_click_far_from_its_object_is_asked_about(
     assert dock.selection.current == ids[-1]
     points = [len(one.prompts[0].points) for one in dock.conductor.book.objects]
     assert points == ([1, 1] if len(ids) == 2 else [2])
+
+
+def test_a_line_that_is_drawn_is_clicks_along_it(open_dock, answered, qtbot):
+    viewer, dock = open_dock()
+    lines = viewer.add_shapes(ndim=3, name="Lines")
+    lines.mode = "add_line"
+    viewer.dims.set_current_step(0, 4)
+    Hand(viewer).drag((4, 30, 30), (4, 30, 62))
+    qtbot.mouseClick(dock.prompt_sources.shapes_button, Qt.MouseButton.LeftButton)
+    answered(dock)
+    (state,) = dock.conductor.book.objects
+    points = state.prompt_at(4).points
+    assert len(points) == 5
+    assert all(one.positive for one in points)
+    assert [one.y for one in points] == pytest.approx([30] * 5, abs=0.5)
+    assert [one.x for one in points] == pytest.approx([33.2, 39.6, 46, 52.4, 58.8])
