@@ -64,6 +64,22 @@ def test_labels_that_are_numbered_otherwise_are_no_bad_ones(files):
     assert score(files, "none").region == 0.0, "nothing was tracked"
 
 
+def test_void_of_the_truth_is_no_object_without_a_question(files):
+    """As VOC and DAVIS mark the borders: its J would be part of the mean."""
+    truth = tifffile.imread(files / "truth.tif")
+    ids = np.unique(truth[truth > 0]).tolist()
+    void = np.where(np.roll(truth, 1, axis=2) > truth, 255, truth)
+    plain = {"photometric": "minisblack"}
+    tifffile.imwrite(files / "void.tif", void.astype(np.uint8), **plain)
+    job = EvaluationJob(labels=files / "truth.tif", truth=files / "void.tif")
+    with pytest.raises(InputError, match="VOC and DAVIS: say whom to score"):
+        run_evaluation(job)
+    chosen = run_evaluation(job.model_copy(update={"objects": tuple(ids)}))
+    assert len(chosen.objects) == len(ids)
+    tifffile.imwrite(files / "void.tif", void.astype(np.uint16), **plain)
+    assert len(run_evaluation(job).objects) == len(ids) + 1, "a number like others"
+
+
 @pytest.mark.parametrize("frame", [-1, 3])
 def test_a_match_frame_outside_the_movie_is_refused(files, frame):
     with pytest.raises(InputError, match="frames 0 to 2"):

@@ -20,6 +20,7 @@ from napari_sam2.io.movies.label_frames import (
     LabelSelection,
     cut_label_frames,
 )
+from napari_sam2.io.movies.label_images import VOID, marks_void
 from napari_sam2.io.sessions.folder import label_names
 from napari_sam2.metrics import MovieScore, MovieScorer, evaluate, match_objects
 from napari_sam2.metrics.matching import Match, match_overlaps
@@ -92,6 +93,7 @@ def run_evaluation(job: EvaluationJob) -> MovieScore:
             frames=_chosen_frames(job, truth.frame_count),
         )
         _check_colors(job, truth, labels)
+        _check_void(job, truth, [one.object_id for one in score.objects])
         if job.match is None and not score.region:
             _check_ids(job, truth, labels)
     return score
@@ -164,6 +166,16 @@ def _check_colors(job: EvaluationJob, truth: LabelFrames, labels: LabelFrames) -
         raise InputError(
             f"{path} is in colour, and a colour is not the number of an object: pair "
             "them by overlap with --match, or save the labels as numbers"
+        )
+
+
+def _check_void(job: EvaluationJob, truth: LabelFrames, ids: list[int]) -> None:
+    """Refuse to score as an object what may mark pixels that nobody decided on."""
+    if job.objects is None and marks_void(ids) and truth.read(0).dtype == np.uint8:
+        others = ",".join(str(one) for one in ids if one != VOID)
+        raise InputError(
+            f"{job.truth}: {VOID} is an object, or marks pixels that nobody decided "
+            f"on, as in VOC and DAVIS: say whom to score: --objects {others[:40]}"
         )
 
 

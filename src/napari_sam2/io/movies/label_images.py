@@ -8,7 +8,7 @@ so is every pickle.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +33,9 @@ from napari_sam2.paths import refuse_pipe, remote_url, user_path
 
 NO_LABEL = -1
 """Background beside 0: ilastik, scikit-image's and others' word for "nothing"."""
+
+VOID = 255
+"""What nobody decided on, in data sets of annotated images of 8 bits."""
 
 COLOR = 1 << 62
 """Ids of colours begin here, where no grey value lies."""
@@ -167,6 +170,11 @@ def as_labels(pixels: np.ndarray, where: str) -> np.ndarray:
         if low < 0:
             return np.where(pixels < 0, 0, pixels)
     return pixels
+
+
+def marks_void(ids: Collection[int]) -> bool:
+    """Tell whether `VOID` is among ids, and no id that one would expect before it."""
+    return VOID in ids and VOID - 1 not in ids and len(ids) > 1
 
 
 def color_ids(samples: np.ndarray) -> np.ndarray:

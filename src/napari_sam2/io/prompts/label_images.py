@@ -17,8 +17,10 @@ from napari_sam2.io.movies.files.image_stacks import (
 )
 from napari_sam2.io.movies.label_frames import lay_out_labels
 from napari_sam2.io.movies.label_images import (
+    VOID,
     as_labels,
     color_ids,
+    marks_void,
     open_label_images,
 )
 from napari_sam2.io.prompts.bounds import PromptBounds, check_object_id
@@ -28,8 +30,6 @@ MANY_LABELS = 32
 """Fewer different values are taken as they are."""
 MASK_VALUES = (255, 65535)
 """What programs write into a mask that says only where something is."""
-VOID = 255
-"""What nobody decided on, in data sets of annotated images."""
 MOST = 0.5
 """Share of a frame without background that no object covers."""
 SPECK = 0.1
@@ -126,8 +126,7 @@ def _refuse_intensities(labels: np.ndarray, count: int, where: str) -> None:
 
 def _refuse_kinds(labels: np.ndarray, ids: list[int], where: str) -> None:
     """Refuse numbers that stand for kinds of pixels, background and border included."""
-    is_odd = ids[-1] == VOID and len(ids) > 1 and VOID - 1 not in ids
-    if labels.dtype == np.uint8 and is_odd:
+    if labels.dtype == np.uint8 and marks_void(ids):
         raise InputError(
             f"{where}: {VOID} beside {ids[0]} is an object, or marks pixels that "
             "nobody decided on, as in VOC and DAVIS: set it to 0, or give the object "
