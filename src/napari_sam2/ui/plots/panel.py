@@ -40,6 +40,9 @@ MOST_OBJECTS = 20
 AT_FIRST = (Quantity.AREA, Quantity.TRUST)
 """Plotted at first: more would leave little of the window to the picture."""
 
+NAME_WIDTH = 88
+"""Pixels of a name such as *object 12*, with its colour."""
+
 NOTHING = "Choose objects in the table, the timeline or the viewer to plot them."
 
 
@@ -64,6 +67,7 @@ class PlotsPanel(Panel):
         # What has no room is cut: in several lines it would take the plots' height.
         self.legend = QLabel()
         self.legend.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.legend.setMinimumWidth(NAME_WIDTH)
         self.grid: PlotGrid | None = None
         # --- Layout
         row = QHBoxLayout()
