@@ -83,5 +83,5 @@ def main() -> None:
     keep_libraries_quiet()
     with ending_in_one_line("--json" in sys.argv):
         # Not standalone: what is wrong with options is one line like all else.
-        code = app(standalone_mode=False)
+        code = app(standalone_mode=False, prog_name=app.info.name)
         sys.exit(code if isinstance(code, int) else 0)

@@ -72,3 +72,15 @@ def test_who_imports_where_there_are_no_locks_is_told(monkeypatch, capsys, tmp_p
     movie = ("--movie", tmp_path / "movie.tif", "--out", tmp_path / "out.zarr")
     assert run_main(monkeypatch, "import", tmp_path / "labels.tif", *movie) == 0
     assert "nobody is kept out" in capsys.readouterr().err
+
+
+def test_a_movie_is_no_result_of_tracking(monkeypatch, capsys, tmp_path):
+    movie = tmp_path / "movie.tif"
+    pixels = np.random.default_rng(0).integers(1, 4000, (3, 32, 40)).astype(np.uint16)
+    tifffile.imwrite(movie, pixels, **STACK)
+    out = ("--movie", movie, "--out", tmp_path / "out.zarr")
+    assert run_main(monkeypatch, "import", movie, *out) == 2
+    assert "looks like intensities, not labels" in capsys.readouterr().err
+    assert not (tmp_path / "out.zarr").exists()
+    assert run_main(monkeypatch, "evaluate", movie, movie) == 2
+    assert "looks like intensities, not labels" in capsys.readouterr().err

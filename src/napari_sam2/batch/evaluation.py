@@ -20,7 +20,7 @@ from napari_sam2.io.movies.label_frames import (
     LabelSelection,
     cut_label_frames,
 )
-from napari_sam2.io.movies.label_images import VOID, marks_void
+from napari_sam2.io.movies.label_images import VOID, marks_void, refuse_intensities
 from napari_sam2.io.sessions.folder import label_names
 from napari_sam2.metrics import MovieScore, MovieScorer, evaluate, match_objects
 from napari_sam2.metrics.matching import Match, match_overlaps
@@ -85,6 +85,8 @@ def run_evaluation(job: EvaluationJob) -> MovieScore:
         closing(open_labels(job.truth, job.name, part)) as truth,
         closing(open_labels(job.labels, job.name)) as labels,
     ):
+        for side in (truth, labels):
+            refuse_intensities(side.read(0), f"{side.name}, frame 0")
         objects = _objects(job, truth)
         score = evaluate(
             _each(truth),

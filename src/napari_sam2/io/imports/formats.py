@@ -12,11 +12,17 @@ from napari_sam2.io.imports.tracked_labels import TrackedLabels
 from napari_sam2.io.imports.trackmate import read_trackmate
 from napari_sam2.io.movies.files.image_stacks import reading
 from napari_sam2.io.movies.label_frames import EVERYTHING, cut_label_frames
+from napari_sam2.io.movies.label_images import refuse_intensities
 
 
 def read_label_images(path: Path) -> TrackedLabels:
     """Open label images of any kind whose numbers are objects; there is no lineage."""
     labels = cut_label_frames(path, EVERYTHING)
+    try:
+        refuse_intensities(labels.read(0), f"{labels.name}, frame 0")
+    except InputError:
+        labels.close()
+        raise
     return TrackedLabels(
         labels.name,
         labels.frame_count,

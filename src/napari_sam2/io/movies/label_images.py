@@ -34,6 +34,9 @@ from napari_sam2.paths import refuse_pipe, remote_url, user_path
 NO_LABEL = -1
 """Background beside 0: ilastik, scikit-image's and others' word for "nothing"."""
 
+MANY_LABELS = 32
+"""Fewer different values are taken as they are."""
+
 VOID = 255
 """What nobody decided on, in data sets of annotated images of 8 bits."""
 
@@ -170,6 +173,31 @@ def as_labels(pixels: np.ndarray, where: str) -> np.ndarray:
         if low < 0:
             return np.where(pixels < 0, 0, pixels)
     return pixels
+
+
+def refuse_intensities(labels: np.ndarray, where: str) -> None:
+    """Refuse an image whose values change from pixel to pixel, as no labels do.
+
+    Raises
+    ------
+    InputError
+        Saying what to give instead.
+    """
+    count = len(np.unique(labels[labels != 0]))
+    if count < MANY_LABELS:
+        return
+    neighbours = [(labels[1:], labels[:-1]), (labels[:, 1:], labels[:, :-1])]
+    inside = [(one != 0) & (other != 0) for one, other in neighbours]
+    changed = [one != other for one, other in neighbours]
+    pairs = sum(int(both.sum()) for both in inside)
+    changes = sum(
+        int((both & change).sum()) for both, change in zip(inside, changed, strict=True)
+    )
+    if changes > pairs / 2:
+        raise InputError(
+            f"{where}: looks like intensities, not labels: {count} values that change "
+            "from pixel to pixel; give an image with one number for each object"
+        )
 
 
 def marks_void(ids: Collection[int]) -> bool:

@@ -22,12 +22,11 @@ from napari_sam2.io.movies.label_images import (
     color_ids,
     marks_void,
     open_label_images,
+    refuse_intensities,
 )
 from napari_sam2.io.prompts.bounds import PromptBounds, check_object_id
 from napari_sam2.prompts import FramePrompt, MaskPrompt, PromptedObject
 
-MANY_LABELS = 32
-"""Fewer different values are taken as they are."""
 MASK_VALUES = (255, 65535)
 """What programs write into a mask that says only where something is."""
 MOST = 0.5
@@ -93,7 +92,7 @@ def prompts_from_labels(
         raise InputError(f"{where}: there is no label, only background (0 or -1)")
     for object_id in (ids[0], ids[-1]):
         check_object_id(object_id, where)
-    _refuse_intensities(labels, len(ids), where)
+    refuse_intensities(labels, where)
     if is_mask or (len(ids) == 1 and ids[0] in MASK_VALUES):
         _refuse_several(labels > 0, where)
     _refuse_kinds(labels, ids, where)
@@ -104,24 +103,6 @@ def prompts_from_labels(
         )
         for object_id in ids
     ]
-
-
-def _refuse_intensities(labels: np.ndarray, count: int, where: str) -> None:
-    """Refuse an image whose values change from pixel to pixel, as no labels do."""
-    if count < MANY_LABELS:
-        return
-    neighbours = [(labels[1:], labels[:-1]), (labels[:, 1:], labels[:, :-1])]
-    inside = [(one != 0) & (other != 0) for one, other in neighbours]
-    changed = [one != other for one, other in neighbours]
-    pairs = sum(int(both.sum()) for both in inside)
-    changes = sum(
-        int((both & change).sum()) for both, change in zip(inside, changed, strict=True)
-    )
-    if changes > pairs / 2:
-        raise InputError(
-            f"{where}: looks like intensities, not labels: {count} values that change "
-            "from pixel to pixel; give an image with one number for each object"
-        )
 
 
 def _refuse_kinds(labels: np.ndarray, ids: list[int], where: str) -> None:
