@@ -78,6 +78,17 @@ def test_of_a_mask_that_was_cut_the_first_daughter_is_what_is_left(movie):
     assert found.places == ((30, 20), (30, 26))
 
 
+@pytest.mark.parametrize(("share", "births"), [(0.7, [BIRTH]), (0.3, [])])
+def test_one_frame_is_enough_where_the_area_halves(movie, share, births):
+    tables, evidence, book = movie
+    evidence.second_part[BIRTH, 0] = share
+    tables.area[BIRTH:, 0] = 100
+    evidence.sister_y[BIRTH, 0], evidence.sister_x[BIRTH, 0] = 30, 26
+    found = proposed_divisions(tables, evidence, book)
+    assert [one.frame_index for one in found] == births
+    assert all(one.places == ((30, 20), (30, 26)) for one in found)
+
+
 def test_two_frames_are_not_enough_and_unknown_ones_are_none(movie):
     tables, evidence, book = movie
     evidence.second_part[BIRTH : BIRTH + 4, 0] = 1

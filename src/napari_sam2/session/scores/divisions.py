@@ -48,11 +48,16 @@ def proposed_divisions(
 def _parted(
     tables: ScoreTables, evidence: DivisionEvidence, state: ObjectState
 ) -> Iterator[ProposedDivision]:
-    """Yield the division of an object whose masks are two for some frames."""
+    """Yield the division of an object whose masks are two, for some frames or halved.
+
+    Where only one of two parts is followed on, they show but once.
+    """
     column = tables.columns[state.object_id]
-    is_two = shows_two(evidence)[:, column] & (tables.area[:, column] > 0)
-    for birth in _begins(is_two):
-        if birth > 0 and tables.area[birth - 1, column] > 0:
+    area = tables.area[:, column]
+    is_two = shows_two(evidence)[:, column] & (area > 0)
+    has_halved = np.flatnonzero(is_two[1:] & (area[1:] <= HALVED * area[:-1])) + 1
+    for birth in sorted({*_begins(is_two), *has_halved.tolist()}):
+        if birth > 0 and area[birth - 1] > 0:
             places = _places(tables, evidence, (birth, column))
             yield ProposedDivision(state.object_id, 0, birth, places)
             return
