@@ -124,6 +124,22 @@ def test_a_channel_whose_layer_goes_is_replaced(viewer, open_panel, qtbot):
     assert panel.image_input().channels[0].source.title == "first"
 
 
+@pytest.mark.parametrize(
+    ("limits", "shown"),
+    [
+        ((104, 2970.93), ("104.000", "2970.930")),
+        ((0.1, 0.9), ("0.1000", "0.9000")),
+        ((0.25, 1e7), ("0", "10000000")),
+    ],
+)
+def test_limits_have_no_more_digits_than_a_narrow_dock_shows(
+    viewer, open_panel, limits, shown
+):
+    add_movie(viewer).contrast_limits = limits
+    row = open_panel().channels.rows[GREY]
+    assert (row.low_spin.text(), row.high_spin.text()) == shown
+
+
 def test_tracking_freezes_the_look_until_somebody_asks(
     viewer, open_panel, qtbot, monkeypatch
 ):

@@ -30,6 +30,9 @@ NOTHING = "nothing"
 DARKEST = {"red": "#b01818", "green": "#127a28", "blue": "#2448c8", GREY: "#707070"}
 """Background of a row's letter: white on it can be read in both themes."""
 
+DIGITS, DECIMALS = 7, 4
+"""Of a contrast limit at most: more were cut off in a narrow dock."""
+
 SHORTEST_SPIN = 40
 """Pixels that a number always has; napari's style wants more."""
 
@@ -211,8 +214,10 @@ class ChannelRow(QWidget):
         low, high = look.limits
         step = (high - low) / 50
         is_whole = step > 1 and low == round(low) and high == round(high)
+        before_point = len(f"{max(abs(low), abs(high)):.0f}")
+        decimals = min(max(DIGITS - before_point, 0), DECIMALS)
         for spin, value in ((self.low_spin, low), (self.high_spin, high)):
-            spin.setDecimals(0 if is_whole else 4)
+            spin.setDecimals(0 if is_whole else decimals)
             spin.setSingleStep(step)
             spin.setValue(value)
         self.gamma_spin.setValue(look.gamma)
