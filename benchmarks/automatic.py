@@ -2,14 +2,16 @@
 
     python -m benchmarks automatic [--seeds 1 2 3] [--frames 40] [--restless]
     python -m benchmarks automatic --seeds 301 --sweep sister_ratio 0.3 0.4 0.6
+    python -m benchmarks automatic --recorded ../shared/data/dev/t98g-phase
 
 Prints a Markdown table with a row for each simulated movie: DET, TRA and SEG of the
 Cell Tracking Challenge (py-ctcmetrics), and precision, recall and F1 of divisions (a
 division is found if the same mother divides within two frames of the true one), for
 nano and for the baseline "Otsu's threshold, linked by overlap". Without ``--seeds`` the
 three presets are scored; the thresholds of masks were chosen on other seeds.
-``--sweep`` scores the same movies with each value of one rule. A last row is the sum
-of all divisions, by rule.
+``--recorded`` scores a movie of a microscope instead: ``movie.tif`` in a folder, beside
+``tracks-silver.tif``. ``--sweep`` scores the same movies with each value of one rule. A
+last row is the sum of all divisions, by rule.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ from napari_sam2.batch.movie_files import write_movie_tiffs
 from napari_sam2.io.exports.formats import export
 from napari_sam2.io.exports.masklets import open_masklets
 from napari_sam2.metrics.matching import count_overlaps
-from napari_sam2.synthetic import PRESETS, MovieConfig, SimulatedMovie
+from napari_sam2.synthetic import PRESETS, SimulatedMovie
 from napari_sam2.tracking.automatic.masklet_options import Divisions, MaskletOptions
 
 SMALLEST = 20
@@ -56,7 +58,42 @@ class Track:
     parent: int
 
 
-def true_tracks(movie: SimulatedMovie, folder: Path) -> list[Track]:
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a recorded movie; nobody knows its mother."""
+
+    object_id: int
+    parent: int | None = None
+
+
+class RecordedMovie:
+    """A movie of a microscope with tracks, without mothers, in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / "movie.tif"
+        self._frames = tifffile.imread(self.file)
+        self._labels = tifffile.imread(folder / "tracks-silver.tif")
+        self.frame_count = len(self._frames)
+        ids = np.unique(self._labels)
+        self.lineage = [Cell(int(one)) for one in ids if one]
+
+    def frame(self, frame_index: int) -> np.ndarray:
+        """Return a frame ``(Y, X)``."""
+        return np.asarray(self._frames[frame_index])
+
+    def labels(self, frame_index: int) -> np.ndarray:
+        """Return its true labels ``(Y, X)``."""
+        return np.asarray(self._labels[frame_index])
+
+    def write(self, path: Path) -> None:
+        """Copy the movie."""
+        shutil.copy(self.file, path)
+
+
+Movie = SimulatedMovie | RecordedMovie
+
+
+def true_tracks(movie: Movie, folder: Path) -> list[Track]:
     """Write the truth as the challenge has it; parts of tracks between gaps apart."""
     truth = folder / "01_GT" / "TRA"
     seg = folder / "01_GT" / "SEG"
@@ -207,16 +244,29 @@ def tracked(folder: Path, options: MaskletOptions, model: str) -> tuple[Path, fl
     return folder / "01_RES", seconds
 
 
+def write_movie(movie: Movie, folder: Path) -> None:
+    """Write ``movie.tif``."""
+    if isinstance(movie, RecordedMovie):
+        movie.write(folder / "movie.tif")
+        return
+    write_movie_tiffs(movie, folder / "movie")
+    (folder / "movie" / "movie.tif").rename(folder / "movie.tif")
+
+
 def score(
-    name: str, config: MovieConfig, options: MaskletOptions, model: str, baseline: bool
+    name: str,
+    movie: Movie,
+    options: MaskletOptions,
+    model: str,
+    *,
+    baseline: bool,
+    dark: bool,
 ) -> list[dict[str, Any]]:
-    """Return the rows of one movie."""
-    movie = SimulatedMovie(config)
+    """Return the rows of one movie; its cells may be dark."""
     folder = Path(tempfile.mkdtemp(prefix="napari-sam2-automatic-"))
     rows = []
     try:
-        write_movie_tiffs(movie, folder / "movie")
-        (folder / "movie" / "movie.tif").rename(folder / "movie.tif")
+        write_movie(movie, folder)
         true_tracks(movie, folder)
         truth = folder / "01_GT" / "TRA"
         results = {}
@@ -225,7 +275,7 @@ def score(
         if baseline:
             results["Otsu"] = folder / "02_RES"
             frames = (movie.frame(index) for index in range(movie.frame_count))
-            otsu_and_overlap(frames, results["Otsu"], config.kind == "bacteria")
+            otsu_and_overlap(frames, results["Otsu"], dark)
         for method, result in results.items():
             marks = measured(result, truth)
             right, ours, true = division_counts(result, truth)
@@ -245,14 +295,17 @@ def score(
     return rows
 
 
-def configs(seeds: list[int] | None, frames: int, restless: bool) -> Iterator[Any]:
-    """Yield name and configuration of each movie."""
-    for kind, config in PRESETS.items():
-        for seed in seeds or [config.seed]:
-            changed = replace(config, seed=seed, frame_count=frames)
-            if restless:
-                changed = replace(changed, speed=4.0, division_rate=0.02)
-            yield f"{kind} {seed}", changed
+def movies(given: argparse.Namespace) -> Iterator[tuple[str, Movie, bool]]:
+    """Yield each movie with its name, and whether its cells are dark."""
+    if given.recorded is not None:
+        yield given.recorded.name, RecordedMovie(given.recorded), False
+        return
+    for kind in given.kinds:
+        for seed in given.seeds or [PRESETS[kind].seed]:
+            config = replace(PRESETS[kind], seed=seed, frame_count=given.frames)
+            if given.restless:
+                config = replace(config, speed=4.0, division_rate=0.02)
+            yield f"{kind} {seed}", SimulatedMovie(config), kind == "bacteria"
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -275,10 +328,11 @@ def main(words: Sequence[str] | None = None) -> None:
 def print_scores(rule: str, options: MaskletOptions, given: argparse.Namespace) -> None:
     """Print a row for each movie, and the sum of the divisions that nano found."""
     right = found = true = 0
-    for name, config in configs(given.seeds, given.frames, given.restless):
-        if config.kind not in given.kinds:
-            continue
-        for row in score(name, config, options, given.model, not given.no_baseline):
+    baseline = not given.no_baseline
+    for name, movie, dark in movies(given):
+        for row in score(
+            name, movie, options, given.model, baseline=baseline, dark=dark
+        ):
             divisions = f"{row['right']}/{row['found']}/{row['true']}"
             print(
                 f"| {rule} | {row['movie']} | {row['method']} | {row['DET']:.3f} | "
@@ -313,6 +367,7 @@ def parsed(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--frames", type=int, default=60)
     parser.add_argument("--kinds", nargs="*", default=list(PRESETS))
     parser.add_argument("--restless", action="store_true")
+    parser.add_argument("--recorded", type=Path, help="folder of a recorded movie")
     parser.add_argument("--no-baseline", action="store_true")
     parser.add_argument("--model", default="nano")
     parser.add_argument("--divisions", default="accept")

@@ -266,7 +266,7 @@ def test_options_of_the_command_line_page_exist():
     options = {name for command in commands for name in options_of(command)}
     text = (ROOT / "docs/command-line.md").read_text("utf-8")
     named = set(re.findall(r"(?<=[`\s])--[a-z][\w-]*", text))
-    of_others = {"--help", "--plugin", "--restless", "--seeds"}
+    of_others = {"--help", "--plugin", "--recorded", "--restless", "--seeds"}
     assert named - options <= of_others
 
 
