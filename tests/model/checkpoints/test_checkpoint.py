@@ -122,7 +122,7 @@ def test_half_precision_becomes_float32(toy, tmp_path):
 @pytest.mark.parametrize("name", OFFICIAL_NAMES)
 def test_the_variant_is_read_from_keys_and_shapes(name, tmp_path, monkeypatch):
     """With tensors that take no room: a large model would need a gigabyte."""
-    state = {key: torch.zeros(()).expand(shape) for key, shape in shapes(name).items()}
+    state = {key: torch.ones(()).expand(shape) for key, shape in shapes(name).items()}
     monkeypatch.setattr("torch.load", lambda *_args, **_options: {"model": state})
     path = tmp_path / "unnamed.pt"
     path.touch()
@@ -131,7 +131,7 @@ def test_the_variant_is_read_from_keys_and_shapes(name, tmp_path, monkeypatch):
 
 def test_of_variants_that_look_alike_a_person_says_which(tmp_path, monkeypatch):
     name = "efficienttam_ti_2"
-    state = {key: torch.zeros(()).expand(shape) for key, shape in shapes(name).items()}
+    state = {key: torch.ones(()).expand(shape) for key, shape in shapes(name).items()}
     monkeypatch.setattr("torch.load", lambda *_args, **_options: {"model": state})
     path = tmp_path / "unnamed.pt"
     path.touch()
@@ -368,6 +368,7 @@ def test_weights_that_no_training_leads_to_are_refused(toy, tmp_path, value):
         (lambda one: one.to(torch.int8), "is int8, not of floating-point numbers"),
         (lambda one: one > 0, "is bool, not of floating-point numbers"),
         (lambda one: one.to(torch.complex64), "is complex64, not of floating-point"),
+        (torch.zeros_like, "all weights are 0"),
     ],
 )
 def test_weights_that_are_no_weights_are_refused(toy, tmp_path, changed, words):

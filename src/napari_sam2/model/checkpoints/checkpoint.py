@@ -314,6 +314,10 @@ def _check_numbers(path: Path, state: Mapping[str, Tensor]) -> None:
                 f"{path}: the weight {key} reaches {largest:g}, which no training "
                 "leads to: the file is damaged, get it again"
             )
+    if not any(value.any() for value in state.values()):
+        raise ModelError(
+            f"{path}: all weights are 0: the file is damaged, get it again"
+        )
 
 
 @cache
