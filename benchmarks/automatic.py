@@ -85,10 +85,6 @@ class RecordedMovie:
         """Return its true labels ``(Y, X)``."""
         return np.asarray(self._labels[frame_index])
 
-    def write(self, path: Path) -> None:
-        """Copy the movie."""
-        shutil.copy(self.file, path)
-
 
 Movie = SimulatedMovie | RecordedMovie
 
@@ -247,7 +243,7 @@ def tracked(folder: Path, options: MaskletOptions, model: str) -> tuple[Path, fl
 def write_movie(movie: Movie, folder: Path) -> None:
     """Write ``movie.tif``."""
     if isinstance(movie, RecordedMovie):
-        movie.write(folder / "movie.tif")
+        shutil.copy(movie.file, folder / "movie.tif")
         return
     write_movie_tiffs(movie, folder / "movie")
     (folder / "movie" / "movie.tif").rename(folder / "movie.tif")

@@ -17,13 +17,12 @@ import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.command_line import run_main
-from tests.io.fake_run import FRAME_SHAPE, LOGITS_SHAPE, PROVENANCE, FakeRun
+from tests.io.fake_run import write_finished_run
 
 from napari_sam2.cli import app
 from napari_sam2.commands import models
 from napari_sam2.commands.border import DEBUG, ending_in_one_line
 from napari_sam2.commands.progress import listening_to_signals
-from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.paths import user_path
 
 ENDINGS = {0, 2, 3, 4}
@@ -116,19 +115,7 @@ def files(tmp_path_factory):
     )
     (folder / "r.toml").write_text("[model]\nname = 'nano'\nheads = 'x'\n")
     (folder / "plan.json").write_text('{"version": 1, "movies": []}')
-    fake = FakeRun(frame_count=2)
-    store = OmeZarrLabelStore.create(
-        folder / "x.zarr",
-        frame_count=2,
-        frame_shape=FRAME_SHAPE,
-        logits_shape=LOGITS_SHAPE,
-        objects=fake.objects,
-        provenance=PROVENANCE,
-    )
-    for frame in range(2):
-        store.write(fake.result(frame))
-    store.finish()
-    store.close()
+    write_finished_run(folder / "x.zarr")
     return folder
 
 

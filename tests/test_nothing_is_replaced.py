@@ -13,12 +13,11 @@ import tifffile
 import zarr
 from PIL import Image
 from tests.command_line import run_main
-from tests.io.fake_run import FRAME_SHAPE, LOGITS_SHAPE, PROVENANCE, FakeRun
+from tests.io.fake_run import FRAME_SHAPE, write_finished_run
 
 from napari_sam2.cli import app
 from napari_sam2.commands import models
 from napari_sam2.io.exports.formats import FORMATS, with_suffix
-from napari_sam2.io.label_store.store import OmeZarrLabelStore
 
 ENDINGS = {0, 2, 3, 4}
 READ = {
@@ -206,19 +205,7 @@ def files(tmp_path_factory):
         '[{"frame": 0, "points": [[1, 2]]}]}]}'
     )
     (folder / "r.toml").write_text("[model]\n")
-    fake = FakeRun(frame_count=2)
-    store = OmeZarrLabelStore.create(
-        folder / "x.zarr",
-        frame_count=2,
-        frame_shape=FRAME_SHAPE,
-        logits_shape=LOGITS_SHAPE,
-        objects=fake.objects,
-        provenance=PROVENANCE,
-    )
-    for frame in range(2):
-        store.write(fake.result(frame))
-    store.finish()
-    store.close()
+    write_finished_run(folder / "x.zarr")
     for kind in ("images", "masks"):
         (folder / "ds" / kind).mkdir(parents=True)
         for number in range(4):

@@ -10,6 +10,7 @@ from napari_sam2.interfaces import (
     Progress,
     StoredAnchor,
 )
+from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.io.sessions.provenance import Provenance
 from napari_sam2.prompts import FramePrompt, PointPrompt, PromptedObject
 
@@ -105,3 +106,20 @@ class FakeRun:
 
     def progress(self, next_frame):
         return Progress(0, next_frame, "plan")
+
+
+def write_finished_run(path):
+    """Write masklets of two frames that are complete."""
+    fake = FakeRun(frame_count=2)
+    store = OmeZarrLabelStore.create(
+        path,
+        frame_count=2,
+        frame_shape=FRAME_SHAPE,
+        logits_shape=LOGITS_SHAPE,
+        objects=fake.objects,
+        provenance=PROVENANCE,
+    )
+    for frame in range(2):
+        store.write(fake.result(frame))
+    store.finish()
+    store.close()

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import errno
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from zarr.abc.store import ByteRequest
@@ -32,6 +32,7 @@ DAMAGED = (
     *(EOFError, ArithmeticError),
 )
 """What chunks and documents raise that are not what was written."""
+LOOK = "check that the disk is there and that you may read it, and open this again"
 RESTORE = "restore the folder from a copy, or track anew into another one"
 
 
@@ -95,8 +96,7 @@ def _refuse_blocked(path: Path, root: Path) -> None:
             raise ValueError(f"{place} is no folder, but chunks should be there")
 
 
-@contextmanager
-def storage_errors(path: Path, action: str) -> Iterator[None]:
+def storage_errors(path: Path, action: str) -> AbstractContextManager[None]:
     """Turn what goes wrong while something is written into one line with a remedy.
 
     Raises
@@ -104,19 +104,10 @@ def storage_errors(path: Path, action: str) -> Iterator[None]:
     OutputError
         Instead of an error of the file system, or of a file that is damaged.
     """
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise OutputError(
-            f"{path}: cannot {action}: {reason}; {_remedy(error.errno)}"
-        ) from error
-    except (*DAMAGED, MemoryError) as error:  # metadata may claim any size
-        raise _damaged(path, action, error) from error
+    return _in_one_line(path, action, _remedy)
 
 
-@contextmanager
-def reading_errors(path: Path, what: str) -> Iterator[None]:
+def reading_errors(path: Path, what: str) -> AbstractContextManager[None]:
     """Turn what goes wrong while something is read into one line with a remedy.
 
     Raises
@@ -124,15 +115,22 @@ def reading_errors(path: Path, what: str) -> Iterator[None]:
     OutputError
         Instead of an error of the file system, or of a file that is damaged.
     """
+    return _in_one_line(path, f"read {what}", lambda _number: LOOK)
+
+
+@contextmanager
+def _in_one_line(
+    path: Path, action: str, remedy: Callable[[int | None], str]
+) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        reason = error.strerror or str(error)
         raise OutputError(
-            f"{path}: cannot read {what}: {error.strerror or error}; check that the "
-            "disk is there and that you may read it, and open this again"
+            f"{path}: cannot {action}: {reason}; {remedy(error.errno)}"
         ) from error
     except (*DAMAGED, MemoryError) as error:  # metadata may claim any size
-        raise _damaged(path, f"read {what}", error) from error
+        raise _damaged(path, action, error) from error
 
 
 def _damaged(path: Path, action: str, error: Exception) -> OutputError:
