@@ -74,13 +74,7 @@ class OtherMovieError(OutputError):
 
 
 class FolderTakenError(OutputError):
-    """New masklets cannot go into a folder that holds others.
-
-    Parameters
-    ----------
-    folder
-        Which one.
-    """
+    """New masklets cannot go into a folder that holds others."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(

@@ -158,16 +158,12 @@ class FrameResult:
 
     Attributes
     ----------
-    frame_index
-        Frame that it belongs to.
     labels
         ``(Y, X)`` unsigned integer label image of *all* objects of this frame.
     object_ids
         Objects that were computed in this step, in row order.
     logits
         ``(objects, h, w)`` float32 low-resolution mask logits of these objects.
-    scores
-        Scores of these objects.
     image
         ``(Y, X)`` intensities in the movie's own units, which the objects' means are
         taken of; None where they are not at hand.
@@ -191,14 +187,10 @@ class StoredAnchor:
 
     Attributes
     ----------
-    object_id, frame_index
-        Whose anchor, and where.
     logits
         ``(h, w)`` float32 low-resolution mask logits.
     pointer
         ``(C,)`` float32 object pointer.
-    object_score, predicted_iou
-        Scores of the mask.
     tile
         Number of the tile that the logits cover, see `TileLayout`.
     """

@@ -52,10 +52,6 @@ class DiscoveryJob(BaseModel):
     ----------
     movie, prompts
         What to look at; the prompts file (JSON) to write.
-    frame_options, model_options
-        How the movie is read; what looks.
-    options
-        What becomes an object.
     frames
         First frame and the one after the last; None for all.
     time_point

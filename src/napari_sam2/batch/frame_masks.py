@@ -28,12 +28,6 @@ class FrameMasksJob(BaseModel):
     ----------
     movie, out
         What to look at; the label image (TIFF) to make.
-    frame
-        Number of the frame.
-    frame_options, model_options
-        How the movie is read; what looks.
-    mask_options
-        What is kept.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -50,10 +50,6 @@ class ImportJob(BaseModel):
         Name of the label group.
     model
         With whose input size they are kept, so that it can correct them.
-    frame_options
-        How the movie is read.
-    overwrite
-        Replace the label group.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())

@@ -121,8 +121,6 @@ class StackRequest:
 
     Attributes
     ----------
-    objects, options, plan
-        What is tracked, by what, where to.
     shape
         ``(T, Y, X)``.
     """
@@ -216,8 +214,6 @@ class ChunkFrames:
         Number of the chunk's first frame.
     pixels
         ``(t, Y, X)``.
-    mapping
-        From pixels to brightness.
     """
 
     frame_count: int
@@ -256,12 +252,8 @@ def run_piece(
 
     Parameters
     ----------
-    request
-        What is the same for all.
     frames
         Number of the chunk's first frame, and its pixels ``(t, Y, X)``.
-    mapping
-        From pixels to brightness.
     memory
         What the tracker remembers before; None at the very first step.
     before

@@ -38,14 +38,8 @@ class Output:
     ----------
     path, name
         OME-Zarr and label group.
-    resume
-        Go on with a run that was interrupted.
-    overwrite
-        Replace the group.
     merge
         Add objects to a finished group, whose labels become foreign ones.
-    embed_image
-        Copy the movie into a new OME-Zarr.
     accept_movie
         Go on, or add, though the movie has other pixels than it had.
     """

@@ -46,8 +46,6 @@ def tables_of(store: OmeZarrLabelStore, model: str | None = None) -> ScoreTables
 
     Parameters
     ----------
-    store
-        The masklets.
     model
         By whose trust they are judged, see `trust_at_hand`; None for who made them.
     """

@@ -93,8 +93,6 @@ def follow(
 
     Parameters
     ----------
-    frames
-        The propagation.
     title
         What stands before the progress bar.
     on_cancel

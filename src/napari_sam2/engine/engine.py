@@ -105,10 +105,6 @@ class TrackingEngine:
 
         Parameters
         ----------
-        request
-            What the panels say.
-        frame_index
-            What the person looks at.
         is_wanted
             False as soon as they look at another frame.
         reach
@@ -148,14 +144,8 @@ class TrackingEngine:
 
         Parameters
         ----------
-        request
-            What the panels say.
-        edit
-            Of the book.
         is_wanted
             False for a frame that a later edit is about: it is answered there.
-        shown_frame
-            What the person looks at.
         """
         yield from self._edits.apply(request, edit, is_wanted, shown_frame)
 
@@ -166,8 +156,6 @@ class TrackingEngine:
 
         Parameters
         ----------
-        request, edit, shown_frame
-            As for `apply`.
         pair
             Ids of the object that stays and of the one that goes.
         """

@@ -38,8 +38,6 @@ class Request:
 
     Attributes
     ----------
-    image
-        The movie.
     model
         Name or path of the model.
     folder
@@ -121,10 +119,6 @@ class StoreReady:
 
     Attributes
     ----------
-    request
-        Whose they are.
-    dtype
-        Of the labels.
     read_labels
         Returns the ``(Y, X)`` labels of a frame from disk, in any thread, while the
         worker writes.
@@ -141,8 +135,6 @@ class FrameChanged:
 
     Attributes
     ----------
-    frame_index
-        The frame.
     labels
         ``(Y, X)`` of all its objects; nobody changes them any more.
     """
@@ -185,8 +177,6 @@ class Hovered:
 
     Attributes
     ----------
-    frame_index, object_id
-        Where, for which object.
     mask
         ``(Y, X)`` bool.
     """
@@ -218,16 +208,12 @@ class SessionRead:
 
     Attributes
     ----------
-    folder, document
-        Where, and what is in it.
     calibration, shape
         Of its masklets, ``(T, Y, X)``.
     image
         ``(T, Y, X)`` movie that lies in the same folder, or None.
     region
         What the model looked at in each frame, ``(y, x, height, width)``; None for all.
-    tracker
-        How its objects were followed.
     """
 
     folder: Path
@@ -245,8 +231,6 @@ class Compared:
 
     Attributes
     ----------
-    frame_index
-        The frame.
     position, total
         How many steps are done, of how many.
     difference
@@ -266,8 +250,6 @@ class DirectionsCompared:
 
     Attributes
     ----------
-    request, book, object_id
-        Whose gap, and what the two ways follow from.
     agreement
         J of the two masks by frame of the gap.
     """
@@ -291,12 +273,8 @@ class MasksFound:
 
     Attributes
     ----------
-    frame_index
-        The frame.
     labels
         ``(Y, X)``, 1 for the best mask, or the one that is most alike.
-    count
-        How many masks there are.
     likeness
         Of each mask to the object that more are sought of, 0…1; empty if none is.
     """

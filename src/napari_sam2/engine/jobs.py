@@ -132,8 +132,6 @@ class _Turn:
 
     Attributes
     ----------
-    job, items
-        The job, and its steps.
     has_begun
         Whether the worker took it: from then on no newer job may take its place.
     is_over

@@ -22,12 +22,8 @@ class Order:
 
     Attributes
     ----------
-    direction
-        Where to go from the anchors.
     frames
         First and last frame that may be written; None for all.
-    merge
-        What happens to labels of others.
     start
         The frame that is looked at; `NEXT_ANCHOR` and `ONE_FRAME` are about it.
     is_repair

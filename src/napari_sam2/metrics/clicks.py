@@ -14,8 +14,6 @@ class Click:
 
     Attributes
     ----------
-    y, x
-        Row and column.
     positive
         Whether it says "this, too".
     """

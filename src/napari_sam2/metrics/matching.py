@@ -116,8 +116,6 @@ def match_overlaps(overlaps: Overlaps, minimum_overlap: float = 0.5) -> list[Mat
 
     Parameters
     ----------
-    overlaps
-        Of truth and prediction.
     minimum_overlap
         Least intersection over union, above 0 and up to 1.
 

@@ -22,8 +22,6 @@ class Attention(nn.Module):
     ----------
     dim
         Channels of queries and of the output.
-    heads
-        Number of heads.
     inner_dim
         Channels of all heads together; ``dim`` unless told otherwise.
     key_dim

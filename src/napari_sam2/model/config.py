@@ -110,8 +110,6 @@ class Sam2Config:
     ----------
     name
         Key in `CONFIGS`.
-    trunk
-        The image trunk.
     image_size
         Side of the square input in pixels that the weights were trained for.
     hidden_dim
@@ -133,8 +131,6 @@ class Sam2Config:
         for weights that have an official counterpart.
     frame_fit
         How the frames that the weights were trained on lay in the square.
-    pooling
-        How memories are shortened.
     latents
         Side of the grid of latents that a spatial memory is compressed to (as many
         again know all of it); None where it is kept as it is.

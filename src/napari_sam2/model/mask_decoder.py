@@ -166,8 +166,6 @@ class MaskDecoder(nn.Module):
         ----------
         image
             Memory-conditioned embedding plus the dense prompt.
-        position
-            Position encoding of the embedding.
         sparse
             Prompt tokens.
         high_res
@@ -239,8 +237,6 @@ def choose_masks(raw: RawMasks, multimask: bool, fallback: bool = True) -> Chose
 
     Parameters
     ----------
-    raw
-        The decoder's output.
     multimask
         True: the candidate with the best predicted IoU, and its token. False: the
         single mask; where that is unstable, the best candidate's mask and IoU but

@@ -36,8 +36,6 @@ class FrameCompared:
 
     Attributes
     ----------
-    frame_index
-        The frame.
     agreement
         J of the two masks, 0 … 1; None while only one of them is known.
     position, total
@@ -57,8 +55,6 @@ class Comparison:
     ----------
     session
         Movie, store, a fresh predictor, objects and anchors.
-    object_id
-        Whose gap.
     frame_index
         Any frame of the gap, or the anchor before it.
 

@@ -167,8 +167,6 @@ class Composer:
 
         Parameters
         ----------
-        frame_index
-            The frame.
         logits
             By object: ``(h, w)`` float32.
         tiles

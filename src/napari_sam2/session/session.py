@@ -46,8 +46,6 @@ class FrameDone:
 
     Attributes
     ----------
-    frame_index
-        The frame.
     object_ids
         Objects whose masks on it are new: prompted or replayed ones while prompts are
         being resolved, written ones afterwards.
@@ -95,8 +93,6 @@ class Session:
     ----------
     source
         Frames; a prefetching one hides reading time.
-    store
-        Where masklets go.
     predictor
         A fresh `StreamingPredictor` of the movie's frame shape. With its two anchors
         for each object and frame, a repair of a gap gives what a whole run gives.
@@ -318,8 +314,6 @@ def steps_of(
 
     Parameters
     ----------
-    plan, objects, lives
-        What is tracked where, and the objects' lives in the movie.
     stored
         Places whose anchors are known.
     """

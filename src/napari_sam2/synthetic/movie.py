@@ -41,11 +41,6 @@ class SimulatedMovie:
     """A movie that is computed frame by frame, in any order, with equal results.
 
     May be shared by threads. Pickles as its config alone.
-
-    Parameters
-    ----------
-    config
-        All that decides the movie.
     """
 
     def __init__(self, config: MovieConfig) -> None:

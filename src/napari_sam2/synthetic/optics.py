@@ -50,13 +50,7 @@ Drawn = tuple[Body, Silhouette]
 
 
 class Microscope:
-    """Renders drawn cells into frames; holds the texture and the uneven light.
-
-    Parameters
-    ----------
-    config
-        The movie.
-    """
+    """Renders drawn cells into frames; holds the texture and the uneven light."""
 
     def __init__(self, config: MovieConfig) -> None:
         self._config = config

@@ -35,8 +35,6 @@ class SimulatedVolume:
 
     Parameters
     ----------
-    config
-        All that decides the cells and their motion.
     plane_count
         Planes of a stack, 2 to `MOST_PLANES`.
 

@@ -63,8 +63,6 @@ class Batch:
 
     Attributes
     ----------
-    kind
-        How they are computed.
     frame_index, reverse
         Where, and which way the stream runs.
     object_ids

@@ -57,10 +57,6 @@ class Network:
     ----------
     model
         The network, on the device of ``precision``.
-    geometry
-        Where the pixels of a tile lie in the model's input.
-    precision
-        Device and numbers of the matrix products.
     hole_area
         Holes up to so many low-resolution pixels are filled.
     lent
@@ -126,8 +122,6 @@ class Network:
         ----------
         embedding
             Of one frame.
-        batch
-            Its objects.
         memory
             What they remember; None where prompts alone decide.
         tracked_logits

@@ -30,8 +30,6 @@ class Precision:
 
     Attributes
     ----------
-    device
-        Where it runs.
     name
         ``"fp32"``, ``"bf16"`` or ``"fp16"``.
     threads

@@ -222,8 +222,6 @@ class StreamingPredictor:
 
         Parameters
         ----------
-        frame_index
-            Frame that is shown.
         frame
             ``(Y, X, 3)`` uint8 RGB.
         prompts

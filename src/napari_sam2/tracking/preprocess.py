@@ -221,8 +221,6 @@ def tile_of_prompt(
 
     Parameters
     ----------
-    layout
-        Where tiles lie.
     prompt
         In pixels of the frame.
     now

@@ -28,8 +28,6 @@ class StepResult:
 
     Attributes
     ----------
-    frame_index
-        Frame that was shown.
     object_ids
         Objects that were computed or replayed, ascending; the rows of all arrays.
     logits
@@ -90,8 +88,6 @@ class Prediction:
 
     Attributes
     ----------
-    batch
-        The objects.
     decoded
         The network's answer, on its device.
     arrive

@@ -33,8 +33,6 @@ class Tracker:
 
     Attributes
     ----------
-    model
-        The network.
     device
         As for `StreamingPredictor`.
     image_size
@@ -79,8 +77,6 @@ def follow(
 
     Parameters
     ----------
-    tracker
-        Who follows.
     prompt
         One of `PROMPTS`: what is said of an object on its first annotated frame. Each
         click mends the answer to those before it.

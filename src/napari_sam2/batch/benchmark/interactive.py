@@ -72,8 +72,6 @@ class ObjectOfVideo:
 
     Parameters
     ----------
-    tracker, video, object_id
-        Who follows which.
     embeddings
         Those of the video's frames, which every pass shows again; made here if None.
     """

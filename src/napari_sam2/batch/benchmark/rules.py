@@ -48,8 +48,6 @@ class VideoScorer:
 
     Parameters
     ----------
-    rules
-        What counts.
     video
         Whose ``annotated`` frames are scored.
     """

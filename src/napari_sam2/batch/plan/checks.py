@@ -50,8 +50,6 @@ class MovieCheck:
 
     Attributes
     ----------
-    title, state
-        Which, and what will be done with it.
     frames, frame_shape, objects
         How many, and ``(Y, X)``; 0 where it cannot be read.
     disk_bytes, disk_files

@@ -48,8 +48,6 @@ class PlannedMovie(BaseModel):
     ----------
     title
         What people call it; no other movie of the plan is called so.
-    job
-        What is to be done.
     exports
         Files or folders to write when that is done, by format.
     discovery
@@ -325,8 +323,6 @@ def _refuse_shared_outputs(planned: list[PlannedMovie], owners: dict[str, str]) 
 
     Parameters
     ----------
-    planned
-        All movies.
     owners
         Who has a place already; results are added.
     """

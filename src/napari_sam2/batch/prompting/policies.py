@@ -49,8 +49,6 @@ class Prompts:
 
     Attributes
     ----------
-    objects
-        With their prompts.
     anchors
         What a person saw on prompted frames of this very movie: replayed, so that the
         result is theirs bit by bit.
@@ -68,13 +66,6 @@ class ReadsPrompts(Protocol):
 
     def read(self, movie: Path, source: StackFrames) -> Prompts:
         """Return the prompts of a movie.
-
-        Parameters
-        ----------
-        movie
-            Its path.
-        source
-            The open movie.
 
         Raises
         ------

@@ -115,8 +115,6 @@ class MovieProgress:
 
     Attributes
     ----------
-    title
-        Which.
     position, total
         Steps that are done, of how many.
     """

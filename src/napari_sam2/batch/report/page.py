@@ -34,8 +34,6 @@ def page_of(
 
     Parameters
     ----------
-    movies
-        What came of each.
     version
         Of napari-sam2.
     checks

@@ -76,8 +76,6 @@ def run_plan(
 
     Parameters
     ----------
-    plan
-        What is to be done.
     report
         Folder of the report: ``report.json``, ``report.html``, and what is known of
         each movie, from which the next run sees what is complete.
@@ -85,8 +83,6 @@ def run_plan(
         Who runs movies; this process, one after the other, unless given.
     shard
         The part to run; all by default.
-    listener
-        Told how it goes.
     is_cancelled
         Asked after each frame and movie.
 

@@ -73,8 +73,6 @@ def make_it_so(
 
     Parameters
     ----------
-    planned
-        The movie.
     patience
         How often it is tried again where a lock or a disk is in the way. What was given
         and models are never tried again.

@@ -39,8 +39,6 @@ class TrustedObject:
 
     Attributes
     ----------
-    object_id
-        The object.
     shown, absent
         Prompted frames, ascending, on which it is to be seen, and on which it is not.
     accepted
@@ -117,8 +115,6 @@ def rounds_of(objects: Iterable[TrustedObject], most: int = MOST_HIDDEN) -> list
 
     Parameters
     ----------
-    objects
-        What is trusted.
     most
         Hide at most so many frames of an object, spread over the movie.
 

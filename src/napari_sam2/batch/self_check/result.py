@@ -33,8 +33,6 @@ class HiddenFrame(_Part):
 
     Attributes
     ----------
-    object_id, frame_index
-        Whose, and where.
     region, boundary
         J and F of the mask that was tracked to there.
     switched

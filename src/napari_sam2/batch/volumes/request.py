@@ -39,8 +39,6 @@ class MovieOfStacks:
     ----------
     shape
         ``(T, Z, Y, X)``.
-    calibration, planes
-        Scale and units.
     reading
         In one line, how its file was understood.
     """
@@ -57,10 +55,6 @@ class VolumeRequest:
 
     Attributes
     ----------
-    job
-        The job.
-    movie
-        What it is about.
     prompts_path, prompt_frames
         Where prompts come from, and time points of those that do not say theirs.
     prompts

@@ -107,14 +107,10 @@ class VolumeRun:
 
     Parameters
     ----------
-    request
-        What was asked for.
     frames
         Time points to write.
     mapping
         How intensities are seen, on all planes.
-    volume
-        Where labels go.
 
     Attributes
     ----------

@@ -19,8 +19,6 @@ class StackPair:
 
     Parameters
     ----------
-    truth, labels
-        Their paths.
     name
         Label group, where one is an OME-Zarr of ours.
     shape

@@ -31,19 +31,7 @@ NETWORK, PLAN = ModelOptions(), BatchPlan.model_fields
 
 
 class TaskSettings(BaseModel):
-    """The fields of a plan that people set in a workflow system.
-
-    Attributes
-    ----------
-    prompts_from, prompt_frame
-        Where objects come from, and on which frame.
-    name
-        Of the label groups.
-    model, device
-        See `ModelOptions`.
-    channel
-        To show as grey; -1 where there is only one.
-    """
+    """The fields of a plan that people set in a workflow system."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -91,13 +79,7 @@ class TaskSettings(BaseModel):
 
 
 class ImageTask(TaskSettings):
-    """Track objects through one OME-Zarr image, into labels inside of it.
-
-    Attributes
-    ----------
-    zarr_url
-        Path of the image.
-    """
+    """Track objects through one OME-Zarr image, into labels inside of it."""
 
     zarr_url: Annotated[str, Field(description="Path of the OME-Zarr image")]
 

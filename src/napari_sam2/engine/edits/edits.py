@@ -47,8 +47,6 @@ class Answer:
 
     Attributes
     ----------
-    result
-        The frame, as it is to be written.
     prompts, anchors
         What was answered, and what the person sees, by object.
     """
@@ -59,15 +57,7 @@ class Answer:
 
 
 class FrameEdits:
-    """Answers, clears and writes frames.
-
-    Parameters
-    ----------
-    masklets, movie
-        Where.
-    book
-        What people said.
-    """
+    """Answers, clears and writes frames."""
 
     def __init__(self, masklets: Masklets, movie: Movie, book: BookState) -> None:
         self._masklets, self._movie, self._book = masklets, movie, book
@@ -373,15 +363,7 @@ MANY_FRAMES = 16
 
 
 class Edits:
-    """Makes masklets follow from the book.
-
-    Parameters
-    ----------
-    workspace
-        What is open.
-    steps
-        Where edits are recorded.
-    """
+    """Makes masklets follow from the book."""
 
     def __init__(self, workspace: Workspace, steps: Steps) -> None:
         self._workspace = workspace

@@ -18,13 +18,7 @@ from napari_sam2.session.planning.frame_set import FrameSet
 
 
 class Steps:
-    """Records steps where the masklets are, or in memory before there are any.
-
-    Parameters
-    ----------
-    workspace
-        What is open.
-    """
+    """Records steps where the masklets are, or in memory before there are any."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace

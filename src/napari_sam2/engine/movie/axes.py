@@ -229,8 +229,6 @@ def reading_of(axes: LayerAxes, names: Sequence[str]) -> str:
 
     Parameters
     ----------
-    axes
-        What was decided.
     names
         What the layer calls its dimensions.
     """
@@ -276,8 +274,6 @@ def spot_at(position: Sequence[float], axes: LayerAxes) -> Spot | None:
     ----------
     position
         One number for each dimension of the layer, in its pixels.
-    axes
-        Where frames lie in the layer.
     """
     *_, y, x = (float(part) for part in position)
     top, left, height, width = axes.region or (0, 0, *axes.frame_shape)

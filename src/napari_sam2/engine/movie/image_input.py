@@ -30,8 +30,6 @@ class ChannelSource:
 
     Attributes
     ----------
-    layer_id
-        Which layer.
     index
         Which of its channels; None if it has no axis of channels.
     title
@@ -51,8 +49,6 @@ class Look:
     ----------
     limits
         What is black and what is white.
-    gamma
-        Exponent.
     invert
         Whether dark is shown as bright.
     """
@@ -70,8 +66,6 @@ class ChannelChoice:
     ----------
     color
         ``"grey"`` for one that is seen alone, else ``"red"``, ``"green"``, ``"blue"``.
-    source
-        Where it comes from.
     look
         A look of its own; None for that of its layer.
     """
@@ -148,10 +142,6 @@ def small_picture(
 
     Parameters
     ----------
-    frames
-        The movie.
-    frame_index
-        Which frame.
     side
         Most pixels of the longer side.
     region
@@ -186,14 +176,6 @@ class SeenChannel:
     ----------
     color
         ``"grey"`` for one that is seen alone, else ``"red"``, ``"green"``, ``"blue"``.
-    source
-        Which channel of which layer.
-    look
-        How its intensities become brightness.
-    array_id
-        Which array the layer held.
-    array
-        The pixels.
     """
 
     color: str
@@ -211,18 +193,10 @@ class ImageInput:
 
     Attributes
     ----------
-    layer_id, array_id
-        Which layer, and which array it held.
-    name
-        What people call it.
-    axes
-        Where frames lie in it.
     is_rgb
         Whether samples of RGB follow the last dimension.
     channels
         What becomes grey, or red, green and blue; empty for RGB, seen as it is.
-    calibration
-        Physical scale, for the labels.
     array
         The pixels: numpy, dask, zarr, xarray; the finest level of a pyramid.
     """

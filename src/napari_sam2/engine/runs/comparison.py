@@ -30,15 +30,7 @@ NOT_THERE = "There is no comparison to keep: compare the directions once more"
 
 
 class Comparisons:
-    """Compares the ways through one gap at a time.
-
-    Parameters
-    ----------
-    workspace
-        What is open.
-    steps
-        Where it is recorded that a way was kept.
-    """
+    """Compares the ways through one gap at a time."""
 
     def __init__(self, workspace: Workspace, steps: Steps) -> None:
         self._workspace = workspace

@@ -26,12 +26,8 @@ class ExportOrder:
     ----------
     folder, name
         Label group on disk.
-    book
-        Who the objects are now.
     format_name
         A key of `io.exports.formats.FORMATS`.
-    path
-        File or folder to write.
     image
         The movie, for mean intensities; None to leave them out.
     """
@@ -50,11 +46,6 @@ class ExportStoppedError(NapariSam2Error):
 
 class ExportRun:
     """Writes masklets while others go on; `run` has a thread of its own.
-
-    Parameters
-    ----------
-    order
-        What is exported.
 
     Attributes
     ----------

@@ -47,15 +47,7 @@ from napari_sam2.tracking.memory.slots import ROW_BLOCK
 
 
 class Runs:
-    """Tracks what the book says.
-
-    Parameters
-    ----------
-    workspace
-        What is open.
-    steps
-        Where runs are recorded.
-    """
+    """Tracks what the book says."""
 
     def __init__(self, workspace: Workspace, steps: Steps) -> None:
         self._workspace = workspace

@@ -38,13 +38,7 @@ Result = TypeVar("Result")
 
 
 class Search:
-    """Looks for what is there; the masks of the last frame are kept.
-
-    Parameters
-    ----------
-    workspace
-        What is open.
-    """
+    """Looks for what is there; the masks of the last frame are kept."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace

@@ -62,14 +62,10 @@ class VolumeOrder:
     ----------
     image
         The movie; its layer has time and z.
-    planes
-        Scale and unit along z.
     opened_from
         The file that the layer was opened from, if any.
     prompts
         Reads them, in the worker.
-    model, direction
-        What tracks, and where to.
     folder
         Beside it the folder of the run is made, named after it.
     """
@@ -106,13 +102,7 @@ class VolumeThere:
 
 
 class VolumeRun:
-    """One run beside the window; `steps` are taken in the worker.
-
-    Parameters
-    ----------
-    order
-        What is tracked.
-    """
+    """One run beside the window; `steps` are taken in the worker."""
 
     def __init__(self, order: VolumeOrder) -> None:
         self._order = order

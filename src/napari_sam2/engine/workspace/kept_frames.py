@@ -31,8 +31,6 @@ class KeptFrames(WrappedFrames):
 
     Parameters
     ----------
-    source
-        Where frames come from.
     max_bytes
         About how many bytes of frames are kept, a few frames at least.
     """

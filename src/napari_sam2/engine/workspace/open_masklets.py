@@ -36,8 +36,6 @@ class Movie:
 
     Attributes
     ----------
-    image, source
-        The movie, and its frames.
     device, precision
         What was asked for.
     setup, predictor, answers
@@ -80,8 +78,6 @@ class Masklets:
 
     Attributes
     ----------
-    store
-        The masklets.
     said, anchors
         By place: the prompt that was answered there, and the answer.
     seen

@@ -71,8 +71,6 @@ class Answers:
 
         Parameters
         ----------
-        source
-            The movie.
         prompts
             All of one frame, one per object.
         anchors

@@ -17,13 +17,7 @@ from napari_sam2.session.book.state import BookState
 
 
 class Reopening:
-    """Brings sessions back.
-
-    Parameters
-    ----------
-    workspace
-        What is open.
-    """
+    """Brings sessions back."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace

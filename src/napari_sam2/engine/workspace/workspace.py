@@ -153,8 +153,6 @@ class Workspace:
 
         Parameters
         ----------
-        request, store
-            The movie and the masklets.
         accepts
             Whether a movie of other pixels is theirs from now on.
 

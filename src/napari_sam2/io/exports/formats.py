@@ -89,8 +89,6 @@ def export(masklets: MaskletMovie, path: Path, name: str) -> Path:
 
     Parameters
     ----------
-    masklets
-        What to write; read frame by frame.
     path
         Where; the format's suffix is added if it lacks it.
     name

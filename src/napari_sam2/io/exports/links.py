@@ -22,8 +22,6 @@ class Link(NamedTuple):
     ----------
     source, target
         Nodes, the earlier one first.
-    frames
-        Theirs.
     lineage
         Id of the founder of the family.
     """
@@ -40,8 +38,6 @@ class LinkedFrame:
 
     Attributes
     ----------
-    regions
-        Where they are.
     nodes
         ``(objects,)`` int64, numbered from 0 by frame and object.
     lineages
@@ -57,13 +53,7 @@ class LinkedFrame:
 
 
 class Linking:
-    """One walk through masklets; held are the first and the last node of each object.
-
-    Parameters
-    ----------
-    masklets
-        What to link.
-    """
+    """A walk through masklets; held are the first and the last node of each object."""
 
     def __init__(self, masklets: MaskletMovie) -> None:
         self.node_count = 0

@@ -44,8 +44,6 @@ def _border(flat: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
     ----------
     flat
         ``(Y * X,)`` labels with a margin of background.
-    width
-        X.
 
     Returns
     -------

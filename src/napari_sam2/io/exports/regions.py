@@ -23,8 +23,6 @@ class FrameRegions:
 
     Attributes
     ----------
-    frame_index
-        Which frame.
     object_ids
         ``(objects,)`` int64.
     size
@@ -75,8 +73,6 @@ def measure_regions(
 
     Parameters
     ----------
-    frame_index
-        Which frame.
     labels
         ``(Y, X)`` label image.
     image
@@ -136,8 +132,6 @@ def measure_sections(
 
     Parameters
     ----------
-    frame_index
-        Which time point.
     sections
         ``(Y, X)`` labels of each plane, and ``(Y, X)`` or ``(Y, X, channels)``
         intensities.

@@ -83,8 +83,6 @@ def relabelled(
     ----------
     labels
         ``(Y, X)`` labels of objects.
-    frame_index
-        Its frame.
     tracks
         All tracks; pixels of objects without one become background.
     """

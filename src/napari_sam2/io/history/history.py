@@ -54,8 +54,6 @@ class Returned:
     ----------
     text
         What was undone or redone, for people.
-    state
-        The book as it is now.
     frames
         Frames whose labels, logits or anchors changed, ascending.
     """
@@ -95,14 +93,8 @@ class History:
 
     Parameters
     ----------
-    owner
-        The store.
-    run
-        Group of the run.
     folder
         Folder of the label group.
-    books
-        Turns objects into JSON, and back.
     frame_dimension
         The one of the label image along which frames run.
     """

@@ -45,8 +45,6 @@ def open_tracked(path: Path, format_name: str | None = None) -> TrackedLabels:
 
     Parameters
     ----------
-    path
-        File or folder.
     format_name
         A key of `READERS`; None to see it by what lies there.
 

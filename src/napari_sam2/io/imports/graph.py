@@ -18,8 +18,6 @@ class Node:
     ----------
     where
         File, row and id, as errors say it.
-    frame_index
-        The frame.
     label
         Number that the object would like to have; 0 for any.
     tracklet
@@ -62,8 +60,6 @@ def follow(nodes: dict[int, Node], links: Iterable[Link]) -> Family:
 
     Parameters
     ----------
-    nodes
-        By key.
     links
         In any order, each from an earlier to a later frame.
 

@@ -29,8 +29,6 @@ class TrackedLabels:
         Returns the ``(Y, X)`` label image of a frame; a label is an object.
     mothers
         Mother of each daughter.
-    close
-        Releases files.
 
     Raises
     ------

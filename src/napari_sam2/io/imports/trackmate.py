@@ -34,8 +34,6 @@ class Spot:
     ----------
     where
         File and line.
-    frame_index, y, x, radius
-        Frame, centre and radius.
     outline
         ``(points, 2)`` of y, x from the centre; None for a circle.
     """

@@ -41,8 +41,6 @@ class AnchorArrays:
 
     Parameters
     ----------
-    group
-        Group of the anchors.
     object_ids
         Ids by column.
     """

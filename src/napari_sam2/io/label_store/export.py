@@ -44,8 +44,6 @@ class PlainLabels:
     ----------
     frames
         ``(T, Y, X)`` of integers, indexed by the frame: numpy, dask, zarr.
-    calibration
-        Scale, units and kind of the frame axis.
     objects
         What is known of the labels, by label.
     """

@@ -40,8 +40,6 @@ class FrameArrays:
         The label group, and the group of its run.
     object_ids
         Ids by column.
-    layout
-        How frames lie in the label image.
 
     Attributes
     ----------

@@ -86,8 +86,6 @@ class LabelGroupSpec:
 
     Attributes
     ----------
-    name
-        Of the group.
     shape
         ``(T, Y, X)``.
     logits_shape
@@ -96,8 +94,6 @@ class LabelGroupSpec:
         All objects; their columns are given out in order of their ids.
     provenance, calibration
         What makes the labels, and their scale.
-    dtype
-        Of the labels.
     tiles
         Where the tiles lie that logits cover; None where they cover frames.
     """
@@ -316,8 +312,6 @@ def complete(
 
     Parameters
     ----------
-    group, parent
-        The label group and what it lies in.
     spans
         First and last frame of each object that has pixels, by id.
     """

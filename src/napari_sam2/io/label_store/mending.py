@@ -24,8 +24,6 @@ def mend(files: LabelFiles, *, is_merge: bool) -> str | None:
 
     Parameters
     ----------
-    files
-        Those of the run.
     is_merge
         Whether the label group holds masklets that the run did not make.
 

@@ -115,8 +115,6 @@ def tracks_of(
 
     Parameters
     ----------
-    store
-        The masklets.
     frames
         Frames to look at; all unless given.
 
@@ -140,8 +138,6 @@ def table_of(
 
     Parameters
     ----------
-    store
-        The masklets.
     rows, parents
         As for `track_table`.
 

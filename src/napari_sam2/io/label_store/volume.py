@@ -82,14 +82,10 @@ class VolumeSpec:
 
     Attributes
     ----------
-    name
-        Of the label group.
     shape
         ``(T, Z, Y, X)``.
     objects
         All of them; their prompts are not looked at.
-    calibration, planes
-        Scale and units.
     """
 
     name: str

@@ -40,8 +40,6 @@ class WritingLock:
         What keeps other processes out; None where the file system has no locks.
     writer
         Whose stores share it: a number that is nobody else's.
-    thread
-        Which thread took it.
 
     Attributes
     ----------

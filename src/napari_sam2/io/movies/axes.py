@@ -73,8 +73,6 @@ class FrameLayout:
     ----------
     axes
         One letter for each dimension, of ``TZCPYXS`` and `IGNORED`.
-    shape
-        Length of each dimension.
     frame_axis
         ``"T"``, ``"Z"``, or ``""`` for a single image.
     fixed
@@ -179,14 +177,10 @@ def lay_out_frames(
 
     Parameters
     ----------
-    shape
-        Shape of the array.
     known_axes
         The file's own axes, one letter a dimension, or the file's word for what has no
         letter. Pages of which it does not say what they are (``Q``, ``I``) become
         time if there is one such axis and no other time.
-    selection
-        What the person chose.
     name
         How errors call the image.
 

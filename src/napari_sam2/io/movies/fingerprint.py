@@ -84,8 +84,6 @@ def fingerprint_of(
 
     Parameters
     ----------
-    source
-        The movie.
     frames
         What `fingerprint_steps` gave; it is asked now unless given.
 

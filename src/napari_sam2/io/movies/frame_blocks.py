@@ -25,8 +25,6 @@ class FrameBlocks:
 
     Parameters
     ----------
-    stack, layout
-        What to read, and how frames lie in it.
     max_bytes
         Most memory for frames kept. Chunks larger than half of it are read in several
         parts, so memory stays bounded where the storage allows it.

@@ -124,8 +124,6 @@ def measure_mapping(
     ----------
     read_planes
         Reads the raw ``(channels, Y, X)`` planes of a frame.
-    frame_count
-        Number of frames.
     percentiles
         Lower and upper percentile, 0…100.
     joint

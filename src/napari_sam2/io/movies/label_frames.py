@@ -45,8 +45,6 @@ class LabelFrames:
         How many, and ``(Y, X)``.
     read
         From a frame to its ``(Y, X)`` labels.
-    close
-        Releases the file.
 
     Attributes
     ----------

@@ -74,8 +74,6 @@ def embed_image(
         of the first time point first.
     frame_count
         How many there are; of stacks, how many time points.
-    calibration
-        Scale, units and kind of the frame axis.
     name
         What viewers call the image.
     planes

@@ -320,8 +320,6 @@ def label_levels(
     ----------
     parent
         The folder; where it holds an image, masklets have its axes and levels.
-    calibration
-        Scale, units and kind of the frame axis.
     shape
         ``(T, Y, X)``.
     plane

@@ -84,13 +84,6 @@ class LabelPlanes:
     """The frames of an array with more dimensions, seen as ``(T, Y, X)``.
 
     Indexed by integers and slices, of frame, row and column.
-
-    Parameters
-    ----------
-    array
-        The array on disk.
-    layout
-        How frames lie in it.
     """
 
     ndim = 3

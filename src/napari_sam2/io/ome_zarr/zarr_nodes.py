@@ -30,8 +30,6 @@ class ArraySpec:
     ----------
     shape, chunks
         In elements; a chunk may be larger than the array, which may then grow.
-    dtype
-        Of the elements.
     fill_value
         What is read where nothing was written.
     dimension_names

@@ -21,8 +21,6 @@ class PromptBounds:
     ----------
     frame_shape
         ``(Y, X)`` of the movie in pixels.
-    frame_count
-        Number of frames.
     """
 
     frame_shape: tuple[int, int]

@@ -44,10 +44,6 @@ def read_label_prompts(
     ----------
     path
         ``(Y, X)`` labels, or ``(T, Y, X)`` of as many frames as the movie.
-    frame
-        Frame that the masks belong to.
-    bounds
-        The movie.
 
     Raises
     ------
@@ -74,8 +70,6 @@ def prompts_from_labels(
     ----------
     labels
         ``(Y, X)`` of bool or integers, or of floats that are whole numbers.
-    frame
-        Frame that they belong to.
     where
         What errors call them.
 

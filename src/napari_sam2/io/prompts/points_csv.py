@@ -35,8 +35,6 @@ def point_prompts(
         ``positive`` all are positive.
     frame
         Frame of clicks that do not say theirs.
-    bounds
-        The movie.
 
     Raises
     ------

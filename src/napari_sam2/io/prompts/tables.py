@@ -73,8 +73,6 @@ class Table:
 
     Attributes
     ----------
-    path
-        Where it lies.
     columns
         Their names, in lower case.
     rows

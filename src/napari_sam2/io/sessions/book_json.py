@@ -49,13 +49,7 @@ class ObjectChange(BaseModel):
 
 
 class BookWriter:
-    """Turns objects into entries, and back; what did not change is not done again.
-
-    Parameters
-    ----------
-    masks
-        Where masks go.
-    """
+    """Turns objects into entries, and back; what did not change is not done again."""
 
     def __init__(self, masks: MaskFiles) -> None:
         self._masks = masks

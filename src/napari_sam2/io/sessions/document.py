@@ -90,8 +90,6 @@ class InputMapping(_Entry):
         Channels that become red, green and blue, or the one that is shown.
     intensity
         From intensities to what the model sees; None if it was never measured.
-    calibration
-        Physical scale.
     opened_from, opened_by
         Path that the layer was opened from, and napari's name of the reader; None if
         the layer came from elsewhere.
@@ -138,10 +136,6 @@ class SessionDocument(_Entry):
 
     Attributes
     ----------
-    book
-        Objects, prompts, locks, reviews.
-    image
-        The movie.
     model
         None before one was chosen.
     frame_index, selected
@@ -229,17 +223,7 @@ class _Stored(BaseModel):
 
 
 class SessionFile:
-    """The saved session of a run.
-
-    Parameters
-    ----------
-    run
-        Group of the run.
-    books
-        Turns objects into JSON, and back.
-    bounds
-        Of the movie.
-    """
+    """The saved session of a run."""
 
     def __init__(
         self, run: zarr.Group, books: BookWriter, bounds: PromptBounds

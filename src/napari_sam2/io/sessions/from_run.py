@@ -29,12 +29,8 @@ class RunFacts:
 
     Attributes
     ----------
-    provenance
-        What made the masklets.
     objects
         All objects that the label image lists.
-    anchors
-        What was seen on prompted frames.
     read_labels
         From a frame to its ``(Y, X)`` label image.
     """

@@ -25,8 +25,6 @@ class MaskFiles:
 
     Parameters
     ----------
-    run
-        Group of the run.
     shown
         Returns the label image of a frame: where it shows a mask as it was drawn, one
         whose file is damaged is taken from there.

@@ -74,8 +74,6 @@ class Provenance(BaseModel):
     settings
         Everything else that decides the result: direction, frame range, merging, …; how
         objects were followed is written by `settings_entry`, and read as `tracker`.
-    plugin_version
-        Version of napari-sam2.
     plan_key
         Hash of what decides the result; `decide_key` of this object unless given.
     """
@@ -142,8 +140,6 @@ class Provenance(BaseModel):
 
         Parameters
         ----------
-        fingerprint
-            Of the movie at hand.
         where
             What this is the provenance of, for people.
 

@@ -26,8 +26,6 @@ class TrainingSource:
 
     Attributes
     ----------
-    layout
-        One of `Layout`.
     path
         Folder, or COCO's ``.json``.
     images

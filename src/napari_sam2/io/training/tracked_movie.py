@@ -21,8 +21,6 @@ def open_movie(store: OmeZarrLabelStore, said: InputMapping, given: Any) -> Fram
 
     Parameters
     ----------
-    store
-        The masklets.
     said
         What their session says of the movie.
     given

@@ -82,8 +82,6 @@ def read_vouched(session: MaskletSession, *, max_side: int = 0) -> VouchedMaskle
 
     Parameters
     ----------
-    session
-        Where they are.
     max_side
         Larger frames are shrunk by a whole factor to at most this; 0 for never.
 
@@ -138,8 +136,6 @@ def trusted_frames(
 
     Parameters
     ----------
-    document
-        The session.
     tracked
         Object → frames that it was followed to.
     objects

@@ -25,8 +25,6 @@ class AddedWeights:
     ----------
     file
         A ``.pt``, ``.pth`` or ``.safetensors`` file in a layout that is known here.
-    name
-        Of the new model.
     like
         Name of its `Family`; empty if it is of none.
     image_size

@@ -59,8 +59,6 @@ class ByteStream:
 
     Parameters
     ----------
-    url
-        What to fetch.
     start
         First byte that is wanted.
     """

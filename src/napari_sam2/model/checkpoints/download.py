@@ -50,10 +50,6 @@ class VerifiedFile:
 
     Attributes
     ----------
-    path
-        Where it lies.
-    sha256
-        Hash of its bytes.
     trusted_by
         What the hash was compared with: our registry, a hash that a person accepted,
         or nothing, for the model that comes with the package.
@@ -155,8 +151,6 @@ def download(
 
     Parameters
     ----------
-    name
-        Name of the model.
     progress
         Called after every chunk.
     accept_hash

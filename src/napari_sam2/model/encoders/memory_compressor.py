@@ -91,8 +91,6 @@ class LatentAttention(nn.Module):
 
     Parameters
     ----------
-    dim
-        Channels.
     norms
         Names of the norms of latents and, where these look at others, of those.
     """

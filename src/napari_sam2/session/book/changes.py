@@ -109,10 +109,6 @@ def lives(
 
     Parameters
     ----------
-    book
-        All objects.
-    frame_count
-        Length of the movie.
     among
         Ids of those that are asked about; None for all.
 

@@ -40,12 +40,8 @@ def drawn_prompts(
 
     Parameters
     ----------
-    frame_index
-        Frame that was drawn on.
     before, after
         ``(Y, X)`` labels. Ids that the book lacks are new objects.
-    book
-        All objects.
     """
     changed = before != after
     ids = np.union1d(np.unique(before[changed]), np.unique(after[changed]))

@@ -130,10 +130,6 @@ def divided(
 
     Parameters
     ----------
-    book
-        The state before.
-    mother_id
-        Who divides.
     sister
         The daughter that is an object already, or what a new one is on her first frame.
     first
@@ -173,8 +169,6 @@ def cut(book: BookState, object_id: int, first: FramePrompt) -> BookState:
 
     Parameters
     ----------
-    book
-        The state before.
     object_id
         Who ends on the frame before.
     first

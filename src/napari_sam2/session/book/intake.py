@@ -114,8 +114,6 @@ def intake_of(
 
     Parameters
     ----------
-    objects
-        As they were read.
     source
         What they come from, for the undo menu and the sentence.
     taken
@@ -136,8 +134,6 @@ def sentence_of(
 
     Parameters
     ----------
-    objects, source
-        What, and where.
     ids
         Which have other ids now.
     left_out

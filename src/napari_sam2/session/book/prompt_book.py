@@ -35,8 +35,6 @@ class Edit:
     ----------
     text
         What was done, for the undo menu: "click on object 3, frame 17".
-    before, after
-        The book before and after.
     """
 
     text: str
@@ -55,13 +53,6 @@ class PromptBook:
     Every verb returns an `Edit`, or None where it changes nothing. A verb that cannot
     be done raises `InputError` and changes nothing. Frames whose masks no longer follow
     from the anchors are marked stale.
-
-    Parameters
-    ----------
-    frame_count
-        Length of the movie.
-    state
-        Where to begin.
     """
 
     def __init__(self, frame_count: int, state: BookState | None = None) -> None:

@@ -84,10 +84,6 @@ class Plan:
     ----------
     frames
         Frames that may be written.
-    direction
-        Where to track from the anchors.
-    merge
-        What happens to labels that the tracker does not own.
     locks
         Frames of an object (by id) that are never rewritten, and whose pixels no other
         object takes.
@@ -129,8 +125,6 @@ class ObjectLife:
 
     Attributes
     ----------
-    object_id
-        Label value.
     anchors
         Frames on which a person prompted the object, ascending, at least one.
     first, last

@@ -71,8 +71,6 @@ def resolution(
 
     Parameters
     ----------
-    objects
-        The prompted objects.
     needed
         By object: frames of the anchors that something will be tracked from; None
         for all.

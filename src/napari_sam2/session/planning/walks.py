@@ -26,8 +26,6 @@ class Walk:
     ----------
     frames
         Frames in the order of the walk; those that nobody needs are left out.
-    reverse
-        True when it walks backward.
     legs
         By object: its legs, in walking order. Each begins with empty recent memory.
     written

@@ -24,8 +24,6 @@ def proposed_divisions(
 
     Parameters
     ----------
-    tables
-        Scores and measurements of all frames.
     evidence
         ``(T, objects)``, of the same objects.
     book

@@ -39,8 +39,6 @@ class ScoreRow:
 
     Attributes
     ----------
-    frame_index
-        The frame.
     object_ids
         Objects, in the order of the arrays.
     values
@@ -58,8 +56,6 @@ class ScoreRow:
 
         Parameters
         ----------
-        result
-            As written to the store.
         image
             ``(Y, X)`` intensities, if the result carries none.
         """
@@ -272,8 +268,6 @@ class ScoreTables:
 
         Parameters
         ----------
-        book
-            What people said.
         object_ids
             Which objects; all if left out.
         """
@@ -306,8 +300,6 @@ class ScoreTables:
         ----------
         state
             What is said after the changes.
-        changes
-            Which prompts are new.
         """
 
         def is_empty(object_id: int, frame_index: int) -> bool:

@@ -65,14 +65,10 @@ def candidates_of(
 
     Parameters
     ----------
-    raw
-        What the decoder said of each point.
     points
         ``(points, 2)`` ``(y, x)`` in the crop, on the device.
     shapes
         ``(h, w)`` of the crop, and of what the masks cover: the same, or more behind.
-    options
-        Thresholds.
     """
     predicted_iou = raw.predicted_iou[:, 1:].flatten().float()
     presence = raw.object_score.float().repeat_interleave(CANDIDATES)
@@ -124,8 +120,6 @@ def touches_crop_edge(
     ----------
     boxes
         ``(n, 4)`` as of `boxes_of`, in the crop.
-    crop
-        Where they were found.
     covered
         What of the frame is looked at.
     margin

@@ -49,12 +49,8 @@ class Looked:
 
     Attributes
     ----------
-    frame_index
-        The frame.
     position, total
         How many frames are done, of how many.
-    objects
-        How many objects there are.
     """
 
     frame_index: int
@@ -106,12 +102,8 @@ class Discovery:
 
     Parameters
     ----------
-    source
-        Its frames.
     predictor
         A fresh one for them; its network looks, too.
-    options
-        What becomes an object.
     frames
         Those to look at; None for all.
     """

@@ -55,8 +55,6 @@ class MaskGenerator:
     network
         Network and geometry of the movie; embeddings of frames, or of their tiles, are
         shared with whoever else uses it.
-    options
-        How masks are sought.
     """
 
     def __init__(self, network: Network, options: MaskOptions | None = None) -> None:
@@ -70,8 +68,6 @@ class MaskGenerator:
 
         Parameters
         ----------
-        frame_index
-            Frame that is shown.
         frame
             ``(Y, X, 3)`` uint8 RGB.
         occupied

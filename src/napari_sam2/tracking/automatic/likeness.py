@@ -48,8 +48,6 @@ def pointers_of(
 
     Parameters
     ----------
-    predictor
-        Of the movie.
     frame_index, frame
         Where the masks are: ``(Y, X, 3)`` uint8.
     masks

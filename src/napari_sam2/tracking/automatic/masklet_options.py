@@ -42,10 +42,6 @@ class MaskletOptions:
     shortest
         Objects that are seen on fewer frames are dropped, unless the movie begins or
         ends with them.
-    divisions
-        What is done about divisions.
-    masks
-        What counts as a mask.
 
     Raises
     ------

@@ -54,8 +54,6 @@ def painted_labels(  # noqa: PLR0913 - those of label_image, and where
     ----------
     object_ids, logits, frame_shape, dtype, windows, within
         As `postprocess.label_image` has them, on the host.
-    device
-        Where it is computed.
     most_bytes
         At most so many are taken there, but for one row of one object.
 
@@ -105,8 +103,6 @@ class _Band:
     ----------
     top, rows, width
         Where it begins in the frame, and how large it is.
-    device
-        Where it lies.
 
     Attributes
     ----------

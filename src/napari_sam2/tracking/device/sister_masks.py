@@ -38,8 +38,6 @@ def sisters(masks: Tensor, raw: RawMasks) -> Sisters:
     ----------
     masks
         ``(objects, h, w)`` bool, the masks as the network gave them.
-    raw
-        All that the decoder said of these objects.
     """
     candidates = raw.logits[:, 1:] > 0
     common, areas = _areas(candidates & masks[:, None]), _areas(candidates)

@@ -25,8 +25,6 @@ class HardCases(HardCase):
     ----------
     names
         Those that a person asked for.
-    bank
-        What is remembered.
     one_component
         Whether tracked masks are cut to one component before they are remembered.
 

@@ -10,13 +10,7 @@ from napari_sam2.tracking.step_result import Prediction
 
 
 class OneComponent(HardCase):
-    """Cuts off what does not go on from the mask before, see `other_components`.
-
-    Parameters
-    ----------
-    bank
-        Knows the masks before.
-    """
+    """Cuts off what does not go on from the mask before, see `other_components`."""
 
     def __init__(self, bank: MemoryBank) -> None:
         self._bank = bank

@@ -22,11 +22,6 @@ class StageJumps(HardCase):
     After a jump of half a token or more, what is remembered is moved along before
     attention; what moves less is the network's business. After a cut recent frames are
     forgotten: only anchors tell of the objects then.
-
-    Parameters
-    ----------
-    bank
-        What is moved, or forgotten.
     """
 
     def __init__(self, bank: MemoryBank) -> None:

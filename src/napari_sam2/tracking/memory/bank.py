@@ -90,8 +90,6 @@ class MemoryBank:
         Length of the movie; it matters below 16 frames (spec §1.5). None: 16 or more.
     max_anchors
         How many anchors of an object take part in attention; None for all.
-    layout
-        Where the tiles lie that objects are looked for in.
     """
 
     def __init__(  # noqa: PLR0913
@@ -350,8 +348,6 @@ class MemoryBank:
         ----------
         object_ids
             Objects with anchors.
-        last
-            The frame.
         memory, pointers
             ``(objects, M, h, w)`` and ``(objects, C)``.
         logits
@@ -372,8 +368,6 @@ class MemoryBank:
         ----------
         object_ids
             Objects with anchors.
-        last
-            The frame.
         logits
             ``(objects, S/4, S/4)`` float32.
         """

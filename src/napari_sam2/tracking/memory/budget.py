@@ -99,8 +99,6 @@ class BudgetPlan:
 
     Attributes
     ----------
-    total_bytes
-        The budget.
     model_bytes
         What the weights take of it.
     remembered_bytes

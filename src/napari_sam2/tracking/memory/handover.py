@@ -24,8 +24,6 @@ def tile_shifts(tile: int, tiles: np.ndarray, layout: TileLayout) -> np.ndarray:
         That the objects are looked for in.
     tiles
         ``(objects, memories)`` integer: where each memory was seen.
-    layout
-        Where tiles lie.
     """
     shifts = [[layout.shift(source, tile) for source in row] for row in tiles.tolist()]
     return np.asarray(shifts, np.int64).reshape(*tiles.shape, 2)
@@ -40,8 +38,6 @@ def moved_memories(memory: MemorySelection, shifts: np.ndarray) -> MemorySelecti
 
     Parameters
     ----------
-    memory
-        What was remembered.
     shifts
         ``(objects, memories, 2)`` tokens down and to the right.
     """
@@ -85,12 +81,8 @@ def logits_in_tile(
 
     Parameters
     ----------
-    logits
-        Of a mask.
     tiles
         The one that they cover, and the one that they are to cover.
-    layout
-        Where tiles lie.
     """
     shift = layout.shift(*tiles)
     if shift == (0, 0):

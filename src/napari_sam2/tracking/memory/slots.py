@@ -223,8 +223,6 @@ def recall(
         ``(rows,)`` int64.
     anchor_frames
         Chosen anchors of each row.
-    frame_index
-        Frame that is being computed.
     pointer_reach
         Largest distance of a pointer that takes part.
     reverse

@@ -35,8 +35,6 @@ class Stage:
         ----------
         frames
             Integers of any shape.
-        frame_index
-            This one.
 
         Returns
         -------

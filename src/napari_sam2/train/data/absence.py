@@ -70,8 +70,6 @@ def make_absent(
         One frame of another place, shown after a cut; with None there is no cut.
     absence
         Probability that an object vanishes or is covered.
-    random
-        Decides everything.
     """
     scene = scene.copy()
     for object_id in np.unique(ids):

@@ -25,8 +25,6 @@ def vary(
     ----------
     frames
         ``(T, 3, S, S)`` float in 0…1.
-    random
-        Decides everything.
     invert
         Probability that bright becomes dark.
 

@@ -75,12 +75,6 @@ def make_batch(
 
     Parameters
     ----------
-    corpus
-        Where crops come from.
-    stage
-        Sizes, numbers and the prompt mix.
-    random
-        Decides everything.
     still
         Single images rather than clips.
     """

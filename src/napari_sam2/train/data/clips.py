@@ -160,8 +160,6 @@ def disturb(
         The clip, as `animate` returns it.
     corpus
         Where scenes are cut to.
-    random
-        Decides everything.
     absence
         Probability that an object vanishes or is covered.
     example

@@ -31,8 +31,6 @@ class CorrectionPlan:
     ----------
     frames
         Frames that get clicks.
-    clicks
-        How many.
     returned
         The mask prompt that comes with the clicks: ``"last"`` gives back the logits of
         the last answer, ``"first"`` those from before the first click, ``"none"`` none.
@@ -59,8 +57,6 @@ def correct(
 
     Parameters
     ----------
-    model
-        The network.
     features
         ``(objects, C, h, w)`` conditioned on memory, or not.
     seen
@@ -69,8 +65,6 @@ def correct(
         What the objects were before the clicks, and the prompts that led to it.
     truth
         ``(objects, S, S)`` bool.
-    plan
-        How many clicks, and which mask goes with them.
     """
     decoded, prompts = answer
     random = np.random.default_rng((plan.seed, len(truth), int(truth.sum())))

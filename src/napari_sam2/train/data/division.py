@@ -34,8 +34,6 @@ def divide(
         The mother.
     first
         First frame of the daughters.
-    random
-        Decides speed and background.
 
     Returns
     -------

@@ -139,8 +139,6 @@ def draw_groups(
         The objects to prompt; they are seen.
     mix
         How often each kind is drawn, coarse and given masks as they are.
-    random
-        Decides everything.
     nowhere
         Further rows with a click at ``(y, x)`` on nothing.
     """

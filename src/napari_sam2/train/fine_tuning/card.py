@@ -77,14 +77,8 @@ class Training:
         Name or path as the person gave it.
     weights, sha256
         The file that this stands for, and its hash.
-    settings
-        What the person decided.
-    before, after
-        Scores.
     blend
         Part of the way from the base to the trained weights.
-    steps, seconds
-        What it took.
     is_broken
         Whether its last step gave no number, which ended it.
     """

@@ -49,10 +49,6 @@ class FineTuneResult:
         J on held-out frames, of the base and of the best that was found.
     simulated_before, simulated_after
         The same on simulated movies of other cells: what the base could already.
-    steps, seconds
-        What it took.
-    sentence
-        The result in words.
     """
 
     path: Path | None
@@ -86,8 +82,6 @@ def fine_tune(
         Name or path of the network to start from.
     movies
         What teaches; the last quarter of the frames of each is held out.
-    settings
-        Name, budget, seed.
     is_stopped
         Asked before each step; True ends the training early, and keeps the best so far
         if it is better than the base. Closing the generator keeps nothing.

@@ -35,8 +35,6 @@ class FineTuneSettings:
 
     Attributes
     ----------
-    name
-        Of the new model.
     minutes
         All the time that it may take.
     steps
@@ -79,17 +77,11 @@ def plan_training(
 
     Parameters
     ----------
-    model
-        The base network.
     base
         Its name or path.
     diameter
         Of the objects, in parts of the frame's sides: crops show them as large as the
         tracker sees them, a little smaller and larger, but at most 60 % of the crop.
-    settings
-        What the person decided.
-    device
-        Of torch.
     """
     learns = settings.learns
     is_small = model.config.hidden_dim <= SMALL_WIDTH

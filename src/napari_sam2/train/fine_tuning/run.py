@@ -67,10 +67,6 @@ class FineTuneRun:
         Name or path of the network.
     model
         The network itself; it stays as it is.
-    movies
-        What teaches.
-    settings
-        What the person decided.
     """
 
     def __init__(
@@ -236,10 +232,6 @@ def best_blend(
 
     Parameters
     ----------
-    base, tuned
-        The ends.
-    before
-        Scores of the base.
     score
         Measures a network.
     """

@@ -39,8 +39,6 @@ def held_out_score(
         The network; it is set to evaluate.
     movies
         Frames that it was not trained on.
-    device
-        Where to compute.
     """
     clicked = [j for movie in movies for j in _clicked(model, movie, device)]
     tracked = [j for movie in movies for j in _tracked(model, movie, device)]

@@ -111,8 +111,6 @@ def prompt_losses(
         ``(objects,)`` presence logits.
     targets
         ``(objects, h, w)`` in 0…1.
-    weights
-        Of the parts.
     factors
         Of each pixel, see `pixel_weights`.
     """

@@ -14,13 +14,7 @@ from napari_sam2.train.recipe.loss_weights import LossWeights
 
 
 class Tally:
-    """Takes answers one by one; `total` is their mean.
-
-    Parameters
-    ----------
-    weights
-        Of the losses.
-    """
+    """Takes answers one by one; `total` is their mean."""
 
     def __init__(self, weights: LossWeights) -> None:
         self.weights = weights
@@ -42,8 +36,6 @@ class Tally:
         ----------
         name
             Under which the IoU of the objects that are there is listed.
-        decoded
-            The answer, with its candidates.
         targets
             ``(objects, h, w)`` in 0…1, of the logits' size or larger.
         prompts

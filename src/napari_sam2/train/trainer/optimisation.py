@@ -70,8 +70,6 @@ def parameter_groups(
     ----------
     model
         A `Sam2`, or anything else for which ``trunk_rate`` and ``layer_decay`` are 1.
-    decay
-        Weight decay.
     trunk_rate
         Learning rate of the image encoder, in parts of the other rate.
     layer_decay
@@ -153,8 +151,6 @@ def regularise(model: Sam2, drop_path: float, dropout: float) -> None:
 
     Parameters
     ----------
-    model
-        The network that is trained.
     drop_path
         Probability that a residual branch of the trunk's last block is skipped for a
         frame; it grows from 0 at the first block.

@@ -100,13 +100,7 @@ def own_device(wanted: str) -> torch.device:
 
 
 class TrainingPass(nn.Module):
-    """Model and head as one module, whose forward is a whole batch.
-
-    Parameters
-    ----------
-    model, head
-        What is trained.
-    """
+    """Model and head as one module, whose forward is a whole batch."""
 
     def __init__(self, model: Sam2, head: DenseHead) -> None:
         super().__init__()

@@ -32,10 +32,6 @@ class Recorder:
 
     Parameters
     ----------
-    config
-        The recipe.
-    folder
-        Of the run.
     held_out
         Examples never trained on, by name.
     done

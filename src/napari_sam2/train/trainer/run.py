@@ -172,8 +172,6 @@ def export_weights(config: TrainConfig, folder: Path, path: Path) -> int:
 
     Parameters
     ----------
-    config
-        The recipe of the run.
     folder
         The run's folder, holding ``last.pt``.
     path

@@ -20,11 +20,6 @@ class StageClock:
 
     A stage that has not been reached yet is estimated from those that have, in
     proportion to the pixels and objects that its steps take.
-
-    Parameters
-    ----------
-    config
-        The run.
     """
 
     def __init__(self, config: TrainConfig) -> None:

@@ -46,13 +46,7 @@ from napari_sam2.train.trainer.stage_clock import StageClock
 
 
 class TrainingStopped(Exception):
-    """A run was stopped between two steps; its checkpoint was written.
-
-    Parameters
-    ----------
-    step
-        Steps done.
-    """
+    """A run was stopped between two steps; its checkpoint was written."""
 
     def __init__(self, step: int) -> None:
         super().__init__(f"stopped after step {step}")
@@ -98,10 +92,6 @@ def train(
 
     Parameters
     ----------
-    config
-        The recipe.
-    data
-        Examples to train on.
     folder
         Gets what `napari_sam2.train.trainer.recorder` writes, ``last.pt`` above all.
     held_out
@@ -242,8 +232,6 @@ def train_step(
 
     Parameters
     ----------
-    config, state
-        Of the run.
     batch
         What this step sees, as `napari_sam2.train.trainer.drawing` draws it.
     training_pass

@@ -45,8 +45,6 @@ def example_picture(model: Sam2, corpus: Corpus, stage: Stage) -> np.ndarray:
         Set to evaluate.
     corpus
         Examples that were not trained on.
-    stage
-        Size of the crops and of objects.
 
     Returns
     -------

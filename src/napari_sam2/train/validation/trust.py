@@ -80,14 +80,8 @@ def judge(model: Sam2, corpus: Corpus, *, clips: int, frames: int, seed: int) ->
 
     Parameters
     ----------
-    model
-        The network.
-    corpus
-        What clips are made of.
     clips, frames
         Their number and length.
-    seed
-        Decides everything.
 
     Raises
     ------

@@ -44,16 +44,8 @@ class Finder(QObject):
 
     Parameters
     ----------
-    viewer
-        Where masks are shown that are no objects yet.
-    panel
-        Who asks.
-    conductor
-        Whose worker looks, and whose book takes objects in.
     shown
         Returns what is looked at; raises `InputError` if there is no movie.
-    parent
-        The dock.
     """
 
     told = Signal(str)

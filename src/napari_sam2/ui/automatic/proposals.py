@@ -33,12 +33,8 @@ class Proposals(QObject):
 
     Parameters
     ----------
-    conductor, selection, cursor
-        Whose book is changed, and where the person is.
     request_of
         Returns what the panels say; raises `InputError` if they cannot.
-    parent
-        The dock.
     """
 
     changed = Signal(object)

@@ -39,13 +39,7 @@ STOPPING = "Stopping: the frame in hand is committed; start again to go on."
 
 
 class BatchDock(DockedWidget):
-    """Plans, checks and runs a batch; its programs end in order with the dock.
-
-    Parameters
-    ----------
-    viewer
-        The viewer that the dock belongs to; results are opened in it.
-    """
+    """Plans, checks and runs a batch; its programs end in order with the dock."""
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer.window)

@@ -102,8 +102,6 @@ def volume_layer(volume: VolumeLabels, array: Any = None) -> LayerData:
 
     Parameters
     ----------
-    volume
-        The labels.
     array
         ``(t, z, y, x)`` to show instead of what is stored.
     """

@@ -48,8 +48,6 @@ def _sample(
 
     Parameters
     ----------
-    preset, title
-        Which movie, and what people call it.
     calibration
         Minutes from frame to frame, micrometres from pixel to pixel.
     """

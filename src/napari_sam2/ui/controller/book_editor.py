@@ -38,14 +38,8 @@ class BookEditor(QObject):
 
     Parameters
     ----------
-    engine, worker
-        Do what follows from an edit.
-    hear
-        Hears of the engine's events.
     request_of
         Returns what the panels say now; raises `InputError` if they cannot.
-    parent
-        The conductor.
     """
 
     turned = Signal()

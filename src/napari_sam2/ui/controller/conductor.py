@@ -71,8 +71,6 @@ class Conductor(QObject):
     ----------
     request_of
         Returns what the panels say now; raises `InputError` if they cannot.
-    parent
-        The dock.
     """
 
     happened = Signal(object)
@@ -180,8 +178,6 @@ class Conductor(QObject):
 
         Parameters
         ----------
-        request, book
-            What the panels say, and the session.
         accepts_movie
             Whether the person said that a changed movie is the right one.
         """

@@ -19,14 +19,8 @@ class Cursor(QObject):
 
     Parameters
     ----------
-    viewer
-        Whose dimensions.
     image_of
         Returns the movie's layer and its frame axis; None for either if there is none.
-    connections
-        Holds what it is connected to.
-    parent
-        The dock.
     """
 
     moved = Signal(int)

@@ -29,15 +29,7 @@ NO_FAMILY = "No object has a mother yet: set one, or accept a division."
 
 
 class KeyVerbs(QObject):
-    """Turns keys into verbs of the conductor.
-
-    Parameters
-    ----------
-    keys
-        Say that they were pressed.
-    conductor, selection, cursor
-        What the verbs are about.
-    """
+    """Turns keys into verbs of the conductor."""
 
     polarity_reset = Signal()
     """A new object begins: the next click is inside."""

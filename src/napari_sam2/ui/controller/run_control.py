@@ -29,12 +29,8 @@ class RunControl(QObject):
 
     Parameters
     ----------
-    worker
-        Runs it.
     deliver, fail
         Hear of its events, with whose they are, and of the error that ended it.
-    parent
-        The conductor.
     """
 
     started = Signal()

@@ -31,8 +31,6 @@ class ShownMasklets:
     ----------
     request
         What the panels said when it began.
-    book, tables
-        What people said; scores and measurements so far.
     is_new
         Nothing of it was told to the engine.
     pending
@@ -138,13 +136,7 @@ class KnownMasklets:
 
 
 class TrackedFrames:
-    """Collects what a run has done until somebody tells the book.
-
-    Parameters
-    ----------
-    book
-        What the run follows.
-    """
+    """Collects what a run has done until somebody tells the book."""
 
     def __init__(self, book: BookState) -> None:
         self._prompts = {state.object_id: state.prompts for state in book.objects}

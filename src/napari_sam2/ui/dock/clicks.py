@@ -21,13 +21,6 @@ class ClickMode(QObject):
 
     A movie without objects begins with the first; whoever chooses an object, or tracks,
     goes on with the second. There a click far away from its object is asked about.
-
-    Parameters
-    ----------
-    parts
-        Whose tool, panels and book.
-    parent
-        The dock.
     """
 
     def __init__(self, parts: TrackerParts, parent: QObject) -> None:

@@ -43,15 +43,7 @@ OUTDATED = "Prompts or locks have changed: what was compared does not hold any m
 
 
 class ComparisonView(QObject):
-    """Lets somebody choose between the two ways through a gap.
-
-    Parameters
-    ----------
-    parts
-        Whose Track panel, book and engine.
-    parent
-        The dock.
-    """
+    """Lets somebody choose between the two ways through a gap."""
 
     def __init__(self, parts: TrackerParts, parent: QObject) -> None:
         super().__init__(parent)

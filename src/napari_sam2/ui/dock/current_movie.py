@@ -25,13 +25,6 @@ class CurrentMovie(QObject):
 
     Each movie, model and kind of tiles has a folder of its own, each movie and model a
     way of its own in which objects are followed; both come back with them.
-
-    Parameters
-    ----------
-    parts
-        Where they are chosen, and shown.
-    parent
-        The dock.
     """
 
     def __init__(self, parts: TrackerParts, parent: QObject) -> None:

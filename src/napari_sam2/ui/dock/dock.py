@@ -69,13 +69,7 @@ LAYER_CONTROLS = "layer controls"
 
 
 class TrackerDock(DockedWidget):
-    """Click on cells in a movie; masks appear at once, *Track* makes masklets of them.
-
-    Parameters
-    ----------
-    viewer
-        The viewer that the dock belongs to.
-    """
+    """Click on cells in a movie; masks appear at once, *Track* makes masklets."""
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer.window)

@@ -51,13 +51,6 @@ class Exchange(QObject):
     """Takes objects from shapes, labels and files; writes prompts, tables and tracks.
 
     The worker reads and writes the files.
-
-    Parameters
-    ----------
-    parts
-        Whose panels ask.
-    dock
-        Its dialogs lie above it.
     """
 
     def __init__(self, parts: TrackerParts, dock: QWidget) -> None:

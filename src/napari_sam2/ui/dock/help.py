@@ -35,13 +35,7 @@ STYLE = "QPushButton { padding: 0; } QPushButton::menu-indicator { width: 0; }"
 
 
 class HelpButton(QPushButton):
-    """A question mark: tutorial, user guide, samples, keys.
-
-    Parameters
-    ----------
-    viewer
-        Where samples are opened.
-    """
+    """A question mark: tutorial, user guide, samples, keys."""
 
     keys_requested = Signal()
     """The sheet of keys is wanted."""
@@ -63,15 +57,7 @@ class HelpButton(QPushButton):
 
 
 class Beginning(QWidget):
-    """Three ways to begin; shown while there is no movie.
-
-    Parameters
-    ----------
-    viewer
-        Where movies and samples are opened.
-    sessions
-        The menu of the sessions of lately.
-    """
+    """Three ways to begin; shown while there is no movie."""
 
     def __init__(self, viewer: Viewer, sessions: QMenu | None) -> None:
         super().__init__()

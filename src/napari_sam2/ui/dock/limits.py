@@ -55,17 +55,7 @@ class Doubts:
 
 
 class ModelLimits(QObject):
-    """Offers to look closely where cells are too small, and help after a doubtful run.
-
-    Parameters
-    ----------
-    parts
-        Whose model, and whose scores.
-    sections
-        The model's is opened for whoever takes another one.
-    parent
-        The dock.
-    """
+    """Offers to look closely where cells are too small, or help after doubtful runs."""
 
     def __init__(
         self, parts: TrackerParts, sections: DockSections, parent: QObject

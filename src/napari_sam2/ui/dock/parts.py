@@ -48,8 +48,6 @@ class TrackerParts:
 
     Parameters
     ----------
-    viewer
-        The viewer that the dock belongs to.
     parent
         The dock: what is no widget goes with it.
     """

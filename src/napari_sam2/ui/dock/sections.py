@@ -22,12 +22,8 @@ class DockSections(QObject):
 
     Parameters
     ----------
-    parts
-        Whose panels.
     way_back
         Stands beside the line, while there is something to bring back.
-    dock
-        What they are laid out in.
     """
 
     def __init__(self, parts: TrackerParts, way_back: QWidget, dock: QWidget) -> None:

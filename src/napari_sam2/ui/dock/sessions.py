@@ -31,17 +31,7 @@ BUSY = "Stop tracking, then open the session {} once more to go on with it."
 
 
 class Sessions(QObject):
-    """Brings sessions back: those of lately, and those dropped on the viewer.
-
-    Parameters
-    ----------
-    parts
-        Whose book is saved, and whose panels show what comes back.
-    movie
-        Turns to the masklets of a session.
-    parent
-        The dock.
-    """
+    """Brings sessions back: those of lately, and those dropped on the viewer."""
 
     def __init__(
         self, parts: TrackerParts, movie: CurrentMovie, parent: QObject

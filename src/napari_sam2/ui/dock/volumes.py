@@ -48,12 +48,8 @@ class VolumeTracking(QObject):
 
     Parameters
     ----------
-    parts
-        Where movie, model, prompts and folder are chosen.
     section
         Shown where the movie has stacks over time.
-    parent
-        The dock.
     """
 
     def __init__(self, parts: TrackerParts, section: Section, parent: QObject) -> None:

@@ -20,15 +20,7 @@ OUTLINES = "outlines"
 
 
 def connect_parts(parts: TrackerParts, dock: QWidget) -> None:
-    """Connect panels, tool, views and conductor with each other.
-
-    Parameters
-    ----------
-    parts
-        What is connected.
-    dock
-        The sheet of keys lies above it.
-    """
+    """Connect panels, tool, views and conductor with each other."""
     connect_status(parts)
     _connect_book(parts)
     _connect_clicks(parts)

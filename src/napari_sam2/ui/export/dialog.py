@@ -27,13 +27,7 @@ BROWSE_WIDTH = 32
 
 
 class ExportDialog(QDialog):
-    """Asks how masklets shall be written; stays open while they are.
-
-    Parameters
-    ----------
-    parent
-        What it lies above.
-    """
+    """Asks how masklets shall be written; stays open while they are."""
 
     export_requested = Signal(str, object, bool)
     """Name of the format, a `Path`, and whether intensities are measured."""

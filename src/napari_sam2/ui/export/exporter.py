@@ -37,8 +37,6 @@ class Exporter(QObject):
     order_of
         Returns the order for a format, a path, and whether intensities are measured;
         raises `InputError` if there are no masklets.
-    dock
-        What the dialog lies above.
     """
 
     failed = Signal(object)

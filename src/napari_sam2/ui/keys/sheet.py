@@ -59,13 +59,7 @@ def key_rows() -> list[tuple[str, str]]:
 
 
 class KeySheet(QDialog):
-    """The sheet; Escape, or its own key, closes it.
-
-    Parameters
-    ----------
-    parent
-        The dock, above which it floats.
-    """
+    """The sheet; Escape, or its own key, closes it."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -55,13 +55,6 @@ class LabelsInLayer(NDArrayOperatorsMixin):
     Labels lie where the movie stays; elsewhere there is background, which nobody can
     paint on. Along channels they are the same everywhere. It is indexed as numpy's
     arrays are, and computed with as they are: what comes out is one of them.
-
-    Parameters
-    ----------
-    frames
-        The label images.
-    axes
-        The layer's dimensions.
     """
 
     def __init__(self, frames: LabelFrames, axes: LayerAxes) -> None:

@@ -18,8 +18,6 @@ class StacksInLayer:
         From time point and plane to ``(Y, X)`` labels, as they are now.
     shape
         ``(T, Z, Y, X)``.
-    dtype
-        Of the labels.
     """
 
     def __init__(

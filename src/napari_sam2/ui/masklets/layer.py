@@ -38,13 +38,7 @@ OFF_PLANE = "Masklets lie on the plane that is tracked: go there to paint"
 
 
 class StrokeWatch(QObject):
-    """Tells the strokes on one labels layer.
-
-    Parameters
-    ----------
-    parent
-        Who shows the layer.
-    """
+    """Tells the strokes on one labels layer."""
 
     stroke_finished = Signal(int, object, object)
     """Frame, and its ``(Y, X)`` labels before and after; a stroke through several
@@ -145,15 +139,7 @@ REPLACED = (
 
 
 class MaskletLayer(QObject):
-    """Shows masklets in a labels layer, and renews what is seen of it.
-
-    Parameters
-    ----------
-    viewer
-        Where.
-    parent
-        The dock.
-    """
+    """Shows masklets in a labels layer, and renews what is seen of it."""
 
     stroke_finished = Signal(int, object, object)
     """Somebody painted, erased or filled: frame, ``(Y, X)`` labels before and after."""
@@ -527,8 +513,6 @@ def features_for(
 
     Parameters
     ----------
-    book
-        All objects.
     tables, frame_index
         How far the masks of a frame are trusted; None if that is not known.
 

@@ -45,8 +45,6 @@ class LiveLabels:
     ----------
     shape
         ``(T, Y, X)``.
-    dtype
-        Of the labels.
     read_frame
         Returns the ``(Y, X)`` labels of a frame as they are on disk; called in any
         thread. None if they lie nowhere else: frames that nobody brought are empty.

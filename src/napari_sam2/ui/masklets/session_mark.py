@@ -21,8 +21,6 @@ def session_metadata(folder: Path, name: str) -> dict[str, Any]:
 
     Parameters
     ----------
-    folder
-        The OME-Zarr.
     name
         Label group in it.
     """

@@ -63,8 +63,6 @@ def tracks_arguments(table: TrackTable, axes: LayerAxes) -> dict[str, Any]:
 
     Parameters
     ----------
-    table
-        Object, frame, y, x of each mask.
     axes
         Dimensions of the layer that the tracks shall lie on.
 

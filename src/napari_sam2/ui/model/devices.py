@@ -20,8 +20,6 @@ class Device:
     ----------
     name
         What torch calls it, such as ``"cuda:0"``.
-    title
-        What people call it.
     """
 
     name: str

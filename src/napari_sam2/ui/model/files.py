@@ -33,17 +33,7 @@ def list_models() -> Iterator[ModelsListed]:
 
 
 class ModelFiles(QObject):
-    """Answers what the model panel asks for.
-
-    Parameters
-    ----------
-    panel
-        Asks and shows.
-    complain
-        Hears of errors.
-    parent
-        The dock.
-    """
+    """Answers what the model panel asks for."""
 
     def __init__(
         self, panel: ModelPanel, complain: Callable[[Exception], None], parent: QObject

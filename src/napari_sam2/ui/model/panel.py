@@ -295,13 +295,7 @@ BAR_STEPS = 1000
 
 
 class ModelPanel(Panel):
-    """Asks for the model and says where it runs.
-
-    Parameters
-    ----------
-    preferences
-        What a new session begins with.
-    """
+    """Asks for the model and says where it runs."""
 
     model_changed = Signal()
     """Another model was chosen."""

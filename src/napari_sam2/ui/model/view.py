@@ -38,10 +38,6 @@ class ModelChoice:
         ``"auto"``, ``"fp32"``, ``"bf16"`` or ``"fp16"``.
     memory_bytes
         What objects may take on the device; None for what is free.
-    tiles
-        How closely frames are looked at.
-    tracker
-        How objects are followed.
     """
 
     model: str
@@ -71,10 +67,6 @@ class ModelState:
     ----------
     name
         Name or path of the model.
-    is_here
-        Whether the file is there.
-    sentence
-        What is known of it.
     one_component
         Whether its objects are best followed in one piece, as far as it is here.
     """
@@ -91,8 +83,6 @@ class Problem:
 
     Attributes
     ----------
-    sentence
-        What is wrong.
     command
         What to type into a terminal; empty if no command helps.
     """
@@ -113,8 +103,6 @@ def budget_text(choice: ModelChoice, objects: int) -> str:
 
     Parameters
     ----------
-    choice
-        The model and the budget.
     objects
         How many objects there are now.
     """
@@ -189,8 +177,6 @@ def download_text(step: DownloadStep, rate: float | None) -> str:
 
     Parameters
     ----------
-    step
-        The last step.
     rate
         Bytes per second; None while it is unknown.
     """
@@ -213,8 +199,6 @@ def problem_of(error: Exception, model: str) -> Problem:
     ----------
     error
         What loading the model, or looking for devices, raised.
-    model
-        Which model was wanted.
     """
     cause = error.__cause__
     if isinstance(cause, ImportError | RuntimeError):

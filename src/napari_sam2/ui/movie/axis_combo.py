@@ -51,12 +51,8 @@ class AxisCombo(QComboBox):
 
         Parameters
         ----------
-        axes
-            Which dimensions.
         shape, names
             Of all dimensions.
-        chosen
-            Which of them is chosen.
         none
             Whether there is an entry for none of them.
         """

@@ -50,8 +50,6 @@ class ChannelRow(QWidget):
     ----------
     color
         ``"grey"``, ``"red"``, ``"green"`` or ``"blue"``.
-    look_of
-        Asked for the look of a channel's layer.
     """
 
     changed = Signal()
@@ -256,13 +254,7 @@ class ChannelRow(QWidget):
 
 
 class ChannelRows(QWidget):
-    """Grey, or red, green and blue.
-
-    Parameters
-    ----------
-    look_of
-        Asked for the look of a channel's layer.
-    """
+    """Grey, or red, green and blue."""
 
     changed = Signal()
 
@@ -302,8 +294,6 @@ class ChannelRows(QWidget):
 
         Parameters
         ----------
-        sources
-            The channels of a movie.
         keep
             Whether choices among them are kept: False for another movie.
         """

@@ -24,11 +24,6 @@ class FolderFiles(QWidget):
     """Hidden, unless a layer was made of all files of a folder that are no movie.
 
     napari stacks whatever images a folder holds. Here their names are asked.
-
-    Parameters
-    ----------
-    viewer
-        Where the files that are chosen are opened.
     """
 
     def __init__(self, viewer: Viewer) -> None:

@@ -56,10 +56,6 @@ def channel_sources(
 
     Parameters
     ----------
-    layers
-        All image layers.
-    movie
-        The layer that is tracked in.
     shape
         Its shape, without the samples of RGB; other layers need the same.
     axis
@@ -97,10 +93,6 @@ def image_input(
 
     Parameters
     ----------
-    layer
-        Where masklets belong.
-    axes
-        Where frames lie in it.
     channels
         What the model sees; by default the layer alone, in grey.
     layers

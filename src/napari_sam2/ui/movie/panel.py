@@ -79,10 +79,6 @@ def look_state(
 
     Parameters
     ----------
-    layer
-        The movie.
-    choices
-        Its channels.
     is_frozen
         Whether the look is frozen with the session.
     """
@@ -114,15 +110,7 @@ class FrozenBox(QWidget):
         self.button.clicked.connect(self._ask)
 
     def show_state(self, state: LookState, *, is_changeable: bool) -> None:
-        """Say what decides what the model sees.
-
-        Parameters
-        ----------
-        state
-            What does.
-        is_changeable
-            Whether it can be changed now.
-        """
+        """Say what decides what the model sees."""
         self.note.show_text(str(state))
         self.button.setVisible(state is LookState.FROZEN)
         self.button.setEnabled(is_changeable)
@@ -137,15 +125,6 @@ class InputPanel(Panel):
     """Asks for the movie, says what it is, and shows what the model sees of it.
 
     What the model sees follows the layers until it is frozen with the session.
-
-    Parameters
-    ----------
-    viewer
-        Whose image layers.
-    connections
-        Holds what the panel is connected to.
-    preferences
-        What a new session begins with.
     """
 
     image_changed = Signal()

@@ -17,13 +17,7 @@ RGB_DIMENSIONS = 3
 
 
 class InputPicture(QWidget):
-    """Shows one frame through the mapping; the worker makes it.
-
-    Parameters
-    ----------
-    shown
-        Whether it is shown at first.
-    """
+    """Shows one frame through the mapping; the worker makes it."""
 
     requested = Signal()
     """A picture of the frame at the cursor is wanted."""

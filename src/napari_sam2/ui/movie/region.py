@@ -31,11 +31,6 @@ class RegionButton(QPushButton):
 
     The region is fixed: it does not follow the picture or the rectangle. It belongs to
     the layer, and comes back with it.
-
-    Parameters
-    ----------
-    viewer
-        Whose picture and shapes.
     """
 
     changed = Signal()
@@ -149,8 +144,6 @@ def part_in_rectangle(
 
     Parameters
     ----------
-    layer, shapes
-        The movie, and where the rectangle was drawn.
     here
         The point of the world that is shown.
 

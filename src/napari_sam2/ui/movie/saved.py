@@ -25,8 +25,6 @@ def mapping_of(image: ImageInput, names: Mapping[Hashable, str]) -> InputMapping
 
     Parameters
     ----------
-    image
-        The movie.
     names
         Names of all layers, by their ids.
     """
@@ -73,8 +71,6 @@ def restore_input(
 
     Parameters
     ----------
-    panel, saved
-        Where, and which movie.
     region
         What the model looked at in each frame; None for all of it.
 

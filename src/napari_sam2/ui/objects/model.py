@@ -54,8 +54,6 @@ class ObjectRow:
         Mean over the frames with the object, in hundredths; None if there are none.
     doubtful
         Number of frames that need review.
-    lock
-        Whether it is locked.
     is_missed
         It was looked for, and found nowhere.
     """
@@ -108,12 +106,8 @@ def object_rows(
 
     Parameters
     ----------
-    book
-        The book.
     tables
         Scores; None if nothing was tracked.
-    frame_count
-        Length of the movie.
     before, shown
         Rows that hold for a book, with these scores: only what is new is made anew.
     """

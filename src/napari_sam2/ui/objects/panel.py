@@ -88,15 +88,7 @@ CONTROL_KEYS: dict[int, str] = {
 
 
 class ObjectView(QTableView):
-    """Shows the objects of an `ObjectFilter`.
-
-    Parameters
-    ----------
-    filtered
-        What is shown.
-    parent
-        Owner.
-    """
+    """Shows the objects of an `ObjectFilter`."""
 
     selection_changed = Signal(object)
     """A tuple of object ids that a person chose, the current one first."""

@@ -33,8 +33,6 @@ def legible(color: Sequence[float] | np.ndarray, palette: QPalette) -> QColor:
     ----------
     color
         ``(r, g, b, a)`` in 0…1.
-    palette
-        Of the window that it is drawn in.
     """
     ground = np.array(palette.color(QPalette.ColorRole.Base).getRgbF()[:3])
     text = np.array(palette.color(QPalette.ColorRole.Text).getRgbF()[:3])
@@ -148,8 +146,6 @@ def curves(
 
     Parameters
     ----------
-    tables
-        Scores and measurements.
     object_ids
         Which objects, all of them in the tables.
     units
@@ -178,12 +174,8 @@ class CurveTable:
 
     Attributes
     ----------
-    object_ids, names
-        Whose numbers.
     values
         ``(T, objects)`` by quantity.
-    units
-        Of the numbers.
     """
 
     object_ids: tuple[int, ...]

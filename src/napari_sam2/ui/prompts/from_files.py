@@ -36,8 +36,6 @@ def file_to_prompts(
     ----------
     path
         The file; see `napari_sam2.io.prompts.files.read_prompts`.
-    axes
-        The movie.
     frame_index
         The frame of prompts that do not say theirs.
     taken

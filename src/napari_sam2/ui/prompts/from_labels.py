@@ -37,16 +37,12 @@ class LabelPicture:
 
     Attributes
     ----------
-    name
-        What people call the layer.
     array
         Its pixels: numpy, dask, zarr; the finest level of a pyramid.
     origin
         Where in the array the first pixel of the movie's first frame is.
     steps
         ``(3, dimensions)``: how far in the array a frame, a row, a column are apart.
-    axes
-        The movie.
     colormap
         napari's colormap of the layer: from labels to colours.
     """
@@ -102,10 +98,6 @@ def picture_labels(
 
     Parameters
     ----------
-    layer
-        Any labels layer.
-    image, axes
-        The movie's layer, and where frames lie in it.
     here
         The point of the world that is shown, for dimensions that the movie lacks.
 
@@ -138,8 +130,6 @@ def labels_to_prompts(
 
     Parameters
     ----------
-    picture
-        The labels.
     frames
         Which frames are anchors; see `anchor_frames`.
     taken

@@ -85,8 +85,6 @@ def read_outlines(
     ----------
     shapes
         The layer, with or without features ``label`` and ``positive``.
-    image
-        The movie's layer.
     here
         The point of the world that is shown: where shapes without a frame belong;
         needed for such shapes only.
@@ -142,10 +140,6 @@ def shapes_to_prompts(
 
     Parameters
     ----------
-    outlines
-        The shapes.
-    axes
-        Where frames lie in the image layer.
     source
         What they come from, for the undo menu: "shapes of Lasso".
     taken

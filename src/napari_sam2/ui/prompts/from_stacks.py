@@ -35,8 +35,6 @@ def points_in_stacks(
     layer
         Without the feature ``label`` each point is an object of its own; without
         ``positive`` all are inside of theirs.
-    image, axes
-        The movie's layer, and where time, z, rows and columns lie in it.
     here
         The point of the world that is shown, for dimensions that the points lack.
 

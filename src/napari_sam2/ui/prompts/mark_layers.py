@@ -124,8 +124,6 @@ class PointView:
     ----------
     layer
         With the features ``label`` and ``positive``.
-    image, axes
-        The movie's layer, and where frames lie in it.
     is_own
         Whether the layer is ours, and is taken away in the end.
     """
@@ -293,8 +291,6 @@ class BoxView:
     ----------
     layer
         With the feature ``label``.
-    image, axes
-        The movie's layer, and where frames lie in it.
     """
 
     def __init__(self, layer: Shapes, image: Image, axes: LayerAxes) -> None:

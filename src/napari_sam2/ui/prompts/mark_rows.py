@@ -46,8 +46,6 @@ class Marks:
     ----------
     points
         Clicks in their order.
-    boxes
-        Boxes.
     masks
         Areas that were drawn, which are taken in and not shown as marks.
     """
@@ -127,8 +125,6 @@ def edits_between(before: Marks, after: Marks, book: BookState) -> MarkEdits:
 
     Parameters
     ----------
-    before, after
-        The readings.
     book
         What is said besides: a box stays where clicks change, clicks where a box does.
     """
@@ -173,8 +169,6 @@ def rows_of(
         ``(points, dimensions)`` in pixels of the image layer.
     labels, positive
         Object id and polarity of each point.
-    axes
-        Where frames lie in the image layer.
     """
     rows = []
     for position, label, flag in zip(positions.tolist(), labels, positive, strict=True):
@@ -224,8 +218,6 @@ def plan_rows(
 
     Parameters
     ----------
-    rows
-        Of the layer.
     wanted
         Clicks, in their order.
     places

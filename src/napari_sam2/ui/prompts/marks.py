@@ -46,17 +46,7 @@ SETTLING_MS = 40
 
 
 class PromptMarks(QObject):
-    """Shows all clicks and boxes of the book, and asks for what a person makes of them.
-
-    Parameters
-    ----------
-    viewer
-        Where.
-    keys
-        The keys of all our layers.
-    parent
-        The dock.
-    """
+    """Shows all clicks and boxes of the book, and asks for what people make of them."""
 
     changes_requested = Signal(list, list, str)
     """One step: `FramePrompt`s to be said, ``(object_id, frame)`` about which nothing

@@ -34,15 +34,7 @@ SWATCH = 14
 
 
 class PromptPanel(Panel):
-    """Asks for the object that is clicked on, and for what the next click means.
-
-    Parameters
-    ----------
-    viewer
-        Whose points layers.
-    connections
-        Holds what the panel is connected to.
-    """
+    """Asks for the object that is clicked on, and for what the next click means."""
 
     new_points_requested = Signal()
     points_changed = Signal()

@@ -23,15 +23,7 @@ LONGEST_STEP = 10_000
 
 
 class PromptSources(Panel):
-    """Asks for objects to be made of shapes, labels, or a file, or to be saved.
-
-    Parameters
-    ----------
-    viewer
-        Whose layers.
-    connections
-        Holds what the panel is connected to.
-    """
+    """Asks for objects to be made of shapes, labels, or a file, or to be saved."""
 
     shapes_requested = Signal()
     """Take the shapes of `shapes` in."""

@@ -24,15 +24,7 @@ WHAT_IT_DOES = (
 
 
 class VolumePanel(Panel):
-    """Asks for a movie of stacks to be tracked beside the window, and shows how far.
-
-    Parameters
-    ----------
-    viewer
-        Whose layers.
-    connections
-        Holds what the panel is connected to.
-    """
+    """Asks for a movie of stacks to be tracked beside the window, and shows how far."""
 
     track_requested = Signal()
     """Track all planes from `layer`."""

@@ -26,8 +26,6 @@ class TimeView:
 
     Attributes
     ----------
-    frame_count
-        T, the length of the movie.
     width
         Pixels, at least 1.
     first
@@ -252,10 +250,6 @@ class Geometry:
     ----------
     view
         Of the part right of the names.
-    names_width, ruler_height, lane_height
-        Sizes of the parts.
-    lane_count
-        Number of lanes.
     scroll
         Pixels of lanes that are scrolled away above.
     """

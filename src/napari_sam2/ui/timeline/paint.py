@@ -94,14 +94,8 @@ def lane_picture(
 
     Parameters
     ----------
-    lanes
-        Those that are to be seen.
     tables
         Presence and trust; None if nothing is known yet.
-    view
-        What part of the movie, and how wide.
-    style, selected
-        Colours, and objects whose lanes stand out.
 
     Returns
     -------
@@ -223,17 +217,7 @@ def _rgb(color: QColor) -> tuple[int, int, int]:
 
 
 class TimelinePainter:
-    """Draws the parts of one timeline.
-
-    Parameters
-    ----------
-    painter
-        On the timeline's viewport.
-    geometry, style
-        Where things lie, and their colours.
-    viewport
-        The widget that is painted on.
-    """
+    """Draws the parts of one timeline."""
 
     def __init__(
         self,

@@ -98,8 +98,6 @@ def frame_after_key(
     key, modifiers
         Left and right go a frame, with Shift `STRIDE`; Page Up and Down to the anchor
         before and behind.
-    frame_index
-        The current frame.
     anchors
         Of the chosen object, ascending.
     """

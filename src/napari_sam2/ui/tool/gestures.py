@@ -91,10 +91,6 @@ class Pointer:
 
     Attributes
     ----------
-    action
-        What it does.
-    position
-        Where in the layer.
     pixel
         Where on the screen, which decides what is a click and what is a drag.
     seconds

@@ -94,13 +94,6 @@ class LayerHold:
 
     napari has no modes of one's own. This is its mode for moving the picture, with the
     moving kept for the space bar.
-
-    Parameters
-    ----------
-    layer
-        What is held.
-    by
-        Who is called.
     """
 
     def __init__(self, layer: Layer, by: HeldBy) -> None:
@@ -210,17 +203,7 @@ ONLY_2D = (
 
 
 class LabelsTool(QObject):
-    """Turns gestures on a layer into prompts.
-
-    Parameters
-    ----------
-    viewer
-        Where.
-    keys
-        The keys of all our layers.
-    parent
-        The dock.
-    """
+    """Turns gestures on a layer into prompts."""
 
     toggled = Signal(bool)
     """It was switched on or off."""
@@ -292,8 +275,6 @@ class LabelsTool(QObject):
         ----------
         layer
             The masklets; before there are any, the image.
-        axes
-            Where frames lie in it.
         """
         if self._layer is not None and self._layer.unique_id == layer.unique_id:
             self._axes = axes

@@ -94,10 +94,6 @@ class ToolPreview:
         ----------
         on
             Layer with the same dimensions, on which it is put.
-        axes
-            Where frames lie in that layer.
-        frame_index
-            The frame.
         labels
             ``(Y, X)`` object ids, 0 where there is nothing.
         """

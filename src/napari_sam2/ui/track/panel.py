@@ -265,13 +265,7 @@ MERGES = {
 
 
 class TrackPanel(Panel):
-    """Asks how something is to be tracked; see also `RunBar`.
-
-    Parameters
-    ----------
-    preferences
-        What a new session begins with.
-    """
+    """Asks how something is to be tracked; see also `RunBar`."""
 
     compare_requested = Signal()
     """Track the gap at the cursor both ways and show where they differ."""

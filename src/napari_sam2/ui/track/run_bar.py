@@ -26,13 +26,7 @@ LONG_RUN_SECONDS = 60.0
 
 
 class RunBar(QWidget):
-    """Asks for tracking and shows its progress; in sight at every window size.
-
-    Parameters
-    ----------
-    preferences
-        What a new session begins with.
-    """
+    """Asks for tracking and shows its progress; in sight at every window size."""
 
     track_requested = Signal()
     cancel_requested = Signal()
@@ -116,8 +110,6 @@ class RunBar(QWidget):
 
         Parameters
         ----------
-        tracking
-            Whether it has begun, or ended.
         is_by_itself
             Nobody asked for it: the picture stays where it is.
         """

@@ -62,13 +62,7 @@ STOPPING = "Stopping: the best so far is kept if it is better …"
 
 
 class TrainDock(DockedWidget):
-    """Trains a copy of a model on masklets of a session, in the background.
-
-    Parameters
-    ----------
-    viewer
-        The viewer that the dock belongs to.
-    """
+    """Trains a copy of a model on masklets of a session, in the background."""
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer.window)

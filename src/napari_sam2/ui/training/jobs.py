@@ -27,8 +27,6 @@ class MaskletRow:
 
     Attributes
     ----------
-    object_id, name
-        Which one.
     tracked, locked, reviewed
         On how many frames.
     """
@@ -79,16 +77,12 @@ class TrainOrder:
 
     Attributes
     ----------
-    folder, label
-        The session.
     objects
         Masklets that teach.
     array
         Pixels of the movie's layer; None reads the movie from the disk.
     base, name
         The model to start from, and what the new one is called.
-    minutes
-        Budget.
     """
 
     folder: Path
@@ -160,8 +154,6 @@ def run_order(
 
     Parameters
     ----------
-    order
-        What to do.
     stopped
         Once it is set, the training ends and the best so far is kept if it is better.
 

@@ -23,12 +23,6 @@ class LayerCombo(QComboBox):
 
     Parameters
     ----------
-    viewer
-        Whose layers.
-    is_listed
-        Which of them.
-    connections
-        Holds what this box is connected to.
     nothing
         What the first entry is called that stands for no layer; if None, there is no
         such entry, and the uppermost layer is chosen by default.

@@ -119,15 +119,7 @@ class Column(QScrollArea):
         return bool(super().eventFilter(watched, event))
 
     def keep_in_place(self, section: QWidget, change: Callable[[], None]) -> None:
-        """Change what lies above a section that is in sight; the section stays there.
-
-        Parameters
-        ----------
-        section
-            What somebody works in.
-        change
-            Opens or folds something.
-        """
+        """Change what lies above a section that is in sight; that stays there."""
         before = section.y()
         change()
         content, bar = self.widget(), self.verticalScrollBar()

@@ -47,8 +47,6 @@ class Offer(QWidget):
 
         Parameters
         ----------
-        text
-            What it is about.
         steps
             What is done, by the text of its button.
         """

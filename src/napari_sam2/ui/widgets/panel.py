@@ -40,13 +40,7 @@ BARE = "QGroupBox { border: 0; margin: 0; padding: 0; }"
 
 
 class Panel(QGroupBox):
-    """A titled box of rows, whose labels are as wide as those of other panels.
-
-    Parameters
-    ----------
-    title
-        Shown above the rows.
-    """
+    """A titled box of rows, whose labels are as wide as those of other panels."""
 
     def __init__(self, title: str) -> None:
         super().__init__(title)

@@ -22,11 +22,6 @@ class DockedWidget(QWidget):
     The cross of a dock takes its widget out of the window, where it lives on as long as
     anything refers to it: it would keep its keys, its threads and its locks.
 
-    Parameters
-    ----------
-    window
-        napari's window.
-
     Attributes
     ----------
     companions
@@ -60,10 +55,6 @@ class WayBack(QPushButton):
 
     Parameters
     ----------
-    window
-        napari's window.
-    widget
-        Gets a dock of its own.
     name
         Of the dock, also in napari's menu *Window*.
     text
@@ -123,8 +114,6 @@ def share_place(widget: QWidget, title: str) -> bool:
 
     Parameters
     ----------
-    widget
-        Is in front.
     title
         Of the other dock.
 

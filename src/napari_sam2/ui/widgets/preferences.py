@@ -21,8 +21,6 @@ class Preferences:
 
     Attributes
     ----------
-    model
-        Name of the network.
     device, precision
         Where it runs, and in which numbers; ``"auto"`` decides by what is there.
     memory_gb

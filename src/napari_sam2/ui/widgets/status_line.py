@@ -72,19 +72,7 @@ ENDS = {
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """Something that the line says as long as it is true.
-
-    Attributes
-    ----------
-    text
-        For people.
-    topic
-        What it is about.
-    until
-        Which changes make it untrue.
-    is_error
-        Whether it says what went wrong.
-    """
+    """Something that the line says as long as it is true."""
 
     text: str
     topic: Topic = Topic.ANSWER

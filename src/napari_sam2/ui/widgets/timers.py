@@ -12,8 +12,6 @@ def single_shot(parent: QObject, slot: Any, interval: int = 0) -> QTimer:
 
     Parameters
     ----------
-    parent
-        With whom it ends.
     slot
         Slot or signal.
     interval

@@ -49,10 +49,6 @@ class FrameDigests:
     ----------
     run
         Group of the run; the array is made if it lacks one and is writable.
-    labels, logits
-        The arrays on disk.
-    layout
-        How frames lie in the labels.
     """
 
     def __init__(

@@ -209,8 +209,6 @@ class TileArray:
 
     Parameters
     ----------
-    run
-        Group of the run.
     frame_shape
         ``(Y, X)`` in pixels.
 

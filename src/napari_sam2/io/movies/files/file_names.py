@@ -145,8 +145,6 @@ class FileName:
 
     Attributes
     ----------
-    name
-        The whole.
     texts
         What stands before, between and after the numbers, in small letters, one more
         than numbers.

@@ -46,8 +46,6 @@ class ImageHeader:
     ----------
     image_format
         Kind of file, by its first bytes.
-    height, width
-        Rows and columns.
     samples
         Numbers of each pixel; 1 where they are indices into a palette.
     bits

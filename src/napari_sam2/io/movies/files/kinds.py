@@ -55,8 +55,6 @@ def unknown_kind(path: Path, known: str) -> InputError:
 
     Parameters
     ----------
-    path
-        The file.
     known
         What may be given in its place, for suffixes of which no more is known.
     """

@@ -55,8 +55,6 @@ def open_stack(path: str | os.PathLike[str], *, files: str | None = None) -> Ima
 
     Parameters
     ----------
-    path
-        The file or folder.
     files
         Of a folder, the pattern of the files to take as frames.
 

@@ -70,11 +70,6 @@ _logger = logging.getLogger(__name__)
 class TiffStack:
     """The first image of a TIFF file, read page by page.
 
-    Parameters
-    ----------
-    path
-        The file.
-
     Attributes
     ----------
     palette
