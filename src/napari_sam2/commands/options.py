@@ -1,4 +1,4 @@
-"""What people type into options, as numbers and paths."""
+"""What people type into options, as numbers and paths; anything else is refused."""
 
 from __future__ import annotations
 
@@ -25,13 +25,7 @@ def path_option(text: str) -> Any:
 
 
 def parse_frames(text: str | None) -> tuple[int | None, int | None] | None:
-    """Read ``FIRST:STOP``; either may be left out.
-
-    Raises
-    ------
-    InputError
-        If it is something else.
-    """
+    """Read ``FIRST:STOP``; either may be left out."""
     if text is None:
         return None
     parts = text.split(":")
@@ -43,13 +37,7 @@ def parse_frames(text: str | None) -> tuple[int | None, int | None] | None:
 
 
 def parse_channels(text: str | None) -> tuple[int, ...] | None:
-    """Read up to three channel numbers, ``0`` or ``2,0,1``.
-
-    Raises
-    ------
-    InputError
-        If it is something else.
-    """
+    """Read up to three channel numbers, ``0`` or ``2,0,1``."""
     if text is None:
         return None
     channels = _integers(text, f"--channels {text}: give numbers, such as 0 or 0,1")
@@ -59,13 +47,7 @@ def parse_channels(text: str | None) -> tuple[int, ...] | None:
 
 
 def parse_channel(text: str | None) -> int | None:
-    """Read the number of one channel.
-
-    Raises
-    ------
-    InputError
-        If it is something else, or more than one.
-    """
+    """Read the number of one channel."""
     channels = parse_channels(text)
     if channels is None:
         return None
@@ -75,61 +57,31 @@ def parse_channel(text: str | None) -> int | None:
 
 
 def parse_ids(text: str | None) -> tuple[int, ...] | None:
-    """Read object ids such as ``1,2,7``.
-
-    Raises
-    ------
-    InputError
-        If it is something else.
-    """
+    """Read object ids such as ``1,2,7``."""
     if text is None:
         return None
     return _integers(text, f"--objects {text}: give ids, such as 1,2,7")
 
 
 def parse_numbers(text: str, option: str) -> tuple[int, ...]:
-    """Read numbers such as ``0`` or ``0,50``.
-
-    Raises
-    ------
-    InputError
-        If it is something else.
-    """
+    """Read numbers such as ``0`` or ``0,50``."""
     return _integers(text, f"{option} {text}: give numbers, such as 0 or 0,50")
 
 
 def parse_limits(text: str | None) -> tuple[tuple[float, float], ...] | None:
-    """Read ``LOW,HIGH`` or one such pair for each channel, joined by ``;``.
-
-    Raises
-    ------
-    InputError
-        If it is something else.
-    """
+    """Read ``LOW,HIGH`` or one such pair for each channel, joined by ``;``."""
     if text is None:
         return None
     return tuple(_pair(part, "--contrast-limits", text) for part in text.split(";"))
 
 
 def parse_percentiles(text: str | None) -> tuple[float, float] | None:
-    """Read ``LOW,HIGH``.
-
-    Raises
-    ------
-    InputError
-        If it is something else.
-    """
+    """Read ``LOW,HIGH``."""
     return None if text is None else _pair(text, "--percentiles", text)
 
 
 def parse_tiles(text: str | None) -> int | str | None:
-    """Read the side of tiles in pixels, ``auto`` or ``off``.
-
-    Raises
-    ------
-    InputError
-        If it is something else.
-    """
+    """Read the side of tiles in pixels, ``auto`` or ``off``."""
     if text is None or text == "off":
         return None
     if text == "auto":
@@ -142,13 +94,7 @@ def parse_tiles(text: str | None) -> int | str | None:
 
 
 def parse_memory(text: str | None) -> int | None:
-    """Read bytes such as ``2GB`` or ``500MB``, as people write them.
-
-    Raises
-    ------
-    InputError
-        If it is something else.
-    """
+    """Read bytes such as ``2GB`` or ``500MB``, as people write them."""
     if text is None:
         return None
     found = MEMORY.fullmatch(text.strip())
@@ -159,13 +105,7 @@ def parse_memory(text: str | None) -> int | None:
 
 
 def parse_threads(text: str | None) -> int | str | None:
-    """Read a number of threads, or ``auto``.
-
-    Raises
-    ------
-    InputError
-        If it is something else.
-    """
+    """Read a number of threads, or ``auto``."""
     if text is None or text == "auto":
         return text
     if not text.isdecimal() or int(text) < 1:

@@ -29,13 +29,7 @@ class Shard:
 
     @classmethod
     def parse(cls, text: str) -> Shard:
-        """Read ``i/n``.
-
-        Raises
-        ------
-        InputError
-            If it is something else.
-        """
+        """Read ``i/n``."""
         number, _, count = text.partition("/")
         try:
             shard = cls(int(number), int(count))

@@ -175,13 +175,7 @@ def _followed(
 
 
 def _verified(job: TrackJob) -> str:
-    """Return what `verify` says of masklets that are whole.
-
-    Raises
-    ------
-    OutputError
-        Naming what is damaged; the same request cannot mend it.
-    """
+    """Return what `verify` says of masklets that are whole."""
     (found,) = verify(job.out, job.name)
     if not found.is_whole:
         faults = "; ".join(str(fault) for fault in found.faults[:SHOWN])
@@ -229,13 +223,7 @@ def _failure(
 
 
 def _refuse_foreign_exports(planned: PlannedMovie) -> None:
-    """Refuse exports that are there before the masklets are: they are of others.
-
-    Raises
-    ------
-    OutputError
-        Naming the first.
-    """
+    """Refuse exports that are there before the masklets are: they are of others."""
     if planned.job.output.exists:
         return
     for path in planned.exports.values():

@@ -149,13 +149,7 @@ class Search:
     def _mask_of(
         self, request: Request, state: ObjectState, frame_index: int
     ) -> tuple[int, np.ndarray]:
-        """Return an object's mask on a frame, else on the nearest that was prompted.
-
-        Raises
-        ------
-        InputError
-            If it has none.
-        """
+        """Return an object's mask on a frame, else on the nearest that was prompted."""
         masklets = self._workspace.masklets(request)
         anchors = sorted(state.anchors, key=lambda one: abs(one - frame_index))
         if masklets is not None:

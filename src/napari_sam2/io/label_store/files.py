@@ -351,13 +351,7 @@ class LabelFiles:
 
 
 def _check_ids(ids: Any, where: Path) -> None:
-    """Refuse what cannot be the ids of the columns, whoever has changed them.
-
-    Raises
-    ------
-    OutputError
-        If these are no whole numbers from 1, each once.
-    """
+    """Refuse what cannot be the ids of the columns, whoever has changed them."""
     is_list = isinstance(ids, list) and all(type(one) is int for one in ids)
     if not is_list or min(ids, default=1) < 1 or len({*ids}) < len(ids):
         raise OutputError(f"{where}: the ids of its objects are damaged; {RESTORE}")

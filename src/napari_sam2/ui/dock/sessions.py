@@ -193,13 +193,7 @@ class Sessions(QObject):
         self._parts.ask(once(_existing), self._offer_session, Priority.WARM)
 
     def _bring_movie(self, read: SessionRead) -> None:
-        """Choose the movie of a session; one that lies beside its masklets is opened.
-
-        Raises
-        ------
-        InputError
-            If the movie is not open.
-        """
+        """Choose the movie of a session; one beside its masklets is opened."""
         said, viewer = read.document.image, self._parts.viewer
         panel = self._parts.input_panel
         name = said.layer or read.folder.stem

@@ -162,13 +162,7 @@ def part_in_rectangle(
 
 
 def _window(corners: np.ndarray, shape: Sequence[int]) -> Window | None:
-    """Return the pixels between two ``(y, x)`` corners; None if they are all there are.
-
-    Raises
-    ------
-    InputError
-        If there are none.
-    """
+    """Return the pixels between two ``(y, x)`` corners; None if that is all."""
     height, width = shape
     box = box_between(corners[0], corners[1], (height, width))
     if box is None:
