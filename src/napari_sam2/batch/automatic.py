@@ -10,11 +10,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from napari_sam2.batch.job import (
-    FrameOptions,
-    frame_range,
-    load_predictor,
-)
+from napari_sam2.batch.job import FrameOptions, frame_range, load_predictor
 from napari_sam2.batch.models import ModelOptions
 from napari_sam2.batch.prompting.policies import UserPath
 from napari_sam2.batch.score_tables import tables_of

@@ -65,10 +65,7 @@ def run_demo(
     write_movie_zarr(simulated, movie)
     write_prompts(prompts, clicked_objects(simulated))
     job = TrackJob(
-        movie=movie,
-        prompts=prompts,
-        out=movie,
-        model_options=ModelOptions(model=model),
+        movie=movie, prompts=prompts, out=movie, model_options=ModelOptions(model=model)
     )
     with open_run(job) as run:
         yield from run.frames()

@@ -13,13 +13,9 @@ from napari_sam2.commands.options import path_argument, path_option
 
 def export(
     masklets: Annotated[
-        Path,
-        path_argument("The OME-Zarr that `track` or the window wrote."),
+        Path, path_argument("The OME-Zarr that `track` or the window wrote.")
     ],
-    out: Annotated[
-        Path,
-        path_option("File or folder to write; must be new."),
-    ],
+    out: Annotated[Path, path_option("File or folder to write; must be new.")],
     format_name: Annotated[
         str,
         typer.Option(
@@ -31,8 +27,7 @@ def export(
         str, typer.Option(help="Which label group of the OME-Zarr.")
     ] = "masklets",
     movie: Annotated[
-        Path | None,
-        path_option("The movie, for mean intensities (csv and parquet)."),
+        Path | None, path_option("The movie, for mean intensities (csv and parquet).")
     ] = None,
 ) -> None:
     """Write masklets as label images, tracks, outlines or tables, frame by frame."""

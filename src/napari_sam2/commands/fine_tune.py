@@ -20,10 +20,7 @@ if TYPE_CHECKING:
 
 
 def fine_tune(  # noqa: PLR0913 - each is an option
-    session: Annotated[
-        Path,
-        path_argument("OME-Zarr with masklets."),
-    ],
+    session: Annotated[Path, path_argument("OME-Zarr with masklets.")],
     name: Annotated[str, typer.Option(help="What the new model is called.")],
     base: Annotated[
         str, typer.Option(help="Name or file of the model to start from.")
@@ -37,8 +34,7 @@ def fine_tune(  # noqa: PLR0913 - each is an option
         typer.Option(help="Ids such as 1,2,7; by default all locked or reviewed ones."),
     ] = None,
     image: Annotated[
-        Path | None,
-        path_option("The movie, if the session does not find it."),
+        Path | None, path_option("The movie, if the session does not find it.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of crops and prompts.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",

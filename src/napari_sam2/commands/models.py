@@ -63,8 +63,7 @@ def list_models() -> None:
 def download(
     name: Name,
     accept_hash: Annotated[
-        str | None,
-        typer.Option(help="SHA-256 to accept where ours is not confirmed."),
+        str | None, typer.Option(help="SHA-256 to accept where ours is not confirmed.")
     ] = None,
 ) -> None:
     """Download a model into the cache folder (NAPARI_SAM2_CACHE) and verify it."""

@@ -29,10 +29,7 @@ DEMO_FRAMES = 30
 
 
 def simulate(  # noqa: PLR0913 - one parameter an option
-    out: Annotated[
-        Path,
-        path_argument("An OME-Zarr (.zarr), or a folder for TIFFs."),
-    ],
+    out: Annotated[Path, path_argument("An OME-Zarr (.zarr), or a folder for TIFFs.")],
     kind: Annotated[str, typer.Option(help="nuclei, phase or bacteria.")] = "nuclei",
     frames: Annotated[int | None, typer.Option(help="Number of frames.")] = None,
     size: Annotated[int | None, typer.Option(help="Side of a frame, pixels.")] = None,
@@ -95,8 +92,7 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
         str | None, typer.Option(help="Channel of the truth that holds the labels.")
     ] = None,
     trust: Annotated[
-        bool,
-        typer.Option("--trust", help="Score how well trust finds bad frames."),
+        bool, typer.Option("--trust", help="Score how well trust finds bad frames.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:

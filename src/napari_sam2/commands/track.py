@@ -29,10 +29,7 @@ AS_GIVEN = (
 )
 """Options that are fields of a job as they are."""
 Text = str | None
-Movie = Annotated[
-    Path,
-    path_argument("TIFF, (OME-)Zarr or image folder."),
-]
+Movie = Annotated[Path, path_argument("TIFF, (OME-)Zarr or image folder.")]
 Prompts = Annotated[
     Path | None,
     Option(
@@ -119,8 +116,7 @@ Tiles = Annotated[
 HardCases = Annotated[
     list[HardCaseName] | None,
     Option(
-        "--hard-case",
-        help="What makes the movie hard: the picture jumps, or is cut.",
+        "--hard-case", help="What makes the movie hard: the picture jumps, or is cut."
     ),
 ]
 EmbedImage = Annotated[bool, Option("--embed-image", help="Copy the movie into OUT.")]
@@ -143,8 +139,7 @@ OnDivisions = Annotated[
     ),
 ]
 Sync = Annotated[
-    bool,
-    Option("--sync", help="Wait for the disk at each commit: power may be lost."),
+    bool, Option("--sync", help="Wait for the disk at each commit: power may be lost.")
 ]
 AsJson = Annotated[bool, Option("--json", help="Report on stdout as JSON.")]
 

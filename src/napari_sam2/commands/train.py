@@ -20,13 +20,9 @@ if TYPE_CHECKING:
 
 
 def train(
-    config: Annotated[
-        Path,
-        path_argument("Recipe, a .toml file."),
-    ],
+    config: Annotated[Path, path_argument("Recipe, a .toml file.")],
     out: Annotated[
-        Path,
-        path_option("Folder for checkpoints, logs and the weights."),
+        Path, path_option("Folder for checkpoints, logs and the weights.")
     ] = Path("runs"),
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the last checkpoint.")
@@ -52,21 +48,14 @@ def train(
 
 
 def train_split(
-    folder: Annotated[
-        Path,
-        path_argument("Holds images/ and masks/."),
-    ],
-    out: Annotated[
-        Path,
-        path_option("List of the images held out."),
-    ],
+    folder: Annotated[Path, path_argument("Holds images/ and masks/.")],
+    out: Annotated[Path, path_option("List of the images held out.")],
     share: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Largest part held out.")
     ] = 0.12,
     seed: Annotated[int, typer.Option(help="Of the clusters' order.")] = 0,
     clusters: Annotated[
-        Path | None,
-        path_option("Table of all images and their clusters."),
+        Path | None, path_option("Table of all images and their clusters.")
     ] = None,
 ) -> None:
     """Choose images for validation so that none resembles one that is trained on."""

@@ -14,8 +14,7 @@ from napari_sam2.errors import OutputError
 
 def verify(
     masklets: Annotated[
-        Path,
-        path_argument("The OME-Zarr that `track` or the window wrote."),
+        Path, path_argument("The OME-Zarr that `track` or the window wrote.")
     ],
     name: Annotated[
         str | None, typer.Option(help="One label group; all of ours by default.")

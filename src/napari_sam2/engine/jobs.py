@@ -87,9 +87,7 @@ class Job:
 
 
 def once(
-    do: Callable[Arguments, Result],
-    *args: Arguments.args,
-    **kwargs: Arguments.kwargs,
+    do: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
 ) -> Callable[[], Iterator[Result]]:
     """Return the steps of a job that has a single one, whose result is delivered."""
 

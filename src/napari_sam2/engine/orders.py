@@ -8,10 +8,7 @@ from napari_sam2.prompts import PromptedObject
 from napari_sam2.session.book.changes import changed_lives, is_same_prompt
 from napari_sam2.session.book.prompt_book import Edit
 from napari_sam2.session.book.state import BookState, ObjectState
-from napari_sam2.session.planning.plan import (
-    Direction,
-    MergePolicy,
-)
+from napari_sam2.session.planning.plan import Direction, MergePolicy
 
 NOTHING_TO_REPAIR = "Nothing to repair: all masks follow from the prompts."
 

@@ -9,9 +9,7 @@ from typing import TypeVar
 Level = TypeVar("Level")
 
 
-def finest_first(
-    levels: Iterable[tuple[tuple[int, ...], Level]],
-) -> list[Level]:
+def finest_first(levels: Iterable[tuple[tuple[int, ...], Level]]) -> list[Level]:
     """Return levels by their number of pixels: not everybody lists the finest first.
 
     Parameters

@@ -151,7 +151,5 @@ def precision_recall(suspicion: np.ndarray, wanted: np.ndarray) -> PrecisionReca
     last = np.append(np.diff(suspicion[order]) != 0, True)
     looked_at = np.arange(1, len(order) + 1)
     return PrecisionRecall(
-        suspicion[order][last],
-        (found / looked_at)[last],
-        (found / found[-1])[last],
+        suspicion[order][last], (found / looked_at)[last], (found / found[-1])[last]
     )

@@ -15,13 +15,7 @@ from napari_sam2.errors import InputError
 from napari_sam2.interfaces import ABSENT_LOGIT, StoredAnchor
 from napari_sam2.metrics.masks import region_similarity
 from napari_sam2.session.planning.frame_set import NO_FRAMES, FrameSet
-from napari_sam2.session.planning.plan import (
-    Direction,
-    FrameRange,
-    Gap,
-    Plan,
-    gaps,
-)
+from napari_sam2.session.planning.plan import Direction, FrameRange, Gap, Plan, gaps
 from napari_sam2.session.planning.resolution import make_anchors, resolution
 from napari_sam2.session.session import NO_RUN, FrameDone, Session
 from napari_sam2.tracking.postprocess import label_image
@@ -125,10 +119,7 @@ class Comparison:
         return self._mask(self._passes[way][frame_index].step())
 
     def keep(
-        self,
-        way: Direction,
-        *,
-        locks: Mapping[int, FrameSet] | None = None,
+        self, way: Direction, *, locks: Mapping[int, FrameSet] | None = None
     ) -> Generator[FrameDone, None, None]:
         """Write the masks of one way, except where they are locked.
 

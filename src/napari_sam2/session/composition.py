@@ -12,12 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from napari_sam2.interfaces import (
-    ABSENT_LOGIT,
-    FrameResult,
-    LabelStore,
-    ObjectScores,
-)
+from napari_sam2.interfaces import ABSENT_LOGIT, FrameResult, LabelStore, ObjectScores
 from napari_sam2.metrics.regions import areas
 from napari_sam2.prompts import PromptedObject
 from napari_sam2.session.book.state import BookState
@@ -284,10 +279,7 @@ class Composer:
 
 
 def merge_labels(
-    existing: np.ndarray,
-    tracked: np.ndarray,
-    owned: Sequence[int],
-    policy: MergePolicy,
+    existing: np.ndarray, tracked: np.ndarray, owned: Sequence[int], policy: MergePolicy
 ) -> np.ndarray:
     """Combine a frame's existing labels with the tracker's.
 

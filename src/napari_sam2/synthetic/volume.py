@@ -177,7 +177,5 @@ def _section(body: Body, height: float) -> Body | None:
         return None
     scale = float(np.sqrt(1 - relative * relative))
     return replace(
-        body,
-        half_length=body.half_length * scale,
-        half_width=body.half_width * scale,
+        body, half_length=body.half_length * scale, half_width=body.half_width * scale
     )

@@ -294,9 +294,7 @@ class BatchRunner:
         return CPU_BUDGET
 
 
-def _ended(
-    begun: tuple[Rows, Future[Result | None]],
-) -> tuple[Rows, Result | None]:
+def _ended(begun: tuple[Rows, Future[Result | None]]) -> tuple[Rows, Result | None]:
     part, lane = begun
     return part, lane.result()
 

@@ -26,10 +26,7 @@ from napari_sam2.tracking.batching import (
 )
 from napari_sam2.tracking.device.sister_masks import sisters
 from napari_sam2.tracking.device.transfer import Arrival, to_device
-from napari_sam2.tracking.division_evidence import (
-    division_evidence,
-    unknown_evidence,
-)
+from napari_sam2.tracking.division_evidence import division_evidence, unknown_evidence
 from napari_sam2.tracking.embedding_cache import EmbeddingCache
 from napari_sam2.tracking.postprocess import fill_holes
 from napari_sam2.tracking.precision import Precision

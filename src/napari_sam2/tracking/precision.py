@@ -11,11 +11,7 @@ from torch import nn
 
 from napari_sam2.errors import InputError
 
-PRECISIONS = {
-    "fp32": torch.float32,
-    "bf16": torch.bfloat16,
-    "fp16": torch.float16,
-}
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 SMALL_NETWORK, SMALL_IMAGE = 10_000_000, 512
 """Parameters and input size up to which a network is small."""

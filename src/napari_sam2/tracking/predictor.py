@@ -254,10 +254,7 @@ class StreamingPredictor:
 
     @computing
     def preview(
-        self,
-        frame_index: int,
-        frame: np.ndarray,
-        prompts: Sequence[FramePrompt],
+        self, frame_index: int, frame: np.ndarray, prompts: Sequence[FramePrompt]
     ) -> StepResult:
         """Compute what `step` would of prompted objects alone, and remember nothing."""
         replayed, batches = self._planned(frame_index, prompts, (), reverse=False)

@@ -17,12 +17,7 @@ from napari_sam2.batch.job import TrackJob
 from napari_sam2.batch.plan.plan import PlannedMovie
 from napari_sam2.batch.plan.speed import Speed
 from napari_sam2.batch.volumes.request import read_request
-from napari_sam2.errors import (
-    UNFORESEEN,
-    NapariSam2Error,
-    OutputError,
-    in_our_words,
-)
+from napari_sam2.errors import UNFORESEEN, NapariSam2Error, OutputError, in_our_words
 from napari_sam2.io.movies.frame_sources import StackFrames, open_frames
 from napari_sam2.model.checkpoints.notes import CONFIG_NOTE, read_notes
 from napari_sam2.model.checkpoints.weights_file import trained_image_size, weights_path

@@ -140,10 +140,7 @@ def _facts(movie: MovieOutcome) -> str:
 
 
 def _curve(
-    title: str,
-    frames: Sequence[int],
-    values: Sequence[float | None],
-    top: float | None,
+    title: str, frames: Sequence[int], values: Sequence[float | None], top: float | None
 ) -> str:
     """Draw a curve as SVG, with a gap where nothing is known."""
     known = [value for value in values if value is not None]

@@ -18,12 +18,7 @@ from dataclasses import asdict
 from typing import Any, cast
 
 import dask
-from distributed import (
-    Client,
-    LocalCluster,
-    WorkerPlugin,
-    get_worker,
-)
+from distributed import Client, LocalCluster, WorkerPlugin, get_worker
 from distributed.client import Future, as_completed
 from distributed.scheduler import KilledWorker
 

@@ -75,7 +75,7 @@ PromptsFrom = Annotated[
     Text,
     Option(
         help="automatic, cellpose, stardist, ilastik, a pattern such as "
-        "'{stem}.csv', a label group such as labels/nuclei, or one file for all.",
+        "'{stem}.csv', a label group such as labels/nuclei, or one file for all."
     ),
 ]
 PromptFrames = Annotated[
@@ -252,7 +252,7 @@ def run(  # noqa: PLR0913 - one parameter an option
         Text,
         Option(
             help="local, the address of a dask scheduler, slurm, lsf or sge; by "
-            "default movies run here, one after the other.",
+            "default movies run here, one after the other."
         ),
     ] = None,
     workers: Annotated[
@@ -263,8 +263,7 @@ def run(  # noqa: PLR0913 - one parameter an option
     ] = None,
     memory: Memory = None,
     report: Annotated[
-        Path | None,
-        path_option("Folder of the report; <plan>-report beside the plan."),
+        Path | None, path_option("Folder of the report; <plan>-report beside the plan.")
     ] = None,
     as_json: Annotated[
         bool, Option("--json", help="Report on stdout as JSON.")

@@ -30,8 +30,7 @@ def benchmark(  # noqa: PLR0913 - one parameter an option
         Option(help="davis, youtube-vos, lvos, sav-test, sav, ctc, tracks, folder, …"),
     ] = "davis",
     model: Annotated[
-        str,
-        Option(help="Of `models list`, a file, or a baseline: first-mask, otsu."),
+        str, Option(help="Of `models list`, a file, or a baseline: first-mask, otsu.")
     ] = "nano",
     prompt: Annotated[
         str, Option(help="Of vos: mask, box, '1 click', '3 clicks' or '5 clicks'.")

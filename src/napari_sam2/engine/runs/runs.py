@@ -12,20 +12,10 @@ import numpy as np
 
 from napari_sam2.engine.edits.edits import events_of
 from napari_sam2.engine.edits.steps import Steps
-from napari_sam2.engine.events import (
-    Event,
-    Followed,
-    Request,
-    Said,
-    Together,
-)
+from napari_sam2.engine.events import Event, Followed, Request, Said, Together
 from napari_sam2.engine.orders import NOTHING_TO_REPAIR, Order, holds, prompted
 from napari_sam2.engine.workspace.kept_frames import KeptFrames
-from napari_sam2.engine.workspace.loading import (
-    predictor_for,
-    provenance,
-    setup_for,
-)
+from napari_sam2.engine.workspace.loading import predictor_for, provenance, setup_for
 from napari_sam2.engine.workspace.open_masklets import Masklets
 from napari_sam2.engine.workspace.workspace import Workspace
 from napari_sam2.errors import InputError

@@ -141,9 +141,7 @@ def _in_the_world(masklets: MaskletMovie, found: FrameRegions) -> dict[str, np.n
 
 
 def _motion(
-    masklets: MaskletMovie,
-    found: FrameRegions,
-    last: dict[int, tuple[int, np.ndarray]],
+    masklets: MaskletMovie, found: FrameRegions, last: dict[int, tuple[int, np.ndarray]]
 ) -> dict[str, np.ndarray]:
     """Return displacement and speed, and remember where the objects are now."""
     frame_step, *steps = masklets.geometry.scale

@@ -28,11 +28,7 @@ WIDEST = 1.8
 STRIP = 1.5
 """So many times longer than that of another reading, and frames are unlikely."""
 
-_PLACES: Mapping[str, str] = {
-    "T": "time point",
-    "Z": "z plane",
-    "P": "stage position",
-}
+_PLACES: Mapping[str, str] = {"T": "time point", "Z": "z plane", "P": "stage position"}
 _SETTINGS: Mapping[str, str] = {"T": "t", "Z": "z", "P": "position"}
 _WHERE: Mapping[str, str] = {"T": " in each frame", "Z": " in each frame", "P": ""}
 AXES, CHANNELS = ("axes",), ("channels",)
@@ -416,10 +412,7 @@ def _shown_samples(samples: int) -> tuple[int, ...] | None:
 
 
 def _channels_in_range(
-    selection: FrameSelection,
-    size: int,
-    default: tuple[int, ...] | None,
-    name: str,
+    selection: FrameSelection, size: int, default: tuple[int, ...] | None, name: str
 ) -> tuple[int, ...]:
     channels = selection.channels
     if channels is None:

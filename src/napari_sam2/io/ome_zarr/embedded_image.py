@@ -14,11 +14,7 @@ import zarr
 from napari_sam2.errors import OutputError
 from napari_sam2.interfaces import Calibration
 from napari_sam2.io.ome_zarr.machine_lock import alone
-from napari_sam2.io.ome_zarr.metadata import (
-    LevelGeometry,
-    multiscale,
-    ome_metadata,
-)
+from napari_sam2.io.ome_zarr.metadata import LevelGeometry, multiscale, ome_metadata
 from napari_sam2.io.ome_zarr.parent import (
     HAS_EVERY_CHUNK,
     IMAGE_ARRAY,

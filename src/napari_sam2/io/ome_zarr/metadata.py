@@ -153,8 +153,7 @@ def label_attributes(
         source=models.LabelSource(image=SOURCE) if has_image else None,
     )
     image = models.LabelImage(
-        multiscales=[multiscale(version, name, axes, levels)],
-        image_label=label,
+        multiscales=[multiscale(version, name, axes, levels)], image_label=label
     )
     metadata = image.model_dump(exclude_none=True)
     # yaozarrs checks the label values and leaves free properties out: they are ours.

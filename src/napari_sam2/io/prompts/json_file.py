@@ -21,10 +21,7 @@ from pydantic import (
 
 from napari_sam2.errors import InputError
 from napari_sam2.io.movies.files.image_stacks import one_line, reading
-from napari_sam2.io.prompts.bounds import (
-    PromptBounds,
-    check_family,
-)
+from napari_sam2.io.prompts.bounds import PromptBounds, check_family
 from napari_sam2.io.prompts.label_images import read_plane
 from napari_sam2.paths import read_text
 from napari_sam2.prompts import (

@@ -10,11 +10,7 @@ from scipy import ndimage
 
 from napari_sam2.errors import InputError
 from napari_sam2.io.movies.axes import FrameLayout
-from napari_sam2.io.movies.files.image_stacks import (
-    READ_FAILURES,
-    ImageStack,
-    one_line,
-)
+from napari_sam2.io.movies.files.image_stacks import READ_FAILURES, ImageStack, one_line
 from napari_sam2.io.movies.label_frames import lay_out_labels
 from napari_sam2.io.movies.label_images import (
     VOID,

@@ -13,11 +13,7 @@ from scipy.ndimage import affine_transform
 from napari_sam2.interfaces import StoredAnchor
 from napari_sam2.io.ome_zarr.metadata import LabelledObject
 from napari_sam2.io.prompts.json_file import ObjectEntry, PromptEntry, PromptsDocument
-from napari_sam2.io.sessions.document import (
-    InputMapping,
-    ModelChoice,
-    SessionDocument,
-)
+from napari_sam2.io.sessions.document import InputMapping, ModelChoice, SessionDocument
 from napari_sam2.io.sessions.provenance import Provenance
 from napari_sam2.prompts import BoxPrompt, FramePrompt, MaskPrompt, PointPrompt
 from napari_sam2.session.book.state import BookState, ObjectState

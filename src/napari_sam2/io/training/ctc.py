@@ -16,11 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_sam2.errors import InputError
-from napari_sam2.io.training.images import (
-    LabelledImage,
-    frames_to_uint8,
-    read_pixels,
-)
+from napari_sam2.io.training.images import LabelledImage, frames_to_uint8, read_pixels
 from napari_sam2.paths import read_text
 
 TRACK_COLUMNS = 4

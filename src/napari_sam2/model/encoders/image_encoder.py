@@ -105,9 +105,7 @@ class ImageEncoder(nn.Module):
         )
 
     def forward(
-        self,
-        images: Float[Tensor, "frames 3 S S"],
-        narrowing: Sequence[nn.Conv2d],
+        self, images: Float[Tensor, "frames 3 S S"], narrowing: Sequence[nn.Conv2d]
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Encode normalised images; map of stride 16, those of 4 and 8, narrowed."""
         out: tuple[Tensor, tuple[Tensor, ...]] = self.neck(

@@ -67,11 +67,7 @@ class PromptBook:
     # --- Objects
 
     def add_object(
-        self,
-        *,
-        name: str = "",
-        parent: int | None = None,
-        object_id: int | None = None,
+        self, *, name: str = "", parent: int | None = None, object_id: int | None = None
     ) -> Edit | None:
         """Add an object without prompts; its id is the next free one unless given.
 

@@ -156,9 +156,7 @@ def _walked_legs(
 
 
 def _walk(
-    legs: Mapping[int, tuple[Leg, ...]],
-    written: Mapping[int, FrameSet],
-    reverse: bool,
+    legs: Mapping[int, tuple[Leg, ...]], written: Mapping[int, FrameSet], reverse: bool
 ) -> Walk:
     walking = {object_id: parts for object_id, parts in legs.items() if parts}
     frames = tuple(_frames(part for parts in walking.values() for part in parts))

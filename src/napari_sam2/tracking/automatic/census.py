@@ -161,10 +161,7 @@ class Census:
             replace(
                 one,
                 mother=numbers[one.mother],
-                daughters=(
-                    numbers[one.daughters[0]],
-                    numbers.get(one.daughters[1], 0),
-                ),
+                daughters=(numbers[one.daughters[0]], numbers.get(one.daughters[1], 0)),
             )
             for one in self.divisions
         ]

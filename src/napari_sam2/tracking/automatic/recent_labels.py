@@ -6,11 +6,7 @@ import zlib
 
 import numpy as np
 
-from napari_sam2.tracking.automatic.sisters import (
-    LONG_BEFORE,
-    SHORTLY_BEFORE,
-    are_cut,
-)
+from napari_sam2.tracking.automatic.sisters import LONG_BEFORE, SHORTLY_BEFORE, are_cut
 
 
 class RecentLabels:

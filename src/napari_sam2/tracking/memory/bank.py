@@ -16,11 +16,7 @@ import torch
 from torch import Tensor
 
 from napari_sam2.interfaces import StoredAnchor
-from napari_sam2.model.config import (
-    MAX_POINTERS,
-    RECENT_MEMORIES,
-    Sam2Config,
-)
+from napari_sam2.model.config import MAX_POINTERS, RECENT_MEMORIES, Sam2Config
 from napari_sam2.model.memory_attention import ANCHOR_TIME, MemorySelection
 from napari_sam2.tiles import TileLayout
 from napari_sam2.tracking.device.transfer import HOST, to_device, together_to_device

@@ -54,11 +54,7 @@ def freeze(model: Sam2, what: Freeze) -> None:
 
 
 def parameter_groups(
-    model: nn.Module,
-    decay: float,
-    *,
-    trunk_rate: float = 1.0,
-    layer_decay: float = 1.0,
+    model: nn.Module, decay: float, *, trunk_rate: float = 1.0, layer_decay: float = 1.0
 ) -> list[dict[str, Any]]:
     """Group parameters by weight decay and learning rate.
 

@@ -25,12 +25,7 @@ from napari_sam2.train.recipe.config import Source, TrainConfig, read_config
 from napari_sam2.train.trainer.checkpoint import load_state
 from napari_sam2.train.trainer.low_rank import merged
 from napari_sam2.train.trainer.parallel import workers
-from napari_sam2.train.trainer.recorder import (
-    CHECKPOINT,
-    EXAMPLES,
-    LOG,
-    VALIDATION_LOG,
-)
+from napari_sam2.train.trainer.recorder import CHECKPOINT, EXAMPLES, LOG, VALIDATION_LOG
 from napari_sam2.train.trainer.trainer import TrainingProgress, start, train
 
 if TYPE_CHECKING:

@@ -87,10 +87,7 @@ class Finder(QObject):
             self.failed.emit(error)
             return
         find = partial(
-            self._conductor.engine.find_masks,
-            shown.request,
-            shown.frame_index,
-            options,
+            self._conductor.engine.find_masks, shown.request, shown.frame_index, options
         )
         self._submit(shown, find)
 

@@ -39,11 +39,7 @@ class KeyVerbs(QObject):
     told = Signal(str)
 
     def __init__(
-        self,
-        keys: ToolKeys,
-        conductor: Conductor,
-        selection: Selection,
-        cursor: Cursor,
+        self, keys: ToolKeys, conductor: Conductor, selection: Selection, cursor: Cursor
     ) -> None:
         super().__init__(keys)
         self._conductor, self._selection, self._cursor = conductor, selection, cursor

@@ -7,13 +7,7 @@ from functools import partial
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_sam2.engine import (
-    Followed,
-    Order,
-    Request,
-    Together,
-    TrackingEngine,
-)
+from napari_sam2.engine import Followed, Order, Request, Together, TrackingEngine
 from napari_sam2.engine.jobs import Job, Priority
 from napari_sam2.session.session import FrameDone
 from napari_sam2.ui.controller.shown_masklets import ShownMasklets, TrackedFrames

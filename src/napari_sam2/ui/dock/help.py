@@ -22,10 +22,7 @@ OPEN_FILES = "napari.window.file.open_files_dialog"
 """napari's own command: it remembers folders, and asks where two readers could."""
 
 PAGE = "https://github.com/napari-sam2/napari-sam2/blob/main/docs/{}.md"
-PAGES = {
-    "tutorial": "Tutorial: five minutes with a sample",
-    "user-guide": "User guide",
-}
+PAGES = {"tutorial": "Tutorial: five minutes with a sample", "user-guide": "User guide"}
 """Files of the documentation, and what the menu calls them."""
 
 

@@ -9,11 +9,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtWidgets import QWidget
 
 from napari_sam2.engine.jobs import Job, once
-from napari_sam2.engine.runs.exporting import (
-    ExportOrder,
-    ExportRun,
-    ExportStoppedError,
-)
+from napari_sam2.engine.runs.exporting import ExportOrder, ExportRun, ExportStoppedError
 from napari_sam2.errors import NapariSam2Error
 from napari_sam2.ui.controller.worker import Worker
 from napari_sam2.ui.export.dialog import ExportDialog

@@ -131,11 +131,7 @@ KEYS = (
         EVERYWHERE - {Ground.SHAPES},
     ),
     Key("reject_division", ("Control-D",), "Reject the proposed division"),
-    Key(
-        "cut",
-        ("Control-K",),
-        "Cut the object: from this frame on it is another one",
-    ),
+    Key("cut", ("Control-K",), "Cut the object: from this frame on it is another one"),
     Key("track", ("G",), "Track; while tracking, stop"),
     Key("undo", ("Control-Z",), "Undo", instead="undo of the layer's own strokes"),
     Key("redo", ("Control-Shift-Z",), "Redo", instead="redo of the layer's strokes"),

@@ -21,7 +21,7 @@ SEEN = {
         "The stage jumps or drifts",
         "Each frame is compared with the one before: what is remembered moves along "
         "with the picture, and recent frames are forgotten after a cut",
-    ),
+    )
 }
 """By case: what a person sees, and what is done about it."""
 NOT_IN_TILES = "In tiles this cannot be had: look at whole frames (Small cells)"

@@ -267,10 +267,7 @@ class TrustBar(QStyledItemDelegate):
     """Underlines the number with a bar in the colours of the timeline."""
 
     def paint(
-        self,
-        painter: QPainter | None,
-        option: QStyleOptionViewItem,
-        index: QModelIndex,
+        self, painter: QPainter | None, option: QStyleOptionViewItem, index: QModelIndex
     ) -> None:
         """Draw the number and the bar."""
         assert painter is not None

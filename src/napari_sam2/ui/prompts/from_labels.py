@@ -16,12 +16,7 @@ import numpy as np
 from napari_sam2.engine.movie.axes import LayerAxes, Spot, position_of
 from napari_sam2.errors import InputError
 from napari_sam2.prompts import FramePrompt, MaskPrompt
-from napari_sam2.session.book.intake import (
-    Intake,
-    gathered,
-    new_ids,
-    sentence_of,
-)
+from napari_sam2.session.book.intake import Intake, gathered, new_ids, sentence_of
 from napari_sam2.session.book.state import Color
 
 if TYPE_CHECKING:

@@ -220,11 +220,7 @@ class TimelinePainter:
     """Draws the parts of one timeline."""
 
     def __init__(
-        self,
-        painter: QPainter,
-        geometry: Geometry,
-        style: LaneStyle,
-        viewport: QWidget,
+        self, painter: QPainter, geometry: Geometry, style: LaneStyle, viewport: QWidget
     ) -> None:
         self._painter = painter
         self._geometry = geometry

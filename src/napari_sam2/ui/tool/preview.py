@@ -112,11 +112,7 @@ class ToolPreview:
         self.show_mask(on, axes, frame_index, np.where(mask, OUTLINED, 0))
 
     def show_box(
-        self,
-        on: Layer,
-        axes: LayerAxes,
-        frame_index: int,
-        drawn: tuple[int, BoxPrompt],
+        self, on: Layer, axes: LayerAxes, frame_index: int, drawn: tuple[int, BoxPrompt]
     ) -> None:
         """Show a box that is being drawn, ``(object_id, box)``."""
         object_id, box = drawn

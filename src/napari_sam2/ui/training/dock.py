@@ -10,12 +10,7 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Image
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QEnterEvent, QShowEvent
-from qtpy.QtWidgets import (
-    QHBoxLayout,
-    QLineEdit,
-    QProgressBar,
-    QPushButton,
-)
+from qtpy.QtWidgets import QHBoxLayout, QLineEdit, QProgressBar, QPushButton
 
 from napari_sam2.engine.jobs import Job
 from napari_sam2.texts import clock_text

@@ -250,9 +250,7 @@ def _axes_of_scanimage(
     is_movie = kept != {"T": 1} or pages > 1
     kept = kept if is_movie else {}
     return TiffAxes(
-        (*kept.values(), *page.shape),
-        (*kept, *page.axes),
-        _KINDS["scanimage"],
+        (*kept.values(), *page.shape), (*kept, *page.axes), _KINDS["scanimage"]
     )
 
 

@@ -175,9 +175,7 @@ class TiffStack:
         self.axes = (UNSAID, *axes)
 
     def _join_positions(
-        self,
-        series: Sequence[tifffile.TiffPageSeries],
-        pages: Sequence[Page | None],
+        self, series: Sequence[tifffile.TiffPageSeries], pages: Sequence[Page | None]
     ) -> None:
         """Take the images of an OME file as stage positions, one of which is chosen."""
         kinds = {(images.shape, images.axes, images.dtype) for images in series}
