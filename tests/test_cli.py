@@ -23,6 +23,8 @@ from napari_sam2.commands.options import (
 )
 from napari_sam2.errors import InputError
 from napari_sam2.io.movies.frame_sources import open_frames
+from napari_sam2.model.checkpoints.families import FAMILIES
+from napari_sam2.model.checkpoints.weights_file import trained_image_size
 
 
 def command(*arguments):
@@ -147,6 +149,16 @@ def test_models_are_listed_without_a_network(monkeypatch, capsys):
     assert "bundled" in listed
     (other,) = (line for line in listed.splitlines() if "hvit_t_cells" in line)
     assert all(word in other for word in ("1024, padded", "code MIT", "of 3 padded"))
+    (ours,) = (line for line in listed.splitlines() if "nano " in line)
+    assert str(trained_image_size("nano")) in ours
+
+
+def test_names_of_models_are_whole_in_a_narrow_window(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run_main(monkeypatch, "models", "list") == 0
+    listed = capsys.readouterr().out
+    assert all(f"│ {name} " in listed for name in FAMILIES)
+    assert "…" not in listed
 
 
 def test_own_models_are_listed_behind_the_published_ones(tmp_path, monkeypatch, capsys):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from napari_sam2.commands.options import path_argument
 from napari_sam2.commands.progress import download_progress
@@ -38,19 +38,19 @@ def list_models() -> None:
     from napari_sam2.model.checkpoints.families import FAMILIES
     from napari_sam2.model.checkpoints.own_models import own_models
     from napari_sam2.model.checkpoints.registry import REGISTRY
-    from napari_sam2.model.config import CONFIGS
+    from napari_sam2.model.checkpoints.weights_file import published_config
 
-    table = Table("model", "size", "input", "licence", "on this machine")
+    table = _table("model", "size", "input", "licence", "on this machine")
     for entry in REGISTRY.values():
         path = model_path(entry.name)
         size = "" if entry.bytes is None else _megabytes(entry.bytes)
         where = "bundled" if entry.is_bundled else str(path) if path.exists() else "–"
-        side = str(CONFIGS[entry.name].image_size)
+        side = str(published_config(entry.name).image_size)
         table.add_row(entry.name, size, side, entry.licence, where)
     table.add_section()
     for own in own_models():
         table.add_row(*_own_row(own))
-    others = Table("--like", "layout", "input", "licence", "files", "shown equal")
+    others = _table("--like", "layout", "input", "licence", "files", "shown equal")
     for family in FAMILIES.values():
         fit = "padded" if family.frame_fit == "pad" else "squashed"
         side = f"{family.image_size}, {fit}"
@@ -97,6 +97,12 @@ def verify(name: Name) -> None:
 
     found = check(name)
     typer.echo(f"{found.path}: {TRUST[found.trusted_by]}")
+
+
+def _table(name: str, *facts: str) -> Table:
+    """Return a table whose names stand there whole, in a narrow window, too."""
+    folded = (Column(fact, overflow="fold") for fact in facts)
+    return Table(Column(name, no_wrap=True), *folded)
 
 
 def _own_row(model: OwnModel) -> tuple[str, str, str, str, str]:

@@ -9,9 +9,9 @@ from qtpy.QtWidgets import QApplication
 
 from napari_sam2.errors import ModelError
 from napari_sam2.interfaces import TrackerSettings
+from napari_sam2.model.checkpoints.checkpoint import load_model
 from napari_sam2.model.checkpoints.download import DownloadStep
 from napari_sam2.model.checkpoints.registry import REGISTRY
-from napari_sam2.model.config import CONFIGS
 from napari_sam2.tracking.hard_cases.names import HardCaseName
 from napari_sam2.ui.model.devices import Device, found_devices, import_torch
 from napari_sam2.ui.model.hard_cases import SEEN
@@ -50,7 +50,7 @@ def test_a_budget_becomes_a_number_of_objects(panel, qtbot):
     with qtbot.waitSignal(panel.choice_changed):
         panel.devices.memory_spin.setValue(4)
     panel.show_objects(20)
-    plan = budget_of(CONFIGS["nano"], 0, 4_000_000_000)
+    plan = budget_of(load_model("nano").config, 0, 4_000_000_000)
     assert f"up to {plan.objects:,} objects" in panel.budget.text()
     assert f"20 objects, {plan.at_once(20)} are" in panel.budget.text()
     panel.choose("sam2.1_large")
@@ -168,7 +168,7 @@ def test_downloads_are_told_in_words():
 
 
 def test_it_says_how_large_frames_are_for_the_model():
-    for name, side in (("nano", 256), ("sam2.1_small", 1024)):
+    for name, side in (("nano", 320), ("sam2.1_small", 1024)):
         assert f"Sees frames as {side}² pixels" in look_up_model(name).sentence
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from napari_sam2.errors import ModelError
@@ -21,7 +23,7 @@ from napari_sam2.model.checkpoints.notes import (
 )
 from napari_sam2.model.checkpoints.own_models import own_folder
 from napari_sam2.model.checkpoints.registry import REGISTRY, find
-from napari_sam2.model.config import CONFIGS
+from napari_sam2.model.config import CONFIGS, Sam2Config
 
 PICKLE_SUFFIXES = (".pt", ".pth")
 SAFETENSORS_SUFFIX = ".safetensors"
@@ -117,7 +119,24 @@ def trained_image_size(name_or_path: str) -> int | None:
     ModelError
         See `weights_path`.
     """
-    side = read_notes(weights_path(name_or_path)).get(IMAGE_SIZE_NOTE, "")
-    if side.isdecimal():
-        return int(side)
+    noted = _noted_size(weights_path(name_or_path))
+    if noted is not None:
+        return noted
     return CONFIGS[name_or_path].image_size if name_or_path in REGISTRY else None
+
+
+@cache
+def published_config(name: str) -> Sam2Config:
+    """Return the network of a published model, with the input that it is shown.
+
+    The bundled model's file says which; the others are shown what official SAM 2 is.
+    Nothing is fetched.
+    """
+    noted = _noted_size(model_path(name)) if REGISTRY[name].is_bundled else None
+    config = CONFIGS[name]
+    return config if noted is None else replace(config, image_size=noted)
+
+
+def _noted_size(path: Path) -> int | None:
+    side = read_notes(path).get(IMAGE_SIZE_NOTE, "")
+    return int(side) if side.isdecimal() else None

@@ -11,8 +11,11 @@ from napari_sam2.errors import ModelError, torch_command
 from napari_sam2.interfaces import TrackerSettings
 from napari_sam2.model.checkpoints.download import DownloadStep, model_path, verify
 from napari_sam2.model.checkpoints.registry import REGISTRY, ModelFile
-from napari_sam2.model.checkpoints.weights_file import follows_one_component
-from napari_sam2.model.config import CONFIGS, Sam2Config
+from napari_sam2.model.checkpoints.weights_file import (
+    follows_one_component,
+    published_config,
+)
+from napari_sam2.model.config import Sam2Config
 from napari_sam2.texts import clock_text
 from napari_sam2.tracking.memory.budget import BudgetPlan, plan_budget
 from napari_sam2.ui.widgets.pace import bytes_text
@@ -56,7 +59,9 @@ class ModelChoice:
         entry = REGISTRY.get(self.model)
         if entry is None or self.memory_bytes is None:
             return None
-        return budget_of(CONFIGS[entry.name], entry.bytes or 0, self.memory_bytes)
+        return budget_of(
+            published_config(entry.name), entry.bytes or 0, self.memory_bytes
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +97,7 @@ class Problem:
 
 
 def budget_of(config: Sam2Config, model_bytes: int, total_bytes: int) -> BudgetPlan:
-    """Say what a budget allows with a network at the size it was trained for."""
+    """Say what a budget allows with a network at the size that it is shown."""
     return plan_budget(
         config, config.image_size, total_bytes=total_bytes, model_bytes=model_bytes
     )
@@ -108,7 +113,7 @@ def budget_text(choice: ModelChoice, objects: int) -> str:
     """
     if choice.model not in REGISTRY:
         return "What an own model needs is known once it is loaded."
-    one = bytes_text(budget_of(CONFIGS[choice.model], 0, 0).computed_bytes)
+    one = bytes_text(budget_of(published_config(choice.model), 0, 0).computed_bytes)
     if choice.memory_bytes is None:
         return (
             f"As many objects at once as the free memory holds, {one} each. The length "
@@ -157,7 +162,7 @@ def _own_state(name: str, path: Path) -> ModelState:
 
 
 def _published_state(name: str, entry: ModelFile, *, check: bool) -> ModelState:
-    side = f" Sees frames as {CONFIGS[name].image_size}² pixels."
+    side = f" Sees frames as {published_config(name).image_size}² pixels."
     if entry.is_bundled and not check:
         return ModelState(name, True, f"{TRUST['package'].capitalize()}.{side}")
     path = model_path(name)
