@@ -97,6 +97,14 @@ class FrameSource(Protocol):
         """Release files and threads; reading afterwards is an error."""
 
 
+@runtime_checkable
+class ReadsAhead(Protocol):
+    """A frame source that has some frames before they are asked for."""
+
+    def peek(self, frame_index: int) -> np.ndarray | None:
+        """Return a frame that was read ahead, without waiting; None where none was."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class DivisionEvidence:
     """What speaks for a division in the raw masks of objects.

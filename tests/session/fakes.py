@@ -128,7 +128,7 @@ class FakePredictor:
 
     def __init__(self):
         self.recent = {}
-        self.steps, self.replayed = [], []
+        self.steps, self.replayed, self.expected = [], [], []
 
     def step(self, frame_index, frame, prompts=(), *, objects=None, reverse=False):
         assert frame[0, 0, 0] == frame_index
@@ -143,6 +143,10 @@ class FakePredictor:
             for row in range(len(prompts))
         )
         return FakeStep(frame_index, ids, logits, anchors)
+
+    def expect(self, frame_index, frame):
+        assert frame[0, 0, 0] == frame_index
+        self.expected.append((self.steps[-1][0] if self.steps else None, frame_index))
 
     def replay(self, frame_index, frame, *anchors):
         assert frame[0, 0, 0] == frame_index

@@ -55,6 +55,18 @@ def test_every_frame_is_written_and_the_store_is_finished():
     assert [one.written for one in done] == [False] + [True] * 10
 
 
+def test_a_frame_that_was_read_ahead_is_told_before_the_one_in_hand_is_tracked():
+    """Past the end of a walk, too; what was not read yet is not waited for."""
+    session = make([clicked(1, 3)])
+    unread, read = 7, session.source.read
+    session.source.peek = lambda frame: None if frame == unread else read(frame)
+    list(session.propagate(plan()))
+    tracked = [None, *(frame for frame, _, _ in session.predictor.steps)]
+    assert tracked == [None, 3, 2, 1, 0, 3, 4, 5, 6, 7, 8, 9]
+    following = zip(tracked, tracked[2:], strict=False)
+    assert session.predictor.expected == [each for each in following if each[1] != 7]
+
+
 def test_what_is_damaged_at_the_end_is_made_again_from_nothing():
     whole = make([clicked(1, 3)])
     list(whole.propagate(plan()))

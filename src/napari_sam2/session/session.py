@@ -18,6 +18,7 @@ from napari_sam2.interfaces import (
     FrameSource,
     LabelStore,
     Progress,
+    ReadsAhead,
     StoredAnchor,
 )
 from napari_sam2.prompts import Place, PromptedObject
@@ -183,8 +184,8 @@ class Session:
         For who brings the predictor's memory from step to step, and keeps it.
         """
         composer = self.composer(plan)
-        for step in steps:
-            self._advance(step, composer)
+        for position in range(len(steps)):
+            self._advance(steps, position, composer)
 
     def _follow(
         self, plan: Plan, steps: Sequence[WalkStep]
@@ -196,7 +197,7 @@ class Session:
         try:
             while position < len(steps):
                 step = steps[position]
-                object_ids, result = self._advance(step, composer)
+                object_ids, result = self._advance(steps, position, composer)
                 position += 1
                 is_end = position == len(steps) and _is_checked(plan)
                 is_long_ago = time.monotonic() - committed > COMMIT_SECONDS
@@ -251,7 +252,7 @@ class Session:
     # --- Frame by frame
 
     def _advance(
-        self, step: WalkStep, composer: Composer
+        self, steps: Sequence[WalkStep], position: int, composer: Composer
     ) -> tuple[tuple[int, ...], FrameResult | None]:
         """Read one frame, take one step.
 
@@ -260,10 +261,12 @@ class Session:
         tuple
             The objects that it concerned, and what was written, if anything was.
         """
+        step = steps[position]
         walk, frame_index = step.walk, step.frame_index
         if step.is_first:
             self.predictor.forget_recent()
         frame = self.source.read(frame_index)
+        self._expect(steps[position + 1 : position + 2])
         if isinstance(walk, Resolution):
             made = make_anchors(self.predictor, walk, frame_index, frame, self.stored)
             for anchor in made:
@@ -285,6 +288,15 @@ class Session:
             self.store.write(result)
         self._forget(anchored)
         return written, result
+
+    def _expect(self, following: Sequence[WalkStep]) -> None:
+        """Tell the predictor which frame is next, if it has been read."""
+        if not isinstance(self.source, ReadsAhead):
+            return
+        for step in following:
+            frame = self.source.peek(step.frame_index)
+            if frame is not None:
+                self.predictor.expect(step.frame_index, frame)
 
     def _forget(self, object_ids: set[int]) -> None:
         """Forget the recent frames of objects that begin a gap."""

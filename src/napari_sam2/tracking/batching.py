@@ -7,6 +7,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from itertools import groupby
@@ -226,6 +227,22 @@ class BatchRunner:
                     break
                 yield result
                 start += len(part)
+
+    @contextmanager
+    def beside(self, work: Callable[[], object] | None) -> Iterator[None]:
+        """Let a lane do something else meanwhile; without lanes it is not done.
+
+        It has ended when the context does. If it failed nobody hears of it: whoever
+        needs what it was to prepare does it again, and fails there.
+        """
+        if self._lanes is None or work is None:
+            yield
+            return
+        lane = self._lanes.submit(torch.inference_mode()(work))
+        try:
+            yield
+        finally:
+            wait([lane])
 
     def _parts(self, batch: Rows, start: int) -> Iterator[Rows]:
         while start < len(batch):

@@ -49,6 +49,8 @@ from napari_sam2.tracking.step_result import Prediction, StepResult, step_result
 Given = ParamSpec("Given")
 Told = TypeVar("Told")
 
+Embed = Callable[[], ImageEmbedding]
+
 
 def computing(
     verb: Callable[Concatenate[StreamingPredictor, Given], Told],
@@ -122,6 +124,8 @@ class StreamingPredictor:
     InputError
         If device, precision, input size, tiles or hard cases cannot be had.
     """
+
+    _expected: Embed | None = None
 
     def __init__(  # noqa: PLR0913
         self,
@@ -252,6 +256,16 @@ class StreamingPredictor:
             self.bank.pass_anchor(anchor.object_id, frame_index)
         return self._result(frame_index, replayed, computed)
 
+    def expect(self, frame_index: int, frame: np.ndarray) -> None:
+        """Say which frame is shown after the one of the next `step`.
+
+        Where a core would be idle it is embedded there, before that step returns.
+        Nothing else comes of it: a frame that cannot be embedded is refused when it is
+        shown, and another one may be shown instead.
+        """
+        if self.layout.is_whole:  # else nobody knows which tile
+            self._expected = partial(self.network.embed, frame_index, frame)
+
     @computing
     def preview(
         self, frame_index: int, frame: np.ndarray, prompts: Sequence[FramePrompt]
@@ -363,17 +377,23 @@ class StreamingPredictor:
         self, frame_index: int, frame: np.ndarray, batches: Iterable[Batch]
     ) -> Iterator[tuple[Prediction, Tensor]]:
         """Yield all batches of a frame, tile by tile, with what is to be remembered."""
-        for tile, together in by_tile(batches):
+        groups = by_tile(batches)
+        embeds = [
+            partial(self.network.embed, frame_index, frame, tile) for tile, _ in groups
+        ]
+        expected, self._expected = self._expected, None
+        ahead: list[Embed | None] = [*embeds[1:], expected]
+        for (_, together), embed, following in zip(groups, embeds, ahead, strict=False):
             # Nothing here holds the embedding of a tile while the next is computed.
-            yield from self._computed_in(frame_index, frame, tile, together)
+            yield from self._computed_in(embed, together, following)
 
     def _computed_in(
-        self, frame_index: int, frame: np.ndarray, tile: int, batches: Iterable[Batch]
+        self, embed: Embed, batches: Iterable[Batch], following: Embed | None
     ) -> Iterator[tuple[Prediction, Tensor]]:
-        embedding = self.network.embed(frame_index, frame, tile)
-        compute = partial(self._compute, embedding)
-        for batch in batches:
-            yield from self._runner.run(batch, compute)
+        compute = partial(self._compute, embed())
+        with self._runner.beside(following):
+            for batch in batches:
+                yield from self._runner.run(batch, compute)
 
     def _compute(
         self, embedding: ImageEmbedding, batch: Batch

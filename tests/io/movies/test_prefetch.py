@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from napari_sam2.errors import InputError
-from napari_sam2.interfaces import Calibration, FrameSource
+from napari_sam2.interfaces import Calibration, FrameSource, ReadsAhead
 from napari_sam2.io.movies.prefetch import PrefetchingFrameSource
 
 
@@ -114,6 +114,21 @@ def test_an_error_in_a_frame_never_asked_for_is_nobodys(prefetching):
     frames.read(1)
     wait_until(lambda: 2 in source.asked)
     assert (frames.read(0) == 0).all()
+
+
+def test_a_look_ahead_waits_for_nothing_and_fails_never(prefetching):
+    gate = threading.Event()
+    source = SlowFrames(broken=[2], gates={1: gate})
+    frames = prefetching(source)
+    assert isinstance(frames, ReadsAhead)
+    frames.read(0)
+    assert frames.peek(1) is None
+    gate.set()
+    assert (frames.read(1) == 1).all()
+    wait_until(lambda: frames.peek(3) is not None)
+    assert (frames.peek(3) == 3).all()
+    assert frames.peek(2) is None, "it is broken"
+    assert frames.peek(9) is None
 
 
 def test_closing_waits_for_the_frame_being_read_and_drops_the_others(prefetching):

@@ -56,6 +56,13 @@ class PrefetchingFrameSource(WrappedFrames):
                 self._ahead[index] = self._reader.submit(self._source.read, index)
         return self._ahead[frame_index].result()
 
+    def peek(self, frame_index: int) -> np.ndarray | None:
+        """Return a frame that was read ahead; None where it was not, or not yet."""
+        ahead = self._ahead.get(frame_index)
+        if ahead is None or not ahead.done() or ahead.exception() is not None:
+            return None
+        return ahead.result()
+
     def close(self) -> None:
         """Stop the thread and close the source."""
         if not self._is_open:
