@@ -53,16 +53,16 @@ def track(
     masks: Masks,
     kind: str,
     image_size: int | None = None,
-    hard_cases: Sequence[str] = (),
+    **options: object,
 ) -> Iterator[Tracked]:
-    """Follow objects forward from frame 0 with the model, all together."""
+    """Follow objects forward from frame 0, all together; options of the predictor."""
     predictor = StreamingPredictor(
         model,
         frame_shape=frames[0].shape[:2],
         frame_count=len(frames),
         device="cpu",
         image_size=image_size,
-        hard_cases=hard_cases,
+        **options,
     )
     prompts = [prompt(object_id, mask, kind) for object_id, mask in masks.items()]
     for index, frame in enumerate(frames):

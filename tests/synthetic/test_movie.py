@@ -17,7 +17,7 @@ KINDS = ["nuclei", "phase", "bacteria"]
 
 configs = st.builds(
     MovieConfig,
-    kind=st.sampled_from(KINDS),
+    kind=st.sampled_from([*KINDS, "filaments"]),
     frame_count=st.just(25),
     frame_shape=st.sampled_from([(64, 80), (97, 51)]),
     cell_count=st.integers(1, 8),
@@ -116,6 +116,16 @@ def test_cells_change_their_shape_smoothly(kind):
     still = eventful(kind, deformation=0.0, noise=0.0, speed=0.0, overlap=1.0)
     if kind != "bacteria":  # rods grow all the same
         np.testing.assert_array_equal(still.labels(0), still.labels(5))
+
+
+def test_filaments_are_rods_a_fifth_as_wide():
+    rods, filaments = (
+        eventful(kind, cell_count=1, cell_size=90, overlap=1.0)
+        for kind in ("bacteria", "filaments")
+    )
+    thick, thin = (np.count_nonzero(movie.labels(0)) for movie in (rods, filaments))
+    assert 0.15 < thin / thick < 0.25
+    assert filaments.frame(0).min() < np.percentile(filaments.frame(0), 50) * 0.8
 
 
 @pytest.mark.parametrize("kind", KINDS)

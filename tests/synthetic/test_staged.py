@@ -30,6 +30,18 @@ def test_another_place_has_none_of_the_cells():
     np.testing.assert_array_equal(movie.frame(3), plain.frame(3))
 
 
+def test_what_is_covered_is_grey_and_nobody_is_seen_there():
+    part = np.s_[8:20, 10:30]
+    movie = StagedMovie(FIELD, WINDOW, covers=((2, 4, part),))
+    plain = StagedMovie(FIELD, WINDOW)
+    assert plain.labels(3)[part].any()
+    assert not movie.labels(3)[part].any()
+    assert np.ptp(movie.frame(3)[part]) == 0
+    for index in (1, 4):
+        np.testing.assert_array_equal(movie.frame(index), plain.frame(index))
+        np.testing.assert_array_equal(movie.labels(index), plain.labels(index))
+
+
 def test_a_window_that_leaves_the_field_is_refused():
     with pytest.raises(InputError, match="on frame 3 the window leaves the field"):
         StagedMovie(FIELD, WINDOW, jumps=((3, 40, 0),))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_sam2.synthetic.config import CellKind, MovieConfig
+from napari_sam2.synthetic.config import RODS, CellKind, MovieConfig
 
 NEVER = np.iinfo(np.int64).max
 """Frame of an event that does not come."""
@@ -66,12 +66,14 @@ class Traits:
     mitosis: int  # frames from the first rounding to the two daughters
     recovery: float  # frames in which daughters spread again
     shrink: float  # part of the radius that a rounded cell loses
+    girth: float = 1.0  # of a rod, as a multiple of that of bacteria
 
 
 TRAITS: dict[CellKind, Traits] = {
     "nuclei": Traits(30.0, 0.7, 1.35, 0.07, 0.0, 1, 8, 6.0, 0.12),
     "phase": Traits(72.0, 0.8, 1.7, 0.09, 1.4, 3, 14, 10.0, 0.15),
     "bacteria": Traits(40.0, 0.35, 1.0, 0.0, 0.0, 5, 10, 1.0, 0.0),
+    "filaments": Traits(70.0, 4.0, 1.0, 0.0, 0.0, 9, 10, 1.0, 0.0, girth=0.2),
 }
 
 
@@ -113,10 +115,10 @@ def draw_cell(config: MovieConfig, object_id: int) -> np.ndarray:
     cell["parent"], cell["last"], cell["divide_at"] = 0, NEVER, NEVER
     size = (config.cell_size or traits.cell_size) * rng.uniform(0.8, 1.2)
     cell["aspect"] = aspect = 1 + (traits.aspect - 1) * rng.uniform(0.4, 1.6)
-    is_rod = config.kind == "bacteria"
+    is_rod = config.kind in RODS
     # Protrusions count as a part of the length.
     long_axis = size / 2 / (1 + 0.5 * traits.spike)
-    width = rng.uniform(0.13, 0.15) * size
+    width = rng.uniform(0.13, 0.15) * size * traits.girth
     cell["radius"] = width if is_rod else long_axis / aspect**0.5
     cell["full_length"] = size / 2
     cell["birth_length"] = size / 4
@@ -176,7 +178,7 @@ def stature(cells: np.ndarray, kind: CellKind, frame_index: int) -> Stature:
     age = (frame_index - cells["birth"]).astype(np.float64)
     until_division = (cells["divide_at"] - frame_index).astype(np.float64)
     mitosis = np.clip(1 - until_division / traits.mitosis, 0, 1)
-    if kind == "bacteria":
+    if kind in RODS:
         return _rod_stature(cells, age, mitosis)
     rounding, splitting = smooth_step(mitosis * 2), smooth_step(mitosis * 2 - 1)
     youth = np.where(cells["newborn"], np.exp(-age / traits.recovery), 0.0)

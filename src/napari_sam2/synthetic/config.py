@@ -9,7 +9,10 @@ import numpy as np
 
 from napari_sam2.errors import InputError
 
-CellKind = Literal["nuclei", "phase", "bacteria"]
+CellKind = Literal["nuclei", "phase", "bacteria", "filaments"]
+
+RODS: tuple[CellKind, ...] = ("bacteria", "filaments")
+"""Kinds that are long, grow in length alone, and are seen in phase contrast."""
 
 
 SMALLEST_CELL = 4
@@ -26,8 +29,9 @@ class MovieConfig:
     Attributes
     ----------
     kind
-        ``"nuclei"`` (fluorescent nuclei), ``"phase"`` (spread cells in phase contrast)
-        or ``"bacteria"`` (dark rods in phase contrast).
+        ``"nuclei"`` (fluorescent nuclei), ``"phase"`` (spread cells in phase contrast),
+        ``"bacteria"`` (dark rods in phase contrast) or ``"filaments"`` (the same, a
+        fifth as wide, and fast).
     frame_count
         Number of frames, 1 or more.
     frame_shape
@@ -40,7 +44,7 @@ class MovieConfig:
     bit_depth
         8 or 16: frames are uint8 or uint16.
     cell_size
-        Typical long diameter in pixels (of a grown rod for bacteria); None for the
+        Typical long diameter in pixels (of a grown rod for `RODS`); None for the
         kind's own.
     speed
         Typical motion in pixels per frame; None for the kind's own.

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_sam2.synthetic.cells import random_stream
-from napari_sam2.synthetic.config import MovieConfig
+from napari_sam2.synthetic.config import RODS, CellKind, MovieConfig
 from napari_sam2.synthetic.silhouettes import Body, Silhouette
 
 _TILE = 512
@@ -37,13 +37,13 @@ class Camera:
     read_noise: float
 
 
-_CAMERAS = {
+_CAMERAS: dict[tuple[CellKind, int], Camera] = {
     ("nuclei", 8): Camera(8, 235, 600, 6),
     ("nuclei", 16): Camera(110, 4200, 600, 6),
     ("phase", 8): Camera(0, 255, 3500, 8),
     ("phase", 16): Camera(2000, 60000, 3500, 8),
-    ("bacteria", 8): Camera(0, 255, 2500, 8),
-    ("bacteria", 16): Camera(300, 30000, 2500, 8),
+    **{(kind, 8): Camera(0, 255, 2500, 8) for kind in RODS},
+    **{(kind, 16): Camera(300, 30000, 2500, 8) for kind in RODS},
 }
 
 Drawn = tuple[Body, Silhouette]
@@ -91,7 +91,7 @@ class Microscope:
     def _phase_contrast(self, drawn: Sequence[Drawn]) -> np.ndarray:
         """Dark thick things with a bright halo: the delay minus its own wide blur."""
         delay = np.zeros(self._config.frame_shape, np.float32)
-        is_rod = self._config.kind == "bacteria"
+        is_rod = self._config.kind in RODS
         for body, shape in drawn:
             grain = self._grain(body, shape)
             if is_rod:
@@ -170,10 +170,10 @@ def _texture_tile(config: MovieConfig) -> np.ndarray:
     """Return a periodic ``(512, 512)`` float32 texture of mean 0, about −1 … 1."""
     rng = random_stream(config.seed, "texture")
     noise = rng.standard_normal((_TILE, _TILE), dtype=np.float32)
-    sigmas = {"nuclei": (3.0, 9.0), "phase": (2.6, 6.0), "bacteria": (3.0, 8.0)}
+    sigmas = {"nuclei": (3.0, 9.0), "phase": (2.6, 6.0)}
     fine, coarse = (
         _standardised(ndimage.gaussian_filter(noise, sigma, mode="wrap"))
-        for sigma in sigmas[config.kind]
+        for sigma in sigmas.get(config.kind, (3.0, 8.0))
     )
     if config.kind == "nuclei":
         nucleoli = np.clip(-coarse - 1.1, 0, 1.0)

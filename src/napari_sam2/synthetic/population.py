@@ -24,7 +24,7 @@ from napari_sam2.synthetic.cells import (
     random_stream,
     stature,
 )
-from napari_sam2.synthetic.config import MovieConfig
+from napari_sam2.synthetic.config import RODS, MovieConfig
 
 # Positions are rounded to this part of a pixel (a power of two) on every frame, so that
 # the last bit of a platform's sine does not grow over thousands of frames.
@@ -131,7 +131,7 @@ class Population:
         birth = int(mother["divide_at"])
         mother["last"] = birth - 1
         poses = np.tile(pose, (2, 1))
-        is_rod = self._config.kind == "bacteria"
+        is_rod = self._config.kind in RODS
         offset = half_length * (0.5 if is_rod else 0.78)
         for side in (0, 1):
             newest = self._add_cell(birth)  # may move the table

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_sam2.synthetic.cells import Stature
-from napari_sam2.synthetic.config import CellKind
+from napari_sam2.synthetic.config import RODS, CellKind
 
 _MARGIN = 2.0
 
@@ -77,7 +77,7 @@ def draw_body(
     body: Body, kind: CellKind, frame_shape: tuple[int, int], frame_index: int
 ) -> Silhouette | None:
     """Draw a cell as its kind looks; None where nothing of it is in the frame."""
-    draw = draw_rod if kind == "bacteria" else draw_blob
+    draw = draw_rod if kind in RODS else draw_blob
     return draw(body, frame_shape, frame_index)
 
 
