@@ -39,10 +39,8 @@ class Ours:
         self.prompts = import_module("napari_sam2.prompts")
         self.case, self.ids = case, tuple(range(1, case.objects + 1))
         self.parts: dict[str, float] = {}
-        self.model = random_model(case.model)
-        self._watch()
         self.predictor = predictor.StreamingPredictor(
-            self.model,
+            random_model(case.model),
             frame_shape=(case.size, case.size),
             frame_count=1000,
             device=case.device,
@@ -50,6 +48,8 @@ class Ours:
             image_size=case.size,
             fill_holes=8 if case.model == "nano" else 0,  # `sam2` fills none on CPUs
         )
+        self.model = self.predictor.network.model
+        self._watch()
         of_host = import_module("napari_sam2.tracking.postprocess").label_image
         # Ours at another commit may know only that of the host.
         self.labels = getattr(self.predictor, "label_image", of_host)

@@ -82,6 +82,27 @@ def test_the_free_memory_decides_the_size():
     assert BatchRunner(CPU, 2**24, limit=2).size(100) == 2
 
 
+@pytest.mark.parametrize(
+    ("objects", "sizes", "sizes_of_small"),
+    [
+        (3, [3], [3]),
+        (4, [2, 2], [2, 2]),
+        (7, [3, 2, 2], [2, 2, 2, 1]),
+        (10, [3, 3, 2, 2], [3, 3, 2, 2]),
+    ],
+)
+def test_parts_are_as_few_as_fit_and_of_about_one_size(objects, sizes, sizes_of_small):
+    """Those of a small network are even in number: two lanes end together."""
+    for is_small, expected in ((False, sizes), (True, sizes_of_small)):
+        for lanes in (1, 2):
+            runner = BatchRunner(CPU, 1, 3, lanes, is_small=is_small)
+            assert list(runner.run(batch_of(objects), len)) == expected
+
+
+def test_small_networks_take_more_objects_at_once():
+    assert BatchRunner(CPU, 2**24, None, is_small=True).size(100) == 8
+
+
 def test_the_stream_goes_on_with_the_same_result(movie, prompts, make_predictor):
     """An injected fault in the network: at most two objects fit."""
     plain, short = make_predictor(object_batch=2), make_predictor()

@@ -15,6 +15,7 @@ from napari_sam2.interfaces import StoredAnchor
 from napari_sam2.model.config import Sam2Config
 from napari_sam2.model.mask_decoder import CANDIDATES, upsample_logits
 from napari_sam2.model.memory_attention import MemorySelection
+from napari_sam2.model.prepared.network import prepared
 from napari_sam2.model.prompt_encoder import PromptTensors
 from napari_sam2.model.sam2 import Decoded, ImageEmbedding, Sam2
 from napari_sam2.tiles import TileLayout
@@ -47,13 +48,22 @@ def fitted(layout: TileLayout, config: Sam2Config) -> TileLayout:
     return layout.squared() if config.frame_fit == "pad" else layout
 
 
+def ready(model: Sam2, precision: Precision) -> Sam2:
+    """Return a network, on its device and set to evaluate, as quick as numbers allow.
+
+    It has the weights of now: those that change afterwards it may not follow.
+    """
+    is_plain = precision.device.type == "cpu" and precision.name == "fp32"
+    return prepared(model) if is_plain else model
+
+
 class Network:
     """A model between numpy and its tensors.
 
     Parameters
     ----------
     model
-        The network, on the device of ``precision``.
+        The network, as `ready` returns it.
     hole_area
         Holes up to so many low-resolution pixels are filled.
     lent
@@ -138,8 +148,9 @@ class Network:
     def encode_tracked(self, embedding: ImageEmbedding, seen: Prediction) -> Tensor:
         """Encode tracked masks as ``(objects, M, h, w)`` memories, holes and all."""
         decoded = seen.decoded
+        candidates = 1 if self.model.config.free_order else CANDIDATES
         masks = upsample_logits(
-            decoded.logits, self.geometry.image_size, candidates=CANDIDATES
+            decoded.logits, self.geometry.image_size, candidates=candidates
         )[:, None]
         with self.precision.context():
             return self.model.remember(

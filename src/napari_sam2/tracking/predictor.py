@@ -40,9 +40,9 @@ from napari_sam2.tracking.heap import keep_pages
 from napari_sam2.tracking.memory import snapshot as bank_snapshot
 from napari_sam2.tracking.memory.bank import Anchor, LastTracked, MemoryBank, to_host
 from napari_sam2.tracking.memory.budget import bytes_per_object
-from napari_sam2.tracking.network import Network, fitted
+from napari_sam2.tracking.network import Network, fitted, ready
 from napari_sam2.tracking.postprocess import FILL_HOLES
-from napari_sam2.tracking.precision import choose_device, choose_precision
+from napari_sam2.tracking.precision import Precision, choose_device, choose_precision
 from napari_sam2.tracking.preprocess import FrameGeometry
 from napari_sam2.tracking.step_result import Prediction, StepResult, step_result
 
@@ -162,8 +162,9 @@ class StreamingPredictor:
         layout = _layout(frame_shape, size, tile_size, region)
         self.layout = layout = fitted(layout, model.config)
         geometry, model = FrameGeometry(layout.tile_shape, size), model.to(self.device)
+        quick = ready(model.eval(), self.precision)
         self.network = Network(
-            model.eval(), geometry, self.precision, fill_holes, embeddings, layout
+            quick, geometry, self.precision, fill_holes, embeddings, layout
         )
         if cached_bytes is not None:
             self.network.embeddings = EmbeddingCache(max_bytes=cached_bytes)
@@ -180,9 +181,7 @@ class StreamingPredictor:
             model.config.one_component if one_component is None else one_component
         )
         self.cases = HardCases(hard_cases, self.bank, one_component=self.one_component)
-        self._runner = BatchRunner(
-            self.device, needed, object_batch, self.precision.lanes
-        )
+        self._runner = _batch_runner(self.precision, needed, object_batch)
         self._bank_in_hand = Lock()
         # No batch is computed while a label image is made: it may take as much.
         at_most = None if object_batch is None else object_batch * needed
@@ -474,6 +473,15 @@ def _layout(
     if region is not None:
         return TileLayout.of_region(frame_shape, region)
     return TileLayout.whole(frame_shape)
+
+
+def _batch_runner(
+    precision: Precision, bytes_per_object: int, limit: int | None
+) -> BatchRunner:
+    is_small = precision.threads is not None
+    return BatchRunner(
+        precision.device, bytes_per_object, limit, precision.lanes, is_small=is_small
+    )
 
 
 def _check_prompts(frame_index: int, prompts: Sequence[FramePrompt]) -> None:
