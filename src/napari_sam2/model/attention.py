@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from jaxtyping import Bool, Float
@@ -64,7 +65,7 @@ class Attention(nn.Module):
         return merged
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rotation:
     """Rotary angles of one embedding's tokens, see `position.rotary_angles`.
 
@@ -96,7 +97,11 @@ class Rotation:
         """Turn float32 tokens on a CPU, of one head, where they lie."""
         pairs = x.shape[-1] // 2
         maps = x.view(len(x), -1, len(self.cosine), pairs, 2)
-        torch.view_as_complex(maps).mul_(torch.complex(self.cosine, self.sine))
+        torch.view_as_complex(maps).mul_(self._turns)
+
+    @cached_property
+    def _turns(self) -> Tensor:
+        return torch.complex(self.cosine, self.sine)
 
 
 MOST_SCORES = 2**20

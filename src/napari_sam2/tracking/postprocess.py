@@ -105,6 +105,8 @@ def other_components(logits: np.ndarray, before: np.ndarray) -> np.ndarray:
     others = np.zeros_like(masks)
     for row, region in enumerate(boxes(masks | earlier)):
         components, count = ndimage.label(masks[row][region], structure=EIGHT)
+        if count < 2:
+            continue
         parts, _ = ndimage.label(earlier[row][region], structure=EIGHT)
         is_kept = np.zeros(count + 1, dtype=bool)
         is_kept[_still_there(components, parts)] = True

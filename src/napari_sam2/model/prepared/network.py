@@ -37,17 +37,26 @@ def prepared(model: Sam2) -> Sam2:
 
 
 class PreparedPromptEncoder(nn.Module):
-    """A `PromptEncoder` that keeps what it says of places."""
+    """A `PromptEncoder` that keeps what it says of places, and of no prompt at all."""
 
     def __init__(self, encoder: PromptEncoder) -> None:
         super().__init__()
         self.encoder = encoder
         self._places: dict[int, Tensor] = {}
+        self._unprompted: dict[int, tuple[Tensor, Tensor]] = {}
 
     def forward(self, prompts: PromptTensors, grid: int) -> tuple[Tensor, Tensor]:
         """Encode the prompts of all objects."""
-        sparse, dense = self.encoder(prompts, grid)
-        return sparse, dense
+        objects, count, _ = prompts.points.shape
+        if count or prompts.mask_logits is not None:
+            sparse, dense = self.encoder(prompts, grid)
+            return sparse, dense
+        if grid not in self._unprompted:
+            self._unprompted[grid] = self.encoder(
+                PromptTensors.empty(1, prompts.points.device), grid
+            )
+        sparse, dense = self._unprompted[grid]
+        return sparse.expand(objects, -1, -1), dense
 
     def dense_position(self, grid: int) -> Tensor:
         """Position encoding of the embedding's tokens."""
