@@ -186,7 +186,7 @@ def test_merging_gives_an_object_the_masks_of_both(table):
         merged = table.labels(frame) == 1
         assert merged[both[frame]].all()
         assert (merged != both[frame]).mean() < 0.01  # logits are joined, not pixels
-    assert table.engine._workspace.opened(table.request).anchors.keys() == {
+    assert table.engine.workspace.opened(table.request).anchors.keys() == {
         (1, 0),
         (1, 6),
     }

@@ -33,10 +33,8 @@ from napari_sam2.io.label_store.tracks import table_of, track_rows
 from napari_sam2.io.sessions.document import SessionDocument
 from napari_sam2.prompts import FramePrompt
 from napari_sam2.session.book.prompt_book import Edit
-from napari_sam2.session.book.state import BookState, ObjectState
+from napari_sam2.session.book.state import BookState
 from napari_sam2.session.planning.plan import Direction
-from napari_sam2.tracking.automatic.mask_options import MaskOptions
-from napari_sam2.tracking.automatic.masklet_options import MaskletOptions
 from napari_sam2.tracking.postprocess import label_image
 
 WARM_REACH = 16
@@ -55,31 +53,38 @@ class TrackingEngine:
     ----------
     tell
         Told in words how a download goes, from the worker thread.
+
+    Attributes
+    ----------
+    workspace
+        What is open.
+    search
+        Finds what nobody prompted; its verbs are generators of `Event`, too.
     """
 
     def __init__(self, tell: Callable[[str], None]) -> None:
-        self._workspace = Workspace(tell)
-        self._steps = Steps(self._workspace)
-        self._edits = Edits(self._workspace, self._steps)
-        self._runs = Runs(self._workspace, self._steps)
-        self._comparisons = Comparisons(self._workspace, self._steps)
-        self._search = Search(self._workspace)
-        self._reopening = Reopening(self._workspace)
+        self.workspace = Workspace(tell)
+        self._steps = Steps(self.workspace)
+        self._edits = Edits(self.workspace, self._steps)
+        self._runs = Runs(self.workspace, self._steps)
+        self._comparisons = Comparisons(self.workspace, self._steps)
+        self.search = Search(self.workspace)
+        self._reopening = Reopening(self.workspace)
 
     def store_of(self, request: Request) -> OmeZarrLabelStore | None:
         """Return the masklets of a request, if they were opened."""
-        masklets = self._workspace.masklets(request)
+        masklets = self.workspace.masklets(request)
         return None if masklets is None else masklets.store
 
     def close(self) -> None:
         """Let other windows and runs write what was open; nothing may follow."""
         self._reopening.close()
-        self._workspace.close()
+        self.workspace.close()
 
     def forget(self, request: Request) -> Iterator[Event]:
         """Close masklets, and their movie if it is open: its layer is gone for good."""
         self._comparisons.forget()
-        self._workspace.forget(request)
+        self.workspace.forget(request)
         yield from ()
 
     # --- Before the first prompt
@@ -92,7 +97,7 @@ class TrackingEngine:
         InputError, ModelError
             If one of them cannot be used.
         """
-        yield from self._workspace.prepare(request)
+        yield from self.workspace.prepare(request)
 
     def warm(
         self,
@@ -110,9 +115,9 @@ class TrackingEngine:
         reach
             How many frames on each side, if they fit.
         """
-        if not self._workspace.has_movie(request):
+        if not self.workspace.has_movie(request):
             return
-        movie = self._workspace.movie
+        movie = self.workspace.movie
         count, embeddings = movie.source.frame_count, movie.predictor.network.embeddings
         for done, frame in enumerate(_outwards(frame_index, count, reach)):
             fitting = embeddings.fitting()
@@ -169,12 +174,12 @@ class TrackingEngine:
         is_wanted: Callable[[], bool],
     ) -> Iterator[Event]:
         """Show what a prompt would give; nothing is written or remembered."""
-        if not is_wanted() or not self._workspace.has_movie(request):
+        if not is_wanted() or not self.workspace.has_movie(request):
             return
-        movie, masklets = self._workspace.movie, self._workspace.masklets(request)
+        movie, masklets = self.workspace.movie, self.workspace.masklets(request)
         answers = movie.answers
         if masklets is None:
-            answers = self._workspace.first_answers(request, prompt)
+            answers = self.workspace.first_answers(request, prompt)
             step = answers.answer(movie.source, (prompt,), {}, {})
         else:
             step = FrameEdits(masklets, movie, book).preview(prompt)
@@ -195,9 +200,9 @@ class TrackingEngine:
         InputError
             If nothing is prompted.
         """
-        yield from self._workspace.prepare(request)
-        yield from self._workspace.open_masklets(request, book)
-        history = self._workspace.opened(request).store.history
+        yield from self.workspace.prepare(request)
+        yield from self.workspace.open_masklets(request, book)
+        history = self.workspace.opened(request).store.history
         # Somebody may have gone on while it waited; it is about the last step.
         present = history.book if order.joins_step and history.is_open else book
         yield from self._edits.resolve(request, present)
@@ -213,8 +218,8 @@ class TrackingEngine:
         InputError
             If the object has no two prompts around the frame.
         """
-        yield from self._workspace.prepare(request)
-        yield from self._workspace.open_masklets(request, book)
+        yield from self.workspace.prepare(request)
+        yield from self.workspace.open_masklets(request, book)
         yield from self._edits.resolve(request, book)
         yield from self._comparisons.run(request, book, (object_id, frame_index))
 
@@ -255,55 +260,6 @@ class TrackingEngine:
         parents = {state.object_id: state.parent for state in book.objects}
         yield TracksMade(table_of(store, rows, parents))
 
-    # --- Without a prompt
-
-    def find_masks(
-        self, request: Request, frame_index: int, options: MaskOptions
-    ) -> Iterator[Event]:
-        """Find masks of all that nobody follows on a frame; `MasksFound` has them.
-
-        Other thresholds on the same frame do not ask the network again.
-        """
-        yield from self._search.masks(request, frame_index, options)
-
-    def find_objects(
-        self, request: Request, options: MaskletOptions
-    ) -> Iterator[Event]:
-        """Find the objects of the movie; `ObjectsFound` has them.
-
-        Raises
-        ------
-        InputError
-            If there are none.
-        """
-        yield from self._search.objects(request, options)
-
-    def find_similar(
-        self,
-        request: Request,
-        state: ObjectState,
-        frame_index: int,
-        options: MaskOptions,
-    ) -> Iterator[Event]:
-        """Find masks on a frame that are like an object; `MasksFound` ranks them.
-
-        Raises
-        ------
-        InputError
-            If the object has no mask.
-        """
-        yield from self._search.similar(request, state, frame_index, options)
-
-    def find_divisions(self, request: Request, book: BookState) -> Iterator[Event]:
-        """Look for divisions of what is tracked; `DivisionsSeen` has them.
-
-        Raises
-        ------
-        InputError
-            If there are no masklets.
-        """
-        yield from self._search.divisions(request, book)
-
     # --- The session
 
     def undo(self, request: Request) -> Iterator[Event]:
@@ -337,11 +293,11 @@ class TrackingEngine:
             store.history.renew_after(document.book)
             store.save_session(document)
             if store.provenance.fingerprint is None:
-                yield from self._workspace.know_movie(request, store)
+                yield from self.workspace.know_movie(request, store)
 
     def show(self, request: Request) -> Iterator[Event]:
         """Say where masklets are that were opened before."""
-        yield from self._workspace.show(request)
+        yield from self.workspace.show(request)
 
     def read_frames(self, request: Request, frames: Sequence[int]) -> Iterator[Event]:
         """Read labels that somebody wants to see."""

@@ -145,7 +145,7 @@ def test_scores_of_an_edit_that_is_ended_in_the_middle_are_on_disk(table):
 def test_a_prompt_that_could_not_be_answered_leaves_nothing_behind(table, monkeypatch):
     table.say(click(1, 0, (30, 40)))
     table.track()
-    predictor = table.engine._workspace.prepared[1].predictor
+    predictor = table.engine.workspace.prepared[1].predictor
 
     def fail(*_):
         raise MemoryError

@@ -108,7 +108,7 @@ def test_what_lies_beside_the_region_is_refused(table):
     with pytest.raises(InputError, match="not lie in the region"):
         table.say(click(1, 0, (90, 100)))
     with pytest.raises(InputError, match="whole frame"):
-        list(table.engine.find_objects(table.request, MaskletOptions()))
+        list(table.engine.search.objects(table.request, MaskletOptions()))
 
 
 def test_everything_on_a_frame_is_what_is_there_on_the_frame_cut_out(
@@ -119,7 +119,7 @@ def test_everything_on_a_frame_is_what_is_there_on_the_frame_cut_out(
     alone = request_for("cropped.zarr", array=cut(stack), model=trained)
     cropped = Table(alone, FRAMES)
     inside, alone = (
-        of_kind(MasksFound, one.engine.find_masks(one.request, 0, options))[0]
+        of_kind(MasksFound, one.engine.search.masks(one.request, 0, options))[0]
         for one in (table, cropped)
     )
     assert inside.labels.any()

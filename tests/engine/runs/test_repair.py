@@ -52,7 +52,7 @@ def contents(store):
 
 def from_scratch(table):
     """Contents of a new store after a whole run from the same anchors."""
-    loaded, _ = table.engine._workspace.prepared
+    loaded, _ = table.engine.workspace.prepared
     request, book = table.request, table.book.state
     source = request.image.open()
     store = OmeZarrLabelStore.create(

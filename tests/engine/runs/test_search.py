@@ -36,11 +36,11 @@ def test_other_thresholds_do_not_ask_the_network_again(
     )
     request = request_for(model=trained)
     options = MaskOptions(points_per_side=12)
-    (found,) = found_by(engine.find_masks(request, 3, options))
+    (found,) = found_by(engine.search.masks(request, 3, options))
     assert found.count == 3
     assert set(np.unique(found.labels)) == {0, 1, 2, 3}
     strict = MaskOptions(points_per_side=12, minimum_area=10_000)
-    (none,) = found_by(engine.find_masks(request, 3, strict))
+    (none,) = found_by(engine.search.masks(request, 3, strict))
     assert none.count == 0
     assert len(asked) == 1
 
@@ -48,7 +48,7 @@ def test_other_thresholds_do_not_ask_the_network_again(
 def test_what_is_chosen_is_what_would_have_been_found(engine, request_for, trained):
     request = request_for(model=trained)
     list(engine.prepare(request))
-    _, movie = engine._workspace.prepared
+    _, movie = engine.workspace.prepared
     frame, network = movie.source.read(2), movie.predictor.network
     options = MaskOptions(points_per_side=10, minimum_iou=0.7, minimum_stability=0.85)
     loose = MaskGenerator(network, loosest(options)).find(2, frame)
@@ -63,8 +63,8 @@ def test_what_is_chosen_is_what_would_have_been_found(engine, request_for, train
 def test_a_movie_is_searched_or_refused(engine, request_for, trained):
     request = request_for(model=trained)
     masks = MaskOptions(points_per_side=10)
-    (found,) = found_by(engine.find_objects(request, MaskletOptions(masks=masks)))
+    (found,) = found_by(engine.search.objects(request, MaskletOptions(masks=masks)))
     assert len(found.objects) == 3
     nothing = MaskletOptions(masks=MaskOptions(points_per_side=4, minimum_area=9000))
     with pytest.raises(InputError, match="Nothing was found"):
-        found_by(engine.find_objects(request, nothing))
+        found_by(engine.search.objects(request, nothing))

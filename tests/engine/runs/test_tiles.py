@@ -152,7 +152,7 @@ def test_everything_on_a_frame_is_looked_for_in_tiles(make):
     table = make()
     table.say(click(1, 0, NEAR))
     options = MaskOptions(points_per_side=4, minimum_area=1)
-    events = list(table.engine.find_masks(table.request, 0, options))
+    events = list(table.engine.search.masks(table.request, 0, options))
     (found,) = of_kind(MasksFound, events)
     assert found.labels.shape == table.store.frame_shape
     tiles = len(table.store.layout)

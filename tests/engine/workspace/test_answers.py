@@ -13,7 +13,7 @@ def test_corrections_of_many_objects_take_the_memory_of_a_block(request_for, sta
     places = {one: (10 + 8 * one, 60) for one in range(1, OBJECTS + 1)}
     table.say(*(click(one, 0, place) for one, place in places.items()))
     table.track()
-    bank = table.engine._workspace.prepared[1].predictor.bank
+    bank = table.engine.workspace.prepared[1].predictor.bank
     for one, place in places.items():
         table.say(click(one, 2, place))
         assert one in bank.table.object_ids

@@ -51,7 +51,7 @@ def test_every_step_is_undone_and_done_again(table):
     assert table.book.state[1].anchors == (0, 6)
     # The anchors came back, too: a repair gives what it would have given.
     table.track(is_repair=True)
-    assert table.engine._workspace.opened(table.request).anchors.keys() == {
+    assert table.engine.workspace.opened(table.request).anchors.keys() == {
         (1, 0),
         (1, 6),
     }
@@ -146,6 +146,6 @@ def test_a_reopened_session_is_judged_by_its_model_before_it_is_loaded(
     other, _, events = reopened(table)
     (scores,) = of_kind(ScoresRead, events)
     assert scores.tables.trust()[0, 0] == 0.25
-    assert other.engine._workspace.loaded is None
+    assert other.engine.workspace.loaded is None
     (undone,) = of_kind(ScoresRead, other.turn(other.engine.undo))
     assert undone.tables.trust_function == sure

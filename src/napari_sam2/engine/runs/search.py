@@ -48,7 +48,10 @@ class Search:
     def masks(
         self, request: Request, frame_index: int, options: MaskOptions
     ) -> Iterator[Event]:
-        """Find masks on a frame that nobody follows."""
+        """Find masks of all that nobody follows on a frame; `MasksFound` has them.
+
+        Other thresholds on the same frame do not ask the network again.
+        """
         yield from self._workspace.prepare(request)
         yield Said(f"Looking for everything on frame {frame_index} …")
         labels, kept = yield from self._free(request, frame_index, options)
@@ -61,7 +64,13 @@ class Search:
         frame_index: int,
         options: MaskOptions,
     ) -> Iterator[Event]:
-        """Find masks on a frame that are like an object, the most alike first."""
+        """Find masks on a frame that are like an object; `MasksFound` ranks them.
+
+        Raises
+        ------
+        InputError
+            If the object has no mask.
+        """
         from napari_sam2.tracking.automatic.likeness import likeness, pointers_of
 
         yield from self._workspace.prepare(request)
@@ -90,7 +99,13 @@ class Search:
         yield MasksFound(frame_index, ranks[labels], len(kept), ranked)
 
     def objects(self, request: Request, options: MaskletOptions) -> Iterator[Event]:
-        """Find the objects of the movie."""
+        """Find the objects of the movie; `ObjectsFound` has them.
+
+        Raises
+        ------
+        InputError
+            If there are none, or frames are not looked at whole.
+        """
         from napari_sam2.tracking.automatic.discovery import Discovery
 
         _check_whole(request)
@@ -119,7 +134,13 @@ class Search:
         )
 
     def divisions(self, request: Request, book: BookState) -> Iterator[Event]:
-        """Say which divisions the scores of tracked objects speak for."""
+        """Look for divisions of what is tracked; `DivisionsSeen` has them.
+
+        Raises
+        ------
+        InputError
+            If there are no masklets.
+        """
         masklets = self._workspace.masklets(request)
         if masklets is None:
             raise InputError("There are no masks yet: track first")

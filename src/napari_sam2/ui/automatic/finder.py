@@ -87,7 +87,10 @@ class Finder(QObject):
             self.failed.emit(error)
             return
         find = partial(
-            self._conductor.engine.find_masks, shown.request, shown.frame_index, options
+            self._conductor.engine.search.masks,
+            shown.request,
+            shown.frame_index,
+            options,
         )
         self._submit(shown, find)
 
@@ -102,7 +105,7 @@ class Finder(QObject):
             self.failed.emit(error)
             return
         find = partial(
-            self._conductor.engine.find_similar,
+            self._conductor.engine.search.similar,
             shown.request,
             state,
             shown.frame_index,
@@ -156,7 +159,7 @@ class Finder(QObject):
         except NapariSam2Error as error:
             self.failed.emit(error)
             return
-        find = partial(self._conductor.engine.find_objects, shown.request, options)
+        find = partial(self._conductor.engine.search.objects, shown.request, options)
         hear = self._conductor.editor.hearing()
 
         def deliver(event: object) -> None:

@@ -67,7 +67,7 @@ class Proposals(QObject):
         if request is None:
             return
         book = self._conductor.book
-        find = partial(self._conductor.engine.find_divisions, request, book)
+        find = partial(self._conductor.engine.search.divisions, request, book)
 
         def deliver(event: object) -> None:
             if isinstance(event, DivisionsSeen):
