@@ -118,7 +118,7 @@ class Bench:
             state(one, f"cell {one}", None, (self.click(one),)) for one in self.ids
         ]
         request = self.dock.request()
-        self.conductor.go_on_with(request, book(tuple(objects)))
+        self.conductor.editor.go_on_with(request, book(tuple(objects)))
         hear = self.jobs[-1].deliver
         labels = np.zeros((FRAMES, SIDE, SIDE), np.uint16)
         try:

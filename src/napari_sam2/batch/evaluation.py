@@ -173,7 +173,7 @@ def _check_colors(job: EvaluationJob, truth: LabelFrames, labels: LabelFrames) -
 
 def _check_void(job: EvaluationJob, truth: LabelFrames, ids: list[int]) -> None:
     """Refuse to score as an object what may mark pixels that nobody decided on."""
-    if job.objects is None and marks_void(ids) and truth.read(0).dtype == np.uint8:
+    if job.objects is None and marks_void(ids) and truth.dtype == np.uint8:
         others = ",".join(str(one) for one in ids if one != VOID)
         raise InputError(
             f"{job.truth}: {VOID} is an object, or marks pixels that nobody decided "

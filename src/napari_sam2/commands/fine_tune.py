@@ -50,7 +50,7 @@ def fine_tune(  # noqa: PLR0913 - each is an option
     from napari_sam2.train.fine_tuning.plan import LARGEST_SIDE, FineTuneSettings
 
     chosen = MaskletSession(session, parse_ids(objects), image=image)
-    movie = TaughtMovie.of(read_vouched(chosen, max_side=LARGEST_SIDE))
+    movie = TaughtMovie(*read_vouched(chosen, max_side=LARGEST_SIDE))
     settings = FineTuneSettings(name, minutes, steps, seed, device)
     with listening_to_signals() as is_stopped:
         result = _follow(tuning(base, [movie], settings, is_stopped=is_stopped))

@@ -271,7 +271,8 @@ class Session:
             made = make_anchors(self.predictor, walk, frame_index, frame, self.stored)
             for anchor in made:
                 self.store.write_anchor(anchor)
-            return (*walk.replayed_at(frame_index), *_owners(made)), None
+            made_of = (anchor.object_id for anchor in made)
+            return (*walk.replayed_at(frame_index), *made_of), None
         tracked = walk.objects_at(frame_index)
         anchored = {
             object_id
@@ -353,7 +354,3 @@ def damaged_again(what: str) -> OutputError:
 def _is_checked(plan: Plan) -> bool:
     """Whether what was written is looked at, all of it, before the plan is done."""
     return plan.is_whole and bool(plan.key)
-
-
-def _owners(anchors: Sequence[StoredAnchor]) -> tuple[int, ...]:
-    return tuple(anchor.object_id for anchor in anchors)

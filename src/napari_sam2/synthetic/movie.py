@@ -37,26 +37,16 @@ class Track:
     last_frame: int
 
 
-class SimulatedMovie:
-    """A movie that is computed frame by frame, in any order, with equal results.
-
-    May be shared by threads. Pickles as its config alone.
-    """
+class Simulated:
+    """What is simulated by a config, in planes or not."""
 
     def __init__(self, config: MovieConfig) -> None:
         self.config = config
         self._population = Population(config)
-        self._scene = lru_cache(maxsize=2)(self._draw_scene)
-
-    def __reduce__(self) -> tuple[type[SimulatedMovie], tuple[MovieConfig]]:
-        return SimulatedMovie, (self.config,)
-
-    def __len__(self) -> int:
-        return self.config.frame_count
 
     @property
     def frame_count(self) -> int:
-        """Number of frames."""
+        """Number of frames, or of stacks."""
         return self.config.frame_count
 
     @property
@@ -68,6 +58,27 @@ class SimulatedMovie:
     def dtype(self) -> np.dtype:
         """uint8 or uint16."""
         return self.config.dtype
+
+    @cached_property
+    def _microscope(self) -> Microscope:
+        return Microscope(self.config)
+
+
+class SimulatedMovie(Simulated):
+    """A movie that is computed frame by frame, in any order, with equal results.
+
+    May be shared by threads. Pickles as its config alone.
+    """
+
+    def __init__(self, config: MovieConfig) -> None:
+        super().__init__(config)
+        self._scene = lru_cache(maxsize=2)(self._draw_scene)
+
+    def __reduce__(self) -> tuple[type[SimulatedMovie], tuple[MovieConfig]]:
+        return SimulatedMovie, (self.config,)
+
+    def __len__(self) -> int:
+        return self.config.frame_count
 
     @property
     def provenance(self) -> dict[str, object]:
@@ -138,10 +149,6 @@ class SimulatedMovie:
         return list(tracks.values())
 
     # --- drawing -------------------------------------------------------------
-
-    @cached_property
-    def _microscope(self) -> Microscope:
-        return Microscope(self.config)
 
     def _check(self, frame_index: int) -> None:
         if not 0 <= frame_index < self.frame_count:

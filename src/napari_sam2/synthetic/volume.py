@@ -10,9 +10,8 @@ import numpy as np
 from napari_sam2.errors import InputError
 from napari_sam2.synthetic.cells import stature
 from napari_sam2.synthetic.config import MovieConfig
-from napari_sam2.synthetic.movie import Track
-from napari_sam2.synthetic.optics import Drawn, Microscope
-from napari_sam2.synthetic.population import Population
+from napari_sam2.synthetic.movie import Simulated, Track
+from napari_sam2.synthetic.optics import Drawn
 from napari_sam2.synthetic.silhouettes import Body, bodies, draw_body
 
 PLANE_STEP = 4.0
@@ -25,7 +24,7 @@ OUT_OF_FOCUS = (0.7, 0.13, 0.02)
 that are one and two planes away."""
 
 
-class SimulatedVolume:
+class SimulatedVolume(Simulated):
     """A movie of stacks that is computed plane by plane, in any order.
 
     Each cell of the movie of the same config is as high as it is wide: its section at a
@@ -50,25 +49,10 @@ class SimulatedVolume:
                 f"simulated volume: planes is {plane_count}, must be between 2 and "
                 f"{MOST_PLANES}"
             )
-        self.config, self.plane_count = config, plane_count
-        self._population = Population(config)
+        super().__init__(config)
+        self.plane_count = plane_count
         self._sections = lru_cache(maxsize=8)(self._cut)
         self._light = lru_cache(maxsize=8)(self._light_of)
-
-    @property
-    def frame_count(self) -> int:
-        """Number of time points."""
-        return self.config.frame_count
-
-    @property
-    def frame_shape(self) -> tuple[int, int]:
-        """``(Y, X)`` in pixels."""
-        return self.config.frame_shape
-
-    @property
-    def dtype(self) -> np.dtype:
-        """uint8 or uint16."""
-        return self.config.dtype
 
     @property
     def provenance(self) -> dict[str, object]:
@@ -124,10 +108,6 @@ class SimulatedVolume:
         ]
 
     # --- drawing -------------------------------------------------------------
-
-    @cached_property
-    def _microscope(self) -> Microscope:
-        return Microscope(self.config)
 
     def _check(self, frame_index: int, plane: int) -> None:
         inside = 0 <= frame_index < self.frame_count and 0 <= plane < self.plane_count

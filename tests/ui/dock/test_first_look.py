@@ -16,7 +16,7 @@ def test_panels_begin_on_the_frame_that_is_shown(open_dock, stack):
     )
     assert dock.timeline_panel.frames_meant == FrameSet.of([middle])
     dock.track_panel.range_row.from_here_button.click()
-    assert dock.track_panel.frames.first == middle
+    assert dock.track_panel.range_row.frames.first == middle
     assert dock.conductor.editor.shown_frame == middle
 
 
@@ -26,7 +26,7 @@ def test_panels_begin_on_the_frame_that_is_shown_of_another_movie(open_dock, sta
     other = viewer.add_image(stack[:, ::-1], name="other", axis_labels=("t", "y", "x"))
     dock.input_panel.layer_combo.choose(other)
     dock.track_panel.range_row.from_here_button.click()
-    assert dock.track_panel.frames.first == 7
+    assert dock.track_panel.range_row.frames.first == 7
     assert dock.conductor.editor.shown_frame == 7
 
 

@@ -30,7 +30,7 @@ def test_the_first_key_is_about_the_frame_that_is_seen(open_dock, answered, qtbo
     qtbot.mouseClick(
         dock.track_panel.range_row.from_here_button, Qt.MouseButton.LeftButton
     )
-    assert dock.track_panel.frames.first == shown
+    assert dock.track_panel.range_row.frames.first == shown
 
 
 def test_an_object_that_was_not_found_shows_it(

@@ -68,7 +68,7 @@ def cut_buttons(widget):
 @pytest.mark.parametrize("width", [LEAST_WIDTH, 400, 600])
 def test_no_button_of_track_is_cut_whatever_comes_and_goes(laid_out, qtbot, width):
     panel = TrackPanel()
-    panel.show_frame_count(1000)
+    panel.range_row.show_frame_count(1000)
     laid_out(Section(panel, is_open=True), width=width)
     row = panel.comparison_row
     for step in (

@@ -45,7 +45,7 @@ def test_a_picture_of_another_length_begins_without_clicks(clicked, answered, st
     viewer.layers["movie"].data = stack[:4, :40, :50].copy()
     answered(dock)
     assert dock.conductor.book.objects == ()
-    assert dock.track_panel.frames.stop == 4
+    assert dock.track_panel.range_row.frames.stop == 4
     hand.click(0, 20, 20)
     answered(dock)
     assert "⚠" not in dock.status.text()

@@ -153,7 +153,7 @@ def test_the_table_is_bound_shown_and_complete(qtbot):
     assert with_key("New", "new_object") == "New (N)"
     # It stays beside the work; its own key closes it again.
     assert not sheet.isModal()
-    sheet.toggle()
+    sheet.show()
     assert sheet.isVisible()
     qtbot.keyClick(sheet, Qt.Key.Key_Q)
     qtbot.waitUntil(lambda: not sheet.isVisible())

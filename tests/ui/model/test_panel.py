@@ -100,7 +100,9 @@ def test_devices_are_asked_for_when_somebody_wants_to_choose(panel, qtbot):
         combo.showPopup()  # once is enough
     combo.hidePopup()
     combo.choose("cpu")
-    panel.show_devices((Device("auto", "automatic"), Device("cuda:0", "card")))
+    panel.devices.device_combo.show_devices(
+        (Device("auto", "automatic"), Device("cuda:0", "card"))
+    )
     assert panel.choice.device == "cpu"  # a choice is never changed silently
     combo.choose("cuda:0")
     assert panel.choice.device == "cuda:0"
@@ -124,13 +126,13 @@ def test_a_broken_torch_comes_with_its_remedy(panel, monkeypatch, error):
     monkeypatch.setattr(builtins, "__import__", broken)
     with pytest.raises(ModelError) as caught:
         import_torch()
-    panel.show_problem(problem_of(caught.value, "nano"))
+    panel.problem.show_problem(problem_of(caught.value, "nano"))
     assert panel.problem.isVisible()
     assert str(error) in panel.problem.sentence.text()
     assert sys.executable in panel.problem.command.text()
     panel.problem.copy_button.click()
     assert QApplication.clipboard().text().endswith("torch torchvision")
-    panel.show_problem(None)
+    panel.problem.show_problem(None)
     assert not panel.problem.isVisible()
 
 

@@ -202,7 +202,7 @@ def test_a_picture_is_asked_for_once_the_cursor_rests(viewer, open_panel, qtbot)
         viewer.dims.set_current_step(0, frame)
     qtbot.waitUntil(lambda: bool(asked), timeout=5000)
     assert asked == [4]
-    panel.show_picture(np.full((24, 32, 3), 200, np.uint8))
+    panel.picture.show_picture(np.full((24, 32, 3), 200, np.uint8))
     shown = panel.picture.label.pixmap()
     assert shown.height() <= HEIGHT
     assert shown.toImage().pixelColor(3, 3).red() == 200

@@ -16,7 +16,7 @@ from napari_sam2.ui.widgets.preferences import Preferences
 def panel(qtbot):
     shown = TrackPanel()
     qtbot.addWidget(shown)
-    shown.show_frame_count(100)
+    shown.range_row.show_frame_count(100)
     return shown
 
 
@@ -48,21 +48,22 @@ def test_it_begins_with_what_is_preferred(qtbot):
 
 
 def test_the_range_begins_and_ends_at_the_frame_shown(panel, qtbot):
-    assert panel.frames == FrameRange(0, 100)
-    panel.show_frame(30)
+    row = panel.range_row
+    assert row.frames == FrameRange(0, 100)
+    row.show_frame(30)
     with qtbot.waitSignal(panel.range_changed) as told:
-        panel.range_row.from_here_button.click()
+        row.from_here_button.click()
     assert told.args == [30, 99]
-    panel.show_frame(20)
-    panel.range_row.to_here_button.click()  # before its beginning: that frame alone
-    assert panel.frames == FrameRange(20, 21)
-    panel.range_row.last_spin.setValue(60)
-    panel.show_frame_count(50)
-    assert panel.frames == FrameRange(20, 50)
-    panel.range_row.all_button.click()
-    assert panel.range_row.is_whole
-    panel.show_frame_count(80)
-    assert panel.frames == FrameRange(0, 80)
+    row.show_frame(20)
+    row.to_here_button.click()  # before its beginning: that frame alone
+    assert row.frames == FrameRange(20, 21)
+    row.last_spin.setValue(60)
+    row.show_frame_count(50)
+    assert row.frames == FrameRange(20, 50)
+    row.all_button.click()
+    assert row.is_whole
+    row.show_frame_count(80)
+    assert row.frames == FrameRange(0, 80)
 
 
 def test_nothing_is_changed_while_something_is_tracked(panel):

@@ -71,7 +71,10 @@ def write_ctc(masklets: MaskletMovie, folder: Path) -> None:
     """
     presence = Presence()
     for frame_index in range(masklets.frame_count):
-        here = (_ids(labels) for labels in masklets.sections(frame_index))
+        here = (
+            {*np.unique(labels).tolist()} - {0}
+            for labels in masklets.sections(frame_index)
+        )
         presence.note(frame_index, set().union(*here))
     tracks = presence.tracks(masklets.mothers)
     largest = max((track.track_id for track in tracks), default=0)
@@ -111,7 +114,3 @@ def _born_later(tracks: list[Track]) -> list[Track]:
         else replace(track, parent=0)
         for track in tracks
     ]
-
-
-def _ids(labels: np.ndarray) -> set[int]:
-    return set(np.unique(labels).tolist()) - {0}

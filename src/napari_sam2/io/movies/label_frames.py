@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -50,6 +51,8 @@ class LabelFrames:
     ----------
     saw_colors
         Whether a frame that was read was in colour, whose ids are no numbers of labels.
+    dtype
+        Of the frame that was read last; None before that.
     """
 
     def __init__(
@@ -64,7 +67,8 @@ class LabelFrames:
         self.frame_count = frame_count
         self.frame_shape = frame_shape
         self.saw_colors = False
-        self._read = read
+        self.dtype: np.dtype | None = None
+        self._read = lru_cache(maxsize=1)(read)  # looked at, then scored
         self.close = close
 
     def read(self, frame_index: int) -> np.ndarray:
@@ -77,6 +81,7 @@ class LabelFrames:
         """
         labels = self._read(frame_index)
         self.saw_colors = self.saw_colors or holds_colors(labels)
+        self.dtype = labels.dtype
         return labels
 
 

@@ -83,9 +83,8 @@ def read_masklets(
         if frames:
             alike.setdefault(frames, []).append(object_id)
     if not alike:
-        raise InputError(
-            f"{path}/labels/{name}: no {_adjective(choice)}masklet to learn from"
-        )
+        trust = "" if choice.trust == "all" else f"{choice.trust} "
+        raise InputError(f"{path}/labels/{name}: no {trust}masklet to learn from")
     source = open_movie(store, store.read_session().image, image)
     try:
         for frames, ids in alike.items():
@@ -137,7 +136,3 @@ def _verified(state: ObjectState, tracked: FrameSet, trust: Trust) -> FrameSet:
             return state.locked | state.reviewed
         case _:
             return tracked - state.stale
-
-
-def _adjective(choice: MaskletChoice) -> str:
-    return "" if choice.trust == "all" else f"{choice.trust} "

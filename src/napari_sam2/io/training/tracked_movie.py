@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +41,7 @@ def open_movie(store: OmeZarrLabelStore, said: InputMapping, given: Any) -> Fram
             t=said.fixed.get("T"),
             z=said.fixed.get("Z"),
             position=said.fixed.get("P"),
-            channels=_channels(said),
+            channels=list(said.channels) or said.fixed.get("C"),
             mapping=said.intensity,
             name=said.layer or "the movie",
         )
@@ -60,10 +59,6 @@ def tracked_frames(store: OmeZarrLabelStore) -> dict[int, FrameSet]:
     known &= store.whole_frames[:, None]
     columns = zip(store.object_ids, known.T, strict=True)
     return {one: FrameSet.of(np.flatnonzero(at).tolist()) for one, at in columns}
-
-
-def _channels(said: InputMapping) -> Sequence[int] | int | None:
-    return list(said.channels) or said.fixed.get("C")
 
 
 def _check_fits(source: FrameSource, store: OmeZarrLabelStore) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,8 +25,7 @@ BLOCK = 8
 """Of a longer movie, blocks of so many neighbouring frames are read."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class VouchedMasklets:
+class VouchedMasklets(NamedTuple):
     """Frames and masklets, see `napari_sam2.train.fine_tuning.movie.TaughtMovie`.
 
     Attributes

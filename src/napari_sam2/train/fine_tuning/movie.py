@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, Self
 
 import numpy as np
 
@@ -25,30 +24,6 @@ HELD_OUT_PART = 4
 
 FEWEST_MASKLETS, FEWEST_FRAMES, FEWEST_OBJECT_FRAMES = 2, 8, 12
 SMALLEST_AREA = 12
-
-
-class Vouched(Protocol):
-    """Anything with the attributes of `TaughtMovie`, such as what a reader returns."""
-
-    @property
-    def name(self) -> str:
-        """Of the session."""
-
-    @property
-    def numbers(self) -> np.ndarray:
-        """``(T,)`` frames of the movie."""
-
-    @property
-    def frames(self) -> np.ndarray:
-        """``(T, Y, X, C)`` uint8."""
-
-    @property
-    def labels(self) -> np.ndarray:
-        """``(T, Y, X)`` int32."""
-
-    @property
-    def trusted(self) -> Mapping[int, FrameSet]:
-        """Where labels are true, by object id."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,11 +50,6 @@ class TaughtMovie:
     frames: np.ndarray
     labels: np.ndarray
     trusted: Mapping[int, FrameSet]
-
-    @classmethod
-    def of(cls, read: Vouched) -> Self:
-        """Return what a reader has read."""
-        return cls(read.name, read.numbers, read.frames, read.labels, read.trusted)
 
     def part(self, first: int, stop: int) -> TaughtMovie:
         """Return the frames at the places ``first`` to ``stop`` − 1."""

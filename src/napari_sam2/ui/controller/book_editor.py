@@ -111,7 +111,13 @@ class BookEditor(QObject):
     def go_on_with(
         self, request: Request, book: BookState, *, accepts_movie: bool = False
     ) -> None:
-        """Go on with a session, see `Conductor.go_on_with`."""
+        """Go on with the session that was read from the request's folder.
+
+        Parameters
+        ----------
+        accepts_movie
+            Whether the person said that a changed movie is the right one.
+        """
         shown = self._known.put(request, book)
         shown.is_new = False
         self._show(shown)

@@ -159,29 +159,9 @@ class Conductor(QObject):
 
     # --- Sessions
 
-    def knows(self, folder: Path) -> bool:
-        """Whether masklets in a folder have been shown already."""
-        return self.editor.knows(folder)
-
-    def turn_to(self, request: Request) -> None:
-        """Go on with the masklets of another movie, model or folder."""
-        self.editor.turn_to(request)
-
     def open_session(self, folder: Path) -> None:
         """Look for a session in a folder; `happened` brings a `SessionRead`."""
         self.editor.submit(partial(self.engine.read_session, folder))
-
-    def go_on_with(
-        self, request: Request, book: BookState, *, accepts_movie: bool = False
-    ) -> None:
-        """Go on with the session that was read from the request's folder.
-
-        Parameters
-        ----------
-        accepts_movie
-            Whether the person said that a changed movie is the right one.
-        """
-        self.editor.go_on_with(request, book, accepts_movie=accepts_movie)
 
     def save(self) -> None:
         """Save the session, in the worker, between the edits before and after."""

@@ -101,7 +101,7 @@ class CurrentMovie(QObject):
             return
         parts.object_panel.show_movie(axes.frame_count)
         parts.timeline_panel.show_movie(axes.frame_count)
-        parts.track_panel.show_frame_count(axes.frame_count)
+        parts.track_panel.range_row.show_frame_count(axes.frame_count)
         parts.plots_panel.show_movie(axes.frame_count, request.image.calibration)
         parts.lineage_panel.show_movie(axes.frame_count)
         parts.tool.attach(layer, axes)
@@ -179,5 +179,5 @@ class CurrentMovie(QObject):
         with parts.status.complaining():
             request = parts.request()
             self.show(request)
-            parts.conductor.turn_to(request)
+            parts.conductor.editor.turn_to(request)
             parts.frame_cursor.tell()

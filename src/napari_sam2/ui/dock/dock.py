@@ -228,7 +228,7 @@ class TrackerDock(DockedWidget):
         parts = self.parts
         match event:
             case Pictured(_, picture):
-                parts.input_panel.show_picture(picture)
+                parts.input_panel.picture.show_picture(picture)
             case ModelReady(name, device, precision):
                 parts.status.note(Change.MODEL)
                 where = device.upper().replace("CPU", "processor")
@@ -307,7 +307,7 @@ class TrackerDock(DockedWidget):
             return
         panel = self.parts.model_panel
         self.parts.status.complain(error)
-        panel.show_problem(problem_of(error, panel.model))
+        panel.problem.show_problem(problem_of(error, panel.model))
 
     def _on_moved(self, frame_index: int) -> None:
         """Let somebody who moves while something is tracked look where they want."""

@@ -137,7 +137,7 @@ class TrackerParts:
 
     def order(self, direction: Direction) -> Order:
         """Return what is to be tracked, as the panels say now."""
-        frames = self.track_panel.frames
+        frames = self.track_panel.range_row.frames
         return Order(
             direction,
             (frames.first, frames.stop - 1),

@@ -105,7 +105,7 @@ class Sessions(QObject):
             return
         self._movie.show(request)
         self._opened = request, document.book
-        parts.conductor.go_on_with(request, document.book)
+        parts.conductor.editor.go_on_with(request, document.book)
         parts.frame_cursor.go_to(document.frame_index)
         known = document.book.object_ids
         chosen = document.selected or (known[0] if known else document.book.next_id)
@@ -121,7 +121,7 @@ class Sessions(QObject):
         question = f"{error}.\n\nIs it the right movie, with all cells where they were?"
         answer = QMessageBox.question(self._window(), "Another movie?", question)
         if answer == QMessageBox.StandardButton.Yes:
-            self._parts.conductor.go_on_with(request, book, accepts_movie=True)
+            self._parts.conductor.editor.go_on_with(request, book, accepts_movie=True)
             self._parts.status.say("The session goes on, with this movie.")
 
     def _window(self) -> QWidget | None:
@@ -161,7 +161,9 @@ class Sessions(QObject):
         origin = opened_from(layer)["opened_from"]
         folder = parts.output_panel.folder.absolute()
         for session in sessions:
-            is_here = session.path == folder or parts.conductor.knows(session.path)
+            is_here = session.path == folder or parts.conductor.editor.knows(
+                session.path
+            )
             if session.is_of(str(layer.name), origin) and not is_here:
                 when = "" if session.saved is None else f" of {session.saved:%d %b}"
                 what = counted(session.objects, "object")
@@ -238,7 +240,7 @@ class Sessions(QObject):
         if session is None or session[1] != DEFAULT_NAME:
             return False
         folder = session[0]
-        if parts.conductor.knows(folder):
+        if parts.conductor.editor.knows(folder):
             return False  # ours
         if parts.conductor.is_tracking:
             parts.status.say(BUSY.format(folder.name))

@@ -167,7 +167,7 @@ def _connect_time(parts: TrackerParts) -> None:
         view.flag_requested.connect(conductor.flag)
     for moved in (
         conductor.warm,
-        parts.track_panel.show_frame,
+        parts.track_panel.range_row.show_frame,
         timeline.show_frame,
         plots.show_frame,
     ):

@@ -89,10 +89,6 @@ class KeySheet(QDialog):
         else:
             super().keyPressEvent(event)
 
-    def toggle(self) -> None:
-        """Open the sheet, or close it."""
-        self.setVisible(not self.isVisible())
-
 
 def _title(entry: Key) -> str:
     """Return what a key does, and where if not on all our layers."""

@@ -22,12 +22,13 @@ def layer_shape(layer: Image) -> tuple[int, ...]:
     return shape[:-1] if layer.rgb else shape
 
 
-SHARED = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+TRANSFORMS = ("scale", "translate", "rotate", "shear", "affine")
+SHARED = (*TRANSFORMS, "units", "axis_labels")
 """What a layer must have in common with the image to lie on it."""
 
 
-def placed_like(image: Image) -> dict[str, Any]:
-    """Return the keyword arguments that put a new layer onto an image layer."""
+def placed_like(image: Layer) -> dict[str, Any]:
+    """Return the keyword arguments that put a new layer onto another one."""
     return {name: getattr(image, name) for name in SHARED}
 
 
@@ -67,11 +68,6 @@ def positions_in(
 
 def _lie_alike(one: Layer, other: Layer) -> bool:
     return one.ndim == other.ndim and all(
-        np.array_equal(np.asarray(getattr(other, name)), np.asarray(value))
-        for name, value in _transforms(one).items()
+        np.array_equal(np.asarray(getattr(one, name)), np.asarray(getattr(other, name)))
+        for name in TRANSFORMS
     )
-
-
-def _transforms(image: Layer) -> dict[str, Any]:
-    names = ("scale", "translate", "rotate", "shear", "affine")
-    return {name: getattr(image, name) for name in names}

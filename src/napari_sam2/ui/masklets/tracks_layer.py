@@ -17,6 +17,7 @@ from napari_sam2.errors import InputError, NapariSam2Error
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.io.label_store.tracks import TrackTable, tracks_of
 from napari_sam2.ui.layers.labels_in_layer import LabelsInLayer
+from napari_sam2.ui.layers.placement import placed_like
 from napari_sam2.ui.masklets.session_mark import session_of
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 NO_MASKLETS = "Choose a layer of masklets: tracks are made of what was tracked"
-
-PLACED = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 
 
 def make_tracks() -> None:
@@ -122,8 +121,9 @@ def show_tracks(
         if layer.metadata == metadata:
             viewer.layers.remove(layer)
     active = viewer.layers.selection.active
-    placed = {key: getattr(masklets, key) for key in PLACED}
-    layer = viewer.add_tracks(name=name, metadata=metadata, **arguments, **placed)
+    layer = viewer.add_tracks(
+        name=name, metadata=metadata, **arguments, **placed_like(masklets)
+    )
     viewer.layers.selection.active = active
     return layer
 

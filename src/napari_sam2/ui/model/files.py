@@ -106,12 +106,12 @@ class ModelFiles(QObject):
         elif isinstance(item, DownloadStep):
             self._panel.show_download(item)
         elif isinstance(item, ModelsListed):
-            self._panel.show_own_models(item.models)
+            self._panel.combo.show_own_models(item.models)
         elif isinstance(item, tuple):
-            self._panel.show_devices(item)
+            self._panel.devices.device_combo.show_devices(item)
 
     def _on_error(self, name: str, error: Exception) -> None:
-        self._panel.show_problem(problem_of(error, name))
+        self._panel.problem.show_problem(problem_of(error, name))
         self._complain(error)
 
 

@@ -312,9 +312,9 @@ class ModelPanel(Panel):
     cancel_requested = Signal()
     """Stop the download."""
     own_models_requested = Signal()
-    """Which own models are there? Answer with `show_own_models`."""
+    """Which own models are there? Answer with `combo.show_own_models`."""
     devices_requested = Signal()
-    """What can torch use? Answer with `show_devices`."""
+    """What can torch use? Answer with `device_combo.show_devices`."""
 
     def __init__(self, preferences: Preferences | None = None) -> None:
         super().__init__("Model")
@@ -424,7 +424,7 @@ class ModelPanel(Panel):
             return
         self._chosen, self._is_here = name_or_path, False
         self.show_state("")
-        self.show_problem(None)
+        self.problem.show_problem(None)
         self._show_file_button()
         self._show_budget()
         self.choice_changed.emit()
@@ -464,22 +464,10 @@ class ModelPanel(Panel):
         self.show_state(state.sentence)
         self._show_file_button()
 
-    def show_own_models(self, models: Sequence[OwnModel]) -> None:
-        """List the models that the person made by fine-tuning."""
-        self.combo.show_own_models(models)
-
     def show_objects(self, count: int) -> None:
         """Say how many objects there are: the memory is shared among them."""
         self._objects = count
         self._show_budget()
-
-    def show_devices(self, devices: Sequence[Device]) -> None:
-        """List what the network can run on."""
-        self.devices.device_combo.show_devices(devices)
-
-    def show_problem(self, problem: Problem | None) -> None:
-        """Say what is missing and how to mend it; None if nothing is."""
-        self.problem.show_problem(problem)
 
     def show_download(self, step: DownloadStep) -> None:
         """Show how far a download is."""

@@ -50,7 +50,6 @@ from napari_sam2.ui.widgets.panel import Note, Panel
 from napari_sam2.ui.widgets.preferences import Preferences
 
 if TYPE_CHECKING:
-    import numpy as np
     from napari.layers import Image
     from napari.viewer import Viewer
 
@@ -138,7 +137,7 @@ class InputPanel(Panel):
     asked = Signal()
     """Something must be known that the layer does not say; see `question`."""
     picture_requested = Signal(int)
-    """A picture of this frame is wanted; answer with `show_picture`."""
+    """A picture of this frame is wanted; answer with `picture.show_picture`."""
 
     def __init__(
         self,
@@ -278,10 +277,6 @@ class InputPanel(Panel):
         return image_input(self.layer, axes, choices, layers)
 
     # --- What is shown
-
-    def show_picture(self, picture: np.ndarray) -> None:
-        """Show a frame as the model sees it: ``(Y, X, 3)`` uint8, best made small."""
-        self.picture.show_picture(picture)
 
     # --- Frozen or free
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 from qtpy.QtCore import (
     QItemSelection,
@@ -168,9 +169,14 @@ class ObjectView(QTableView):
         super().showEvent(event)
         self._fit_titles()
 
-    def told(self) -> Told:
-        """Return a context in which changes of the selection are nobody's wish."""
-        return Told(self)
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Take changes of the selection for nobody's wish meanwhile."""
+        before, self._is_told = self._is_told, True
+        try:
+            yield
+        finally:
+            self._is_told = before
 
     def sizeHint(self) -> QSize:
         """Ask for room for a few objects."""
@@ -247,20 +253,6 @@ class ObjectView(QTableView):
         if index.column() in (Column.SHOWN, Column.LOCKED):
             object_id = self._filtered.object_at(index).object_id
             self.toggle_requested.emit(object_id, index.column())
-
-
-class Told:
-    """While it lasts, the view does not say that its selection changed."""
-
-    def __init__(self, view: ObjectView) -> None:
-        self._view = view
-
-    def __enter__(self) -> None:
-        self._before = self._view._is_told
-        self._view._is_told = True
-
-    def __exit__(self, *_error: object) -> None:
-        self._view._is_told = self._before
 
 
 class TrustBar(QStyledItemDelegate):

@@ -233,7 +233,8 @@ class Gestures:
         is_line = SHIFT in pressed.modifiers
         if ALT in pressed.modifiers or (CONTROL in pressed.modifiers and not is_line):
             return []
-        if not self.is_drawing and _distance(pressed, pointer) < DRAG_PIXELS:
+        moved = math.dist(pressed.pixel, pointer.pixel)
+        if not self.is_drawing and moved < DRAG_PIXELS:
             return []
         ended = [] if self.is_drawing else self._end_preview()
         self._is_previewing = True
@@ -279,7 +280,3 @@ class Gestures:
             return []
         self._is_previewing = False
         return [PreviewEnd()]
-
-
-def _distance(one: Pointer, other: Pointer) -> float:
-    return math.dist(one.pixel, other.pixel)

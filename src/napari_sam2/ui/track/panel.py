@@ -285,7 +285,8 @@ class TrackPanel(Panel):
         WheelGuard(self)
 
     def _create(self) -> None:
-        self.direction_combo = _combo(_directions(), "Direction")
+        directions = {one: DIRECTIONS[str(one)] for one in Direction}
+        self.direction_combo = _combo(directions, "Direction")
         self.range_row = RangeRow()
         self.more = More()
         self.merge_combo = _combo(MERGES, "Labels that others made")
@@ -327,11 +328,6 @@ class TrackPanel(Panel):
         return Direction(self.direction_combo.currentData())
 
     @property
-    def frames(self) -> FrameRange:
-        """Frames that may be tracked."""
-        return self.range_row.frames
-
-    @property
     def merge(self) -> MergePolicy:
         """What happens to labels that the tracker does not own."""
         return MergePolicy(self.merge_combo.currentData())
@@ -342,14 +338,6 @@ class TrackPanel(Panel):
         return bool(self.repair_box.isChecked())
 
     # --- What is shown
-
-    def show_frame_count(self, count: int) -> None:
-        """Show how long the movie is."""
-        self.range_row.show_frame_count(count)
-
-    def show_frame(self, frame_index: int) -> None:
-        """Say which frame is shown now."""
-        self.range_row.show_frame(frame_index)
 
     def set_frozen(self, frozen: bool) -> None:
         """Let nothing be changed while something is tracked."""
@@ -371,10 +359,6 @@ class TrackPanel(Panel):
         text = MERGES[self.merge][1]
         self.merge_combo.setToolTip(text)
         self.merge_note.show_text(text)
-
-
-def _directions() -> dict[Direction, tuple[str, str]]:
-    return {direction: DIRECTIONS[str(direction)] for direction in Direction}
 
 
 def _combo(choices: Mapping[Any, tuple[str, str]], name: str) -> QComboBox:

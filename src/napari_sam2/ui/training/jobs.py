@@ -169,7 +169,7 @@ def run_order(
     from napari_sam2.train.fine_tuning.plan import LARGEST_SIDE, FineTuneSettings
 
     session = MaskletSession(order.folder, order.objects, order.array, name=order.label)
-    movie = TaughtMovie.of(read_vouched(session, max_side=LARGEST_SIDE))
+    movie = TaughtMovie(*read_vouched(session, max_side=LARGEST_SIDE))
     settings = FineTuneSettings(order.name, order.minutes)
     steps = WithResult(
         fine_tune(order.base, [movie], settings, is_stopped=stopped.is_set)

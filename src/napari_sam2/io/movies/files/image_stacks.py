@@ -140,7 +140,8 @@ class ArrayStack:
                 array = _largest_level(array, name)
             self.shape = _shape_of(array, name)
             own_axes = None if axes else _own_axes(array)
-            self._array = array.data if _is_labelled(array) else array
+            is_xarray = hasattr(array, "dims") and hasattr(array, "data")
+            self._array = array.data if is_xarray else array
             self.dtype = np.dtype(array.dtype)
         self.axes = axes or own_axes
         self.axes_from = axes_from or ("the names of its axes" if own_axes else "")
@@ -297,11 +298,6 @@ def _shape_of(array: Any, name: str) -> tuple[int, ...]:
             "its compute_chunk_sizes() first"
         )
     return tuple(int(length) for length in array.shape)
-
-
-def _is_labelled(array: Any) -> bool:
-    """Tell whether an array is xarray's, around another."""
-    return hasattr(array, "dims") and hasattr(array, "data")
 
 
 def _own_axes(array: Any) -> tuple[str, ...] | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -139,19 +140,12 @@ class VideoStack:
         pixels: np.ndarray = frame.to_ndarray(format=name)
         return pixels
 
-    def _decoding(self) -> _AsOsError:
-        return _AsOsError(self._failures)
-
-
-class _AsOsError:
-    """Turns FFmpeg's errors into what every reader of files raises."""
-
-    def __init__(self, failures: type[Exception]) -> None:
-        self._failures = failures
-
-    def __enter__(self) -> None:
-        """Nothing is prepared."""
-
-    def __exit__(self, _kind: object, error: BaseException | None, _: object) -> None:
-        if isinstance(error, self._failures) and not isinstance(error, OSError):
+    @contextmanager
+    def _decoding(self) -> Iterator[None]:
+        """Turn FFmpeg's errors into what every reader of files raises."""
+        try:
+            yield
+        except OSError:
+            raise
+        except self._failures as error:
             raise OSError(str(error)) from error
