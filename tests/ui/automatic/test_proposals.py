@@ -105,7 +105,7 @@ def test_divisions_of_what_is_tracked_are_found_and_accepted(
     assert "1 division proposed" in dock.status.text()
     assert dock.conductor.book is before
     timeline = dock.timeline_panel.timeline
-    assert timeline._divisions == {1: [3]}
+    assert timeline.divisions == {1: [3]}
     hand = Hand(viewer)
     hand.push("D")
     assert dock.frame_cursor.frame_index == 3
@@ -114,7 +114,7 @@ def test_divisions_of_what_is_tracked_are_found_and_accepted(
     book = dock.conductor.book
     assert {one.object_id: one.parent for one in book.objects} == {1: None, 2: 1, 3: 1}
     assert book[2].anchors == book[3].anchors == (3,)
-    assert timeline._divisions == {}
+    assert timeline.divisions == {}
     (point,) = book[3].prompts[0].points
     assert (point.y, point.x) == (60, 80)
     assert book[2].prompts[0].mask.mask[30, 40]

@@ -284,7 +284,7 @@ def test_layers_that_are_scaled_and_moved_meet_in_the_world(open_dock, answered,
 def test_a_plane_of_a_stack_in_time_is_tracked(open_dock, answered, stack):
     volume = np.stack([stack, stack[::-1]], axis=1)
     viewer, dock = open_dock(volume, axis_labels=("t", "z", "y", "x"))
-    dock.input_panel._planes[1].setValue(1)
+    dock.input_panel.plane_spins[1].setValue(1)
     dock.prompt_panel.new_points_button.click()
     dock.prompt_panel.points.add((2, 1, 30, 40))
     answered(dock)

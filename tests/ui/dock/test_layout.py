@@ -201,7 +201,7 @@ def test_plots_do_not_make_a_window_higher_than_a_small_screen(qtbot):
     family.hide()
     strip.resize(WIDTH_AT_FIRST, LOWEST_WINDOW - NAPARI_NEEDS)
     qtbot.wait(20)
-    canvas, shown = plots.grid._canvas, [plots.grid._plots[one] for one in AT_FIRST]
+    canvas, shown = plots.grid.canvas, [plots.grid.plots[one] for one in AT_FIRST]
     for plot in shown:
         assert canvas.sceneRect().contains(plot.sceneBoundingRect())
         assert plot.getViewBox().height() >= LEAST_CURVE

@@ -27,7 +27,7 @@ def test_track_is_in_sight_and_the_picture_is_large(open_dock, qtbot, size):
     assert (window.width(), window.height()) == size
     button = dock.run_bar.track_button
     qtbot.waitUntil(lambda: not button.visibleRegion().isEmpty(), timeout=PATIENCE)
-    placing = open_dock.docks[0]._placing
+    placing = open_dock.docks[0].placing
     qtbot.waitUntil(lambda: not placing.isActive(), timeout=PATIENCE)
     qtbot.wait(200)
     assert button.visibleRegion().boundingRect() == button.rect()
@@ -48,7 +48,7 @@ def test_the_window_is_no_higher_where_napari_remembers_the_left_side(open_dock,
     viewer, _ = open_dock(
         before_dock=lambda viewer: shown(viewer, size, qtbot), area="left"
     )
-    placing = open_dock.docks[0]._placing
+    placing = open_dock.docks[0].placing
     qtbot.waitUntil(lambda: not placing.isActive(), timeout=PATIENCE)
     qtbot.wait(100)
     window = unwrapped(viewer).window._qt_window

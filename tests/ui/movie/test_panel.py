@@ -85,7 +85,7 @@ def test_several_channels_are_chosen_by_colour(viewer, open_panel, qtbot):
     add_movie(viewer, STACK, axis_labels=("t", "c", "y", "x"))
     panel = open_panel()
     assert panel.channel_axis == 1
-    assert not panel._planes
+    assert not panel.plane_spins
     with qtbot.waitSignal(panel.look_changed):
         panel.channels.color_box.click()
     assert [one.color for one in panel.channels.choices] == ["red", "green", "blue"]
@@ -105,9 +105,9 @@ def test_a_nameless_axis_becomes_that_of_channels(viewer, open_panel):
     add_movie(viewer, STACK)
     panel = open_panel()
     assert panel.channel_axis is None
-    assert list(panel._planes) == [1]
+    assert list(panel.plane_spins) == [1]
     panel.channel_axis_combo.choose(1)
-    assert not panel._planes
+    assert not panel.plane_spins
     assert panel.axes().channel_axis == 1
 
 

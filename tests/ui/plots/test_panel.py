@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from qtpy.QtGui import QColor, QPalette
 from qtpy.QtWidgets import QFileDialog
 
@@ -18,6 +20,7 @@ from napari_sam2.ui.plots.curves import (
     WorldUnits,
     curves,
     legible,
+    ticks_between,
 )
 from napari_sam2.ui.plots.panel import MOST_OBJECTS, NOTHING, PlotsPanel
 
@@ -107,7 +110,7 @@ def test_nothing_is_drawn_before_it_is_seen(panel, qtbot):
     with qtbot.waitExposed(panel):
         panel.show()
     for quantity in Quantity:
-        assert panel.grid.curve_count(quantity) == 2
+        assert len(panel.grid.plots[quantity].listDataItems()) == 2
     assert "A&lt;b" in panel.legend.text()
     panel.show_selected(())
     qtbot.waitUntil(lambda: panel.legend.text() == NOTHING)
@@ -125,7 +128,7 @@ def test_the_line_follows_and_leads(panel, qtbot):
         panel.show()
     with qtbot.assertNotEmitted(panel.frame_requested):
         panel.show_frame(7)
-    lines = list(panel.grid._lines.values())
+    lines = list(panel.grid.lines.values())
     assert {line.value() for line in lines} == {210}
     lines[1].setValue(318)
     with qtbot.waitSignal(panel.frame_requested) as signal:
@@ -137,16 +140,16 @@ def test_the_line_follows_and_leads(panel, qtbot):
 def test_plots_come_and_go(panel, qtbot):
     with qtbot.waitExposed(panel):
         panel.show()
-    assert panel.grid._shown == (Quantity.AREA, Quantity.TRUST)
+    assert panel.grid.shown == (Quantity.AREA, Quantity.TRUST)
     panel.buttons[Quantity.TRUST].click()
     panel.buttons[Quantity.AREA].click()
-    assert panel.grid._shown == ()
+    assert panel.grid.shown == ()
     panel.buttons[Quantity.INTENSITY].click()
     panel.buttons[Quantity.DISPLACEMENT].click()
-    assert panel.grid._shown == (Quantity.INTENSITY, Quantity.DISPLACEMENT)
+    assert panel.grid.shown == (Quantity.INTENSITY, Quantity.DISPLACEMENT)
     panel.buttons[Quantity.TRUST].click()
-    assert panel.grid._shown[-1] is Quantity.TRUST
-    assert panel.grid.curve_count(Quantity.AREA) == 2
+    assert panel.grid.shown[-1] is Quantity.TRUST
+    assert len(panel.grid.plots[Quantity.AREA].listDataItems()) == 2
     panel.fit_button.click()
 
 
@@ -165,3 +168,11 @@ def test_the_worker_is_asked_to_write_what_was_plotted(panel, qtbot, monkeypatch
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: ("", ""))
     with qtbot.assertNotEmitted(panel.export_requested):
         panel.export_button.click()
+
+
+@given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6), st.floats(1, 30, exclude_max=True))
+def test_numbers_beside_a_plot_have_room_and_there_is_one(low, height, most):
+    step, ticks = ticks_between(low, low + height, most)
+    assert ticks
+    assert len(ticks) == 1 or step >= 0.999 * height / most
+    assert all(low - 1e-6 <= tick <= low + height + 1e-6 for tick in ticks)

@@ -370,10 +370,10 @@ def test_one_point_is_drawn_between_ticks_with_numbers(qtbot):
     curves.show_palette(curves.palette())
     curves.add(0, 0.7, 0.61)
     qtbot.wait(50)
-    for item in (curves._score, curves._loss):
+    for item in (curves.score_curve, curves.loss_curve):
         assert item.scatter.isVisible()
         assert len(item.scatter.points()) == 1
-    for plot in (curves._score_plot, curves._loss_plot):
+    for plot in (curves.score_plot, curves.loss_plot):
         axis = plot.getAxis("left")
         shown = axis.tickValues(*plot.viewRange()[1], plot.getViewBox().height())
         assert sum(len(values) for _, values in shown) >= 2

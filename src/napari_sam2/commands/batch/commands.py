@@ -12,16 +12,13 @@ import typer
 from napari_sam2.commands.options import (
     parse_channels,
     parse_frames,
-    parse_limits,
     parse_memory,
     parse_numbers,
-    parse_percentiles,
-    parse_threads,
-    parse_tiles,
     path_argument,
     path_option,
 )
 from napari_sam2.commands.progress import listening_to_signals
+from napari_sam2.commands.requests import frame_options, model_options
 from napari_sam2.commands.track import (
     Axes,
     Channels,
@@ -52,6 +49,8 @@ from napari_sam2.errors import InputError, NapariSam2Error
 from napari_sam2.session.planning.plan import Direction, Mode
 
 if TYPE_CHECKING:
+    from napari_sam2.batch.job import FrameOptions
+    from napari_sam2.batch.models import ModelOptions
     from napari_sam2.batch.plan.plan import BatchPlan
     from napari_sam2.batch.running.batch import Listener, Shard
     from napari_sam2.batch.running.schedulers import Scheduler
@@ -139,22 +138,10 @@ def plan(  # noqa: PLR0913 - one parameter an option
     schema: Schema = False,
 ) -> None:
     """Plan the tracking of many movies; the plan goes to stdout."""
+    given = dict(locals())
     if schema:
         _print_schema()
         return
-    seen: dict[str, Any] = {"axes": axes, "files": files, "position": position}
-    seen |= {"t": t, "z": z, "channels": parse_channels(channels)}
-    seen |= {"contrast_limits": parse_limits(contrast_limits)}
-    seen |= {"percentiles": parse_percentiles(percentiles)}
-    network: dict[str, Any] = {"model": model, "image_size": image_size}
-    network |= {
-        "device": device,
-        "precision": precision,
-        "threads": parse_threads(threads),
-        "memory_bytes": parse_memory(memory),
-    }
-    network |= {"raw_masks": raw_masks, "one_component": one_component}
-    network |= {"tiles": parse_tiles(tiles), "hard_cases": tuple(hard_cases or ())}
     changes: dict[str, Any] = {"out": out, "name": name, "merge": merge}
     changes |= {"each_channel": parse_channels(each_channel) or ()}
     changes |= {"frames": parse_frames(frames), "direction": direction}
@@ -162,7 +149,7 @@ def plan(  # noqa: PLR0913 - one parameter an option
     changes |= {"mode": mode}
     prompts = prompts_from, prompt_frames
     made = _planned(tuple(movies or ()), like, prompts, changes)
-    typer.echo(_with_options(made, seen, network).to_json(), nl=False)
+    typer.echo(_with_options(made, given).to_json(), nl=False)
 
 
 def _print_schema() -> None:
@@ -203,27 +190,25 @@ def _planned(
     return made.from_folder(Path.cwd())
 
 
-def _with_options(
-    made: BatchPlan, seen: dict[str, Any], network: dict[str, Any]
-) -> BatchPlan:
+def _with_options(made: BatchPlan, given: dict[str, Any]) -> BatchPlan:
     """Return a plan with what was said of frames and model, what is auto pinned."""
-    from napari_sam2.batch.job import FrameOptions
-    from napari_sam2.batch.models import ModelOptions
     from napari_sam2.batch.plan.making import pinned
 
-    said = {key: value for key, value in seen.items() if value is not None}
+    said, chosen = _unusual(frame_options(given)), _unusual(model_options(given))
     if {"contrast_limits", "percentiles"} & said.keys():
         said["mapping"] = None
-    usual = ModelOptions()
-    chosen = {
-        key: value for key, value in network.items() if value != getattr(usual, key)
-    }
     frames = made.frame_options.model_copy(update=said)
     options = pinned(made.model_options.model_copy(update=chosen))
     made = made.model_copy(update={"frame_options": frames, "model_options": options})
     made.planned()  # what cannot be is told now
-    FrameOptions.model_validate(frames.model_dump())
+    type(frames).model_validate(frames.model_dump())
     return made
+
+
+def _unusual(options: FrameOptions | ModelOptions) -> dict[str, Any]:
+    """Return what is not as it is by default."""
+    fields = type(options).model_fields
+    return {key: one for key, one in options if one != fields[key].default}
 
 
 def _exports(texts: list[str]) -> dict[str, str]:

@@ -234,13 +234,10 @@ def animate(
     step = 2 if available >= 2 * style.frames and random.random() < 0.4 else 1
     first = int(random.integers(max(1, available - step * (style.frames - 1))))
     chosen = np.minimum(first + step * np.arange(style.frames), available - 1)
-    part = Example(
-        example.name,
-        tuple(np.ascontiguousarray(level[chosen]) for level in example.levels),
-        np.ascontiguousarray(example.labels[chosen]),
-        example.objects,
-        example.invert,
-        example.is_complete,
+    part = replace(
+        example,
+        levels=tuple(np.ascontiguousarray(level[chosen]) for level in example.levels),
+        labels=np.ascontiguousarray(example.labels[chosen]),
     )
     still = np.repeat(grid[:1], style.frames, axis=0) * 0.5 + grid * 0.5
     return sample_frames(part, still), sample_labels(part.labels, still)

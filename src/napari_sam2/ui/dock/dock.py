@@ -76,7 +76,7 @@ class TrackerDock(DockedWidget):
         self.parts = parts = TrackerParts(viewer, self)
         self._viewer = viewer
         self._is_placed = False
-        self._placing = single_shot(self, self._find_place)
+        self.placing = single_shot(self, self._find_place)
         height = viewer.window.geometry()[3]
         self._remark = ""
         self._followed = -1
@@ -132,7 +132,7 @@ class TrackerDock(DockedWidget):
         super().showEvent(event)
         if not self._is_placed:
             self._is_placed = True
-            self._placing.start(0)
+            self.placing.start(0)
 
     def _find_place(self) -> None:
         """Leave at least half of the window to the picture, and show all of it."""

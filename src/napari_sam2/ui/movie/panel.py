@@ -150,7 +150,7 @@ class InputPanel(Panel):
         self._looks = connections.group()
         self._frozen: dict[Hashable, ImageInput] = {}
         self._is_tracking = False
-        self._planes: dict[int, QSpinBox] = {}
+        self.plane_spins: dict[int, QSpinBox] = {}
         self._choices: dict[Hashable, tuple[ChannelChoice, ...]] = {}
         self._listed: Hashable = None
         self._pixels: Hashable = None
@@ -246,7 +246,7 @@ class InputPanel(Panel):
         layer = self.layer
         if layer is None:
             raise InputError("There is no image layer: open a movie first")
-        stay_at = {axis: spin.value() for axis, spin in self._planes.items()}
+        stay_at = {axis: spin.value() for axis, spin in self.plane_spins.items()}
         axes = lay_out_layer(
             layer_shape(layer),
             layer.axis_labels,
@@ -315,8 +315,8 @@ class InputPanel(Panel):
 
     def stay_at(self, axis: int, index: int) -> None:
         """Stay at an index of an axis that is neither frames nor channels."""
-        if axis in self._planes:
-            self._planes[axis].setValue(index)
+        if axis in self.plane_spins:
+            self.plane_spins[axis].setValue(index)
 
     def show_region(self, region: Window | None) -> None:
         """Show the region of a session: ``(y, x, height, width)``; None for all."""
@@ -333,7 +333,7 @@ class InputPanel(Panel):
             self.frame_axis_combo,
             self.channel_axis_combo,
             self.region,
-            *self._planes.values(),
+            *self.plane_spins.values(),
         ):
             widget.setDisabled(frozen)
         self._show_frozen()
@@ -406,9 +406,9 @@ class InputPanel(Panel):
 
     def _show_planes(self) -> None:
         """Offer a place to stay on each other axis: the one that is shown now."""
-        for spin in self._planes.values():
+        for spin in self.plane_spins.values():
             self.form.removeRow(spin)
-        self._planes.clear()
+        self.plane_spins.clear()
         layer = self.layer
         if layer is not None:
             here = layer.world_to_data(self._viewer.dims.point)
@@ -425,8 +425,8 @@ class InputPanel(Panel):
         spin.setValue(index)
         spin.setToolTip(f"Stay here, 0 to {length - 1}; masks lie on this plane only")
         spin.valueChanged.connect(self._renew)
-        before = [self.frame_axis_combo, *self._planes.values()][-1]
-        self._planes[axis] = spin
+        before = [self.frame_axis_combo, *self.plane_spins.values()][-1]
+        self.plane_spins[axis] = spin
         self._wheel.add(spin)
         row, _ = self.form.getWidgetPosition(self.channel_axis_combo)
         name = axis_name(self.layer_combo.layer.axis_labels[axis], axis)

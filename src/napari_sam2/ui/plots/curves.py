@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -231,6 +232,9 @@ def _number(value: float) -> str:
 
 
 AXIS_WIDTH = 42
+NUMBER_HEIGHT = 14
+"""Pixels that a number beside a plot has for itself."""
+
 TITLE_HEIGHT = 15
 LEAST_HEIGHT = 66
 """Of plots, beside each other, which the window of a small screen has room for."""
@@ -265,6 +269,37 @@ class Curves:
     time_label: str
 
 
+def ticks_between(low: float, high: float, most: float) -> tuple[float, list[float]]:
+    """Return a step, and its round multiples: as many as there is room for, or one.
+
+    >>> ticks_between(79.7, 80.3, 1.9)
+    (0.5, [80.0])
+    """
+    least = (high - low) / most
+    power = 10.0 ** math.floor(math.log10(least))
+    step = power * next(one for one in (1, 2, 5, 10) if one * power >= least)
+    places = range(math.ceil(low / step), math.floor(high / step) + 1)
+    if places:
+        return step, [place * step for place in places]
+    finer, found = ticks_between(low, high, 2 * most)
+    return finer, [min(found, key=lambda one: abs(2 * one - low - high))]
+
+
+class ValueAxis(pyqtgraph.AxisItem):  # type: ignore[misc]
+    """An axis beside a plot, also beside one that is only as high as two numbers."""
+
+    def tickValues(
+        self, minVal: float, maxVal: float, size: float
+    ) -> list[tuple[float, list[float]]]:
+        """Return the ticks with their step: pyqtgraph would write over its numbers."""
+        room = size / NUMBER_HEIGHT
+        margin = (maxVal - minVal) / max(room, 2.0) / 2  # numbers are written whole
+        if not margin > 0:
+            return []
+        low, high = minVal + margin, maxVal - margin
+        return [ticks_between(low, high, max(room - 1, 1.0))]
+
+
 class PlotGrid(QWidget):
     """A plot for each quantity, and a line at the current place in all of them."""
 
@@ -273,39 +308,39 @@ class PlotGrid(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._canvas = pyqtgraph.GraphicsLayoutWidget()
-        self._canvas.ci.setContentsMargins(0, 4, 6, 0)
-        self._canvas.ci.setSpacing(2)
-        self._plots: dict[Quantity, Any] = {}
-        self._lines: dict[Quantity, Any] = {}
-        self._shown: tuple[Quantity, ...] = tuple(Quantity)
+        self.canvas = pyqtgraph.GraphicsLayoutWidget()
+        self.canvas.ci.setContentsMargins(0, 4, 6, 0)
+        self.canvas.ci.setSpacing(2)
+        self.plots: dict[Quantity, Any] = {}
+        self.lines: dict[Quantity, Any] = {}
+        self.shown: tuple[Quantity, ...] = tuple(Quantity)
         for quantity in Quantity:
             self._add_plot(quantity)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        self._canvas.setMinimumHeight(LEAST_HEIGHT)
-        column.addWidget(self._canvas)
-        self._canvas.scene().sigMouseClicked.connect(self._on_clicked)
-        self.show_quantities(self._shown)
+        self.canvas.setMinimumHeight(LEAST_HEIGHT)
+        column.addWidget(self.canvas)
+        self.canvas.scene().sigMouseClicked.connect(self._on_clicked)
+        self.show_quantities(self.shown)
 
     def show_quantities(self, quantities: Sequence[Quantity]) -> None:
         """Show only some of the plots."""
-        self._shown = tuple(one for one in Quantity if one in quantities)
-        for plot in self._plots.values():
-            if plot.scene() is not None and plot in self._canvas.ci.items:
-                self._canvas.ci.removeItem(plot)
-        for place, quantity in enumerate(self._shown):
-            self._canvas.ci.addItem(self._plots[quantity], 0, place)
+        self.shown = tuple(one for one in Quantity if one in quantities)
+        for plot in self.plots.values():
+            if plot.scene() is not None and plot in self.canvas.ci.items:
+                self.canvas.ci.removeItem(plot)
+        for place, quantity in enumerate(self.shown):
+            self.canvas.ci.addItem(self.plots[quantity], 0, place)
 
     def show_curves(self, curves: Curves, palette: QPalette) -> None:
         """Draw other curves, in the colours of a window with this palette."""
         text = palette.color(QPalette.ColorRole.Text)
         background = palette.color(QPalette.ColorRole.Base)
-        self._canvas.setBackground(background)
+        self.canvas.setBackground(background)
         # Qt draws thin lines many times as fast as others.
         width = 1 if len(curves.places) * len(curves.colors) > MANY_POINTS else 2
         pens = [pyqtgraph.mkPen(color, width=width) for color in curves.colors]
-        for quantity, plot in self._plots.items():
+        for quantity, plot in self.plots.items():
             self._color(plot, text)
             self._name(plot, f"{curves.labels[quantity]} by {curves.time_label}", text)
             items = self._items(plot, len(curves.colors))
@@ -313,47 +348,44 @@ class PlotGrid(QWidget):
                 values = np.ascontiguousarray(curves.values[quantity][:, column])
                 item.setData(curves.places, values)
                 item.setPen(pens[column])
-            self._lines[quantity].setPen(pyqtgraph.mkPen(text, width=1))
+            self.lines[quantity].setPen(pyqtgraph.mkPen(text, width=1))
         if len(curves.places):
             first, last = float(curves.places[0]), float(curves.places[-1])
-            self._plots[Quantity.AREA].setLimits(xMin=first, xMax=max(last, first + 1))
+            self.plots[Quantity.AREA].setLimits(xMin=first, xMax=max(last, first + 1))
 
     def show_place(self, place: float) -> None:
         """Move the line."""
-        for line in self._lines.values():
+        for line in self.lines.values():
             line.setValue(place)
 
     def fit(self) -> None:
         """Show all of all curves."""
-        for quantity, plot in self._plots.items():
+        for quantity, plot in self.plots.items():
             plot.enableAutoRange(x=True, y=quantity is not Quantity.TRUST)
 
-    def curve_count(self, quantity: Quantity) -> int:
-        """Return how many curves a plot has."""
-        return len(self._plots[quantity].listDataItems())
-
     def _add_plot(self, quantity: Quantity) -> None:
-        plot = pyqtgraph.PlotItem(enableMenu=False)
+        axis = ValueAxis("left")
+        plot = pyqtgraph.PlotItem(enableMenu=False, axisItems={"left": axis})
         plot.hideButtons()
         plot.setMouseEnabled(x=True, y=False)
         plot.setDownsampling(auto=True, mode="peak")
         plot.setClipToView(True)
         plot.showGrid(x=True, y=True, alpha=0.15)
-        plot.getAxis("left").setWidth(AXIS_WIDTH)
-        plot.getAxis("left").enableAutoSIPrefix(False)
+        axis.setWidth(AXIS_WIDTH)
+        axis.enableAutoSIPrefix(False)
         plot.getAxis("bottom").enableAutoSIPrefix(False)
         if quantity is Quantity.TRUST:
             plot.setYRange(0, 1, padding=0.08)
-            plot.getAxis("left").setTicks([[(one, f"{one}") for one in (0, 0.5, 1)]])
+            axis.setTicks([[(one, f"{one}") for one in (0, 0.5, 1)]])
         else:
             plot.getViewBox().setAutoVisible(y=True)
-        if self._plots:
-            plot.setXLink(self._plots[Quantity.AREA])
+        if self.plots:
+            plot.setXLink(self.plots[Quantity.AREA])
         line = pyqtgraph.InfiniteLine(movable=True)
         line.setCursor(Qt.CursorShape.SplitHCursor)
         line.sigDragged.connect(self._on_dragged)
         plot.addItem(line, ignoreBounds=True)
-        self._plots[quantity], self._lines[quantity] = plot, line
+        self.plots[quantity], self.lines[quantity] = plot, line
 
     def _items(self, plot: Any, number: int) -> list[Any]:
         """Return the curves of a plot, made or removed until there are so many."""
@@ -370,8 +402,8 @@ class PlotGrid(QWidget):
     def _on_clicked(self, event: Any) -> None:
         if event.button() != Qt.MouseButton.LeftButton:
             return
-        for quantity in self._shown:
-            box = self._plots[quantity].getViewBox()
+        for quantity in self.shown:
+            box = self.plots[quantity].getViewBox()
             if box.sceneBoundingRect().contains(event.scenePos()):
                 place = box.mapSceneToView(event.scenePos()).x()
                 self.place_requested.emit(float(place))

@@ -162,7 +162,7 @@ class Timeline(QAbstractScrollArea):
         self._lanes: tuple[Lane, ...] = ()
         self._objects: dict[int, ObjectState] = {}
         self._tables: ScoreTables | None = None
-        self._divisions: Mapping[int, Collection[int]] = {}
+        self.divisions: Mapping[int, Collection[int]] = {}
         self._view = TimeView.whole(1, 1)
         self._range = (0, 0)
         self._drag_range: tuple[int, int] | None = None
@@ -214,7 +214,7 @@ class Timeline(QAbstractScrollArea):
 
     def show_divisions(self, divisions: Mapping[int, Collection[int]]) -> None:
         """Show on which frames objects are proposed to divide, by object."""
-        self._divisions = divisions
+        self.divisions = divisions
         self._port.update()
 
     def show_frame(self, frame_index: int) -> None:
@@ -286,7 +286,7 @@ class Timeline(QAbstractScrollArea):
         painter = QPainter(self._port)
         drawing = TimelinePainter(painter, geometry, self._style, self._port)
         drawing.draw_lanes(self._picture, self._lanes, visible, self._selected)
-        drawing.draw_divisions(self._lanes, visible, self._divisions)
+        drawing.draw_divisions(self._lanes, visible, self.divisions)
         drawing.draw_range(self.marked)
         drawing.draw_ruler(self.marked, self._frame)
         drawing.draw_cursor(self._frame)
@@ -441,7 +441,7 @@ class Timeline(QAbstractScrollArea):
             at = event.pos()
             hit = self.geometry_of_lanes.hit(at.x(), at.y(), self.marked)
             lane = None if hit.lane is None else self._lanes[hit.lane]
-            divisions = self._divisions.get(lane.object_id, ()) if lane else ()
+            divisions = self.divisions.get(lane.object_id, ()) if lane else ()
             text = lane_text(lane, hit, self._tables, divisions)
             QToolTip.showText(event.globalPos(), text, self._port)
             return True

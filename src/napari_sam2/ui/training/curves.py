@@ -30,12 +30,12 @@ class TrainCurves(QWidget):
         self._canvas.ci.setContentsMargins(0, 4, 6, 0)
         self._canvas.ci.setSpacing(2)
         self._canvas.setFixedHeight(2 * PLOT_HEIGHT + TIME_HEIGHT)
-        self._score_plot = self._add_plot(0, "Held-out J")
-        self._loss_plot = self._add_plot(1, "Loss")
-        self._loss_plot.setXLink(self._score_plot)
+        self.score_plot = self._add_plot(0, "Held-out J")
+        self.loss_plot = self._add_plot(1, "Loss")
+        self.loss_plot.setXLink(self.score_plot)
         self._base = pyqtgraph.InfiniteLine(angle=0)
-        self._score = self._score_plot.plot(symbol="o", symbolSize=5)
-        self._loss = self._loss_plot.plot(symbolSize=5)
+        self.score_curve = self.score_plot.plot(symbol="o", symbolSize=5)
+        self.loss_curve = self.loss_plot.plot(symbolSize=5)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self._canvas)
@@ -46,7 +46,7 @@ class TrainCurves(QWidget):
         self.scores: list[tuple[int, float]] = []
         self.losses: list[tuple[int, float]] = []
         if self._base.scene() is not None:
-            self._score_plot.removeItem(self._base)
+            self.score_plot.removeItem(self._base)
         self._draw()
 
     def add(self, step: int, loss: float | None, held_out: float | None) -> None:
@@ -57,7 +57,7 @@ class TrainCurves(QWidget):
         if held_out is not None:
             if not self.scores:
                 self._base.setValue(held_out)
-                self._score_plot.addItem(self._base)
+                self.score_plot.addItem(self._base)
             self.scores.append((step, held_out))
         self._draw()
 
@@ -73,7 +73,7 @@ class TrainCurves(QWidget):
         ):
             curve = text
         self._canvas.setBackground(palette.color(QPalette.ColorRole.Base))
-        for plot in (self._score_plot, self._loss_plot):
+        for plot in (self.score_plot, self.loss_plot):
             for side in ("left", "bottom"):
                 axis = plot.getAxis(side)
                 axis.setPen(pyqtgraph.mkPen(text, width=1))
@@ -81,12 +81,12 @@ class TrainCurves(QWidget):
                 axis.setLabel(
                     axis.labelText, **{"color": text.name(), "font-size": LABEL_SIZE}
                 )
-        self._score.setPen(pyqtgraph.mkPen(curve, width=2))
-        self._score.setSymbolBrush(curve)
-        self._score.setSymbolPen(curve)
-        self._loss.setSymbolBrush(curve)
-        self._loss.setSymbolPen(curve)
-        self._loss.setPen(pyqtgraph.mkPen(curve, width=1))
+        self.score_curve.setPen(pyqtgraph.mkPen(curve, width=2))
+        self.score_curve.setSymbolBrush(curve)
+        self.score_curve.setSymbolPen(curve)
+        self.loss_curve.setSymbolBrush(curve)
+        self.loss_curve.setSymbolPen(curve)
+        self.loss_curve.setPen(pyqtgraph.mkPen(curve, width=1))
         faint = text
         faint.setAlphaF(0.6)
         self._base.setPen(pyqtgraph.mkPen(faint, width=1, style=Qt.PenStyle.DashLine))
@@ -106,10 +106,10 @@ class TrainCurves(QWidget):
 
     def _draw(self) -> None:
         last = max((step for step, _ in (*self.scores, *self.losses)), default=0)
-        self._score_plot.setXRange(0, max(1, last))
+        self.score_plot.setXRange(0, max(1, last))
         for plot, item, values, least in (
-            (self._score_plot, self._score, self.scores, LEAST_SCORES),
-            (self._loss_plot, self._loss, self.losses, LEAST_LOSSES),
+            (self.score_plot, self.score_curve, self.scores, LEAST_SCORES),
+            (self.loss_plot, self.loss_curve, self.losses, LEAST_LOSSES),
         ):
             pairs = np.array(values, dtype=float).reshape(-1, 2)
             item.setData(pairs[:, 0], pairs[:, 1])
@@ -118,4 +118,4 @@ class TrainCurves(QWidget):
                 margin = max(0.0, least - (high - low)) / 2
                 plot.setYRange(low - margin, high + margin)
         # A line needs two points.
-        self._loss.setSymbol("o" if len(self.losses) == 1 else None)
+        self.loss_curve.setSymbol("o" if len(self.losses) == 1 else None)
