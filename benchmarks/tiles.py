@@ -40,7 +40,8 @@ def main() -> None:
         )
     )
     model = load_model(asked.model)
-    ways = {side: _predictor(model, movie, side) for side in (None, *asked.side)}
+    sides = asked.side or [model.config.image_size]
+    ways = {side: _predictor(model, movie, side) for side in (None, *sides)}
     seconds: dict[int | None, list[float]] = {side: [] for side in ways}
     scores: dict[int | None, list[float]] = {side: [] for side in ways}
     for frame_index in range(asked.frames):
@@ -76,9 +77,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--cells", type=int, default=300)
     parser.add_argument("--cell-size", type=float, default=25)
     parser.add_argument("--seed", type=int, default=13)
-    asked = parser.parse_args()
-    asked.side = asked.side or [256]
-    return asked
+    return parser.parse_args()
 
 
 def _predictor(
