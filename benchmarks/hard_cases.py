@@ -1,6 +1,6 @@
 """What each hard case of the tracker does to the movies that it is for, and to others.
 
-    python benchmarks/hard_cases.py [KIND …] [--seeds 3] [--ways NAME …] [--data DATA]
+    python benchmarks/hard_cases.py [KIND …] [--seeds 3] [--data DATA] [--ways NAME …]
 
 Simulated movies, `KINDS` below, and with --data the later frames of CellPhe: objects
 of the first frame, the nearest to its middle, are followed from their true masks, all
@@ -156,6 +156,7 @@ WAYS: dict[str, Follow] = {
     **{str(name): partial(_usual, hard_cases=(name,)) for name in HardCaseName},
     "exclusivity": track_exclusive,
     "finding again": FindingAgain,
+    "finding again, new ones": partial(FindingAgain, only_new=True),
 }
 
 

@@ -14,7 +14,8 @@ from napari_sam2.ui.widgets.panel import Note
 TOUCHING = (
     "Cells look alike and touch",
     "Each object stays in the pieces that it had: what else its mask takes in is cut "
-    "off before it is remembered. Not for what falls into parts and stays one object",
+    "off before it is remembered. Not for what falls into parts and stays one object, "
+    "as filaments that cross do",
 )
 SEEN = {
     HardCaseName.STAGE_JUMPS: (
