@@ -202,14 +202,32 @@ def both_followed() -> World:
     return FollowsBoth(world.cells, world.frame_count, world.follows)
 
 
+class Covers(FollowsBoth):
+    """A world whose tracker covers what lies between both daughters, too."""
+
+    def mask(self, name: str, frame_index: int) -> np.ndarray:
+        whole = super().mask(name, frame_index)
+        if name == "mother" and frame_index >= 12:
+            whole[24:37, 23:38] = True
+        return whole
+
+
 def test_daughters_that_are_followed_as_one_are_told_apart() -> None:
-    world = both_followed()
+    world = Covers(dividing().cells, 24, dividing().follows)
     world.tells_parts = False
     found = discover(world, divisions=Divisions.ACCEPT)
     assert [one.frame_index for one in found.divisions] == [12]
     parents = [one.parent for one in found.objects]
     assert parents == [None, 1, 1]
     assert prompted(found) == [{0: True}, {12: True, 16: True}, {12: True, 16: True}]
+
+
+def test_daughters_that_are_followed_as_one_are_told_apart_by_their_gap() -> None:
+    world = still_both()
+    world.tells_parts = False
+    found = discover(world, divisions=Divisions.ACCEPT)
+    assert [one.frame_index for one in found.divisions] == [12]
+    assert prompted(found) == [{0: True}, {12: True}, {12: True}]
 
 
 def test_daughters_that_are_followed_as_one_are_only_proposed() -> None:
@@ -311,7 +329,7 @@ def test_two_who_came_together_part_again_and_are_no_daughters() -> None:
     }
     found = discover(Meeting(cells, 24, {}), divisions=Divisions.ACCEPT)
     assert found.divisions == []
-    assert prompted(found) == [{0: True, 14: True}, {14: True}]
+    assert prompted(found) == [{0: True, 12: True}, {12: True}]
     assert [one.parent for one in found.objects] == [None, None]
 
 
@@ -329,6 +347,14 @@ def test_a_sister_of_one_frame_is_enough_where_the_mother_has_halved() -> None:
     world = dividing()
     world.finds = {"mother"}
     world.sisters = {(1, 12): (30, 37)}
+    found = discover(world, divisions=Divisions.ACCEPT)
+    assert [one.frame_index for one in found.divisions] == [12]
+    assert [one.parent for one in found.objects] == [None, 1, 1]
+
+
+def test_a_sister_whom_nobody_sees_is_asked_for_where_her_mother_was() -> None:
+    world = dividing()
+    world.finds = {"mother"}
     found = discover(world, divisions=Divisions.ACCEPT)
     assert [one.frame_index for one in found.divisions] == [12]
     assert [one.parent for one in found.objects] == [None, 1, 1]

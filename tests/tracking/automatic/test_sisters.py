@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from napari_sam2.tracking.automatic.recent_labels import RecentLabels
-from napari_sam2.tracking.automatic.sisters import are_joined, came_out_of, is_dented
+from napari_sam2.tracking.automatic.sisters import (
+    are_joined,
+    came_out_of,
+    is_dented,
+    lobes_of,
+)
 
 
 def disc(x: float, radius: float = 10) -> np.ndarray:
@@ -44,3 +49,20 @@ def test_a_size_counts_where_neither_border_nor_neighbour_cuts() -> None:
     assert recent.sizes_before(1, 5, 0) == ([np.count_nonzero(whole)], True)
     # Who never was whole is taken to be as large as the others.
     assert recent.sizes_before(2, 5, 0) == ([np.count_nonzero(whole)], False)
+
+
+def test_who_never_was_whole_was_no_smaller_than_she_showed() -> None:
+    recent = RecentLabels(4)
+    large, small = disc(5, 15), disc(60, 5)
+    for frame_index in range(3):
+        recent.put(frame_index, (large + 2 * small).astype(np.uint16))
+    assert recent.sizes_before(1, 5, 0) == ([np.count_nonzero(large)], False)
+
+
+def test_lobes_of_a_mask_are_told_by_its_waist_or_its_gap() -> None:
+    labels = (disc(20) | disc(39)) + 2 * disc(60)
+    first, second = lobes_of(labels)[1]
+    assert set(lobes_of(labels)) == {1}
+    assert first.area + second.area == np.count_nonzero(labels == 1)
+    assert set(lobes_of(1 * (disc(20) | disc(45)))) == {1}
+    assert lobes_of(1 * (disc(20) | disc(28))) == {}

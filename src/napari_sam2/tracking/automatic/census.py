@@ -96,6 +96,17 @@ class Census:
         later.masks[birth] = mask
         return sister
 
+    def propose(self, division: Division, near: int) -> None:
+        """Note a proposal; one with an unknown daughter, so many frames off, is it."""
+        self.divisions = [
+            one
+            for one in self.divisions
+            if one.mother != division.mother
+            or one.daughters[1]
+            or abs(one.frame_index - division.frame_index) > near
+        ]
+        self.divisions.append(division)
+
     def end(self, mother: int, birth: int) -> None:
         """End an object that was followed as both of its daughters before a frame."""
         masks = self.objects[mother].masks

@@ -8,12 +8,12 @@ there it turns out to be new, one that was lost, or one of two daughters.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from napari_sam2.interfaces import FrameSource
-from napari_sam2.metrics.matching import Overlaps, count_overlaps
+from napari_sam2.metrics.matching import count_overlaps
 from napari_sam2.prompts import FramePrompt, MaskPrompt, PromptedObject
 from napari_sam2.tracking.automatic.census import Census, Division
 from napari_sam2.tracking.automatic.generator import MaskGenerator
@@ -21,10 +21,10 @@ from napari_sam2.tracking.automatic.masklet_options import Divisions, MaskletOpt
 from napari_sam2.tracking.automatic.masks import AutomaticMask, label_masks
 from napari_sam2.tracking.automatic.recent_labels import RecentLabels
 from napari_sam2.tracking.automatic.sisters import (
-    HALVED,
     LONG_BEFORE,
     are_apart,
     are_daughters,
+    are_joined,
     are_of_like_size,
     came_out_of,
     centre_of,
@@ -32,11 +32,14 @@ from napari_sam2.tracking.automatic.sisters import (
     is_beside,
     is_dented,
     lies_in,
+    lobes_of,
     pairs_inside,
     parts_of,
+    who_halves,
 )
 from napari_sam2.tracking.automatic.strangers import are_bodies, seen_at
-from napari_sam2.tracking.division_evidence import STABLE, shows_two
+from napari_sam2.tracking.automatic.way_back import WayBack
+from napari_sam2.tracking.division_evidence import APART, STABLE, shows_two
 from napari_sam2.tracking.embedding_cache import EmbeddingCache
 from napari_sam2.tracking.postprocess import label_image
 from napari_sam2.tracking.predictor import StreamingPredictor
@@ -73,28 +76,6 @@ class Discovered:
 
     objects: list[PromptedObject]
     divisions: list[Division]
-
-
-@dataclass(slots=True)
-class WayBack:
-    """Where a new object was before, frame by frame towards the last look.
-
-    Attributes
-    ----------
-    beginning
-        First frame of which it is known that it was an object by itself.
-    is_open
-        Whether it was one as far as anybody looked.
-    into
-        The object that its way back runs into; None if it just is not there.
-    overlaps
-        IoU with that one on the frames before.
-    """
-
-    beginning: int
-    is_open: bool = True
-    into: int | None = None
-    overlaps: list[float] = field(default_factory=list)
 
 
 class Discovery:
@@ -227,37 +208,17 @@ class Discovery:
             own = self._drawn(step)
             known = self._labels.get(earlier)
             overlaps = count_overlaps(own, known)
-            for object_id, way in ways.items():
-                self._note(way, object_id, earlier, overlaps)
-            alone = [one for one, way in ways.items() if way.beginning == earlier]
+            alone = [
+                one
+                for one, way in ways.items()
+                if way.note(one, earlier, overlaps, self.options)
+            ]
+            for one in alone:
+                self._census.objects[one].frames_seen += 1
             is_new = np.isin(own, alone) & (known == 0)
             self._labels.put(earlier, np.where(is_new, own, known))
         self.predictor.forget_recent(ids)
         return ways
-
-    def _note(
-        self, way: WayBack, object_id: int, earlier: int, overlaps: Overlaps
-    ) -> None:
-        """Note where an object is on one frame more."""
-        if not way.is_open:
-            if way.into is not None:
-                way.overlaps.append(overlaps.region(object_id, way.into))
-            return
-        area = overlaps.truth_area.get(object_id, 0)
-        common = {
-            other: pixels
-            for (own, other), pixels in overlaps.common.items()
-            if own == object_id
-        }
-        other = max(common, key=lambda one: common[one], default=None)
-        if area < max(1, self.options.masks.minimum_area // 2):
-            way.is_open = False
-        elif other and common[other] >= self.options.inside_share * area:
-            way.is_open, way.into = False, other
-            way.overlaps.append(overlaps.region(object_id, other))
-        else:
-            way.beginning = earlier
-            self._census.objects[object_id].frames_seen += 1
 
     # --- What it is
 
@@ -317,20 +278,17 @@ class Discovery:
         before, own = self._labels.get(birth - 1), self._labels.get(birth) == new
         near = [
             known_id
-            for known_id in np.unique(before[before > 0]).tolist()
-            if known_id not in self._census.mothers
-            and self._halves(known_id, birth)
-            and own.any()
-            and is_beside(own, before == known_id)
+            for known_id in sorted(self._halved(birth) - self._census.mothers)
+            if own.any() and is_beside(own, before == known_id)
         ]
         if near:
             mother_id = max(near, key=lambda one: self._area(one, birth - 1))
             self._divide(frame_index, frame, mother_id, [mother_id, new], birth)
 
-    def _halves(self, object_id: int, frame_index: int) -> bool:
-        """Tell whether little of an object is left of what it was before a frame."""
-        before = self._area(object_id, max(self.frames[0], frame_index - 1))
-        return 0 < self._area(object_id, frame_index) <= HALVED * before
+    def _halved(self, frame_index: int) -> set[int]:
+        """Return of whom little is left of what they were before a frame."""
+        before = self._labels.get(max(self.frames[0], frame_index - 1))
+        return who_halves(before, self._labels.get(frame_index))
 
     def _divide(
         self,
@@ -344,8 +302,7 @@ class Discovery:
         if not self._are_sisters(mother, pair, birth):
             return
         if self.options.divisions is Divisions.PROPOSE:
-            division = Division(mother, (pair[0], pair[1]), birth)
-            self._census.divisions.append(division)
+            self._census.propose(Division(mother, (pair[0], pair[1]), birth), STABLE)
             return
         labels = self._labels.get(birth)
         if pair[0] == mother:
@@ -377,6 +334,7 @@ class Discovery:
         return (
             are_daughters((one, other), before == mother, self.options.sister_ratio)
             and came_out_of((one, other), sizes)
+            and not are_joined(one, other)
             and self._are_bodies(birth, self.source.read(birth), (one, other), pair)
         )
 
@@ -417,21 +375,27 @@ class Discovery:
     def _divide_parted(
         self, frame_index: int, frame: np.ndarray, step: StepResult
     ) -> None:
-        """Divide objects whose raw masks are two of like size, for long or halved."""
-        is_two = shows_two(step.division)
+        """Divide objects that halve, whose raw masks are two, or with a waist."""
+        is_two, evidence = shows_two(step.division), step.division
+        halved = self._halved(frame_index)
+        lobes = lobes_of(self._labels.get(frame_index))
         for row, object_id in enumerate(step.object_ids):
             run = self._two_on.get(object_id, 0) + 1 if is_two[row] else 0
             self._two_on[object_id] = run
-            is_due = run == STABLE or (run and self._halves(object_id, frame_index))
-            if not is_due or object_id in self._census.mothers:
+            if object_id in self._census.mothers:
                 continue
-            evidence = step.division
-            place = float(evidence.sister_y[row]), float(evidence.sister_x[row])
-            pair = self._parts(frame_index, frame, object_id, place)
+            has_halved = object_id in halved
+            if run == STABLE or (run and has_halved):
+                place = float(evidence.sister_y[row]), float(evidence.sister_x[row])
+                pair = self._parts(frame_index, frame, object_id, place)
+            elif has_halved:
+                pair = self._rest(frame_index, frame, object_id)
+            else:
+                pair = lobes.get(object_id)
+            # Followed back, two are told apart where their mother still is one:
+            # her masks say when. On the frame before they may have touched.
+            first = frame_index - max(1, run)
             if pair is not None and self._are_alike(pair):
-                # Followed back, two are told apart where their mother still is one:
-                # her masks say when. On the frame before they may have touched.
-                first = frame_index - run
                 self._divide_pair(frame_index, frame, object_id, pair, first)
 
     def _parts(
@@ -449,6 +413,20 @@ class Discovery:
         seen = seen_at(self.predictor, frame_index, frame, place)
         known = self._labels.get(frame_index)
         return halves(own, seen & ((known == 0) | own))
+
+    def _rest(
+        self, frame_index: int, frame: np.ndarray, object_id: int
+    ) -> tuple[AutomaticMask, AutomaticMask] | None:
+        """Return what is left of an object, and who is where the rest of it was."""
+        labels = self._labels.get(frame_index)
+        own, is_free = labels == object_id, labels == 0
+        rest = (self._labels.get(frame_index - 1) == object_id) & is_free
+        if not rest.any():
+            return None
+        seen = seen_at(self.predictor, frame_index, frame, centre_of(rest))
+        # Who is in both is the other half of a cell, not a sister.
+        is_half = np.count_nonzero(seen & own) > APART * np.count_nonzero(seen)
+        return None if is_half else halves(own, seen & is_free)
 
     def _are_alike(self, pair: tuple[AutomaticMask, AutomaticMask]) -> bool:
         """Tell whether two are large enough to be objects, and of like size."""
@@ -571,7 +549,9 @@ class Discovery:
             one, other = (self._drawn(step, [row]) > 0 for row in (0, 1))
             whole = self._labels.get(earlier) == mother
             is_over = earlier < first and not is_dented(whole)
-            is_over |= self._halves(mother, earlier + 1)
+            # On the frame given they are drawn: what is left of her says nothing.
+            if earlier + 1 < frame_index:
+                is_over |= mother in self._halved(earlier + 1)
             if is_over or not are_apart(one, other, self.options.sister_ratio):
                 is_hers = all(lies_in(mask, whole, share) for mask in (one, other))
                 break

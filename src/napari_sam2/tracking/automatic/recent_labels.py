@@ -34,7 +34,8 @@ class RecentLabels:
         """Return how large a mother was; while she divides she is not asked.
 
         Sizes count where neither the frame's border nor a neighbour cuts them. Where
-        she never was whole, she is taken to have been as large as the others.
+        she never was whole, she is taken to have been as large as the others, and no
+        smaller than she last was to be seen.
 
         Parameters
         ----------
@@ -57,4 +58,7 @@ class RecentLabels:
             areas = np.bincount(labels.ravel())
             for whole in set(np.flatnonzero(areas).tolist()) - {0, *are_cut(labels)}:
                 (own if whole == mother else others).append(int(areas[whole]))
-        return own or others, bool(own)
+        if own or not others:
+            return own, bool(own)
+        shown = int(np.count_nonzero(labels == mother))
+        return [max(shown, int(np.median(others)))], False

@@ -22,7 +22,10 @@ LONG_BEFORE, SHORTLY_BEFORE = 8, 3
 SOLID = 0.88
 """A mask that covers less of its convex hull has a dent, as two beside each other."""
 WAIST = 0.4
-"""Two touch along at most this part of a diameter: along more, they are one body."""
+"""Two touch along at most this part of a diameter: along more, they are one body.
+
+And a mask has a waist that is no wider.
+"""
 PAIR_COVERS = 0.6
 """Two masks stand for an object if they cover this share of it."""
 MEETING_SHARE = 0.5
@@ -175,6 +178,34 @@ def parts_of(mask: np.ndarray) -> tuple[AutomaticMask, AutomaticMask] | None:
     sizes = np.bincount(components.ravel())[1:]
     largest = np.argsort(-sizes, kind="stable")[:2] + 1
     return _piece(components == largest[0]), _piece(components == largest[1])
+
+
+def lobes_of(labels: np.ndarray) -> dict[int, tuple[AutomaticMask, AutomaticMask]]:
+    """Return the two lobes of each object in ``(Y, X)`` labels that has a waist."""
+    found = {}
+    for object_id, region in enumerate(ndimage.find_objects(labels), 1):
+        if region is None:
+            continue
+        mask = np.pad(labels[region] == object_id, 1)
+        depth = ndimage.distance_transform_edt(mask)
+        cores, count = ndimage.label(depth > WAIST * depth.max(), np.ones((3, 3)))
+        if count != 2:
+            continue
+        nearest = ndimage.distance_transform_edt(
+            cores == 0, return_distances=False, return_indices=True
+        )
+        lobes = np.zeros(labels.shape, cores.dtype)
+        lobes[region] = np.where(mask, cores[tuple(nearest)], 0)[1:-1, 1:-1]
+        found[object_id] = _piece(lobes == 1), _piece(lobes == 2)
+    return found
+
+
+def who_halves(before: np.ndarray, after: np.ndarray) -> set[int]:
+    """Return of whom little is left in ``(Y, X)`` labels of a later frame."""
+    count = int(max(before.max(), after.max())) + 1
+    old, new = (np.bincount(one.ravel(), minlength=count) for one in (before, after))
+    is_left = (new > 0) & (new <= HALVED * old)
+    return set(np.flatnonzero(is_left).tolist()) - {0}
 
 
 def halves(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from napari_sam2.prompts import MAX_OBJECT_ID, FramePrompt, PointPrompt
-from napari_sam2.tracking.automatic.sisters import are_joined, centre_of, share_place
+from napari_sam2.tracking.automatic.sisters import centre_of, share_place
 from napari_sam2.tracking.postprocess import label_image
 from napari_sam2.tracking.predictor import StreamingPredictor
 
@@ -51,9 +51,9 @@ def are_bodies(
 ) -> bool:
     """Tell whether two masks are two bodies, and no parts of anything.
 
-    Lobes of one body are none. A click into the centre of each tells the rest: it is
-    answered by a body of its own, neither by what answers the other one nor by somebody
-    else, of whom the mask is only the rim.
+    A click into the centre of each tells: it is answered by a body of its own, neither
+    by what answers the other one, as lobes of one body are, nor by somebody else, of
+    whom the mask is only the rim.
 
     Parameters
     ----------
@@ -64,8 +64,6 @@ def are_bodies(
     others
         ``(Y, X)`` bool, where somebody else is followed.
     """
-    if are_joined(*pair):
-        return False
     seen = [seen_at(predictor, frame_index, frame, centre_of(mask)) for mask in pair]
     return not share_place(*seen) and all(
         mask.any()
