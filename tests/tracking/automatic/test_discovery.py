@@ -352,14 +352,6 @@ def test_a_sister_of_one_frame_is_enough_where_the_mother_has_halved() -> None:
     assert [one.parent for one in found.objects] == [None, 1, 1]
 
 
-def test_a_sister_whom_nobody_sees_is_asked_for_where_her_mother_was() -> None:
-    world = dividing()
-    world.finds = {"mother"}
-    found = discover(world, divisions=Divisions.ACCEPT)
-    assert [one.frame_index for one in found.divisions] == [12]
-    assert [one.parent for one in found.objects] == [None, 1, 1]
-
-
 def test_a_neighbour_that_appears_while_an_area_halves_is_a_daughter() -> None:
     world = dividing()
     world.follows = {"left": "mother"}  # the way back of the other one just ends

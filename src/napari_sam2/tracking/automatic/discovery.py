@@ -39,7 +39,7 @@ from napari_sam2.tracking.automatic.sisters import (
 )
 from napari_sam2.tracking.automatic.strangers import are_bodies, seen_at
 from napari_sam2.tracking.automatic.way_back import WayBack
-from napari_sam2.tracking.division_evidence import APART, STABLE, shows_two
+from napari_sam2.tracking.division_evidence import STABLE, shows_two
 from napari_sam2.tracking.embedding_cache import EmbeddingCache
 from napari_sam2.tracking.postprocess import label_image
 from napari_sam2.tracking.predictor import StreamingPredictor
@@ -375,7 +375,7 @@ class Discovery:
     def _divide_parted(
         self, frame_index: int, frame: np.ndarray, step: StepResult
     ) -> None:
-        """Divide objects that halve, whose raw masks are two, or with a waist."""
+        """Divide whose raw masks are two, for long or halved, or have two lobes."""
         is_two, evidence = shows_two(step.division), step.division
         halved = self._halved(frame_index)
         lobes = lobes_of(self._labels.get(frame_index))
@@ -384,12 +384,9 @@ class Discovery:
             self._two_on[object_id] = run
             if object_id in self._census.mothers:
                 continue
-            has_halved = object_id in halved
-            if run == STABLE or (run and has_halved):
+            if run == STABLE or (run and object_id in halved):
                 place = float(evidence.sister_y[row]), float(evidence.sister_x[row])
                 pair = self._parts(frame_index, frame, object_id, place)
-            elif has_halved:
-                pair = self._rest(frame_index, frame, object_id)
             else:
                 pair = lobes.get(object_id)
             # Followed back, two are told apart where their mother still is one:
@@ -413,20 +410,6 @@ class Discovery:
         seen = seen_at(self.predictor, frame_index, frame, place)
         known = self._labels.get(frame_index)
         return halves(own, seen & ((known == 0) | own))
-
-    def _rest(
-        self, frame_index: int, frame: np.ndarray, object_id: int
-    ) -> tuple[AutomaticMask, AutomaticMask] | None:
-        """Return what is left of an object, and who is where the rest of it was."""
-        labels = self._labels.get(frame_index)
-        own, is_free = labels == object_id, labels == 0
-        rest = (self._labels.get(frame_index - 1) == object_id) & is_free
-        if not rest.any():
-            return None
-        seen = seen_at(self.predictor, frame_index, frame, centre_of(rest))
-        # Who is in both is the other half of a cell, not a sister.
-        is_half = np.count_nonzero(seen & own) > APART * np.count_nonzero(seen)
-        return None if is_half else halves(own, seen & is_free)
 
     def _are_alike(self, pair: tuple[AutomaticMask, AutomaticMask]) -> bool:
         """Tell whether two are large enough to be objects, and of like size."""
