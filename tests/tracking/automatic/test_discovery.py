@@ -343,6 +343,14 @@ def test_a_sister_among_the_candidates_is_asked_for_by_a_click() -> None:
     assert 12 <= found.divisions[0].frame_index <= 14
 
 
+def test_a_daughter_that_is_found_later_is_not_proposed_again() -> None:
+    world = dividing()
+    world.sisters = {(1, frame): (30, 37) for frame in range(12, 24)}
+    (division,) = discover(world, divisions=Divisions.PROPOSE).divisions
+    assert (division.mother, division.frame_index) == (1, 12)
+    assert 0 not in division.daughters
+
+
 def test_a_sister_of_one_frame_is_enough_where_the_mother_has_halved() -> None:
     world = dividing()
     world.finds = {"mother"}
