@@ -99,10 +99,6 @@ def test_parts_are_as_few_as_fit_and_of_about_one_size(objects, sizes, sizes_of_
             assert list(runner.run(batch_of(objects), len)) == expected
 
 
-def test_small_networks_take_more_objects_at_once():
-    assert BatchRunner(CPU, 2**24, None, is_small=True).size(100) == 8
-
-
 def test_the_stream_goes_on_with_the_same_result(movie, prompts, make_predictor):
     """An injected fault in the network: at most two objects fit."""
     plain, short = make_predictor(object_batch=2), make_predictor()

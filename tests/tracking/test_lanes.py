@@ -37,7 +37,7 @@ def test_results_have_the_same_bits_on_any_number_of_cores(
     movie, prompts, make_predictor, threads, monkeypatch
 ):
     """Prompted, tracked and corrected objects, and what is remembered of them."""
-    monkeypatch.setattr(batching, "SMALL_BUDGET", 1)  # each object is a batch
+    monkeypatch.setattr(batching, "CPU_BUDGET", 1)  # each object is a batch
     told = []
     for count in (1, 3):
         threads(count)

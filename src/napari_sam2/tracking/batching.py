@@ -40,12 +40,11 @@ class Parted(Protocol):
 Rows = TypeVar("Rows", bound=Parted)
 
 CPU_BUDGET = 2**26
-"""Bytes that a batch may take on the CPU. There, larger batches are slower: what leaves
-the cache costs more than what they save. Fixed, so that equal runs batch equally."""
+"""Bytes that a batch may take on the CPU: three objects of nano at 256 pixels.
 
-SMALL_BUDGET = 2**27
-"""The same of a small network, whose calls are so short that fewer of them are worth
-more (measured: seven objects of nano at 256 pixels, four at 320)."""
+Larger batches need fewer calls (of ten objects on two cores, five at once take a tenth
+less), but are fewer for machines that have more cores. Fixed, so that equal runs batch
+equally."""
 
 DEVICE_SHARE = 0.7
 """Share of the free device memory that a batch may take."""
@@ -193,8 +192,8 @@ class BatchRunner:
         So many parts are computed side by side, each in a thread of its own. That
         changes no bit: parts are as large as they are without.
     is_small
-        Whether the network is: parts are larger, and one or an even number, so that
-        two cores end together.
+        Whether the network is: parts are one or an even number, so that two cores end
+        together.
     """
 
     def __init__(
@@ -324,7 +323,7 @@ class BatchRunner:
             recommended = torch.mps.recommended_max_memory()
             held = torch.mps.current_allocated_memory()
             return int(DEVICE_SHARE * max(recommended - held, 0))
-        return SMALL_BUDGET if self._is_small else CPU_BUDGET
+        return CPU_BUDGET
 
 
 def _ended(begun: tuple[Rows, Future[Result | None]]) -> tuple[Rows, Result | None]:
