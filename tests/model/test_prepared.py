@@ -11,9 +11,11 @@ from tests.tracking.conftest import drawn_network
 
 from napari_sam2.model.config import CONFIGS
 from napari_sam2.model.mask_decoder import RawMasks
-from napari_sam2.model.prepared.mask_decoder import PreparedMaskDecoder
-from napari_sam2.model.prepared.memory_encoder import PreparedMemoryEncoder
-from napari_sam2.model.prepared.network import prepared
+from napari_sam2.model.prepared import (
+    PreparedMaskDecoder,
+    PreparedMemoryEncoder,
+    prepared,
+)
 from napari_sam2.model.prompt_encoder import PointLabel, PromptTensors
 from napari_sam2.model.sam2 import ImageEmbedding, Sam2
 

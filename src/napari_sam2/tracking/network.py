@@ -15,7 +15,7 @@ from napari_sam2.interfaces import StoredAnchor
 from napari_sam2.model.config import Sam2Config
 from napari_sam2.model.mask_decoder import CANDIDATES, upsample_logits
 from napari_sam2.model.memory_attention import MemorySelection
-from napari_sam2.model.prepared.network import prepared
+from napari_sam2.model.prepared import prepared
 from napari_sam2.model.prompt_encoder import PromptTensors
 from napari_sam2.model.sam2 import Decoded, ImageEmbedding, Sam2
 from napari_sam2.tiles import TileLayout

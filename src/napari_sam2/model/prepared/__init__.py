@@ -1,1 +1,0 @@
-"""Parts of the network that compute the same in fewer passes and calls, on CPUs."""
