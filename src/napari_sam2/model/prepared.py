@@ -165,10 +165,8 @@ class PreparedMaskDecoder(nn.Module):
 
     def _upscale(self, pixels: Tensor, fine: Tensor, coarse: Tensor) -> Tensor:
         """Return ``(objects, places, C/8)``."""
-        norm, channels = self._norm, (coarse.shape[1],)
         x = self._to_coarse(pixels, _by_token(coarse, 1))
-        x = x.view(len(x), -1, *channels)
-        x = F.gelu(F.layer_norm(x, channels, norm.weight, norm.bias, norm.eps))
+        x = F.gelu(_normed(x.view(len(x), -1, coarse.shape[1]), self._norm))
         return F.gelu(self._to_fine(x, _by_token(fine, 2)))
 
     def _masks(self, weights: Tensor, upscaled: Tensor) -> Tensor:
@@ -472,17 +470,15 @@ class _Halving:
 
     def __init__(self, conv: nn.Conv2d, norm: LayerNorm2d) -> None:
         self.conv, self.norm = conv, norm
-        self.channels, self.weight = (conv.out_channels,), conv.weight.detach()
+        self.weight = conv.weight.detach()
         if conv.out_channels >= LEAST_CHANNELS:
             self.weight = self.weight.contiguous(memory_format=torch.channels_last)
 
     def __call__(self, x: Tensor) -> Tensor:
         x = F.conv2d(x, self.weight, self.conv.bias, self.conv.stride, 1)
-        if self.channels[0] < LEAST_CHANNELS:
+        if self.conv.out_channels < LEAST_CHANNELS:
             return F.gelu(self.norm(x))
-        norm, x = self.norm, x.permute(0, 2, 3, 1)
-        x = F.layer_norm(x, self.channels, norm.weight, norm.bias, norm.eps)
-        return F.gelu(x).permute(0, 3, 1, 2)
+        return F.gelu(_normed(x.permute(0, 2, 3, 1), self.norm)).permute(0, 3, 1, 2)
 
 
 class _Fuser:
@@ -497,12 +493,10 @@ class _Fuser:
         self.last_bias = scale * cast(Tensor, last.bias).detach()
 
     def __call__(self, x: Tensor) -> Tensor:
-        norm, conv = self.layer.norm, self.layer.dwconv
-        channels = x.shape[1]
+        conv, channels = self.layer.dwconv, x.shape[1]
         rows = x.permute(0, 2, 3, 1).reshape(-1, channels)
         y = F.conv2d(x, self.weight, conv.bias, padding=3, groups=channels)
-        y = y.permute(0, 2, 3, 1)
-        y = F.layer_norm(y, (channels,), norm.weight, norm.bias, norm.eps)
+        y = _normed(y.permute(0, 2, 3, 1), self.layer.norm)
         y = F.gelu(self.layer.pwconv1(y.reshape(-1, channels)))
         y = torch.addmm(rows + self.last_bias, y, self.last)
         return y.view(len(x), *x.shape[2:], channels).permute(0, 3, 1, 2)
@@ -512,3 +506,8 @@ def _pointwise(x: Tensor, conv: nn.Conv2d) -> Tensor:
     """Apply a 1 × 1 convolution; the result lies channels last."""
     rows = F.linear(x.permute(0, 2, 3, 1), conv.weight.flatten(1), conv.bias)
     return rows.permute(0, 3, 1, 2)
+
+
+def _normed(x: Tensor, norm: LayerNorm2d) -> Tensor:
+    """Norm what lies channels last over its channels, in one pass."""
+    return F.layer_norm(x, x.shape[-1:], norm.weight, norm.bias, norm.eps)

@@ -32,6 +32,7 @@ from napari_sam2.model.checkpoints.notes import (
     ONE_COMPONENT_NOTE,
     PADDED,
     YES,
+    noted_image_size,
 )
 from napari_sam2.model.checkpoints.official_keys import has_official_keys, rename_key
 from napari_sam2.model.checkpoints.weights_file import SAFETENSORS_SUFFIX, weights_path
@@ -261,10 +262,10 @@ def _fitting_config(
     config = CONFIGS[named if named in CONFIGS else likely]
     differences = _differences(state, config.name)
     if not differences:
-        side = notes.get(IMAGE_SIZE_NOTE, "")
+        side = noted_image_size(notes)
         return replace(
             config,
-            image_size=int(side) if side.isdecimal() else config.image_size,
+            image_size=config.image_size if side is None else side,
             one_component=notes.get(ONE_COMPONENT_NOTE) == YES,
             frame_fit="pad" if notes.get(FRAME_FIT_NOTE) == PADDED else "squash",
         )

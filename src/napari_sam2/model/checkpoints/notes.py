@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -38,3 +39,9 @@ def read_notes(path: Path) -> dict[str, str]:
         raise ModelError(f"{path} cannot be read: {error.strerror}") from error
     except SafetensorError as error:
         raise ModelError(f"{path} is broken ({error}): get it again") from error
+
+
+def noted_image_size(notes: Mapping[str, str]) -> int | None:
+    """Return the side of the input that weights were trained for, if they say so."""
+    side = notes.get(IMAGE_SIZE_NOTE, "")
+    return int(side) if side.isdecimal() else None

@@ -19,6 +19,7 @@ from napari_sam2.model.checkpoints.notes import (
     FRAME_FIT_NOTE,
     IMAGE_SIZE_NOTE,
     PADDED,
+    noted_image_size,
     read_notes,
 )
 from napari_sam2.model.checkpoints.registry import REGISTRY
@@ -120,9 +121,8 @@ def _described(path: Path) -> OwnModel:
     except ModelError as error:
         return OwnModel(path.stem, path, "", str(error))
     base, licence = notes.get(BASE_NOTE, ""), notes.get(LICENCE_NOTE, "")
-    side = notes.get(IMAGE_SIZE_NOTE, "")
-    image_size = int(side) if side.isdecimal() else None
-    return OwnModel(path.stem, path, base, _summary(notes), licence, image_size)
+    side = noted_image_size(notes)
+    return OwnModel(path.stem, path, base, _summary(notes), licence, side)
 
 
 def _summary(notes: Mapping[str, str]) -> str:

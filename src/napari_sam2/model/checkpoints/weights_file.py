@@ -15,10 +15,10 @@ from napari_sam2.model.checkpoints.download import (
 )
 from napari_sam2.model.checkpoints.notes import (
     FRAME_FIT_NOTE,
-    IMAGE_SIZE_NOTE,
     ONE_COMPONENT_NOTE,
     PADDED,
     YES,
+    noted_image_size,
     read_notes,
 )
 from napari_sam2.model.checkpoints.own_models import own_folder
@@ -119,7 +119,7 @@ def trained_image_size(name_or_path: str) -> int | None:
     ModelError
         See `weights_path`.
     """
-    noted = _noted_size(weights_path(name_or_path))
+    noted = noted_image_size(read_notes(weights_path(name_or_path)))
     if noted is not None:
         return noted
     return CONFIGS[name_or_path].image_size if name_or_path in REGISTRY else None
@@ -132,11 +132,6 @@ def published_config(name: str) -> Sam2Config:
     The bundled model's file says which; the others are shown what official SAM 2 is.
     Nothing is fetched.
     """
-    noted = _noted_size(model_path(name)) if REGISTRY[name].is_bundled else None
-    config = CONFIGS[name]
+    notes = read_notes(model_path(name)) if REGISTRY[name].is_bundled else {}
+    noted, config = noted_image_size(notes), CONFIGS[name]
     return config if noted is None else replace(config, image_size=noted)
-
-
-def _noted_size(path: Path) -> int | None:
-    side = read_notes(path).get(IMAGE_SIZE_NOTE, "")
-    return int(side) if side.isdecimal() else None
