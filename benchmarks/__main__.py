@@ -70,7 +70,7 @@ def cpu(options: argparse.Namespace) -> None:
         if case.size in (options.size or [case.size])
         and case.objects in (options.objects or [case.objects])
     ]
-    names = ("ours", "base", "sam2", "transformers")
+    names = ("ours", "ours, fp32-fast", "base", "sam2", "transformers")
     races = [(case, names) for case in cases]
     measure(f"cpu-{options.precision}", races, options)
 

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def force_presence(last: nn.Module) -> None:
 class Ours:
     """napari-sam2, of whichever source tree is on the path."""
 
-    def __init__(self, case: Case) -> None:
+    def __init__(self, case: Case, precision: str = "") -> None:
         predictor = import_module("napari_sam2.tracking.predictor")
         self.prompts = import_module("napari_sam2.prompts")
         self.case, self.ids = case, tuple(range(1, case.objects + 1))
@@ -44,7 +45,7 @@ class Ours:
             frame_shape=(case.size, case.size),
             frame_count=1000,
             device=case.device,
-            precision=case.precision,
+            precision=precision or case.precision,
             image_size=case.size,
             fill_holes=8 if case.model == "nano" else 0,  # `sam2` fills none on CPUs
         )
@@ -258,6 +259,7 @@ class OfficialCompiled(Official):
 
 CONTENDERS = {
     "ours": Ours,
+    "ours, fp32-fast": partial(Ours, precision="fp32-fast"),
     "base": Ours,
     "sam2": Official,
     "sam2 compiled": OfficialCompiled,

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 import torch
 from torch.nn import functional as F
 
+from napari_sam2.errors import ModelError
+from napari_sam2.model.checkpoints.checkpoint import in_free_order
 from napari_sam2.model.config import CONFIGS
 from napari_sam2.model.mask_decoder import CANDIDATES, upsample_logits
 from napari_sam2.model.sam2 import Sam2
@@ -31,6 +35,25 @@ def test_an_embedding_is_the_same_in_free_order() -> None:
     assert torch.equal(seen.features, expected.features)
     for ours, theirs in zip(seen.high_res, expected.high_res, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_a_network_in_free_order_shares_the_weights() -> None:
+    """SAM 2 in free order beside SAM 2 as it was takes no more memory."""
+    official = Sam2(CONFIGS["toy"])
+    free = in_free_order(official)
+    assert free.config == replace(official.config, free_order=True)
+    assert not free.training
+    pairs = zip(free.parameters(), official.parameters(), strict=True)
+    assert all(ours.data_ptr() == theirs.data_ptr() for ours, theirs in pairs)
+    assert in_free_order(free) is free
+
+
+@pytest.mark.parametrize("name", ["edgetam", "efficienttam_ti_1"])
+def test_networks_of_others_have_one_order(name: str) -> None:
+    """Their memories are shortened before they are looked at."""
+    network = SimpleNamespace(config=CONFIGS[name])
+    with pytest.raises(ModelError, match=f"{name} cannot be computed in another"):
+        in_free_order(cast(Sam2, network))
 
 
 @pytest.mark.parametrize("objects", [1, 2, 3, 5])

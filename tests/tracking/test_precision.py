@@ -35,6 +35,26 @@ def test_half_precision_stays_near_and_hands_out_float32(
     assert not torch.is_autocast_enabled("cpu")
 
 
+def test_in_free_order_masks_are_the_same(model, movie, prompts, make_predictor):
+    """Only rounding differs; the network that others use stays as it is."""
+    fast, plain = make_predictor(precision="fp32-fast"), make_predictor()
+    # What differs by 1e-6 may flip a bit of the memory, which is kept in bfloat16.
+    for frame, (shown, most) in enumerate(((prompts, 1e-4), ((), 0.05))):
+        seen, expected = (
+            predictor.step(frame, movie[frame], shown).logits
+            for predictor in (fast, plain)
+        )
+        assert 0 < np.abs(seen - expected).max() < most
+        assert ((seen > 0) != (expected > 0)).mean() < 0.01
+    assert fast.precision.name == "fp32-fast"  # which provenance and plans keep
+    assert not model.config.free_order
+
+
+def test_free_order_is_for_cpus():
+    with pytest.raises(InputError, match="'fp32-fast' is for CPUs, not for cuda"):
+        choose_precision("fp32-fast", torch.device("cuda"))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from napari_sam2.model.config import Pooling
 from napari_sam2.model.pooled_attention import attend_pooled
 from napari_sam2.model.position import rotate
+from napari_sam2.model.weighted_sums import weighted_means
 
 
 class Attention(nn.Module):
@@ -104,10 +105,6 @@ class Rotation:
         return torch.complex(self.cosine, self.sine)
 
 
-MOST_SCORES = 2**20
-"""Up to so many scores of queries by keys are held at once: 4 MiB, a cache's size."""
-
-
 class RotaryAttention(Attention):
     """Attention whose queries and map keys are turned by their position.
 
@@ -163,9 +160,12 @@ class RotaryAttention(Attention):
         in_place = self._in_place(queries)
         if in_place:
             rotation.turn_in_place(queries)
-        if in_place and self.free_order and q.shape[1] * k.shape[1] <= MOST_SCORES:
+        if in_place and self.free_order:
+            scaled = (queries * queries.shape[-1] ** -0.5).expand(len(k), -1, -1)
             each = self._turned_keys(k, of_keys, placed)
-            return self._sum_first(queries, each, v, key_mask)
+            means = weighted_means(scaled, each, v, key_mask)
+            summed: Tensor = self.out_proj(self.v_proj(means))
+            return summed
         keys = self.k_proj(k)
         if in_place:
             of_keys.turn_in_place(keys[:, :placed])
@@ -200,32 +200,6 @@ class RotaryAttention(Attention):
             torch.addmm(self.k_proj.bias, row, self.k_proj.weight.t(), out=keys)
             rotation.turn_in_place(keys[None, :placed])
             yield keys
-
-    def _sum_first(
-        self,
-        queries: Tensor,
-        keys: Iterable[Tensor],
-        v: Tensor,
-        key_mask: Tensor | None,
-    ) -> Tensor:
-        """Attend row by row, and project what was summed instead of what is summed.
-
-        Projecting is linear and weights sum to one, so the order does not matter; of
-        fewer channels (memories have a quarter) the sum is that much less work. The
-        scores of all rows lie in the same memory.
-        """
-        queries = queries * queries.shape[-1] ** -0.5
-        queries = queries.expand(len(v), -1, -1)
-        scores = queries.new_empty(queries.shape[1], v.shape[1])
-        summed = []
-        for row, (query, key, value) in enumerate(zip(queries, keys, v, strict=True)):
-            torch.mm(query, key.t(), out=scores)
-            if key_mask is not None:
-                scores.masked_fill_(~key_mask[row], -torch.inf)
-            torch.softmax(scores, dim=-1, out=scores)
-            summed.append(scores @ value)
-        out: Tensor = self.out_proj(self.v_proj(torch.stack(summed)))
-        return out
 
     def _in_place(self, queries: Tensor) -> bool:
         """Whether to go the way that was measured to be faster on CPUs in float32."""

@@ -128,7 +128,8 @@ class Sam2Config:
     free_order
         Whether sums may be taken in another order than official SAM 2 takes them, where
         that is less work and no gradients are wanted. Results round otherwise, so no
-        for weights that have an official counterpart.
+        for weights that have an official counterpart, unless a person asks for it
+        (`checkpoints.checkpoint.in_free_order`).
     frame_fit
         How the frames that the weights were trained on lay in the square.
     latents

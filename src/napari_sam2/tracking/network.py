@@ -12,6 +12,7 @@ from torch import Tensor
 
 from napari_sam2.errors import ModelError
 from napari_sam2.interfaces import StoredAnchor
+from napari_sam2.model.checkpoints.checkpoint import in_free_order
 from napari_sam2.model.config import Sam2Config
 from napari_sam2.model.mask_decoder import CANDIDATES, upsample_logits
 from napari_sam2.model.memory_attention import MemorySelection
@@ -30,7 +31,7 @@ from napari_sam2.tracking.device.transfer import Arrival, to_device
 from napari_sam2.tracking.division_evidence import division_evidence, unknown_evidence
 from napari_sam2.tracking.embedding_cache import EmbeddingCache
 from napari_sam2.tracking.postprocess import fill_holes
-from napari_sam2.tracking.precision import Precision
+from napari_sam2.tracking.precision import FREE_ORDER, Precision
 from napari_sam2.tracking.preprocess import FrameGeometry, check_frame
 from napari_sam2.tracking.step_result import Heard, Prediction
 
@@ -53,7 +54,9 @@ def ready(model: Sam2, precision: Precision) -> Sam2:
 
     It has the weights of now: those that change afterwards it may not follow.
     """
-    is_plain = precision.device.type == "cpu" and precision.name == "fp32"
+    if precision.name == FREE_ORDER:
+        model = in_free_order(model)
+    is_plain = precision.device.type == "cpu" and precision.dtype == torch.float32
     return prepared(model) if is_plain else model
 
 

@@ -11,7 +11,15 @@ from torch import nn
 
 from napari_sam2.errors import InputError
 
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+FREE_ORDER = "fp32-fast"
+"""Float32 that is summed in whatever order a CPU is quickest in."""
+
+PRECISIONS = {
+    "fp32": torch.float32,
+    FREE_ORDER: torch.float32,
+    "bf16": torch.bfloat16,
+    "fp16": torch.float16,
+}
 
 SMALL_NETWORK, SMALL_IMAGE = 10_000_000, 512
 """Parameters and input size up to which a network is small."""
@@ -27,7 +35,7 @@ class Precision:
     Attributes
     ----------
     name
-        ``"fp32"``, ``"bf16"`` or ``"fp16"``.
+        Key of `PRECISIONS`.
     threads
         Of torch, for one batch on a CPU; None leaves them as they are.
     lanes
@@ -61,7 +69,7 @@ class Precision:
     @contextmanager
     def context(self) -> Iterator[None]:
         """Return the context that the network's four verbs run in."""
-        is_plain = self.name == "fp32"
+        is_plain = self.dtype == torch.float32
         with (
             self.on_threads(),
             nullcontext()
@@ -130,7 +138,7 @@ def choose_precision(precision: str, device: torch.device) -> Precision:
     Raises
     ------
     InputError
-        If there is no precision of this name.
+        If there is no precision of this name, or not on this device.
     """
     if precision == "auto":
         has_bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported()
@@ -138,5 +146,10 @@ def choose_precision(precision: str, device: torch.device) -> Precision:
     if precision not in PRECISIONS:
         raise InputError(
             f"precision {precision!r}: choose 'auto' or one of {', '.join(PRECISIONS)}"
+        )
+    if precision == FREE_ORDER and device.type != "cpu":
+        raise InputError(
+            f"precision {precision!r} is for CPUs, not for {device}: choose 'auto', or "
+            "device 'cpu'"
         )
     return Precision(device, precision)

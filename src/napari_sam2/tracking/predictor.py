@@ -81,7 +81,7 @@ class StreamingPredictor:
     device
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
     precision
-        ``"auto"``, ``"fp32"``, ``"bf16"`` or ``"fp16"``.
+        ``"auto"``, or a key of `tracking.precision.PRECISIONS`.
     max_anchors
         How many anchors of an object take part in attention: two are the bounds of
         the frame's gap, more the nearest ones, None all of them, as the official

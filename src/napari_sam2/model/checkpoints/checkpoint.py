@@ -123,6 +123,28 @@ def load_model(
     return model.eval()
 
 
+def in_free_order(model: Sam2) -> Sam2:
+    """Return a network of the same weights that need not sum as official SAM 2 does.
+
+    It shares them; `Sam2Config.free_order` says what it may do.
+
+    Raises
+    ------
+    ModelError
+        If it is a network of others, whose parts have one order alone.
+    """
+    if model.config.free_order:
+        return model
+    if not model.config.can_be_trained:
+        raise ModelError(
+            f"{model.config.name} cannot be computed in another order: choose "
+            "precision fp32"
+        )
+    free = _without_weights(replace(model.config, free_order=True))
+    free.load_state_dict(model.state_dict(), strict=True, assign=True)
+    return free.eval()
+
+
 def save_model(
     model: Sam2,
     path: Path,

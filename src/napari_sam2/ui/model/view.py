@@ -38,7 +38,7 @@ class ModelChoice:
     device
         ``"auto"``, ``"cpu"``, ``"mps"``, ``"cuda:0"`` …
     precision
-        ``"auto"``, ``"fp32"``, ``"bf16"`` or ``"fp16"``.
+        Key of `precision_titles`.
     memory_bytes
         What objects may take on the device; None for what is free.
     """
@@ -231,11 +231,14 @@ def model_title(entry: ModelFile) -> str:
     return f"SAM 2.1 {size}{length}"
 
 
-def precision_titles() -> dict[Literal["auto", "fp32", "bf16", "fp16"], str]:
+def precision_titles() -> dict[
+    Literal["auto", "fp32", "fp32-fast", "bf16", "fp16"], str
+]:
     """Return the precisions, and what the list calls them."""
     return {
         "auto": "automatic",
         "fp32": "32 bit",
+        "fp32-fast": "32 bit, faster on CPUs",
         "bf16": "16 bit (bf16)",
         "fp16": "16 bit (fp16)",
     }
