@@ -1,8 +1,9 @@
 """Undo and redo on disk: a step takes back all that was written because of it."""
 
+import json
 import os
 import warnings
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,7 +13,7 @@ import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from napari_sam2.interfaces import FrameResult, ObjectScores
+from napari_sam2.interfaces import DivisionEvidence, FrameResult, ObjectScores
 from napari_sam2.io.history import kept_chunks
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.prompts import FramePrompt, PointPrompt, PromptedObject
@@ -22,6 +23,7 @@ from napari_sam2.session.planning.frame_set import FrameSet
 TABLES = ("object_score", "predicted_iou", "stability", "area")
 MEASURED = ("centroid_y", "centroid_x", "mean_intensity")
 NOTHING = BookState()
+STEP = "labels/masklets/napari-sam2/history/1"
 
 
 def book(*ids, frame=0):
@@ -150,6 +152,52 @@ def test_nothing_is_copied(new_store, fake_run):
     assert kept.stat().st_ino == number != chunk.stat().st_ino
     store.history.undo()
     assert chunk.stat().st_ino == number
+
+
+def test_a_step_makes_two_folders_for_each_array_that_it_changes(new_store, fake_run):
+    """And none for others: whoever clicks waits for each."""
+    store = new_store()
+    store.write(fake_run.result(0))
+    store.commit(fake_run.progress(1), None)
+    store.history.begin("click", NOTHING, NOTHING)
+    store.write(fake_run.result(0, [7], shown=[7]))
+    store.commit(fake_run.progress(1), None)
+    step = store.path / STEP
+    made = {one.name for one in step.iterdir() if one.is_dir()}
+    changed = {name.removesuffix("-touched") for name in made}
+    assert made == changed | {f"{name}-touched" for name in changed}
+    assert {"0", "logits", "area", "digests", "whole_frames"} <= changed
+    assert not changed & {one.name for one in fields(DivisionEvidence)}
+
+
+def as_of_version_0_2(step):
+    """Let the tables of a step say what was touched, and no more."""
+    for table in step.glob("*-touched"):
+        document = table / "zarr.json"
+        facts = json.loads(document.read_text())
+        facts |= {"data_type": "uint8", "codecs": [{"name": "bytes"}]}
+        document.write_text(json.dumps(facts))
+        for file in table.glob("c.*"):
+            touched = np.fromfile(file, "<u8") > 0
+            file.write_bytes(touched.astype("u1").tobytes())
+
+
+def test_a_step_of_version_0_2_is_undone_and_redone(new_store, fake_run):
+    store = new_store()
+    store.write(fake_run.result(0))
+    before = settled(store, fake_run)
+    store.history.begin("track", NOTHING, NOTHING)
+    for frame in range(3):
+        store.write(fake_run.result(frame, [7], shown=[7]))
+    after = settled(store, fake_run)
+    as_of_version_0_2(store.path / STEP)
+    store = reopened(store)
+    for _ in range(2):
+        assert store.history.undo().frames == (0, 1, 2)
+        assert content(store) == before
+        check_is_zarr(store)
+        assert store.history.redo().frames == (0, 1, 2)
+        assert content(store) == after
 
 
 def test_objects_added_in_a_step_vanish_with_it(new_store, fake_run):

@@ -3,9 +3,9 @@
 A mirror is an array with the metadata of the live one, in the group of the step, and
 holds only chunks that were replaced: `<name>` as they were before the step,
 `<name>-after` as the step left them (once it was undone). `<name>-touched` says which
-chunks those are. A chunk that is touched and has no file was, or is, not there.
-`<name>-digests` and `<name>-after-digests` say what the files are to hold, so that a
-damaged step is refused before anything is put in place.
+chunks those are, and what the files are to hold, as does `<name>-after-digests`: so a
+damaged step is refused before anything is put in place. A chunk that is touched and has
+no file was, or is, not there.
 
 Nothing is copied: zarr replaces a chunk by a rename, so a second hard link keeps the
 old bytes. Everything here may be repeated after a kill and then ends the same.
@@ -44,6 +44,8 @@ NOT_KEPT = {"history", "masks", "session", "snapshot-a", "snapshot-b"}
 
 SUFFIXES: dict[Side, str] = {"before": "", "after": "-after"}
 TOUCHED, DIGESTS = "-touched", "-digests"
+DIGEST, ONLY_TOUCHED = "<u8", ("uint8", "|u1")
+"""Types of the tables; the second is that of version 0.2, which knew no digests."""
 CHUNK = re.compile(r"(c\.)?\d+(\.\d+)*")
 """Names of kept chunks."""
 PLACES = ("0", f"{RUN}/logits", f"{RUN}/anchors/logits")
@@ -117,7 +119,6 @@ class KeptChunks:
             )
         if not mirror.is_touched(key.place):
             self.kept_bytes += mirror.keep("before", key.place)
-            mirror.touch(key.place)
 
     def keep_after(self) -> None:
         """Keep all chunks of the step as they are now."""
@@ -187,44 +188,40 @@ class _Mirror:
 
     def __init__(self, live: Path, kept: Path) -> None:
         self._live = live
-        self._is_v3 = (live / "zarr.json").exists()
+        self._is_v3 = (live / metadata_file(is_v3=True)).exists()
         self._folders: dict[Side, Path] = {
             side: kept.with_name(kept.name + suffix)
             for side, suffix in SUFFIXES.items()
         }
         touched = kept.with_name(kept.name + TOUCHED)
-        if touched.is_dir():
-            self._shape, self._block = self._read_grid(touched)
+        is_new = not touched.is_dir()
+        facts = self._read_metadata(live if is_new else touched)
+        self.has_digests = True
+        if is_new:
+            self._shape = self._block = _grid_of(facts, self._is_v3)
+            write_flat_metadata(self._folders["before"], facts, self._is_v3)
         else:
-            self._shape = self._block = self._live_grid()
-            self._mirror_metadata("before")
-        self._touched = PlaceTable(touched, self._is_v3, "u1", self._block)
-        if not touched.is_dir():
-            self._touched.write_metadata(self._shape)
-        self._digests: dict[Side, PlaceTable] = {
-            side: PlaceTable(
-                folder.with_name(folder.name + DIGESTS), self._is_v3, "<u8", self._block
-            )
-            for side, folder in self._folders.items()
+            self._shape, self._block = _sizes_of(facts, self._is_v3)
+            number = facts["data_type" if self._is_v3 else "dtype"]
+            self.has_digests = number not in ONLY_TOUCHED
+        dtype = DIGEST if self.has_digests else "u1"
+        after = kept.with_name(kept.name + SUFFIXES["after"] + DIGESTS)
+        self._tables: dict[Side, PlaceTable] = {
+            "before": PlaceTable(touched, self._is_v3, dtype, self._block),
+            "after": PlaceTable(after, self._is_v3, DIGEST, self._block),
         }
-
-    @property
-    def has_digests(self) -> bool:
-        return self._digests["before"].folder.is_dir()
+        if is_new:
+            self._tables["before"].write_metadata(self._shape)
 
     def is_touched(self, place: ChunkIndex) -> bool:
-        number, inside = self._flag_of(place)
-        return bool(self._touched.get(number, inside))
-
-    def touch(self, place: ChunkIndex) -> None:
-        self._touched.put(*self._flag_of(place), 1)
+        return bool(self._tables["before"].get(*self._flag_of(place)))
 
     def touched(self) -> list[ChunkIndex]:
         """Return all touched chunks."""
         found: list[ChunkIndex] = []
         width = self._block[1] if len(self._block) > 1 else 0
         for number in range(self._block_count()):
-            for place in self._touched.places(number):
+            for place in self._tables["before"].places(number):
                 if number:
                     place[1] += number * width
                 found.append(tuple(place))
@@ -236,8 +233,11 @@ class _Mirror:
 
     def keep(self, side: Side, place: ChunkIndex) -> int:
         """Keep the live chunk, or that there is none; return how many bytes it has."""
-        if not self._folders[side].is_dir():
-            self._mirror_metadata(side)
+        table = self._tables[side]
+        if not table.folder.is_dir():
+            facts = self._read_metadata(self._live)
+            write_flat_metadata(self._folders[side], facts, self._is_v3)
+            table.write_metadata(self._shape)
         target = self._kept_file(side, place)
         try:
             _link(self._live_file(place), target)
@@ -245,15 +245,14 @@ class _Mirror:
         except FileNotFoundError:
             _remove(target)
             size = 0
-        digests = self._digests[side]
-        if not digests.folder.is_dir():
-            digests.write_metadata(self._shape)
-        digests.put(*self._flag_of(place), digest_of_file(target))
+        table.put(*self._flag_of(place), digest_of_file(target))
         return size
 
     def damaged(self, side: Side) -> int:
         """Return how many kept chunks are not what they were."""
-        known, count = self._digests[side], 0
+        if side == "before" and not self.has_digests:
+            return 0
+        known, count = self._tables[side], 0
         for place in self.touched():
             digest, file = (
                 known.get(*self._flag_of(place)),
@@ -278,13 +277,6 @@ class _Mirror:
         # Renaming one link of a file to another of it does nothing.
         _remove(partial)
 
-    def _live_grid(self) -> ChunkIndex:
-        shape, chunks = self._read_grid(self._live)
-        return tuple(
-            max(1, -(-length // chunk))
-            for length, chunk in zip(shape, chunks, strict=True)
-        )
-
     def _flag_of(self, place: ChunkIndex) -> tuple[int, ChunkIndex]:
         """Return block and position of a flag; objects added later get new blocks."""
         if len(place) == 1:
@@ -296,8 +288,9 @@ class _Mirror:
                 (number + 1) * self._block[1],
                 *self._shape[2:],
             )
-            self._mirror_metadata("before")
-            for table in (self._touched, *self._digests.values()):
+            facts = self._read_metadata(self._live)
+            write_flat_metadata(self._folders["before"], facts, self._is_v3)
+            for table in self._tables.values():
                 if table.folder.is_dir():
                     table.write_metadata(self._shape)
         return number, (place[0], column, *place[2:])
@@ -312,24 +305,28 @@ class _Mirror:
     def _kept_file(self, side: Side, place: ChunkIndex) -> str:
         return f"{self._folders[side]}/{flat_key(place, self._is_v3)}"
 
-    def _mirror_metadata(self, side: Side) -> None:
-        facts = self._read_metadata(self._live)
-        write_flat_metadata(self._folders[side], facts, self._is_v3)
-
-    def _read_grid(self, folder: Path) -> tuple[ChunkIndex, ChunkIndex]:
-        """Return shape and chunk shape of an array."""
-        facts = self._read_metadata(folder)
-        chunks = (
-            facts["chunk_grid"]["configuration"]["chunk_shape"]
-            if self._is_v3
-            else facts["chunks"]
-        )
-        return tuple(facts["shape"]), tuple(chunks)
-
     def _read_metadata(self, folder: Path) -> dict[str, Any]:
         text = (folder / metadata_file(self._is_v3)).read_text(encoding="utf-8")
         facts: dict[str, Any] = json.loads(text)
         return facts
+
+
+def _sizes_of(facts: dict[str, Any], is_v3: bool) -> tuple[ChunkIndex, ChunkIndex]:
+    """Return shape and chunk shape of an array."""
+    chunks = (
+        facts["chunk_grid"]["configuration"]["chunk_shape"]
+        if is_v3
+        else facts["chunks"]
+    )
+    return tuple(facts["shape"]), tuple(chunks)
+
+
+def _grid_of(facts: dict[str, Any], is_v3: bool) -> ChunkIndex:
+    """Return how many chunks an array has along each axis."""
+    shape, chunks = _sizes_of(facts, is_v3)
+    return tuple(
+        max(1, -(-length // chunk)) for length, chunk in zip(shape, chunks, strict=True)
+    )
 
 
 def _link(source: str, target: str) -> None:

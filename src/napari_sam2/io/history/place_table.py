@@ -1,4 +1,4 @@
-"""A number for each chunk of an array: whether a step replaced it, what was kept of it.
+"""A number for each chunk of an array: what a step kept of it, 0 of what it did not.
 
 The numbers are a zarr array of few, uncompressed chunks, whose bytes are set in place.
 Objects that are added later get chunks of their own.
@@ -124,15 +124,17 @@ def write_flat_metadata(folder: Path, facts: dict[str, Any], is_v3: bool) -> Non
         facts = {**facts, "chunk_key_encoding": dots}
     else:
         facts = {**facts, "dimension_separator": "."}
+    document, text = metadata_file(is_v3), json.dumps(facts)
+    if folder.is_dir():
+        partial = folder / f"{document}{PARTIAL}"
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(folder / document)
+        return
     # Built aside: a folder without metadata would be no zarr.
-    target = folder if folder.is_dir() else folder.with_name(folder.name + PARTIAL)
-    target.mkdir(exist_ok=True)
-    document = metadata_file(is_v3)
-    partial = target / f"{document}{PARTIAL}"
-    partial.write_text(json.dumps(facts, indent=2), encoding="utf-8")
-    partial.replace(target / document)
-    if target != folder:
-        target.rename(folder)
+    aside = folder.with_name(folder.name + PARTIAL)
+    aside.mkdir(exist_ok=True)
+    (aside / document).write_text(text, encoding="utf-8")
+    aside.rename(folder)
 
 
 def _write_zeros(file: Path, length: int) -> None:

@@ -45,6 +45,7 @@ class RowBlock:
     def __init__(self, arrays: Mapping[str, zarr.Array]) -> None:
         self._arrays = arrays
         self.rows: dict[str, np.ndarray] = {}
+        self._on_disk: dict[str, bytes] = {}
         self._first = -1
         self._is_changed = False
 
@@ -57,6 +58,7 @@ class RowBlock:
                 name: np.asarray(array[first : first + BLOCK])
                 for name, array in self._arrays.items()
             }
+            self._on_disk = {name: rows.tobytes() for name, rows in self.rows.items()}
             self._first = first
         return frame_index - first
 
@@ -84,17 +86,25 @@ class RowBlock:
         return np.asarray(self._arrays[name][:])
 
     def flush(self) -> None:
-        """Write changed rows to disk."""
-        if self._is_changed:
-            for name, rows in self.rows.items():
+        """Write the arrays to disk of which a row has changed.
+
+        Of the others the history would keep what nobody replaced.
+        """
+        if not self._is_changed:
+            return
+        for name, rows in self.rows.items():
+            content = rows.tobytes()
+            if content != self._on_disk[name]:
                 self._arrays[name][self._first : self._first + len(rows)] = rows
-            self._is_changed = False
+                self._on_disk[name] = content
+        self._is_changed = False
 
     def forget(self) -> None:
         """Drop the block, changes included: the disk says what holds."""
         self._is_changed = False
         self._first = -1
         self.rows = {}
+        self._on_disk = {}
 
     def resize(self, object_count: int) -> None:
         """Make room for more objects."""
