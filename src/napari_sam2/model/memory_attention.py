@@ -178,7 +178,8 @@ class MemoryAttentionLayer(nn.Module):
             unplaced_keys=memory.pointer_count,
             key_mask=memory.mask,
         )
-        out: Tensor = x + self.linear2(F.relu(self.linear1(self.norm3(x))))
+        wide = F.relu(self.linear1(self.norm3(x)), inplace=True)
+        out: Tensor = x + self.linear2(wide)
         return out
 
 
