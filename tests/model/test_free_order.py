@@ -39,7 +39,8 @@ def test_an_embedding_is_the_same_in_free_order() -> None:
 
 def test_a_network_in_free_order_shares_the_weights() -> None:
     """SAM 2 in free order beside SAM 2 as it was takes no more memory."""
-    official = Sam2(CONFIGS["toy"])
+    with torch.inference_mode():  # whose tensors allow no gradients
+        official = Sam2(CONFIGS["toy"])
     free = in_free_order(official)
     assert free.config == replace(official.config, free_order=True)
     assert not free.training

@@ -141,6 +141,7 @@ def in_free_order(model: Sam2) -> Sam2:
             "precision fp32"
         )
     free = _without_weights(replace(model.config, free_order=True))
+    free.requires_grad_(False)  # it is for no training, and weights may allow none
     free.load_state_dict(model.state_dict(), strict=True, assign=True)
     return free.eval()
 
