@@ -200,6 +200,50 @@ def test_a_step_of_version_0_2_is_undone_and_redone(new_store, fake_run):
         assert content(store) == after
 
 
+def test_a_file_is_read_once_by_whoever_has_to_know_it(
+    new_store, fake_run, monkeypatch
+):
+    """What is put back is checked, what is kept is known; a table is written once."""
+    read, put = [], []
+    store = new_store()
+    store.write(fake_run.result(0))
+    store.history.begin("track", NOTHING, NOTHING)
+    for frame in range(3):
+        store.write(fake_run.result(frame, [7], shown=[7]))
+    store.commit(fake_run.progress(3), None)
+    hashed, table = kept_chunks.digest_of_file, kept_chunks.PlaceTable
+    monkeypatch.setattr(
+        kept_chunks, "digest_of_file", lambda file: read.append(file) or hashed(file)
+    )
+    write = table.put
+    monkeypatch.setattr(
+        table, "put", lambda one, *given: put.append(one.folder) or write(one, *given)
+    )
+    store.history.undo()
+    chunks = len({Path(file).parent.name + Path(file).name for file in read}) // 2
+    assert (len(read), len(put)) == (2 * chunks, len({*put}))
+    for turn in (store.history.redo, store.history.undo):
+        read.clear()
+        turn()
+        assert len(read) == chunks
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+def test_scores_that_wait_in_memory_belong_to_the_step_that_is_open(
+    new_store, fake_run, steps
+):
+    store = new_store()
+    store.write(fake_run.result(0))
+    before = settled(store, fake_run)
+    store.history.begin("track", NOTHING, NOTHING)
+    store.write(fake_run.result(0, [7], shown=[7]))
+    if steps > 1:
+        store.history.begin("rename", NOTHING, NOTHING)
+    for _ in range(steps):
+        store.history.undo()
+    assert content(store) == before
+
+
 def test_objects_added_in_a_step_vanish_with_it(new_store, fake_run):
     store = new_store(objects=[])
     many = [PromptedObject(one) for one in range(100, 120)]

@@ -167,8 +167,8 @@ class History:
         with self._owner.writing("record a step"):
             self._end_restoring()
             self.renew_after(before)
-            self._close()
             self._owner.settle()
+            self._close()
             ledger = self._ledger
             number = ledger.next_number
             step = Step.model_construct(changes=self._books.changes(before, after))
@@ -334,20 +334,20 @@ class History:
     def _restore(self, number: int, side: Side, current: BookState | None) -> Returned:
         with self._owner.writing("undo" if side == "before" else "redo"):
             self._step(number)
-            self._refuse_damaged(number, self._chunks(number).damaged(side))
+            self._owner.settle()
+            chunks = self._chunks(number)
+            self._refuse_damaged(number, chunks.damaged(side))
             if current is not None:
                 self.renew_after(current)
             self._after = current or self.book
             self._close()
-            self._owner.settle()
-            chunks = self._chunks(number)
             if chunks.frames():
                 self._owner.unfinish()
             if side == "before":
                 chunks.keep_after()
                 self._sizes.pop(number, None)  # both sides are kept from now on
             self._record(self._ledger.model_copy(update={"restoring": (number, side)}))
-            return self._put_in_place(number, side)
+            return self._put_in_place(number, side, chunks)
 
     def _ended(self, side: Side) -> Returned | None:
         """End what the disk refused; return it if that is what is asked for now."""
@@ -362,10 +362,12 @@ class History:
         What was kept of both sides is whole; keeping a half restored one would not be.
         """
         restoring = self._ledger.restoring
-        return None if restoring is None else self._put_in_place(*restoring)
+        if restoring is None:
+            return None
+        return self._put_in_place(*restoring, self._chunks(restoring[0]))
 
-    def _put_in_place(self, number: int, side: Side) -> Returned:
-        step, chunks = self._step(number), self._chunks(number)
+    def _put_in_place(self, number: int, side: Side, chunks: KeptChunks) -> Returned:
+        step = self._step(number)
         with self._owner.replacing_labels():
             chunks.restore(side)
         turn = self._books.undone if side == "before" else self._books.redone

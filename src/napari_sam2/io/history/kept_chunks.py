@@ -12,7 +12,7 @@ old bytes. Everything here may be repeated after a kill and then ends the same.
 """
 
 # Paths are strings in the inner loops: an undo makes ten thousand of them in a second.
-# ruff: noqa: PTH103, PTH105, PTH108, PTH110, PTH116, PTH120, PTH121
+# ruff: noqa: PTH103, PTH105, PTH108, PTH110, PTH116, PTH120, PTH121, PTH208
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -86,7 +87,7 @@ def parse_chunk_key(key: str) -> ChunkKey | None:
 
 
 class KeptChunks:
-    """The chunks of one step.
+    """The chunks of one step: of the open one, or all of a closed one, read once.
 
     Parameters
     ----------
@@ -118,47 +119,48 @@ class KeptChunks:
                 self._live / key.array, self._step / _mirror_name(key.array)
             )
         if not mirror.is_touched(key.place):
-            self.kept_bytes += mirror.keep("before", key.place)
+            self.kept_bytes += mirror.keep("before", [key.place])
 
     def keep_after(self) -> None:
         """Keep all chunks of the step as they are now."""
-        for _, mirror in self._all():
-            for place in mirror.touched():
-                mirror.keep("after", place)
+        for mirror in self._closed.values():
+            mirror.keep("after", mirror.touched)
 
     def frames(self) -> tuple[int, ...]:
         """Return the frames whose labels, logits or anchors are of the step."""
-        return self._frames_in(self._all())
+        return self._frames_in(self._closed)
 
     def frames_without_digests(self) -> tuple[int, ...]:
         """Return those of `frames` that version 0.2 kept, which knew no digests."""
-        return self._frames_in(one for one in self._all() if not one[1].has_digests)
+        return self._frames_in(
+            array for array, mirror in self._closed.items() if not mirror.has_digests
+        )
 
     def damaged(self, side: Side) -> int:
         """Return how many chunks of one side are not what was kept, or in no list."""
-        return sum(mirror.damaged(side) for _, mirror in self._all()) + self._unlisted()
+        mirrors = self._closed.values()
+        return sum(mirror.damaged(side) for mirror in mirrors) + self._unlisted()
 
     def _unlisted(self) -> int:
         """Return how many files were kept that no table lists: it is lost, or a part.
 
         One may have been kept, and not listed yet, when a process was killed.
         """
-        tables = dict(self._all())
         count = 0
         for folder in (one for one in self._step.iterdir() if one.is_dir()):
             if folder.name.endswith((TOUCHED, DIGESTS, SUFFIXES["after"], PARTIAL)):
                 continue
-            mirror = tables.get(_live_name(folder.name))
+            mirror = self._closed.get(_live_name(folder.name))
             listed = set() if mirror is None else mirror.names()
-            kept = {one.name for one in folder.iterdir() if CHUNK.fullmatch(one.name)}
+            kept = {name for name in os.listdir(folder) if CHUNK.fullmatch(name)}
             lost = len(kept - listed)
             count += lost if mirror is None or lost > 1 else 0
         return count
 
     def restore(self, side: Side) -> None:
         """Put the chunks of one side in place."""
-        for _, mirror in self._all():
-            for place in mirror.touched():
+        for mirror in self._closed.values():
+            for place in mirror.touched:
                 mirror.put_back(side, place)
 
     def byte_count(self) -> int:
@@ -167,20 +169,24 @@ class KeptChunks:
             file.stat().st_size for file in self._step.rglob("*") if file.is_file()
         )
 
-    def _frames_in(self, mirrors: Iterable[tuple[str, _Mirror]]) -> tuple[int, ...]:
+    def _frames_in(self, arrays: Iterable[str]) -> tuple[int, ...]:
         found = {
             place[self._frame_dimension if array == "0" else 0]
-            for array, mirror in mirrors
+            for array in arrays
             if array in PLACES
-            for place in mirror.touched()
+            for place in self._closed[array].touched
         }
         return tuple(sorted(found))
 
-    def _all(self) -> Iterator[tuple[str, _Mirror]]:
+    @cached_property
+    def _closed(self) -> dict[str, _Mirror]:
+        """By array: all mirrors of a step that takes in nothing any more."""
+        mirrors = {}
         for folder in sorted(self._step.glob(f"*{TOUCHED}")):
             name = folder.name.removesuffix(TOUCHED)
             array = _live_name(name)
-            yield array, _Mirror(self._live / array, self._step / name)
+            mirrors[array] = _Mirror(self._live / array, self._step / name)
+        return mirrors
 
 
 class _Mirror:
@@ -216,8 +222,9 @@ class _Mirror:
     def is_touched(self, place: ChunkIndex) -> bool:
         return bool(self._tables["before"].get(*self._flag_of(place)))
 
+    @cached_property
     def touched(self) -> list[ChunkIndex]:
-        """Return all touched chunks."""
+        """All touched chunks, of a step that takes in nothing any more."""
         found: list[ChunkIndex] = []
         width = self._block[1] if len(self._block) > 1 else 0
         for number in range(self._block_count()):
@@ -229,23 +236,29 @@ class _Mirror:
 
     def names(self) -> set[str]:
         """Return the names of the files of all touched chunks."""
-        return {flat_key(place, self._is_v3) for place in self.touched()}
+        return {flat_key(place, self._is_v3) for place in self.touched}
 
-    def keep(self, side: Side, place: ChunkIndex) -> int:
-        """Keep the live chunk, or that there is none; return how many bytes it has."""
+    def keep(self, side: Side, places: Iterable[ChunkIndex]) -> int:
+        """Keep live chunks, or that there are none; return how many bytes they have."""
         table = self._tables[side]
         if not table.folder.is_dir():
             facts = self._read_metadata(self._live)
             write_flat_metadata(self._folders[side], facts, self._is_v3)
             table.write_metadata(self._shape)
-        target = self._kept_file(side, place)
-        try:
-            _link(self._live_file(place), target)
-            size = os.stat(target).st_size
-        except FileNotFoundError:
-            _remove(target)
-            size = 0
-        table.put(*self._flag_of(place), digest_of_file(target))
+        found: dict[int, dict[ChunkIndex, int]] = {}
+        size = 0
+        for place in places:
+            target, is_new = self._kept_file(side, place), True
+            try:
+                is_new = _link(self._live_file(place), target)
+                size += os.stat(target).st_size
+            except FileNotFoundError:
+                _remove(target)
+            number, inside = self._flag_of(place)
+            if is_new or table.get(number, inside) == UNKNOWN:
+                found.setdefault(number, {})[inside] = digest_of_file(target)
+        for number, digests in found.items():
+            table.put(number, digests)
         return size
 
     def damaged(self, side: Side) -> int:
@@ -253,7 +266,7 @@ class _Mirror:
         if side == "before" and not self.has_digests:
             return 0
         known, count = self._tables[side], 0
-        for place in self.touched():
+        for place in self.touched:
             digest, file = (
                 known.get(*self._flag_of(place)),
                 self._kept_file(side, place),
@@ -329,8 +342,13 @@ def _grid_of(facts: dict[str, Any], is_v3: bool) -> ChunkIndex:
     )
 
 
-def _link(source: str, target: str) -> None:
+def _link(source: str, target: str) -> bool:
     """Give a file a second name, which may exist; copy it where that cannot be done.
+
+    Returns
+    -------
+    bool
+        False if it has that name already.
 
     Raises
     ------
@@ -340,9 +358,10 @@ def _link(source: str, target: str) -> None:
     try:
         os.link(source, target)
     except FileExistsError:
-        if not os.path.samefile(source, target):
-            _remove(target)
-            _link(source, target)
+        if os.path.samefile(source, target):
+            return False
+        _remove(target)
+        return _link(source, target)
     except FileNotFoundError:
         raise
     except OSError:
@@ -350,6 +369,7 @@ def _link(source: str, target: str) -> None:
         partial = f"{target}.copy{PARTIAL}"
         shutil.copyfile(source, partial)
         os.replace(partial, target)
+    return True
 
 
 def _remove(file: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,16 +48,17 @@ class PlaceTable:
         values = self._values(number)
         return 0 if values is None else int(values[inside])
 
-    def put(self, number: int, inside: Place, value: int) -> None:
-        """Set a number by writing its bytes: whole at any moment."""
+    def put(self, number: int, found: Mapping[Place, int]) -> None:
+        """Set numbers in a block, each by writing its bytes: whole at any moment."""
         values, size = self._values(number), self._dtype.itemsize
         if values is None:
             _write_zeros(Path(self._file(number)), int(np.prod(self._block)) * size)
             values = self._known[number] = np.zeros(self._block, self._dtype)
-        values[inside] = value
         with open(self._file(number), "r+b") as stream:  # noqa: PTH123 - a Path costs more
-            stream.seek(int(np.ravel_multi_index(inside, self._block)) * size)
-            stream.write(values[inside].tobytes())
+            for inside, value in found.items():
+                values[inside] = value
+                stream.seek(int(np.ravel_multi_index(inside, self._block)) * size)
+                stream.write(values[inside].tobytes())
 
     def places(self, number: int) -> list[list[int]]:
         """Return where in a block numbers were set."""
