@@ -106,7 +106,7 @@ class World:
     def preview(self, frame_index: int, frame: np.ndarray, prompts: Any) -> Any:
         """Answer a click with the cell there."""
         (asked,) = prompts
-        (point,) = asked.points
+        point = asked.points[0]
         masks = [
             disc(*one[frame_index]) for one in self.cells.values() if frame_index in one
         ]
@@ -228,6 +228,39 @@ def test_daughters_that_are_followed_as_one_are_told_apart_by_their_gap() -> Non
     found = discover(world, divisions=Divisions.ACCEPT)
     assert [one.frame_index for one in found.divisions] == [12]
     assert prompted(found) == [{0: True}, {12: True}, {12: True}]
+
+
+class Pictured(Covers):
+    """A world of which there is a picture, and whose network sees one mask."""
+
+    def read(self, frame_index: int) -> np.ndarray:
+        shown = [one[frame_index] for one in self.cells.values() if frame_index in one]
+        is_cell = np.any([disc(*place) for place in shown], axis=0)
+        return np.repeat(np.where(is_cell, 200, 40)[..., None], 3, -1).astype(np.uint8)
+
+
+def test_daughters_in_one_mask_are_told_apart_by_the_gap_in_the_picture() -> None:
+    world = Pictured(dividing().cells, 24, dividing().follows)
+    world.tells_parts, world.finds = False, {"mother"}
+    found = discover(world, divisions=Divisions.ACCEPT)
+    assert [one.frame_index for one in found.divisions] == [12]
+    assert [one.parent for one in found.objects] == [None, 1, 1]
+
+
+class Bridged(Pictured):
+    """A world in whose picture the daughters are one body for three frames more."""
+
+    def read(self, frame_index: int) -> np.ndarray:
+        frame = super().read(frame_index)
+        if frame_index < 15:
+            frame[25:36, 23:38] = 200
+        return frame
+
+
+def test_daughters_are_born_when_the_picture_shows_two() -> None:
+    world = Bridged(dividing().cells, 24, dividing().follows)
+    found = discover(world, divisions=Divisions.ACCEPT)
+    assert [one.frame_index for one in found.divisions] == [15]
 
 
 def test_daughters_that_are_followed_as_one_are_only_proposed() -> None:

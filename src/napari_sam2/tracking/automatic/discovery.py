@@ -16,6 +16,7 @@ from napari_sam2.interfaces import FrameSource
 from napari_sam2.metrics.matching import count_overlaps
 from napari_sam2.prompts import FramePrompt, MaskPrompt, PromptedObject
 from napari_sam2.tracking.automatic.census import Census, Division
+from napari_sam2.tracking.automatic.clefts import clefts_of, look_whole
 from napari_sam2.tracking.automatic.generator import MaskGenerator
 from napari_sam2.tracking.automatic.masklet_options import Divisions, MaskletOptions
 from napari_sam2.tracking.automatic.masks import AutomaticMask, label_masks
@@ -344,11 +345,16 @@ class Discovery:
         frame: np.ndarray,
         pair: tuple[np.ndarray, np.ndarray],
         ids: Sequence[int],
+        is_cleft: bool = False,
     ) -> bool:
         """Tell whether two masks of some objects are two bodies; see `are_bodies`."""
         labels = self._labels.get(frame_index)
         others = (labels > 0) & ~np.isin(labels, ids)
-        return are_bodies(self.predictor, frame_index, frame, pair, others)
+        if not is_cleft and look_whole(frame, pair, others):
+            return False
+        return are_bodies(
+            self.predictor, frame_index, frame, pair, others, is_cleft=is_cleft
+        )
 
     # --- Daughters that are followed as one
 
@@ -378,20 +384,24 @@ class Discovery:
         """Divide whose raw masks are two, for long or halved, or have two lobes."""
         is_two, evidence = shows_two(step.division), step.division
         halved = self._halved(frame_index)
-        lobes = lobes_of(self._labels.get(frame_index))
+        labels = self._labels.get(frame_index)
+        lobes, clefts = lobes_of(labels), clefts_of(frame, labels)
         for row, object_id in enumerate(step.object_ids):
             run = self._two_on.get(object_id, 0) + 1 if is_two[row] else 0
             self._two_on[object_id] = run
             if object_id in self._census.mothers:
                 continue
-            if run == STABLE or (run and object_id in halved):
+            # Followed back, two are told apart where their mother still is one:
+            # her masks say when. On the frame before they may have touched.
+            first: int | None = frame_index - max(1, run)
+            pair = clefts.get(object_id)
+            if pair is not None and self._are_alike(pair):
+                first = None
+            elif run == STABLE or (run and object_id in halved):
                 place = float(evidence.sister_y[row]), float(evidence.sister_x[row])
                 pair = self._parts(frame_index, frame, object_id, place)
             else:
                 pair = lobes.get(object_id)
-            # Followed back, two are told apart where their mother still is one:
-            # her masks say when. On the frame before they may have touched.
-            first = frame_index - max(1, run)
             if pair is not None and self._are_alike(pair):
                 self._divide_pair(frame_index, frame, object_id, pair, first)
 
@@ -425,7 +435,7 @@ class Discovery:
         frame: np.ndarray,
         mother: int,
         pair: tuple[AutomaticMask, AutomaticMask],
-        first: int = 0,
+        first: int | None = 0,
     ) -> None:
         """Follow two masks back to where they are one, and divide the object there.
 
@@ -434,7 +444,7 @@ class Discovery:
         """
         shape = self.source.frame_shape
         masks = pair[0].on(shape), pair[1].on(shape)
-        if not self._are_bodies(frame_index, frame, masks, [mother]):
+        if not self._are_bodies(frame_index, frame, masks, [mother], first is None):
             return
         ids = [self._census.add(frame_index, mask, mother) for mask in masks]
         before = self._labels.get(frame_index)
@@ -507,12 +517,13 @@ class Discovery:
         return int(np.count_nonzero(self._labels.get(frame_index) == object_id))
 
     def _apart(
-        self, frame_index: int, mother: int, ids: list[int], first: int
+        self, frame_index: int, mother: int, ids: list[int], first: int | None
     ) -> tuple[dict[int, tuple[np.ndarray, np.ndarray]], bool]:
         """Follow two objects back for as long as they are two.
 
         No further than to the look before, or to where their mother's area halves;
-        beyond the frame ``first`` only while her mask has a dent between them.
+        beyond the frame ``first`` only while her mask has a dent between them. Not at
+        all without it: the picture has just shown the cleft, and no frame before.
 
         Returns
         -------
@@ -522,20 +533,24 @@ class Discovery:
             Whether both were in their mother on the frame before, as far as known.
         """
         apart: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        if first is None:
+            return apart, True
         share, is_hers = self.options.inside_share, True
         self.predictor.forget_recent(ids)
         looked = max(self.frames[0], frame_index - self.options.every) + 1
         for earlier in range(frame_index - 1, looked - 1, -1):
-            step = self.predictor.step(
-                earlier, self.source.read(earlier), objects=ids, reverse=True
-            )
+            frame = self.source.read(earlier)
+            step = self.predictor.step(earlier, frame, objects=ids, reverse=True)
             one, other = (self._drawn(step, [row]) > 0 for row in (0, 1))
-            whole = self._labels.get(earlier) == mother
+            known = self._labels.get(earlier)
+            whole = known == mother
             is_over = earlier < first and not is_dented(whole)
             # On the frame given they are drawn: what is left of her says nothing.
             if earlier + 1 < frame_index:
                 is_over |= mother in self._halved(earlier + 1)
-            if is_over or not are_apart(one, other, self.options.sister_ratio):
+            is_over |= not are_apart(one, other, self.options.sister_ratio)
+            others = (known > 0) & (known != mother)
+            if is_over or look_whole(frame, (one, other), others):
                 is_hers = all(lies_in(mask, whole, share) for mask in (one, other))
                 break
             apart[earlier] = one, other & ~one

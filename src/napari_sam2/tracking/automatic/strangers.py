@@ -18,6 +18,7 @@ def seen_at(
     frame_index: int,
     frame: np.ndarray,
     place: tuple[float, float],
+    denied: tuple[float, float] | None = None,
 ) -> np.ndarray:
     """Return the ``(Y, X)`` bool mask that answers a click, without any memory.
 
@@ -29,10 +30,13 @@ def seen_at(
         Whose network is asked; what it follows stays as it is.
     frame_index, frame
         Where, and its pixels.
-    place
-        ``(y, x)`` in pixels.
+    place, denied
+        ``(y, x)`` in pixels, of the click and of a negative one.
     """
-    asked = FramePrompt(MAX_OBJECT_ID, frame_index, (PointPrompt(*place),))
+    clicks = [PointPrompt(*place)]
+    if denied is not None:
+        clicks.append(PointPrompt(*denied, positive=False))
+    asked = FramePrompt(MAX_OBJECT_ID, frame_index, tuple(clicks))
     step = predictor.preview(frame_index, frame, [asked])
     layout = predictor.layout
     windows = layout.windows(step.tiles)
@@ -48,6 +52,8 @@ def are_bodies(
     frame: np.ndarray,
     pair: tuple[np.ndarray, np.ndarray],
     others: np.ndarray,
+    *,
+    is_cleft: bool = False,
 ) -> bool:
     """Tell whether two masks are two bodies, and no parts of anything.
 
@@ -63,8 +69,15 @@ def are_bodies(
         ``(Y, X)`` bool masks.
     others
         ``(Y, X)`` bool, where somebody else is followed.
+    is_cleft
+        The picture shows a gap between them that the network's pixels are too coarse
+        for: each click denies the other one.
     """
-    seen = [seen_at(predictor, frame_index, frame, centre_of(mask)) for mask in pair]
+    centres = [centre_of(mask) for mask in pair]
+    seen = [
+        seen_at(predictor, frame_index, frame, place, denied if is_cleft else None)
+        for place, denied in zip(centres, reversed(centres), strict=True)
+    ]
     return not share_place(*seen) and all(
         mask.any()
         and np.count_nonzero(mask & others) <= FOREIGN * np.count_nonzero(mask)

@@ -1,0 +1,135 @@
+"""Where the picture shows two cells: a cleft between them.
+
+The network's masks are coarse: the gap between two rods that lie end to end, or between
+two daughters, is narrower than their pixels. The picture has it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+from napari_sam2.tracking.automatic.masks import AutomaticMask
+from napari_sam2.tracking.automatic.sisters import centre_of, halves
+
+CLEFT = 0.4
+"""In a cleft at most this part of a cell's contrast to what is around it is left."""
+WHOLE = 0.6
+"""And where more than this is left everywhere, it is one body."""
+MIDDLE = (0.3, 0.7)
+"""Between which parts of its length a cell is cut in two."""
+NOISE = 3.0
+"""A cell differs from what is around it by so many times the spread there."""
+RIM, AROUND = 2, 6
+"""Pixels: so near a mask all is cell, and from there to here is what is around it."""
+
+
+def clefts_of(
+    frame: np.ndarray, labels: np.ndarray
+) -> dict[int, tuple[AutomaticMask, AutomaticMask]]:
+    """Return the halves of each object that a cleft cuts across its long axis.
+
+    Parameters
+    ----------
+    frame
+        ``(Y, X, 3)`` uint8.
+    labels
+        ``(Y, X)`` of whom is followed.
+    """
+    grey = _smooth(frame)
+    found = {}
+    for object_id, region in enumerate(ndimage.find_objects(labels), 1):
+        if region is None:
+            continue
+        near = _widened(region)
+        mask = labels[near] == object_id
+        along, ridge = _ridge(grey[near], mask, (labels[near] > 0) & ~mask)
+        low, high = (round(share * len(ridge)) for share in MIDDLE)
+        if high == low or ridge[low:high].min() > CLEFT:
+            continue
+        first = np.zeros(labels.shape, dtype=bool)
+        first[near] = mask & (along < low + np.argmin(ridge[low:high]))
+        pair = halves(labels == object_id, first)
+        if pair is not None:
+            found[object_id] = pair
+    return found
+
+
+def look_whole(
+    frame: np.ndarray, pair: tuple[np.ndarray, np.ndarray], others: np.ndarray
+) -> bool:
+    """Tell whether the picture shows no gap between two ``(Y, X)`` bool masks.
+
+    Where a cell cannot be told from what is around it, it shows nothing: False.
+
+    Parameters
+    ----------
+    frame
+        ``(Y, X, 3)`` uint8.
+    others
+        ``(Y, X)`` bool, where somebody else is followed.
+    """
+    both = pair[0] | pair[1]
+    near = _widened(ndimage.find_objects(both.astype(np.uint8))[0])
+    ends = [np.array(centre_of(mask[near])) for mask in pair]
+    along, ridge = _ridge(_smooth(frame)[near], both[near], others[near], ends)
+    low, high = sorted(int(along[tuple(np.round(end).astype(int))]) for end in ends)
+    between = ridge[max(0, low) : high + 1]
+    return bool(len(between) and between.min() > WHOLE)
+
+
+def _smooth(frame: np.ndarray) -> np.ndarray:
+    grey: np.ndarray = ndimage.uniform_filter(frame.mean(axis=-1, dtype=np.float32), 3)
+    return grey
+
+
+def _widened(region: tuple[slice, ...]) -> tuple[slice, ...]:
+    margin = AROUND + 1
+    return tuple(slice(max(0, one.start - margin), one.stop + margin) for one in region)
+
+
+def _ridge(
+    grey: np.ndarray,
+    mask: np.ndarray,
+    others: np.ndarray,
+    ends: list[np.ndarray] | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Follow what differs most from what is around a mask, along its axis.
+
+    Parameters
+    ----------
+    grey, mask, others
+        ``(h, w)``, the latter bool.
+    ends
+        ``(y, x)`` of two places that give the axis; else it is the longest one.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(h, w)`` integer, where on the axis each pixel is.
+    numpy.ndarray
+        For each pixel of the axis, the contrast there as a part of the cell's; empty
+        where the cell cannot be told from what is around it.
+    """
+    own = ndimage.binary_dilation(mask, iterations=RIM) & ~others
+    taken = ndimage.binary_dilation(mask | others, iterations=RIM)
+    around = grey[ndimage.binary_dilation(mask, iterations=AROUND) & ~taken]
+    places = np.argwhere(own)
+    if ends is None:
+        centred = places - places.mean(axis=0)
+        axis = np.linalg.eigh(centred.T @ centred)[1][:, -1]
+    else:
+        axis = (ends[1] - ends[0]) / max(1e-6, float(np.hypot(*(ends[1] - ends[0]))))
+    rows, columns = np.indices(mask.shape)
+    along = rows * axis[0] + columns * axis[1]
+    along = np.floor(along - along[own].min()).astype(np.intp)
+    outside = float(np.median(around)) if len(around) else 0.0
+    spread = 1.48 * float(np.median(np.abs(around - outside))) if len(around) else 0.0
+    contrast = grey - outside
+    contrast *= np.sign(np.median(contrast[mask]))
+    inside = float(np.median(contrast[mask]))
+    if not len(around) or inside <= NOISE * spread:
+        return along, np.empty(0)
+    ridge = np.zeros(int(along[own].max()) + 1)
+    np.maximum.at(ridge, along[own], contrast[own])
+    return along, ridge / max(float(np.median(ridge)), inside)
