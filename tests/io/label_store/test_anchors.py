@@ -1,6 +1,7 @@
 """Anchors on disk, many of them."""
 
 import zarr
+from zarr.storage import LocalStore
 
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 
@@ -28,3 +29,35 @@ def test_reading_many_anchors_opens_each_array_once(new_store, fake_run, monkeyp
     assert read[5].object_score == anchors[5].object_score
     arrays = ["digest", "logits", "object_score", "pointer", "predicted_iou"]
     assert sorted(opened) == arrays
+
+
+def test_what_arrays_are_is_not_asked_again_with_each_click(
+    new_store, fake_run, monkeypatch
+):
+    store = new_store()
+
+    def click():
+        store.remove_anchors([3], [0])
+        store.write(fake_run.result(0))
+        store.write_anchor(fake_run.anchor(3))
+        store.commit(fake_run.progress(1), None)
+
+    click()
+    read, removed = [], []
+    get, delete = LocalStore.get, LocalStore.delete_dir
+
+    async def read_one(self, key, *given, **named):
+        read.append(key.removeprefix("labels/masklets/napari-sam2/"))
+        return await get(self, key, *given, **named)
+
+    async def delete_one(self, key):
+        removed.append(key)
+        await delete(self, key)
+
+    monkeypatch.setattr(LocalStore, "get", read_one)
+    monkeypatch.setattr(LocalStore, "delete_dir", delete_one)
+    click()
+    assert not [key for key in read if key.endswith("zarr.json")]
+    assert "whole_frames/c/0" not in read
+    assert "anchors/object_score/c/0/0" in read
+    assert not removed

@@ -112,6 +112,7 @@ class History:
         self._run = run
         self._folder = folder
         self._books = books
+        self._steps: zarr.Group | None = None
         self._open: KeptChunks | None = None
         self._before: BookState | None = None
         self._after: BookState | None = None
@@ -400,7 +401,9 @@ class History:
         self._before = None
 
     def _group(self) -> zarr.Group:
-        return self._run.require_group(HISTORY)
+        if self._steps is None:
+            self._steps = self._run.require_group(HISTORY)
+        return self._steps
 
     def _path(self, number: int) -> Path:
         return self._folder / self._run.basename / HISTORY / str(number)

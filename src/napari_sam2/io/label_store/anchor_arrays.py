@@ -48,7 +48,7 @@ class AnchorArrays:
     def __init__(self, group: zarr.Group, object_ids: Sequence[int]) -> None:
         self._group = group
         self._object_ids = object_ids
-        self._arrays: dict[str, zarr.Array] = {}
+        self._arrays: dict[str, zarr.Array | None] = {}
         self._count: int | None = None
 
     @classmethod
@@ -79,12 +79,14 @@ class AnchorArrays:
         where = (anchor.frame_index, column)
         self.forget()
         score = self._array("object_score")
-        score[where] = np.nan
+        if not np.isnan(score[where]):
+            score[where] = np.nan
         self._array("logits")[where] = anchor.logits
         self._pointers(len(anchor.pointer))[where] = anchor.pointer
         self._array("predicted_iou")[where] = anchor.predicted_iou
-        if TILE in self._group:
-            self._array(TILE)[where] = anchor.tile
+        tiles = self._array_if_any(TILE)
+        if tiles is not None:
+            tiles[where] = anchor.tile
         self._digests()[where] = _digest_of(anchor)
         score[where] = anchor.object_score
 
@@ -98,7 +100,7 @@ class AnchorArrays:
             gone = [(row, columns[n]) for row, n in there if first + row in frames]
             for row, column in gone:
                 block[row, column] = np.nan
-                if DIGEST in self._group:
+                if self._array_if_any(DIGEST) is not None:
                     self._digests()[first + row, column] = UNKNOWN
             if gone:
                 scores[first : first + BLOCK] = block
@@ -139,13 +141,15 @@ class AnchorArrays:
     def distrust(self, frames: Collection[int]) -> None:
         """Say that nobody knows what the anchors of frames hold."""
         self.forget()
-        for frame in frames if DIGEST in self._group else ():
-            self._digests()[frame] = UNKNOWN
+        digests = self._array_if_any(DIGEST)
+        if digests is not None:
+            for frame in frames:
+                digests[frame] = UNKNOWN
 
     def _places(self) -> Iterator[_Place]:
         """Yield where an anchor has a score, or is known by a digest."""
         scores, predicted = self._array("object_score"), self._array("predicted_iou")
-        digests = self._digests() if DIGEST in self._group else None
+        digests = self._array_if_any(DIGEST)
         for first in range(0, scores.shape[0], BLOCK):
             rows = slice(first, first + BLOCK)
             block = np.asarray(scores[rows])
@@ -166,7 +170,8 @@ class AnchorArrays:
             return None
         where = (place.frame_index, place.column)
         try:
-            tile = self._array(TILE)[where] if TILE in self._group else 0
+            tiles = self._array_if_any(TILE)
+            tile = 0 if tiles is None else tiles[where]
             return StoredAnchor(
                 object_id=self._object_ids[place.column],
                 frame_index=place.frame_index,
@@ -182,29 +187,39 @@ class AnchorArrays:
     def resize(self, object_ids: Sequence[int]) -> None:
         """Make room for more objects."""
         self._object_ids = object_ids
-        for name, _ in self._group.arrays():
-            array = self._array(name)
-            array.resize((array.shape[0], len(object_ids), *array.shape[2:]))
+        for name in (*SCORES, "logits", POINTER, DIGEST, TILE):
+            array = self._array_if_any(name)
+            if array is not None:
+                array.resize((array.shape[0], len(object_ids), *array.shape[2:]))
 
     def _array(self, name: str) -> zarr.Array:
         """Return an array, which is opened once: opening takes longer than reading."""
+        array = self._arrays.get(name)
+        if array is None:
+            array = self._arrays[name] = array_at(self._group, name)
+        return array
+
+    def _array_if_any(self, name: str) -> zarr.Array | None:
+        """Return one that may not be there; that, too, is looked up once."""
         if name not in self._arrays:
-            self._arrays[name] = array_at(self._group, name)
+            is_there = name in self._group
+            self._arrays[name] = array_at(self._group, name) if is_there else None
         return self._arrays[name]
 
     def _digests(self) -> zarr.Array:
-        if DIGEST not in self._group:
-            spec = _scores_spec(self._array("object_score").shape)
-            create_array(
-                self._group, DIGEST, replace(spec, dtype=np.uint64, fill_value=UNKNOWN)
-            )
-        return self._array(DIGEST)
+        spec = _scores_spec(self._array("object_score").shape)
+        return self._made(DIGEST, replace(spec, dtype=np.uint64, fill_value=UNKNOWN))
 
     def _pointers(self, length: int) -> zarr.Array:
-        if POINTER not in self._group:
-            shape = (*self._array("object_score").shape, length)
-            return create_array(self._group, POINTER, _one_chunk_each(shape))
-        return self._array(POINTER)
+        shape = (*self._array("object_score").shape, length)
+        return self._made(POINTER, _one_chunk_each(shape))
+
+    def _made(self, name: str, spec: ArraySpec) -> zarr.Array:
+        """Return an array that the first anchor makes."""
+        array = self._array_if_any(name)
+        if array is None:
+            array = self._arrays[name] = create_array(self._group, name, spec)
+        return array
 
 
 def _digest_of(anchor: StoredAnchor) -> int:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from napari_sam2.io.ome_zarr.zarr_nodes import (
     attributes_of,
     create_array,
     group_at,
+    node_path,
     replace_attributes,
 )
 from napari_sam2.io.storage import DAMAGED
@@ -222,7 +224,8 @@ class ProgressJournal:
         """Remove snapshots that nothing refers to."""
         for slot in set(SLOTS).difference(self._slots_in_use()):
             # Also what a killed process removed half of, which is no group any more.
-            del self._group[slot]
+            if Path(node_path(self._group, slot)).exists():
+                del self._group[slot]
 
     def _entry(self) -> dict[str, Any] | None:
         return attributes_of(self._group).get(PROGRESS)
@@ -306,12 +309,10 @@ class WholeFrames:
 
     def forget(self) -> None:
         """Drop what is in memory: the disk says what holds."""
-        self._is_readable = True
         try:
             self._marks = np.array(self._array[:])  # (T,)
         except DAMAGED:
             # Then nobody knows of any: fewer are whole than the last commit says.
-            self._is_readable = False
             self._marks = np.zeros(self._array.shape, np.uint8)
         self._pending: set[int] = set()
 
@@ -319,28 +320,24 @@ class WholeFrames:
         """Say that a frame is about to change."""
         if self._marks[frame_index] == IS_WHOLE:
             self._marks[frame_index] = WAS_WHOLE
-            self._put(slice(frame_index, frame_index + 1))
+            self._write()
         self._pending.add(frame_index)
 
     def remove(self, frame_index: int) -> None:
         """Say that a frame is not whole, and that it is not being changed."""
         self._marks[frame_index] = 0
-        self._put(slice(frame_index, frame_index + 1))
+        self._write()
 
     def mark(self) -> None:
         """Say that all changed frames are whole again."""
         if self._pending:
-            changed = sorted(self._pending)
-            self._marks[changed] = IS_WHOLE
-            span = slice(changed[0], changed[-1] + 1)
-            self._put(span)
+            self._marks[sorted(self._pending)] = IS_WHOLE
+            self._write()
             self._pending.clear()
 
-    def _put(self, span: slice) -> None:
-        """Write some marks; all of them over what cannot be read."""
-        chosen = span if self._is_readable else slice(None)
-        self._array[chosen] = self._marks[chosen]
-        self._is_readable = True
+    def _write(self) -> None:
+        """Write all marks, which are one chunk: some of them would be read first."""
+        self._array[:] = self._marks
 
 
 def _write_snapshot(group: zarr.Group, slot: str, snapshot: Arrays) -> None:
