@@ -4,6 +4,7 @@ import zarr
 from zarr.storage import LocalStore
 
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
+from napari_sam2.prompts import PromptedObject
 
 
 def test_reading_many_anchors_opens_each_array_once(new_store, fake_run, monkeypatch):
@@ -61,3 +62,27 @@ def test_what_arrays_are_is_not_asked_again_with_each_click(
     assert "whole_frames/c/0" not in read
     assert "anchors/object_score/c/0/0" in read
     assert not removed
+
+
+def test_nothing_is_read_to_make_room_for_one_object_more(
+    new_store, fake_run, monkeypatch
+):
+    store = new_store()
+    store.write(fake_run.result(0))
+    store.commit(fake_run.progress(1), None)
+    before = store.read_score_table("area")
+    read, get = [], LocalStore.get
+
+    async def read_one(self, key, *given, **named):
+        read.append(key)
+        return await get(self, key, *given, **named)
+
+    monkeypatch.setattr(LocalStore, "get", read_one)
+    store.add_objects([PromptedObject(11)])
+    store.write(fake_run.result(0, [3], [3]))
+    store.commit(fake_run.progress(1), None)
+    assert not [key for key in read if "/c/" in key and "logits" not in key]
+    monkeypatch.undo()
+    after = OmeZarrLabelStore.open(store.path, mode="r").read_score_table("area")
+    assert (after[1:, :2] == before[1:]).all()
+    assert (after[:, 2] == -1).all()

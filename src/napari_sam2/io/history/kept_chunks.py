@@ -241,7 +241,7 @@ class _Mirror:
     def keep(self, side: Side, places: Iterable[ChunkIndex]) -> int:
         """Keep live chunks, or that there are none; return how many bytes they have."""
         table = self._tables[side]
-        if not table.folder.is_dir():
+        if side == "after" and not table.folder.is_dir():
             facts = self._read_metadata(self._live)
             write_flat_metadata(self._folders[side], facts, self._is_v3)
             table.write_metadata(self._shape)

@@ -54,11 +54,11 @@ class RowBlock:
         first = frame_index // BLOCK * BLOCK
         if first != self._first:
             self.flush()
-            self.rows = {
+            rows = {
                 name: np.asarray(array[first : first + BLOCK])
                 for name, array in self._arrays.items()
             }
-            self._on_disk = {name: rows.tobytes() for name, rows in self.rows.items()}
+            self._take(rows)
             self._first = first
         return frame_index - first
 
@@ -107,11 +107,27 @@ class RowBlock:
         self._on_disk = {}
 
     def resize(self, object_count: int) -> None:
-        """Make room for more objects."""
+        """Make room for more objects, of which nothing is known: nothing is read."""
         self.flush()
-        self.forget()
         for array in self._arrays.values():
             array.resize((array.shape[0], object_count))
+        self._take(
+            {
+                name: _widened(rows, object_count, self._arrays[name].fill_value)
+                for name, rows in self.rows.items()
+            }
+        )
+
+    def _take(self, rows: dict[str, np.ndarray]) -> None:
+        """Take rows for what is on disk."""
+        self.rows = rows
+        self._on_disk = {name: values.tobytes() for name, values in rows.items()}
+
+
+def _widened(rows: np.ndarray, count: int, fill_value: float) -> np.ndarray:
+    wide = np.full((len(rows), count), fill_value, rows.dtype)
+    wide[:, : rows.shape[1]] = rows
+    return wide
 
 
 OBJECTS_PER_CHUNK = 256
