@@ -125,8 +125,6 @@ class StreamingPredictor:
         If device, precision, input size, tiles or hard cases cannot be had.
     """
 
-    _expected: Embed | None = None
-
     def __init__(  # noqa: PLR0913
         self,
         model: Sam2,
@@ -183,6 +181,7 @@ class StreamingPredictor:
         self.cases = HardCases(hard_cases, self.bank, one_component=self.one_component)
         self._runner = _batch_runner(self.precision, needed, object_batch)
         self._bank_in_hand = Lock()
+        self._expected: Embed | None = None
         # No batch is computed while a label image is made: it may take as much.
         at_most = None if object_batch is None else object_batch * needed
         self.label_image = label_painter(self.device, at_most)
