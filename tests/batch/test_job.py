@@ -88,7 +88,7 @@ def test_frames_that_a_model_wants_padded_are_no_tiles(job, tmp_path):
 
 
 def test_hard_cases_are_gone_on_with_and_told_by_provenance(job):
-    cases = ("stage-jumps",)
+    cases = ("stage-jumps", "coming-back")
     options = job.model_options.model_copy(update={"hard_cases": cases})
     job = job.model_copy(update={"frames": (0, 8), "model_options": options})
     whole = elsewhere(job, "whole.zarr")
@@ -105,7 +105,7 @@ def test_hard_cases_are_gone_on_with_and_told_by_provenance(job):
     run(again)
     assert tree(job.out) == tree(whole.out)
     kept = OmeZarrLabelStore.open(job.out, mode="r").provenance.settings
-    assert kept["hard_cases"] == ["stage-jumps"]
+    assert kept["hard_cases"] == ["stage-jumps", "coming-back"]
     tiled = options.model_copy(update={"tiles": 32})
     with pytest.raises(InputError, match="stage-jumps with tiles"):
         run(elsewhere(job, "tiled.zarr", model_options=tiled))

@@ -116,7 +116,8 @@ Tiles = Annotated[
 HardCases = Annotated[
     list[HardCaseName] | None,
     Option(
-        "--hard-case", help="What makes the movie hard: the picture jumps, or is cut."
+        "--hard-case",
+        help="What makes the movie hard: the picture jumps, or objects come back.",
     ),
 ]
 EmbedImage = Annotated[bool, Option("--embed-image", help="Copy the movie into OUT.")]

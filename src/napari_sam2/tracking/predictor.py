@@ -318,17 +318,19 @@ class StreamingPredictor:
 
     def forget_recent(self, object_ids: Iterable[int] | None = None) -> None:
         """Forget the recent frames of some objects, or of all: a new gap begins."""
-        self.bank.forget_recent(object_ids)
-        if object_ids is None:
-            self.cases.forget()
+        chosen = None if object_ids is None else tuple(object_ids)
+        self.bank.forget_recent(chosen)
+        self.cases.forget(chosen)
 
     def remove_anchor(self, object_id: int, frame_index: int) -> None:
         """Forget an anchor and the object's recent frames."""
         self.bank.remove_anchor(object_id, frame_index)
+        self.cases.forget([object_id])
 
     def remove(self, object_id: int) -> None:
         """Forget an object."""
         self.bank.remove(object_id)
+        self.cases.forget([object_id])
 
     def snapshot(self) -> Arrays:
         """Return everything remembered as named arrays, see `bank_snapshot`."""
@@ -419,14 +421,17 @@ class StreamingPredictor:
 
     def _add(self, seen: Prediction, memories: Tensor) -> None:
         """Put what was seen into the bank."""
-        batch = seen.batch
+        batch, waits = seen.batch, self.cases.waits(seen)
         if batch.kind is BatchKind.TRACKED:
+            ids = np.asarray(batch.object_ids)
+            self.bank.wait(ids[waits].tolist(), reverse=batch.reverse)
+            rows = slice(None) if not waits.any() else np.flatnonzero(~waits)
             self.bank.add_tracked(
-                batch.object_ids,
+                ids[rows].tolist(),
                 LastTracked(batch.frame_index, batch.reverse, batch.tile),
-                memory=memories,
-                pointers=seen.decoded.pointer,
-                logits=seen.heard.logits,
+                memory=memories[rows],
+                pointers=seen.decoded.pointer[rows],
+                logits=seen.heard.logits[rows],
             )
             return
         for stored, memory in zip(seen.stored_anchors(), memories, strict=True):

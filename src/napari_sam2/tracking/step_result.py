@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from napari_sam2.interfaces import DivisionEvidence, StoredAnchor
+from napari_sam2.interfaces import ABSENT_LOGIT, DivisionEvidence, StoredAnchor
 from napari_sam2.model.sam2 import Decoded
 from napari_sam2.tiles import Window
 from napari_sam2.tracking.batching import Batch, BatchKind
@@ -124,6 +124,29 @@ class Prediction:
         kept = np.where(pixels, np.float32(OUTSIDE_LOGIT), self.heard.logits)
         division = placed_apart(self.heard.division, pixels, self.heard.window)
         heard = replace(self.heard, logits=kept, division=division)
+        return Prediction(self.batch, decoded, lambda: heard)
+
+    def lowered(self, is_away: np.ndarray, by: float) -> Prediction:
+        """Return the same with ``(objects,)`` bool of them away, however sure it was.
+
+        Parameters
+        ----------
+        by
+            Taken off their presence scores.
+        """
+        rows = to_device(is_away, self.decoded.logits.device)
+        decoded = replace(
+            self.decoded,
+            logits=self.decoded.logits.masked_fill(rows[:, None, None], ABSENT_LOGIT),
+            object_score=self.decoded.object_score - by * rows,
+        )
+        heard = replace(
+            self.heard,
+            logits=np.where(
+                is_away[:, None, None], np.float32(ABSENT_LOGIT), self.heard.logits
+            ),
+            object_score=self.heard.object_score - np.float32(by) * is_away,
+        )
         return Prediction(self.batch, decoded, lambda: heard)
 
     def stored_anchors(self) -> list[StoredAnchor]:

@@ -7,7 +7,7 @@ from tests.engine.engine_steps import click
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.tracking.hard_cases.names import HardCaseName
 
-JUMPS = str(HardCaseName.STAGE_JUMPS)
+CASES = tuple(map(str, HardCaseName))
 
 
 def tick(qtbot, box):
@@ -38,14 +38,14 @@ def test_what_is_ticked_stands_in_the_provenance_and_comes_back(
     dock.conductor.close()
     tracker = OmeZarrLabelStore.open(folder).provenance.tracker
     assert tracker.one_component
-    assert tracker.hard_cases == (JUMPS,)
+    assert tracker.hard_cases == CASES
     _, again = open_dock()
     boxes = again.model_panel.hard_cases.boxes
     assert not any(box.isChecked() for box in boxes)
     again.conductor.open_session(folder)
     answered(again)
     assert all(box.isChecked() for box in boxes)
-    assert again.request().tracker.hard_cases == (JUMPS,)
+    assert again.request().tracker.hard_cases == CASES
 
 
 def test_another_movie_is_followed_as_usual(ticked, answered, stack, qtbot):
@@ -60,4 +60,4 @@ def test_another_movie_is_followed_as_usual(ticked, answered, stack, qtbot):
     answered(dock)
     tick(qtbot, boxes[1])
     assert "From now on" in dock.status.text()
-    assert dock.request().tracker.hard_cases == ()
+    assert dock.request().tracker.hard_cases == CASES[1:]

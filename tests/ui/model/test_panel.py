@@ -195,18 +195,20 @@ def test_cells_touch_as_the_model_says_until_somebody_does(panel, qtbot):
     assert panel.choice.tracker == TrackerSettings(one_component=False)
     cases.choose(TrackerSettings(hard_cases=("stage-jumps",)))
     panel.show_model_state(ModelState("nano", True, ""))
-    assert [box.isChecked() for box in cases.boxes] == [False, True]
+    assert [box.isChecked() for box in cases.boxes] == [False, True, False]
 
 
 def test_tiles_and_hard_cases_exclude_each_other(panel, qtbot):
     """The tracker refuses them together, so the window does not offer them."""
-    (case,), tiles = panel.hard_cases.case_boxes.values(), panel.tile_combo
+    case, other = panel.hard_cases.case_boxes.values()
+    tiles = panel.tile_combo
     qtbot.keyClick(case, Qt.Key.Key_Space)
     assert not tiles.isEnabled()
     assert "tick" in tiles.toolTip()
     qtbot.keyClick(case, Qt.Key.Key_Space)
     qtbot.keyClick(tiles, Qt.Key.Key_End)
     assert not case.isEnabled()
+    assert not other.isEnabled()
     assert "whole frames" in case.toolTip()
     assert panel.hard_cases.touching_box.isEnabled()
     panel.set_frozen(True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
 from napari_sam2.interfaces import Arrays
@@ -25,8 +27,18 @@ class HardCase:
         """Return the masks to go on with: the choice, and clean-up before memory."""
         return seen
 
-    def forget(self) -> None:
-        """Forget what was seen: a new walk through the movie begins."""
+    def waits(self, seen: Prediction) -> np.ndarray:
+        """Note what is to be remembered; tell of which tracked objects nothing is.
+
+        Their time stands still, see `MemoryBank.wait`. ``(objects,)`` bool.
+        """
+        return np.zeros(len(seen.batch), bool)
+
+    def forget(self, object_ids: Collection[int] | None = None) -> None:
+        """Forget what was seen of objects: they begin a gap.
+
+        None: forget all that was seen, a new walk through the movie begins.
+        """
 
     def snapshot(self) -> dict[str, np.ndarray]:
         """Return what is remembered, by names that no other case uses."""

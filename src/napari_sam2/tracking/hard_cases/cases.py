@@ -9,13 +9,17 @@ import numpy as np
 from napari_sam2.errors import InputError
 from napari_sam2.interfaces import Arrays
 from napari_sam2.tracking.hard_cases.case import HardCase
+from napari_sam2.tracking.hard_cases.coming_back import ComingBack
 from napari_sam2.tracking.hard_cases.names import HardCaseName, chosen_cases
 from napari_sam2.tracking.hard_cases.one_component import OneComponent
 from napari_sam2.tracking.hard_cases.stage_jumps import StageJumps
 from napari_sam2.tracking.memory.bank import MemoryBank
 from napari_sam2.tracking.step_result import Prediction
 
-MAKERS = {HardCaseName.STAGE_JUMPS: StageJumps}
+MAKERS = {
+    HardCaseName.STAGE_JUMPS: StageJumps,
+    HardCaseName.COMING_BACK: ComingBack,
+}
 
 
 class HardCases(HardCase):
@@ -43,9 +47,8 @@ class HardCases(HardCase):
                 f"hard case {self.names[0]} with tiles: objects in tiles cannot be "
                 "followed like that; leave out the tiles, or the hard case"
             )
-        self._cases: list[HardCase] = [MAKERS[name](bank) for name in self.names]
-        if one_component:
-            self._cases.append(OneComponent(bank))
+        self._cases: list[HardCase] = [OneComponent(bank)] if one_component else []
+        self._cases += [MAKERS[name](bank) for name in self.names]
 
     def show(self, frame_index: int, frame: np.ndarray) -> None:
         """Show a frame to all."""
@@ -58,10 +61,17 @@ class HardCases(HardCase):
             seen = case.answer(seen)
         return seen
 
-    def forget(self) -> None:
+    def waits(self, seen: Prediction) -> np.ndarray:
+        """Tell whom any of them waits for."""
+        waiting = super().waits(seen)
+        for case in self._cases:
+            waiting |= case.waits(seen)
+        return waiting
+
+    def forget(self, object_ids: Collection[int] | None = None) -> None:
         """Let all forget."""
         for case in self._cases:
-            case.forget()
+            case.forget(object_ids)
 
     def snapshot(self) -> dict[str, np.ndarray]:
         """Return what all remember."""

@@ -12,6 +12,7 @@ class HardCaseName(StrEnum):
     """A kind of difficult movie."""
 
     STAGE_JUMPS = "stage-jumps"  # the picture jumps, or another place is shown
+    COMING_BACK = "coming-back"  # objects are away for a while, and the same again
 
 
 def chosen_cases(names: Collection[str]) -> tuple[HardCaseName, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -52,8 +54,10 @@ class StageJumps(HardCase):
             down, right = pixels.astype(int).tolist()
             self._bank.stage.add(max(frame_index, self._frame_index), (down, right))
 
-    def forget(self) -> None:
-        """Forget all jumps, and the frame before."""
+    def forget(self, object_ids: Collection[int] | None = None) -> None:
+        """Forget all jumps, and the frame before; they are those of all objects."""
+        if object_ids is not None:
+            return
         self._bank.stage.clear()
         self._frame_index = NO_FRAME
 

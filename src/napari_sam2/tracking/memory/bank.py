@@ -233,7 +233,7 @@ class MemoryBank:
         if not self.layout.is_whole:
             shifts += self._tile_shifts(object_ids, rows, recalled, tile)
         if not self.stage.is_still:
-            ring_frames = self.spatial_ring.frames[rows[:, None], recalled.ring_slots]
+            ring_frames = self.spatial_ring.seen[rows[:, None], recalled.ring_slots]
             anchored = padded(anchor_frames, fill=frame_index)
             frames = np.concatenate((anchored, ring_frames), axis=1)
             grid = np.asarray(self.grid)
@@ -370,6 +370,20 @@ class MemoryBank:
         rows = torch.from_numpy(self.table.rows(object_ids))
         self.tensors.logits[rows] = torch.from_numpy(logits)
         self.last_tracked.update(dict.fromkeys(object_ids, last))
+
+    def wait(self, object_ids: Sequence[int], *, reverse: bool) -> None:
+        """Let time stand still for objects: all that is recent stays as far behind.
+
+        What was tracked last stays so too: the frame in hand tells nothing of them.
+        """
+        if not object_ids:
+            return
+        rows, step = self.table.rows(object_ids), -1 if reverse else 1
+        row, tensors = to_device(rows, self.device), self.tensors
+        self.spatial_ring.wait(rows, step)
+        self.pointer_ring.wait(rows, step)
+        tensors.spatial[row] = tensors.spatial[row].roll(step, dims=1)
+        tensors.pointers[row] = tensors.pointers[row].roll(step, dims=1)
 
     def add_objects(self, object_ids: Iterable[int]) -> np.ndarray:
         """Return the rows of objects, making room for new ones."""

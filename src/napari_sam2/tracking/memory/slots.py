@@ -38,12 +38,21 @@ class FrameRing:
     ----------
     reach
         The largest distance in frames that takes part in attention.
+
+    Attributes
+    ----------
+    frames, seen
+        ``(rows, slots)`` int64: which frame a slot counts as, and is. They are the same
+        but for rows that waited.
+    tiles
+        ``(rows, slots)`` int64.
     """
 
     def __init__(self, reach: int) -> None:
         self.reach = reach
         self.slots = reach + 1
         self.frames = np.full((0, self.slots), EMPTY, dtype=np.int64)
+        self.seen = self.frames.copy()
         self.tiles = np.zeros((0, self.slots), dtype=np.int64)
 
     def grow(self, rows: int) -> None:
@@ -52,6 +61,7 @@ class FrameRing:
         if missing > 0:
             new = np.full((missing, self.slots), EMPTY, dtype=np.int64)
             self.frames = np.concatenate((self.frames, new))
+            self.seen = np.concatenate((self.seen, new))
             self.tiles = np.concatenate((self.tiles, np.zeros_like(new)))
 
     def slot(self, frame_index: int) -> int:
@@ -61,9 +71,22 @@ class FrameRing:
     def record(self, rows: np.ndarray, frame_index: int, tile: int = 0) -> int:
         """Note that rows now hold a tile of a frame; return the slot to write it to."""
         slot = self.slot(frame_index)
-        self.frames[rows, slot] = frame_index
+        self.frames[rows, slot] = self.seen[rows, slot] = frame_index
         self.tiles[rows, slot] = tile
         return slot
+
+    def wait(self, rows: np.ndarray, step: int) -> None:
+        """Let what rows hold count as one frame later, or earlier for a step of −1."""
+        frames = self.frames[rows]
+        frames[frames != EMPTY] += step
+        self.frames[rows] = np.roll(frames, step, axis=1)
+        self.seen[rows] = np.roll(self.seen[rows], step, axis=1)
+        self.tiles[rows] = np.roll(self.tiles[rows], step, axis=1)
+
+    def waited(self, rows: np.ndarray) -> bool:
+        """Tell whether what rows hold counts as other frames than it is."""
+        is_other = self.frames[rows] != self.seen[rows]
+        return bool((is_other & (self.frames[rows] != EMPTY)).any())
 
     def drop(self, rows: np.ndarray, frame_index: int) -> None:
         """Note that rows no longer hold a frame, if they did."""
@@ -233,7 +256,8 @@ def recall(
     def look(ring: FrameRing, distances: np.ndarray) -> tuple[np.ndarray, ...]:
         frames = frame_index + (distances if reverse else -distances)
         valid = ring.held(rows, frames)
-        valid &= ~(chosen[:, :, None] == frames).any(axis=1)
+        seen = ring.seen[rows[:, None], frames % ring.slots]
+        valid &= ~(chosen[:, :, None] == seen[:, None]).any(axis=1)
         has_any = valid.any(axis=0)
         return frames[has_any] % ring.slots, distances[has_any], valid[:, has_any]
 

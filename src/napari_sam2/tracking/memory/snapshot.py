@@ -30,6 +30,8 @@ def take(bank: MemoryBank) -> dict[str, np.ndarray]:
         ``anchor_keys`` ``(anchors, 2)`` int64 (object id, frame) in the order in which
         they were added, ``anchor_memories``, ``anchor_logits``, ``anchor_pointers`` and
         ``anchor_scores`` ``(anchors, 2)`` float64 (object score, predicted IoU).
+        Where an object waited, also ``spatial_seen`` and ``pointer_seen``: the frames
+        that those of the rings are.
         Where there are tiles, also their numbers: ``spatial_tiles`` ``(objects,
         slots)``, ``tracked_tiles`` ``(objects,)`` and ``anchor_tiles`` ``(anchors,)``.
     """
@@ -49,8 +51,16 @@ def take(bank: MemoryBank) -> dict[str, np.ndarray]:
             dtype=np.int64,
         ).reshape(-1, 2),
         **_anchor_arrays(bank, object_ids),
+        **_waited(bank, rows),
         **({} if bank.layout.is_whole else _tiles(bank, object_ids)),
     }
+
+
+def _waited(bank: MemoryBank, rows: np.ndarray) -> dict[str, np.ndarray]:
+    rings = {"spatial_seen": bank.spatial_ring, "pointer_seen": bank.pointer_ring}
+    if not any(ring.waited(rows) for ring in rings.values()):
+        return {}
+    return {name: ring.seen[rows] for name, ring in rings.items()}
 
 
 def _tiles(bank: MemoryBank, object_ids: tuple[int, ...]) -> dict[str, np.ndarray]:
@@ -118,6 +128,8 @@ def restore(bank: MemoryBank, arrays: Arrays) -> None:
     bank.tensors.logits[index] = _tensor(arrays["logits"])
     bank.spatial_ring.frames[rows] = arrays["spatial_frames"]
     bank.pointer_ring.frames[rows] = arrays["pointer_frames"]
+    for ring, name in ((bank.spatial_ring, "spatial"), (bank.pointer_ring, "pointer")):
+        ring.seen[rows] = arrays.get(f"{name}_seen", ring.frames[rows])
     if "spatial_tiles" in arrays:
         bank.spatial_ring.tiles[rows] = arrays["spatial_tiles"]
     tiles = arrays.get("tracked_tiles", np.zeros_like(rows)).tolist()

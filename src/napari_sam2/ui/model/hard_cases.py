@@ -22,7 +22,12 @@ SEEN = {
         "The stage jumps or drifts",
         "Each frame is compared with the one before: what is remembered moves along "
         "with the picture, and recent frames are forgotten after a cut",
-    )
+    ),
+    HardCaseName.COMING_BACK: (
+        "Cells are hidden, or out of view, and come back",
+        "Who is away is waited for: no frame without the object is remembered, and a "
+        "mask elsewhere is taken for it only where the model is sure",
+    ),
 }
 """By case: what a person sees, and what is done about it."""
 NOT_IN_TILES = "In tiles this cannot be had: look at whole frames (Small cells)"

@@ -18,7 +18,7 @@ WHY = (
     "A large frame is made small for the model, and small cells are lost. In tiles it "
     "sees them at their own size. Each choice has masks of its own; prompts go along"
 )
-NOT_WITH_CASES = "Where the stage jumps there can be no tiles: take the tick away first"
+NOT_WITH_CASES = "With a hard case there can be no tiles: take its tick away first"
 
 
 class TileCombo(QComboBox):
