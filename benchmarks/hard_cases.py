@@ -5,8 +5,8 @@
 Simulated movies, `KINDS` below, and with --data the later frames of CellPhe: objects
 of the first frame, the nearest to its middle, are followed from their true masks, all
 together, in each way: with the component rule as the weights ask for it ("none"),
-without it ("parts"), with each hard case, and with what does not ship
-(`hard_case_trials`). Of each kind of movie the table tells:
+without it ("parts"), with each hard case, with all of them, and with what does not
+ship (`hard_case_trials`). Of each kind of movie the table tells:
 
 - J: over the frames after the first, up to the last on which the truth has the object;
   both empty counts 1; mean over movies, and their standard deviation;
@@ -154,6 +154,7 @@ WAYS: dict[str, Follow] = {
     "none": _usual,
     "parts": partial(_usual, one_component=False),
     **{str(name): partial(_usual, hard_cases=(name,)) for name in HardCaseName},
+    "all cases": partial(_usual, hard_cases=tuple(HardCaseName)),
     "exclusivity": track_exclusive,
     "finding again": FindingAgain,
     "finding again, new ones": partial(FindingAgain, only_new=True),
