@@ -24,7 +24,7 @@ SEEN = {
         "with the picture, and recent frames are forgotten after a cut",
     ),
     HardCaseName.COMING_BACK: (
-        "Cells are hidden, or out of view, and come back",
+        "Cells vanish and come back",
         "Who is away is waited for: no frame without the object is remembered, and a "
         "mask elsewhere is taken for it only where the model is sure",
     ),
