@@ -26,8 +26,8 @@ SEEN = {
     HardCaseName.COMING_BACK: (
         "Cells vanish and come back",
         "Who is away is waited for: no frame without the object is remembered, and a "
-        "mask elsewhere is taken for it only where the model is sure. Not for cells that "
-        "leave for good",
+        "mask elsewhere is taken for it only where the model is sure. Not for cells "
+        "that leave for good",
     ),
 }
 """By case: what a person sees, and what is done about it."""
