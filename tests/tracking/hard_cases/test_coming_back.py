@@ -76,6 +76,18 @@ def test_who_fades_is_not_away():
     assert case.answer(faded) is not faded
 
 
+@pytest.mark.parametrize("place", ["here", "off"])
+def test_after_an_absence_a_mask_must_be_sure_wherever_it_lies(place):
+    case = ComingBack(Bank())
+    case.waits(seen("here", 1.5))
+    case.waits(seen("here", -0.5))
+    doubtful, sure = seen(place, SURE - 0.1), seen(place, SURE)
+    assert case.answer(doubtful) is not doubtful
+    assert case.answer(sure) is sure
+    case.waits(sure)
+    assert case.answer(seen("here", 0.1)).heard.object_score[0] > 0
+
+
 def test_what_a_person_prompted_is_neither_doubted_nor_waited_for():
     before, case = seen("off", 0.1, BatchKind.CLICKED), ComingBack(Bank())
     assert case.answer(before) is before

@@ -13,20 +13,21 @@ from napari_sam2.tracking.memory.bank import MemoryBank
 from napari_sam2.tracking.step_result import Prediction
 
 SURE = 2.0
-"""Presence score that is enough for a mask which does not go on from the one last seen.
+"""Presence score that is enough for a mask after an absence, or one that does not go on
+from the mask last seen.
 
 Right masks of nano have some 10, and 2 to 8 on the first frame after an absence; where
 it takes another cell for one that is away, most often less than 1.5."""
 
 HALF = 0.5
-"""And so is this share of the score of the last sight: who fades is not away."""
+"""For the latter this share of the score before is enough: who fades is not away."""
 
 GOES_ON = 0.5
 """A mask goes on from another if they share so much of the smaller one's area."""
 
 
 class ComingBack(HardCase):
-    """Takes what lies elsewhere only where it is sure, and remembers no absence.
+    """Takes what comes back, or lies elsewhere, only if sure; remembers no absence.
 
     After some frames without an object, memory would be of nothing else, and the object
     would be said to be away for good.
@@ -34,18 +35,21 @@ class ComingBack(HardCase):
 
     def __init__(self, bank: MemoryBank) -> None:
         self._bank = bank
-        self._last_score: dict[int, float] = {}
+        self._latest_score: dict[int, float] = {}
 
     def answer(self, seen: Prediction) -> Prediction:
-        """Return tracked masks without those that are elsewhere and not sure."""
+        """Return tracked masks without those that are not sure, and have to be."""
         if seen.batch.kind is not BatchKind.TRACKED:
             return seen
         ids, score = seen.batch.object_ids, seen.heard.object_score
-        last = np.array([self._last_score.get(one, np.inf) for one in ids])
-        enough = np.minimum(SURE, HALF * last)
+        latest = np.array([self._latest_score.get(one, np.inf) for one in ids])
+        was_away = latest <= 0
+        enough = np.where(was_away, SURE, np.minimum(SURE, HALF * latest))
         rows = np.flatnonzero((score > 0) & (score < enough))
         is_away = np.zeros(len(score), bool)
-        is_away[rows] = [self._is_elsewhere(seen, row) for row in rows.tolist()]
+        is_away[rows] = [
+            was_away[row] or self._is_elsewhere(seen, row) for row in rows.tolist()
+        ]
         return seen.lowered(is_away, SURE) if is_away.any() else seen
 
     def _is_elsewhere(self, seen: Prediction, row: int) -> bool:
@@ -59,21 +63,20 @@ class ComingBack(HardCase):
     def waits(self, seen: Prediction) -> np.ndarray:
         """Note how sure objects are; tell which of the tracked ones are away."""
         scores = seen.heard.object_score
-        found = zip(seen.batch.object_ids, scores.tolist(), strict=True)
-        self._last_score |= {one: score for one, score in found if score > 0}
+        self._latest_score |= zip(seen.batch.object_ids, scores.tolist(), strict=True)
         return (scores <= 0) & (seen.batch.kind is BatchKind.TRACKED)
 
     def forget(self, object_ids: Collection[int] | None = None) -> None:
         """Forget how sure objects were."""
-        for one in list(self._last_score) if object_ids is None else object_ids:
-            self._last_score.pop(one, None)
+        for one in list(self._latest_score) if object_ids is None else object_ids:
+            self._latest_score.pop(one, None)
 
     def snapshot(self) -> dict[str, np.ndarray]:
         """Return how sure objects were: ``(objects, 2)``, id and score."""
-        known = sorted(self._last_score.items())
-        return {"last_scores": np.asarray(known, np.float64).reshape(-1, 2)}
+        known = sorted(self._latest_score.items())
+        return {"latest_scores": np.asarray(known, np.float64).reshape(-1, 2)}
 
     def restore(self, arrays: Arrays) -> None:
         """Go on from there."""
-        known = arrays["last_scores"].tolist()
-        self._last_score = {int(one): score for one, score in known}
+        known = arrays["latest_scores"].tolist()
+        self._latest_score = {int(one): score for one, score in known}
