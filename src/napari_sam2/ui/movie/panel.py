@@ -276,8 +276,6 @@ class InputPanel(Panel):
         ]
         return image_input(self.layer, axes, choices, layers)
 
-    # --- What is shown
-
     # --- Frozen or free
 
     @property
