@@ -7,7 +7,6 @@ import os
 import numpy as np
 import pytest
 from tests.engine.engine_steps import Table, movie_input
-from tests.engine.toys import save_toy
 
 from napari_sam2.engine import Request
 from napari_sam2.synthetic import MovieConfig, SimulatedMovie
@@ -42,8 +41,17 @@ def stack(movie):
 @pytest.fixture(scope="session")
 def toy(tmp_path_factory):
     """Path of a random toy network whose masks are neither full nor empty."""
+    import torch
+
+    from napari_sam2.model.checkpoints.checkpoint import build_model, save_model
+
+    model = build_model("toy", seed=3)
+    with torch.no_grad():
+        model.mask_decoder.pred_obj_score_head.layers[-1].bias.fill_(2.0)
+        for mlp in model.mask_decoder.output_hypernetworks_mlps:
+            mlp.layers[-1].weight.mul_(20.0)
     path = tmp_path_factory.mktemp("models") / "toy.safetensors"
-    save_toy(path)
+    save_model(model, path)
     return str(path)
 
 
