@@ -73,6 +73,17 @@ def settled(store, fake_run):
     return content(store)
 
 
+def around_a_step(store, fake_run):
+    """Track an object more on three frames; return what was there before and after."""
+    store.write(fake_run.result(0))
+    before = settled(store, fake_run)
+    store.history.begin("track", NOTHING, NOTHING)
+    for frame in range(3):
+        store.write(fake_run.result(frame, [7], shown=[7]))
+    after = settled(store, fake_run)
+    return before, after
+
+
 def reopened(store):
     return OmeZarrLabelStore.open(store.path)
 
@@ -184,12 +195,7 @@ def as_of_version_0_2(step):
 
 def test_a_step_of_version_0_2_is_undone_and_redone(new_store, fake_run):
     store = new_store()
-    store.write(fake_run.result(0))
-    before = settled(store, fake_run)
-    store.history.begin("track", NOTHING, NOTHING)
-    for frame in range(3):
-        store.write(fake_run.result(frame, [7], shown=[7]))
-    after = settled(store, fake_run)
+    before, after = around_a_step(store, fake_run)
     as_of_version_0_2(store.path / STEP)
     store = reopened(store)
     for _ in range(2):
@@ -352,12 +358,7 @@ def test_labels_in_an_image_of_the_old_version(tmp_path, new_store, fake_run):
     group = zarr.create_group(tmp_path / "old.zarr", zarr_format=2)
     store = new_store(tmp_path / "old.zarr")
     assert group.metadata.zarr_format == 2
-    store.write(fake_run.result(0))
-    before = settled(store, fake_run)
-    store.history.begin("track", NOTHING, NOTHING)
-    for frame in range(3):
-        store.write(fake_run.result(frame, [7], shown=[7]))
-    after = settled(store, fake_run)
+    before, after = around_a_step(store, fake_run)
     check_is_zarr(store)
     store.history.undo()
     check_is_zarr(store)
