@@ -72,7 +72,7 @@ def look_whole(
     both = pair[0] | pair[1]
     near = _widened(ndimage.find_objects(both.astype(np.uint8))[0])
     ends = [np.array(centre_of(mask[near])) for mask in pair]
-    along, ridge = _ridge(_smooth(frame)[near], both[near], others[near], ends)
+    along, ridge = _ridge(_smooth(frame[near]), both[near], others[near], ends)
     low, high = sorted(int(along[tuple(np.round(end).astype(int))]) for end in ends)
     between = ridge[max(0, low) : high + 1]
     return bool(len(between) and between.min() > WHOLE)
