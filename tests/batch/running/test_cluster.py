@@ -1,5 +1,6 @@
 """Movies on workers of dask: killed at random, the results are those of one process."""
 
+import asyncio
 import os
 import random
 import shutil
@@ -7,10 +8,11 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import dask
 import pytest
-from distributed import LocalCluster
+from distributed import Client, LocalCluster
 from tests.batch.trees import tree
 
 from napari_sam2.batch.plan.plan import BatchPlan
@@ -44,6 +46,29 @@ def plan(job, files, tmp_path):
         retries=20,
         retry_delay=0.5,
     )
+
+
+@pytest.fixture
+def loop():
+    """An event loop that may take its time to begin."""
+    with cluster.event_loop() as running:
+        yield running
+
+
+def test_an_event_loop_may_take_its_time_to_begin(monkeypatch):
+    """CI's machine stood still, and dask's own loop had not begun after its 10 s."""
+    run = asyncio.run
+
+    def late(main):
+        time.sleep(0.3)
+        return run(main)
+
+    monkeypatch.setattr(cluster.asyncio, "run", late)
+    with cluster.event_loop() as running, Client(
+        loop=running, processes=False, dashboard_address="127.0.0.1:0", n_workers=1
+    ) as client:
+        assert client.submit(sum, [1, 2]).result() == 3
+    assert not running.asyncio_loop.is_running()
 
 
 class Killer(Listener):
@@ -110,8 +135,9 @@ def test_cancelling_lets_workers_commit_the_frame_in_hand(plan, tmp_path):
     assert not (tmp_path / "sequential" / "c.zarr").exists()
 
 
-def test_movies_of_a_lost_scheduler_are_in_the_report(plan, tmp_path):
+def test_movies_of_a_lost_scheduler_are_in_the_report(plan, tmp_path, loop):
     with LocalCluster(
+        loop=loop,
         n_workers=1,
         threads_per_worker=1,
         processes=False,
@@ -141,14 +167,14 @@ def test_a_worker_of_another_version_is_refused(plan, tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def bare_worker():
+def bare_worker(loop):
     """Address of a scheduler whose one worker has neither napari-sam2 nor a GPU."""
     code = (
         "import sys; sys.modules['napari_sam2'] = None;"
         "from distributed.cli.dask_worker import main; main()"
     )
     free = "127.0.0.1:0"
-    with LocalCluster(n_workers=0, dashboard_address=free) as started:
+    with LocalCluster(loop=loop, n_workers=0, dashboard_address=free) as started:
         address = started.scheduler_address
         options = "--no-nanny", "--nthreads", "1", "--dashboard-address", free
         worker = subprocess.Popen(
@@ -200,9 +226,10 @@ def test_a_queue_that_is_not_here_or_not_set_up_is_refused(
         run_plan(plan, tmp_path / "report", scheduler=scheduler)
 
 
-def test_workers_that_never_come_are_told(plan, tmp_path, monkeypatch):
+def test_workers_that_never_come_are_told(plan, tmp_path, monkeypatch, loop):
     monkeypatch.setattr(cluster, "FIRST_WORKER", 0.1)
-    with LocalCluster(n_workers=0, dashboard_address="127.0.0.1:0") as started:
+    free = "127.0.0.1:0"
+    with LocalCluster(loop=loop, n_workers=0, dashboard_address=free) as started:
         scheduler = OnWorkers(started.scheduler_address)
         with pytest.raises(InputError, match="no worker came within"):
             run_plan(plan, tmp_path / "report", scheduler=scheduler)

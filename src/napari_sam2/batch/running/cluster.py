@@ -7,6 +7,8 @@ at most a minute before. Whoever takes its movie goes on there.
 
 from __future__ import annotations
 
+import asyncio
+import concurrent.futures
 import gc
 import logging
 import shutil
@@ -21,6 +23,7 @@ import dask
 from distributed import Client, LocalCluster, WorkerPlugin, get_worker
 from distributed.client import Future, as_completed
 from distributed.scheduler import KilledWorker
+from tornado.ioloop import IOLoop
 
 from napari_sam2 import __version__
 from napari_sam2.batch.plan.plan import PlannedMovie
@@ -70,8 +73,6 @@ class Ending(WorkerPlugin):
 
     async def teardown(self, worker: Any) -> None:
         """Wait until the frames in hand are committed."""
-        import asyncio
-
         self._ending.set()
         await asyncio.to_thread(self._wait)
         # Or Python looks through all of torch for garbage before it ends: for longer
@@ -143,7 +144,8 @@ class OnWorkers:
             for movie in movies
         )
         with ExitStack() as opened:
-            client = opened.enter_context(self._client(needs_gpu, patience))
+            loop = opened.enter_context(event_loop())
+            client = opened.enter_context(self._client(needs_gpu, patience, loop))
             _wait_for_one(client)
             _check_workers(client, needs_gpu)
             client.register_plugin(Ending())
@@ -167,16 +169,16 @@ class OnWorkers:
             yield from _outcomes(client, futures, is_cancelled)
 
     def _client(
-        self, needs_gpu: bool, patience: Patience
+        self, needs_gpu: bool, patience: Patience, loop: IOLoop
     ) -> AbstractContextManager[Client]:
         """Start workers, or find those that are there."""
         dask.config.set({"distributed.scheduler.allowed-failures": patience.retries})
         if self.where == "local":
-            return _Owned(lambda: self._local(needs_gpu))
+            return _Owned(lambda: self._local(needs_gpu, loop))
         if self.where in QUEUES:
-            return _Owned(self._queue)
+            return _Owned(lambda: self._queue(loop))
         try:
-            client: Client = Client(self.where, timeout=FIRST_ANSWER)
+            client: Client = Client(self.where, timeout=FIRST_ANSWER, loop=loop)
         except (OSError, ValueError) as error:
             raise InputError(
                 f"--scheduler {self.where}: no scheduler answers there; give local, "
@@ -184,10 +186,11 @@ class OnWorkers:
             ) from error
         return client
 
-    def _local(self, needs_gpu: bool) -> LocalCluster:
+    def _local(self, needs_gpu: bool, loop: IOLoop) -> LocalCluster:
         dask.config.set({"distributed.deploy.lost-worker-timeout": LOST_FOR_GOOD})
         dask.config.set(NO_PROFILES)
         return LocalCluster(
+            loop=loop,
             n_workers=self.workers,
             threads_per_worker=1,
             resources={GPU: 1} if needs_gpu else None,
@@ -195,7 +198,7 @@ class OnWorkers:
             memory_limit=0,  # frames and weights are no data of dask's to spill
         )
 
-    def _queue(self) -> Any:
+    def _queue(self, loop: IOLoop) -> Any:
         try:
             import dask_jobqueue
         except ImportError as error:
@@ -211,7 +214,7 @@ class OnWorkers:
                 "this on a machine of the cluster that may submit jobs"
             )
         try:
-            made = kind()
+            made = kind(loop=loop)
         except ValueError as error:
             reason = str(error).splitlines()[0].rstrip(",:")
             raise InputError(
@@ -220,6 +223,30 @@ class OnWorkers:
             ) from error
         made.scale(jobs=self.workers)
         return made
+
+
+@contextmanager
+def event_loop() -> Iterator[IOLoop]:
+    """Run an event loop in a thread, for clusters and clients of dask.
+
+    One that dask starts itself has 10 s to begin, and fails with a bare AssertionError
+    on a machine that is busier than that.
+    """
+    begun = concurrent.futures.Future[tuple[IOLoop, asyncio.Event]]()
+
+    async def until_stopped() -> None:
+        stop = asyncio.Event()
+        begun.set_result((IOLoop.current(), stop))
+        await stop.wait()
+
+    with concurrent.futures.ThreadPoolExecutor(1, "event loop") as thread:
+        ran = thread.submit(asyncio.run, until_stopped())
+        loop, stop = begun.result()
+        try:
+            yield loop
+        finally:
+            loop.add_callback(stop.set)
+            ran.result()
 
 
 class _Owned(AbstractContextManager[Client]):
