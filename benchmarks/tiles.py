@@ -1,5 +1,8 @@
 """Many small cells, with and without tiles: mean J and seconds per frame.
 
+Seconds of the processor and on the wall; the latter say something where the machine is
+idle but for this.
+
 Run with ``python benchmarks/tiles.py``; ``--side`` may be given several times.
 Both ways see the same simulated frames and the same masks of frame 0, in turns.
 """
@@ -43,20 +46,23 @@ def main() -> None:
     sides = asked.side or [model.config.image_size]
     ways = {side: _predictor(model, movie, side) for side in (None, *sides)}
     seconds: dict[int | None, list[float]] = {side: [] for side in ways}
+    walls: dict[int | None, list[float]] = {side: [] for side in ways}
     scores: dict[int | None, list[float]] = {side: [] for side in ways}
     for frame_index in range(asked.frames):
         frame = np.repeat(movie.frame(frame_index)[..., None], 3, axis=-1)
         truth = movie.labels(frame_index)
         said = _prompts(truth) if frame_index == 0 else ()
         for side, predictor in ways.items():
-            begin = time.process_time()
+            begin, wall = time.process_time(), time.perf_counter()
             step = predictor.step(frame_index, frame, said)
             labels = _labels(predictor, step)
             seconds[side].append(time.process_time() - begin)
+            walls[side].append(time.perf_counter() - wall)
             scores[side].append(_mean_j(labels, truth, step.object_ids))
             print(
                 f"frame {frame_index} tiles {side or 'off'}: J "
                 f"{scores[side][-1]:.3f}, {seconds[side][-1]:.2f} CPU-s, "
+                f"{walls[side][-1]:.2f} s, "
                 f"{len(set(step.tiles.tolist()))} tiles",
                 flush=True,
             )
@@ -64,6 +70,7 @@ def main() -> None:
         print(
             f"tiles {side or 'off'}: mean J {np.mean(scores[side][1:]):.3f}, "
             f"{np.median(seconds[side][1:]):.2f} CPU-s/frame, "
+            f"{np.median(walls[side][1:]):.2f} s/frame on the wall, "
             f"{np.median(seconds[side][1:]) / np.median(seconds[None][1:]):.2f} x plain"
         )
 
