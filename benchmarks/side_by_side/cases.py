@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """One row of the table.

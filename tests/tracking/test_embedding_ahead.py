@@ -38,17 +38,21 @@ def embedded(model, monkeypatch):
 
 
 @pytest.fixture
-def followed(make_predictor, movie, prompts):
-    """Track five frames, with or without a word of which is next."""
+def followed(make_predictor, movie, prompts, embedded):
+    """Track five frames, with or without a word of which is next.
+
+    Tells how many frames are embedded when each step ends, too.
+    """
 
     def follow(*, expecting: bool, **options):
         predictor = make_predictor(**options)
-        results = []
+        results, counts = [], []
         for index, frame in enumerate(movie[:5]):
             if expecting:
                 predictor.expect(index + 1, movie[index + 1])
             results.append(predictor.step(index, frame, () if index else prompts))
-        return results, predictor
+            counts.append(len(embedded))
+        return results, counts, predictor
 
     return follow
 
@@ -57,12 +61,13 @@ def followed(make_predictor, movie, prompts):
 def test_a_frame_that_is_expected_is_embedded_meanwhile_with_the_same_bits(
     two_cores, followed, embedded, options
 ):
-    expected, _ = followed(expecting=False)
+    expected, counts, _ = followed(expecting=False)
+    assert counts == [1, 2, 3, 4, 5]
     embedded.clear()
-    found, predictor = followed(expecting=True, **options)
-    assert len(embedded) == 6, "each frame once, and the one after the last"
-    here = [thread == threading.get_ident() for thread, _ in embedded]
-    assert here == [True, *[False] * 5]
+    found, counts, predictor = followed(expecting=True, **options)
+    assert counts == [2, 3, 4, 5, 6], "each frame once, one ahead of its turn"
+    here = {thread == threading.get_ident() for thread, _ in embedded}
+    assert here == {False}
     assert {threads for _, threads in embedded} == {1}
     assert len(predictor.network.embeddings) <= 3
     for one, other in zip(found, expected, strict=True):

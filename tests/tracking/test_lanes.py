@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ import torch
 
 from napari_sam2.prompts import FramePrompt, PointPrompt
 from napari_sam2.tracking import batching, precision
-from napari_sam2.tracking.batching import Batch, BatchKind, BatchRunner
+from napari_sam2.tracking.batching import Batch, BatchKind, BatchRunner, Shared
 
 CPU = torch.device("cpu")
 PATIENCE = 20
@@ -78,6 +80,70 @@ def test_parts_are_computed_side_by_side_and_come_in_order():
         return part.object_ids[0]
 
     assert list(one_by_one(lanes=2).run(batch_of(5), compute)) == [0, 1, 2, 3, 4]
+
+
+def test_lanes_go_on_with_the_next_batch_before_this_one_is_done():
+    """Of 121 tiles of a few cells each one lane rested while the other embedded."""
+    meeting = threading.Barrier(2)
+
+    def compute(name, part):
+        meeting.wait(PATIENCE)
+        return name, part.object_ids
+
+    work = [(batch_of(1), partial(compute, name)) for name in "abcd"]
+    told = list(one_by_one(lanes=2).run_all(work))
+    assert told == [(name, (0,)) for name in "abcd"]
+
+
+def test_no_more_batches_are_begun_than_lanes_need():
+    begun = []
+
+    def work():
+        for name in range(20):
+            begun.append(name)
+            yield batch_of(1), lambda part: part.object_ids
+
+    for taken, _ in enumerate(one_by_one(lanes=2).run_all(work())):
+        assert len(begun) <= taken + 4
+    assert taken == 19
+
+
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_what_ran_out_of_memory_goes_on_where_its_batch_was(lanes):
+    runner = BatchRunner(CPU, 2**24, None, lanes)  # four at once
+
+    def compute(name, part):
+        if len(part) > 2:
+            raise RuntimeError("DefaultCPUAllocator: not enough memory")
+        return [(name, one) for one in part.object_ids]
+
+    work = [
+        (batch_of(size), partial(compute, name)) for name, size in enumerate((2, 7, 3))
+    ]
+    told = [pair for part in runner.run_all(iter(work)) for pair in part]
+    assert told == [
+        (name, one) for name, size in enumerate((2, 7, 3)) for one in range(size)
+    ]
+
+
+def test_what_lanes_share_is_made_once_and_again_where_it_failed():
+    made = []
+
+    def make():
+        made.append(len(made))
+        time.sleep(0.02)
+        if len(made) == 1:
+            raise RuntimeError("shapes do not fit")
+        return made[-1]
+
+    shared = Shared(make)
+    with pytest.raises(RuntimeError, match="do not fit"):
+        shared()
+    with ThreadPoolExecutor(4) as lanes:
+        assert {lane.result() for lane in [lanes.submit(shared) for _ in range(8)]} == {
+            1
+        }
+    assert made == [0, 1]
 
 
 def test_an_error_in_a_lane_is_told_when_nobody_computes_any_more():

@@ -105,6 +105,33 @@ def test_each_tile_is_embedded_once_a_frame_however_many_objects(
     assert len(embedded) == len(set(found.tiles.tolist())) < len(places)
 
 
+def test_tiles_are_computed_side_by_side_with_the_same_bits(
+    model, tiled, wide, monkeypatch
+):
+    places = [(20, 20), (20, 24), (24, 20), (80, 140), (84, 140), (70, 40), (30, 120)]
+    before, told, embedded = torch.get_num_threads(), [], []
+    embed = model.embed
+    monkeypatch.setattr(
+        model, "embed", lambda images: embedded.append(len(images)) or embed(images)
+    )
+    for count in (1, 2):
+        torch.set_num_threads(count)
+        try:
+            predictor = tiled(object_batch=2)
+            assert predictor.precision.lanes == count
+            predictor.step(0, wide[0], clicks(*places))
+            embedded.clear()
+            told.append((predictor.step(1, wide[1]), predictor.snapshot()))
+        finally:
+            torch.set_num_threads(before)
+        assert len(embedded) == len(set(told[-1][0].tiles.tolist())) > 2
+    (alone, kept), (beside, also_kept) = told
+    for name in FIELDS:
+        np.testing.assert_array_equal(getattr(alone, name), getattr(beside, name))
+    for name, array in kept.items():
+        np.testing.assert_array_equal(array, also_kept[name], err_msg=name)
+
+
 def test_an_object_is_handed_over_with_its_memory(tiled, wide):
     predictor = tiled()
     layout = predictor.layout

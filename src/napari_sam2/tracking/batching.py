@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from itertools import groupby
-from typing import Protocol, Self, TypeVar
+from threading import Lock
+from typing import Generic, Protocol, Self, TypeVar
 
 import psutil
 import torch
@@ -177,6 +178,27 @@ def one_behind(results: Iterable[Result]) -> Iterator[Result]:
     yield from before
 
 
+class Shared(Generic[Result]):
+    """What parts in several lanes need, made once by whoever is first.
+
+    Parameters
+    ----------
+    make
+        Makes it; where that fails, the next who needs it tries again.
+    """
+
+    def __init__(self, make: Callable[[], Result]) -> None:
+        self._make, self._in_hand = make, Lock()
+        self._made: Result | None = None
+
+    def __call__(self) -> Result:
+        """Return it."""
+        with self._in_hand:
+            if self._made is None:
+                self._made = self._make()
+            return self._made
+
+
 class BatchRunner:
     """Runs batches in parts that fit into memory.
 
@@ -218,23 +240,35 @@ class BatchRunner:
         return max(1, min(objects, fitting, self.limit or objects))
 
     def run(self, batch: Rows, compute: Callable[[Rows], Result]) -> Iterator[Result]:
-        """Yield the results of the batch's parts.
+        """Yield the results of the batch's parts; see `run_all`."""
+        return self.run_all([(batch, compute)])
 
-        A part that does not fit into memory is halved, and so are all later ones.
+    def run_all(
+        self, work: Iterable[tuple[Rows, Callable[[Rows], Result]]]
+    ) -> Iterator[Result]:
+        """Yield the results of all batches' parts, in order.
+
+        Lanes go on with the next batch while parts of this one are computed. A part
+        that does not fit into memory is halved, and so are all later ones.
 
         Raises
         ------
         ModelError
             If not even one object fits.
         """
-        start = 0
-        while start < len(batch):
-            for part, result in self._attempts(self._parts(batch, start), compute):
+        coming = iter(work)
+        begun: deque[tuple[Rows, Callable[[Rows], Result]]] = deque()  # and not ended
+        while True:
+            for part, result in self._attempts(self._parts_of(begun, coming)):
                 if result is None:
                     self._halve(len(part))
                     break
                 yield result
-                start += len(part)
+                batch, compute = begun.popleft()
+                if len(part) < len(batch):
+                    begun.appendleft((batch.part(len(part), len(batch)), compute))
+            else:
+                return
 
     @contextmanager
     def beside(self, work: Callable[[], object] | None) -> Iterator[None]:
@@ -252,9 +286,21 @@ class BatchRunner:
         finally:
             wait([lane])
 
-    def _parts(self, batch: Rows, start: int) -> Iterator[Rows]:
+    def _parts_of(
+        self,
+        begun: deque[tuple[Rows, Callable[[Rows], Result]]],
+        coming: Iterator[tuple[Rows, Callable[[Rows], Result]]],
+    ) -> Iterator[tuple[Rows, Callable[[Rows], Result]]]:
+        """Yield parts of what is begun, then of what comes, which is begun then."""
+        for batch, compute in tuple(begun):
+            yield from ((part, compute) for part in self._parts(batch))
+        for batch, compute in coming:
+            begun.append((batch, compute))
+            yield from ((part, compute) for part in self._parts(batch))
+
+    def _parts(self, batch: Rows) -> Iterator[Rows]:
         """Yield parts of about one size."""
-        parts = 0
+        parts = start = 0
         while start < len(batch):
             left = len(batch) - start
             fewest = math.ceil(left / self.size(left))
@@ -266,15 +312,15 @@ class BatchRunner:
             start += len(part)
 
     def _attempts(
-        self, parts: Iterable[Rows], compute: Callable[[Rows], Result]
+        self, parts: Iterable[tuple[Rows, Callable[[Rows], Result]]]
     ) -> Iterator[tuple[Rows, Result | None]]:
         """Yield parts with their results, in order; in lanes, some are in hand."""
         if self._lanes is None:
-            yield from ((part, self._attempt(part, compute)) for part in parts)
+            yield from ((part, self._attempt(part, compute)) for part, compute in parts)
             return
         begun: deque[tuple[Rows, Future[Result | None]]] = deque()
         try:
-            for part in parts:
+            for part, compute in parts:
                 lane = self._lanes.submit(self._attempt_in_lane, part, compute)
                 begun.append((part, lane))
                 if len(begun) >= self._most_begun(len(part)):

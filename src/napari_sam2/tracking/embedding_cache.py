@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable
+from threading import Lock
 
 import numpy as np
 
@@ -36,6 +37,7 @@ class EmbeddingCache:
         self.capacity, self.max_bytes = capacity, max_bytes
         self.nbytes = self._size = 0
         self._embeddings: OrderedDict[Key, ImageEmbedding] = OrderedDict()
+        self._in_hand = Lock()
 
     def __len__(self) -> int:
         return len(self._embeddings)
@@ -55,15 +57,17 @@ class EmbeddingCache:
     ) -> ImageEmbedding:
         """Return the embedding of a ``(Y, X, 3)`` uint8 frame, computing it if new."""
         key = _key(frame_index, frame)
-        if key in self._embeddings:
-            self._embeddings.move_to_end(key)
-            return self._embeddings[key]
-        self._make_room(self._size)
-        embedding = compute()
-        self._size = _bytes_of(embedding)
-        self._make_room(self._size)
-        self._embeddings[key] = embedding
-        self.nbytes += self._size
+        with self._in_hand:
+            if key in self._embeddings:
+                self._embeddings.move_to_end(key)
+                return self._embeddings[key]
+            self._make_room(self._size)
+        embedding = compute()  # lanes embed several tiles at once
+        with self._in_hand:
+            self._size = _bytes_of(embedding)
+            self._make_room(self._size)
+            self._embeddings[key] = embedding
+            self.nbytes += self._size
         return embedding
 
     def find(self, frame_index: int, frame: np.ndarray) -> ImageEmbedding | None:

@@ -7,6 +7,7 @@ decides which frames, in which direction, for which objects.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial, wraps
 from threading import Lock
@@ -27,6 +28,7 @@ from napari_sam2.tracking.batching import (
     Batch,
     BatchKind,
     BatchRunner,
+    Shared,
     by_tile,
     device_memory,
     one_behind,
@@ -50,6 +52,7 @@ Given = ParamSpec("Given")
 Told = TypeVar("Told")
 
 Embed = Callable[[], ImageEmbedding]
+OnTile = tuple[Shared[ImageEmbedding], list[Batch]]
 
 
 def computing(
@@ -270,12 +273,8 @@ class StreamingPredictor:
     ) -> StepResult:
         """Compute what `step` would of prompted objects alone, and remember nothing."""
         replayed, batches = self._planned(frame_index, prompts, (), reverse=False)
-        computed: list[Prediction] = []
-        for tile, together in by_tile(batches):
-            embedding = self.network.embed(frame_index, frame, tile)
-            predict = partial(self._predict, embedding)
-            for batch in together:
-                computed.extend(self._runner.run(batch, predict))
+        tiles = self._tiles(frame_index, frame, batches)
+        computed = list(self._runner.run_all(_on_tiles(tiles, self._predict)))
         return self._result(frame_index, replayed, computed)
 
     @computing
@@ -377,23 +376,29 @@ class StreamingPredictor:
         self, frame_index: int, frame: np.ndarray, batches: Iterable[Batch]
     ) -> Iterator[tuple[Prediction, Tensor]]:
         """Yield all batches of a frame, tile by tile, with what is to be remembered."""
-        groups = by_tile(batches)
-        embeds = [
-            partial(self.network.embed, frame_index, frame, tile) for tile, _ in groups
-        ]
-        expected, self._expected = self._expected, None
-        ahead: list[Embed | None] = [*embeds[1:], expected]
-        for (_, together), embed, following in zip(groups, embeds, ahead, strict=False):
-            # Nothing here holds the embedding of a tile while the next is computed.
-            yield from self._computed_in(embed, together, following)
+        tiles = self._tiles(frame_index, frame, batches)
+        with self._runner.beside(self._ahead(tiles)):
+            yield from self._runner.run_all(_on_tiles(tiles, self._compute))
 
-    def _computed_in(
-        self, embed: Embed, batches: Iterable[Batch], following: Embed | None
-    ) -> Iterator[tuple[Prediction, Tensor]]:
-        compute = partial(self._compute, embed())
-        with self._runner.beside(following):
-            for batch in batches:
-                yield from self._runner.run(batch, compute)
+    def _tiles(
+        self, frame_index: int, frame: np.ndarray, batches: Iterable[Batch]
+    ) -> deque[OnTile]:
+        """Return each tile's batches; it is embedded when the first one needs it."""
+        return deque(
+            (Shared(partial(self.network.embed, frame_index, frame, tile)), together)
+            for tile, together in by_tile(batches)
+        )
+
+    def _ahead(self, tiles: Sequence[OnTile]) -> Callable[[], object] | None:
+        """Return what embeds the frame that is expected, after this one's first tile.
+
+        Not before: where no more than one is kept, this one would be forgotten unused.
+        """
+        expected, self._expected = self._expected, None
+        if expected is None or not tiles:
+            return None
+        embedding, _ = tiles[0]
+        return lambda: (embedding(), expected())
 
     def _compute(
         self, embedding: ImageEmbedding, batch: Batch
@@ -451,6 +456,24 @@ class StreamingPredictor:
             logit_side=self.logits_shape[0],
             pointer_dim=self.network.model.config.hidden_dim,
         )
+
+
+def _on_tiles(
+    tiles: deque[OnTile], compute: Callable[[ImageEmbedding, Batch], Told]
+) -> Iterator[tuple[Batch, Callable[[Batch], Told]]]:
+    """Yield each batch with what computes it; a tile is let go with its last one."""
+    while tiles:
+        embedding, together = tiles.popleft()
+        for batch in together:
+            yield batch, partial(_on_tile, compute, embedding)
+
+
+def _on_tile(
+    compute: Callable[[ImageEmbedding, Batch], Told],
+    embedding: Shared[ImageEmbedding],
+    batch: Batch,
+) -> Told:
+    return compute(embedding(), batch)
 
 
 def _check_fit(config: Sam2Config, size: int, *, moves: bool) -> None:

@@ -64,9 +64,12 @@ def test_an_event_loop_may_take_its_time_to_begin(monkeypatch):
         return run(main)
 
     monkeypatch.setattr(cluster.asyncio, "run", late)
-    with cluster.event_loop() as running, Client(
-        loop=running, processes=False, dashboard_address="127.0.0.1:0", n_workers=1
-    ) as client:
+    with (
+        cluster.event_loop() as running,
+        Client(
+            loop=running, processes=False, dashboard_address="127.0.0.1:0", n_workers=1
+        ) as client,
+    ):
         assert client.submit(sum, [1, 2]).result() == 3
     assert not running.asyncio_loop.is_running()
 
