@@ -54,9 +54,6 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--objects", type=int, action="append", help="only so many")
     parser.add_argument("--precision", default="fp32", choices=("fp32", "bf16"))
     parser.add_argument(
-        "--filled", type=int, default=16, help="cpu: frames remembered before timing"
-    )
-    parser.add_argument(
         "--seconds", type=float, default=480.0, help="gpu: begin no case after so many"
     )
     parser.add_argument(
@@ -68,7 +65,7 @@ def parsed() -> argparse.Namespace:
 def cpu(options: argparse.Namespace) -> None:
     """Compare on the CPU."""
     cases = [
-        replace(case, precision=options.precision, filled=options.filled)
+        replace(case, precision=options.precision)
         for case in CPU_CASES
         if case.size in (options.size or [case.size])
         and case.objects in (options.objects or [case.objects])

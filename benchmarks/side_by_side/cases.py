@@ -6,6 +6,9 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+FILLED = 16
+"""Frames that are remembered before the first that is timed: every ring is full."""
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -25,9 +28,6 @@ class Case:
         ``cpu`` or ``cuda``.
     compiled
         Whether ``sam2`` is compiled, too (CUDA only).
-    filled
-        Frames that are remembered before the first that is timed: with 16 every ring is
-        full, with 7 that of the spatial memories, which take all but 0.2 % of the keys.
     """
 
     model: str
@@ -36,7 +36,6 @@ class Case:
     precision: str = "fp32"
     device: str = "cpu"
     compiled: bool = False
-    filled: int = 16
 
     @property
     def title(self) -> str:

@@ -20,7 +20,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from benchmarks.side_by_side.cases import Case
+from benchmarks.side_by_side.cases import FILLED, Case
 
 PRESENT = 10.0
 LETTER = {"tiny": "t", "small": "s", "base_plus": "b+", "large": "l"}
@@ -87,7 +87,7 @@ class Ours:
         last_tracked = import_module(type(bank).__module__).LastTracked
         anchors = [bank.anchor(object_id, 0) for object_id in self.ids]
         stored = [anchor.stored for anchor in anchors]
-        for frame in range(1, self.case.filled):
+        for frame in range(1, FILLED):
             bank.add_tracked(
                 self.ids,
                 last_tracked(frame, False),
@@ -144,7 +144,7 @@ class Official:
         }
         self.predictor.load_state_dict(state)
         with tempfile.TemporaryDirectory() as folder:
-            for frame in range(case.filled + 8):
+            for frame in range(FILLED + 8):
                 path = Path(folder) / f"{frame:05d}.jpg"
                 Image.fromarray(case.frame(frame)).save(path, format="PNG")
             self.state = self.predictor.init_state(folder)
@@ -168,7 +168,7 @@ class Official:
         """Remember as many frames as take part."""
         for outputs in self.state["output_dict_per_obj"].values():
             first = outputs["cond_frame_outputs"][0]
-            for frame in range(1, self.case.filled):
+            for frame in range(1, FILLED):
                 outputs["non_cond_frame_outputs"][frame] = dict(first)
 
     def step(self, frame: int) -> None:
@@ -193,7 +193,7 @@ class Transformers:
         module = import_module("transformers.models.sam2_video.modeling_sam2_video")
         self.dtype = torch.bfloat16 if case.precision == "bf16" else torch.float32
         self.model = self.model.to(self.dtype)
-        frames = [case.frame(frame) for frame in range(case.filled + 8)]
+        frames = [case.frame(frame) for frame in range(FILLED + 8)]
         video = torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2)
         self.session = module.Sam2VideoInferenceSession(
             video=(video.float() / 127.5 - 1).to(self.dtype),
@@ -221,7 +221,7 @@ class Transformers:
         """Remember as many frames as take part."""
         for outputs in self.session.output_dict_per_obj.values():
             first = outputs["cond_frame_outputs"][0]
-            for frame in range(1, self.case.filled):
+            for frame in range(1, FILLED):
                 outputs["non_cond_frame_outputs"][frame] = dict(first)
 
     @torch.inference_mode()

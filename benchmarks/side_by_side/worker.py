@@ -10,7 +10,7 @@ import warnings
 
 import torch
 
-from benchmarks.side_by_side.cases import Case
+from benchmarks.side_by_side.cases import FILLED, Case
 from benchmarks.side_by_side.contenders import CONTENDERS
 
 MARK = "@answer "
@@ -43,7 +43,7 @@ def main() -> None:
         answer(missing=f"{type(error).__name__}: {error}"[:200])
         return
     answer(ready=True)
-    frame = case.filled - 1
+    frame = FILLED - 1
     for line in sys.stdin:
         verb = line.strip()
         frame += verb == "step"  # a click is on the frame last seen
