@@ -101,6 +101,7 @@ def follow_the_tutorial() -> None:
     me.save("tutorial-doubtful.png")
     repair(me)
     save_section(me, "movie", "panel-movie.png")
+    save_section(me, "model", "panel-model.png")
     save_section(me, "objects", "panel-objects.png")
     save_widget(me.dock.strip, "panel-time.png")
     me.push("Q")
