@@ -57,18 +57,17 @@ class EmbeddingCache:
     ) -> ImageEmbedding:
         """Return the embedding of a ``(Y, X, 3)`` uint8 frame, computing it if new."""
         key = _key(frame_index, frame)
-        with self._in_hand:
+        with self._in_hand:  # of lanes: embeddings are computed one after the other
             if key in self._embeddings:
                 self._embeddings.move_to_end(key)
                 return self._embeddings[key]
             self._make_room(self._size)
-        embedding = compute()  # lanes embed several tiles at once
-        with self._in_hand:
+            embedding = compute()
             self._size = _bytes_of(embedding)
             self._make_room(self._size)
             self._embeddings[key] = embedding
             self.nbytes += self._size
-        return embedding
+            return embedding
 
     def find(self, frame_index: int, frame: np.ndarray) -> ImageEmbedding | None:
         """Return the embedding of a ``(Y, X, 3)`` uint8 frame if it is kept.
