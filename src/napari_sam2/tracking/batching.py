@@ -40,6 +40,9 @@ class Parted(Protocol):
 
 Rows = TypeVar("Rows", bound=Parted)
 
+Work = tuple[Rows, Callable[[Rows], Result]]
+"""A batch, and what computes a part of it."""
+
 CPU_BUDGET = 2**26
 """Bytes that a batch may take on the CPU: three objects of nano at 256 pixels.
 
@@ -243,9 +246,7 @@ class BatchRunner:
         """Yield the results of the batch's parts; see `run_all`."""
         return self.run_all([(batch, compute)])
 
-    def run_all(
-        self, work: Iterable[tuple[Rows, Callable[[Rows], Result]]]
-    ) -> Iterator[Result]:
+    def run_all(self, work: Iterable[Work[Rows, Result]]) -> Iterator[Result]:
         """Yield the results of all batches' parts, in order.
 
         Lanes go on with the next batch while parts of this one are computed. A part
@@ -257,7 +258,7 @@ class BatchRunner:
             If not even one object fits.
         """
         coming = iter(work)
-        begun: deque[tuple[Rows, Callable[[Rows], Result]]] = deque()  # and not ended
+        begun: deque[Work[Rows, Result]] = deque()  # and not ended
         while True:
             for part, result in self._attempts(self._parts_of(begun, coming)):
                 if result is None:
@@ -287,10 +288,8 @@ class BatchRunner:
             wait([lane])
 
     def _parts_of(
-        self,
-        begun: deque[tuple[Rows, Callable[[Rows], Result]]],
-        coming: Iterator[tuple[Rows, Callable[[Rows], Result]]],
-    ) -> Iterator[tuple[Rows, Callable[[Rows], Result]]]:
+        self, begun: deque[Work[Rows, Result]], coming: Iterator[Work[Rows, Result]]
+    ) -> Iterator[Work[Rows, Result]]:
         """Yield parts of what is begun, then of what comes, which is begun then."""
         for batch, compute in tuple(begun):
             yield from ((part, compute) for part in self._parts(batch))
@@ -312,7 +311,7 @@ class BatchRunner:
             start += len(part)
 
     def _attempts(
-        self, parts: Iterable[tuple[Rows, Callable[[Rows], Result]]]
+        self, parts: Iterable[Work[Rows, Result]]
     ) -> Iterator[tuple[Rows, Result | None]]:
         """Yield parts with their results, in order; in lanes, some are in hand."""
         if self._lanes is None:

@@ -29,6 +29,7 @@ from napari_sam2.tracking.batching import (
     BatchKind,
     BatchRunner,
     Shared,
+    Work,
     by_tile,
     device_memory,
     one_behind,
@@ -460,7 +461,7 @@ class StreamingPredictor:
 
 def _on_tiles(
     tiles: deque[OnTile], compute: Callable[[ImageEmbedding, Batch], Told]
-) -> Iterator[tuple[Batch, Callable[[Batch], Told]]]:
+) -> Iterator[Work[Batch, Told]]:
     """Yield each batch with what computes it; a tile is let go with its last one."""
     while tiles:
         embedding, together = tiles.popleft()

@@ -74,6 +74,16 @@ def test_an_event_loop_may_take_its_time_to_begin(monkeypatch):
     assert not running.asyncio_loop.is_running()
 
 
+def test_what_keeps_an_event_loop_from_beginning_is_told(monkeypatch):
+    def refused(main):
+        main.close()
+        raise OSError("too many open files")
+
+    monkeypatch.setattr(cluster.asyncio, "run", refused)
+    with pytest.raises(OSError, match="too many open"), cluster.event_loop():
+        pytest.fail("began")
+
+
 class Killer(Listener):
     """Kills a worker of ours now and then, while a movie is tracked."""
 

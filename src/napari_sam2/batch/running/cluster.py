@@ -241,6 +241,10 @@ def event_loop() -> Iterator[IOLoop]:
 
     with concurrent.futures.ThreadPoolExecutor(1, "event loop") as thread:
         ran = thread.submit(asyncio.run, until_stopped())
+        either: list[concurrent.futures.Future[Any]] = [begun, ran]
+        concurrent.futures.wait(either, return_when="FIRST_COMPLETED")
+        if not begun.done():
+            ran.result()  # raises what kept it from beginning
         loop, stop = begun.result()
         try:
             yield loop
