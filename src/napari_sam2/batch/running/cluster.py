@@ -46,6 +46,8 @@ LOOK = 0.25
 """Seconds between two looks at whether somebody cancelled."""
 FIRST_ANSWER = 30
 """Seconds that a scheduler may take to answer."""
+LAST_TASKS = 10
+"""Seconds that what dask still does may take to end; then it ends with the process."""
 FIRST_WORKER = 600
 """Seconds that a queue may take to start the first worker."""
 LOST_FOR_GOOD = "7 days"
@@ -239,18 +241,22 @@ def event_loop() -> Iterator[IOLoop]:
         begun.set_result((IOLoop.current(), stop))
         await stop.wait()
 
-    with concurrent.futures.ThreadPoolExecutor(1, "event loop") as thread:
-        ran = thread.submit(asyncio.run, until_stopped())
-        either: list[concurrent.futures.Future[Any]] = [begun, ran]
-        concurrent.futures.wait(either, return_when="FIRST_COMPLETED")
-        if not begun.done():
-            ran.result()  # raises what kept it from beginning
-        loop, stop = begun.result()
+    def run() -> None:
         try:
-            yield loop
-        finally:
-            loop.add_callback(stop.set)
-            ran.result()
+            asyncio.run(until_stopped())
+        except Exception as error:
+            if begun.done():
+                raise
+            begun.set_exception(error)
+
+    thread = threading.Thread(target=run, name="event loop of dask", daemon=True)
+    thread.start()
+    loop, stop = begun.result()
+    try:
+        yield loop
+    finally:
+        loop.add_callback(stop.set)
+        thread.join(LAST_TASKS)
 
 
 class _Owned(AbstractContextManager[Client]):
