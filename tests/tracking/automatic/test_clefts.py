@@ -71,3 +71,12 @@ def test_where_nothing_is_to_be_seen_the_picture_says_nothing() -> None:
     assert not look_whole(frame, (one, other), np.zeros_like(one))
     everywhere = np.ones((64, 64), np.uint16)
     assert clefts_of(frame, everywhere) == {}
+
+
+def test_who_begins_to_divide_on_the_last_frame_does_not() -> None:
+    begun, parted = (rod(-way, 10, 0) | rod(way, 10, 0) for way in (11, 12))
+    wholes = [ndimage.binary_closing(one, iterations=4) for one in (begun, parted)]
+    frame = picture(np.where(begun, 1, 0.3 * wholes[0]))
+    assert set(clefts_of(frame, 1 * wholes[0])) == {1}
+    assert clefts_of(frame, 1 * wholes[0], is_last=True) == {}
+    assert set(clefts_of(picture(parted), 1 * wholes[1], is_last=True)) == {1}

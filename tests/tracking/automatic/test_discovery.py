@@ -247,6 +247,36 @@ def test_daughters_in_one_mask_are_told_apart_by_the_gap_in_the_picture() -> Non
     assert [one.parent for one in found.objects] == [None, 1, 1]
 
 
+class Winged(Pictured):
+    """A world whose tracker covers two bars at right angles to the daughters, too."""
+
+    def mask(self, name: str, frame_index: int) -> np.ndarray:
+        whole = super().mask(name, frame_index)
+        if name == "mother" and frame_index >= 12:
+            whole[24:44, 17:19] = whole[24:44, 42:44] = True
+        return whole
+
+
+def test_two_at_an_angle_in_one_mask_part_and_are_no_daughters() -> None:
+    cells = {**dividing().cells, "mother": still(30, 30, range(12), 12)}
+    world = Winged(cells, 24, dividing().follows)
+    world.tells_parts, world.finds = False, {"mother"}
+    found = discover(world, divisions=Divisions.ACCEPT)
+    assert found.divisions == []
+    assert [one.parent for one in found.objects] == [None, None]
+
+
+def test_a_guest_in_the_body_of_another_was_lost_and_is_found_again() -> None:
+    guest = still(30, 52, range(5)) | still(30, 34, range(5, 24))
+    cells = {
+        "guest": guest,
+        "host": still(30, 30, range(24), 9),
+        "again": still(30, 52, range(5, 24)),
+    }
+    found = discover(Pictured(cells, 24, {"again": "guest"}))
+    assert prompted(found) == [{0: True, 5: False, 8: True}, {0: True, 7: True}]
+
+
 class Bridged(Pictured):
     """A world in whose picture the daughters are one body for three frames more."""
 

@@ -9,6 +9,7 @@ from napari_sam2.tracking.automatic.recent_labels import RecentLabels
 from napari_sam2.tracking.automatic.sisters import (
     are_joined,
     came_out_of,
+    is_bent,
     is_dented,
     lobes_of,
 )
@@ -69,3 +70,11 @@ def test_lobes_of_a_mask_are_told_by_its_waist_or_its_gap() -> None:
         assert [round(one.point[1]) for one in pair] == [20, 42]
     assert sum(one.area for one in joined[1]) == np.count_nonzero(labels == 1)
     assert lobes_of(1 * (disc(20) | disc(32))) == {}
+
+
+def test_two_at_an_angle_are_bent_and_two_in_line_are_not() -> None:
+    mask = np.zeros((60, 60), bool)
+    mask[10:20, 5:50] = True
+    assert not is_bent(mask)
+    mask[20:50, 40:50] = True
+    assert is_bent(mask)

@@ -113,6 +113,18 @@ class Census:
         for frame_index in [one for one in masks if one >= birth]:
             del masks[frame_index]
 
+    def lose(self, object_id: int, frame_index: int) -> None:
+        """Say that an object is not there from a frame on; one never seen before goes.
+
+        What it is prompted with from there on is forgotten.
+        """
+        self.end(object_id, frame_index)
+        masks = self.objects[object_id].masks
+        if masks:
+            masks[frame_index] = np.zeros_like(next(iter(masks.values())))
+        else:
+            del self.objects[object_id]
+
     def lived_before(self, object_id: int, frame_index: int) -> bool:
         """Tell whether an object was seen by itself, and prompted, before a frame."""
         masks = self.objects[object_id].masks

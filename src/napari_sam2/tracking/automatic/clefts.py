@@ -14,6 +14,8 @@ from napari_sam2.tracking.automatic.sisters import centre_of, halves
 
 CLEFT = 0.4
 """In a cleft at most this part of a cell's contrast to what is around it is left."""
+GAP = 0.2
+"""And in the gap between two that have just parted, this one."""
 WHOLE = 0.6
 """And where more than this is left everywhere, it is one body."""
 MIDDLE = (0.3, 0.7)
@@ -25,7 +27,7 @@ RIM, AROUND = 2, 6
 
 
 def clefts_of(
-    frame: np.ndarray, labels: np.ndarray
+    frame: np.ndarray, labels: np.ndarray, is_last: bool = False
 ) -> dict[int, tuple[AutomaticMask, AutomaticMask]]:
     """Return the halves of each object that a cleft cuts across its long axis.
 
@@ -35,6 +37,8 @@ def clefts_of(
         ``(Y, X, 3)`` uint8.
     labels
         ``(Y, X)`` of whom is followed.
+    is_last
+        No frame comes after it: who only begins to divide there does not.
     """
     grey = _smooth(frame)
     found = {}
@@ -45,7 +49,7 @@ def clefts_of(
         mask = labels[near] == object_id
         along, ridge = _ridge(grey[near], mask, (labels[near] > 0) & ~mask)
         low, high = (round(share * len(ridge)) for share in MIDDLE)
-        if high == low or ridge[low:high].min() > CLEFT:
+        if high == low or ridge[low:high].min() > (GAP if is_last else CLEFT):
             continue
         first = np.zeros(labels.shape, dtype=bool)
         first[near] = mask & (along < low + np.argmin(ridge[low:high]))

@@ -21,6 +21,7 @@ from napari_sam2.tracking.automatic.generator import MaskGenerator
 from napari_sam2.tracking.automatic.masklet_options import Divisions, MaskletOptions
 from napari_sam2.tracking.automatic.masks import AutomaticMask, label_masks
 from napari_sam2.tracking.automatic.recent_labels import RecentLabels
+from napari_sam2.tracking.automatic.shared_bodies import SharedBodies
 from napari_sam2.tracking.automatic.sisters import (
     LONG_BEFORE,
     are_apart,
@@ -30,6 +31,7 @@ from napari_sam2.tracking.automatic.sisters import (
     came_out_of,
     centre_of,
     halves,
+    is_bent,
     is_beside,
     is_dented,
     lies_in,
@@ -103,6 +105,7 @@ class Discovery:
         self._census = Census()
         self._labels = RecentLabels(options.every + 1 + LONG_BEFORE)
         self._two_on: dict[int, int] = {}
+        self._shared = SharedBodies()
         # The way back shows frames again that were embedded on the way there.
         predictor.network.embeddings = EmbeddingCache(options.every + 1)
 
@@ -153,8 +156,28 @@ class Discovery:
         self._labels.put(frame_index, labels)
         for object_id in np.unique(labels[labels > 0]).tolist():
             self._census.objects[object_id].frames_seen += 1
+        for host, guest in self._shared.seen(frame, labels):
+            self._send_away(frame_index, frame, host, guest)
         if self.options.divisions is not Divisions.IGNORE:
             self._divide_parted(frame_index, frame, step)
+
+    def _send_away(
+        self, frame_index: int, frame: np.ndarray, host: int, guest: int
+    ) -> None:
+        """Let one of two in one body have it; the other one was lost before."""
+        first = frame_index - STABLE + 1
+        objects = self._census.objects
+        is_daughter = guest in objects and objects[guest].parent is not None
+        if host not in objects or guest not in objects:  # one of three in one body
+            return
+        if is_daughter and not self._census.lived_before(guest, first):
+            return
+        self._relabel(guest, host, first, frame_index)
+        self.predictor.remove(guest)
+        self._census.lose(guest, first)
+        body = self._labels.get(frame_index) == host
+        self._census.objects[host].masks[frame_index] = body
+        self._show(frame_index, frame, [host])
 
     def _look(self, frame_index: int, frame: np.ndarray) -> None:
         """Ask the network what there is, and find out who is new."""
@@ -385,7 +408,8 @@ class Discovery:
         is_two, evidence = shows_two(step.division), step.division
         halved = self._halved(frame_index)
         labels = self._labels.get(frame_index)
-        lobes, clefts = lobes_of(labels), clefts_of(frame, labels)
+        is_last = frame_index == self.frames[-1]
+        lobes, clefts = lobes_of(labels), clefts_of(frame, labels, is_last)
         for row, object_id in enumerate(step.object_ids):
             run = self._two_on.get(object_id, 0) + 1 if is_two[row] else 0
             self._two_on[object_id] = run
@@ -457,6 +481,7 @@ class Discovery:
         # Her size says more than ways back that may lead into a neighbour.
         is_hers |= are_her_own
         is_division = is_known and is_hers and came_out_of(both, sizes)
+        is_division &= first is not None or not is_bent(both[0] | both[1])
         is_accepted = self.options.divisions is Divisions.ACCEPT
         if is_division:
             division = Division(mother, (ids[0], ids[1]), birth)

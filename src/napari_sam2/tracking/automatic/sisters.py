@@ -21,6 +21,8 @@ LONG_BEFORE, SHORTLY_BEFORE = 8, 3
 """Frames before a birth that say how large she was: later ones show her divide."""
 SOLID = 0.88
 """A mask that covers less of its convex hull has a dent, as two beside each other."""
+STRAIGHT = 0.7
+"""One that covers less of it is no body at all, but two that lie at an angle."""
 WAIST = 0.4
 """Two touch along at most this part of a diameter: along more, they are one body.
 
@@ -97,12 +99,21 @@ def are_joined(one: np.ndarray, other: np.ndarray) -> bool:
 
 def is_dented(mask: np.ndarray) -> bool:
     """Tell whether a ``(Y, X)`` bool mask is far from convex; an empty one is not."""
+    return solidity(mask) < SOLID
+
+
+def is_bent(mask: np.ndarray) -> bool:
+    """Tell whether a ``(Y, X)`` bool mask is two that lie at an angle."""
+    return solidity(mask) < STRAIGHT
+
+
+def solidity(mask: np.ndarray) -> float:
+    """Return what share of its convex hull a ``(Y, X)`` bool mask covers; 1 of none."""
     y, x = np.nonzero(mask)
     if not len(y):
-        return False
+        return 1.0
     corners = [np.stack([y + low, x + left], 1) for low in (0, 1) for left in (0, 1)]
-    hull = ConvexHull(np.concatenate(corners)).volume
-    return bool(len(y) < SOLID * hull)
+    return len(y) / float(ConvexHull(np.concatenate(corners)).volume)
 
 
 def meets_border(mask: np.ndarray) -> bool:

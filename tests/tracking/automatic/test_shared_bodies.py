@@ -1,0 +1,60 @@
+"""Who is followed in the body of another one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_sam2.tracking.automatic.shared_bodies import SharedBodies
+
+HOST, GUEST = 2, 1
+
+
+def labels_of(host: slice, guest: slice, row: int = 10) -> np.ndarray:
+    """Return ``(64, 64)`` labels of two bars, ten pixels high."""
+    labels = np.zeros((64, 64), np.uint16)
+    labels[10:20, host] = HOST
+    labels[row : row + 10, guest] = GUEST
+    return labels
+
+
+def at_an_angle() -> np.ndarray:
+    labels = np.zeros((64, 64), np.uint16)
+    labels[10:20, 10:30], labels[20:40, 22:30] = HOST, GUEST
+    return labels
+
+
+def frame_of(shown: np.ndarray) -> np.ndarray:
+    grey = np.where(shown, 50, 150).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=-1)
+
+
+APART = labels_of(slice(10, 50), slice(10, 35), row=40)
+IN_ONE = labels_of(slice(10, 32), slice(32, 50))
+
+
+def told(later: np.ndarray, shown: np.ndarray, frames: int = 4) -> list[object]:
+    """Return what is told on frames after two on which both are apart."""
+    shared = SharedBodies()
+    for _ in range(2):
+        assert shared.seen(frame_of(APART > 0), APART) == []
+    return [shared.seen(frame_of(shown), later) for _ in range(frames)]
+
+
+def test_two_in_one_body_are_told_once_and_who_fits_it_is_the_host() -> None:
+    assert told(IN_ONE, IN_ONE > 0) == [[], [], [(HOST, GUEST)], []]
+
+
+@pytest.mark.parametrize(
+    ("later", "gap"),
+    [
+        (IN_ONE, slice(30, 34)),
+        (labels_of(slice(8, 50), slice(50, 62)), slice(0)),
+        (at_an_angle(), slice(0)),
+    ],
+    ids=["with a gap between them", "larger than either", "at an angle"],
+)
+def test_two_bodies_are_not_one(later: np.ndarray, gap: slice) -> None:
+    shown = later > 0
+    shown[:, gap] = False
+    assert told(later, shown) == [[]] * 4
