@@ -51,8 +51,9 @@ def test_two_in_one_body_are_told_once_and_who_fits_it_is_the_host() -> None:
         (IN_ONE, slice(30, 34)),
         (labels_of(slice(8, 50), slice(50, 62)), slice(0)),
         (at_an_angle(), slice(0)),
+        (labels_of(slice(10, 26), slice(12, 26), row=20), slice(0)),
     ],
-    ids=["with a gap between them", "larger than either", "at an angle"],
+    ids=["with a gap between them", "larger than either", "at an angle", "round"],
 )
 def test_two_bodies_are_not_one(later: np.ndarray, gap: slice) -> None:
     shown = later > 0

@@ -19,6 +19,9 @@ from napari_sam2.tracking.division_evidence import STABLE
 
 CONVEX = 0.84
 """Two in one body cover together at least this share of their convex hull."""
+LONG = 1.8
+"""And are so many times as long as wide: of round ones that pass over each other a part
+is hidden, and both are there."""
 FITS = (0.7, 1.3)
 """And have together so many times the area that one of them had by itself."""
 
@@ -72,6 +75,7 @@ class SharedBodies:
         return (
             are_joined(one, other)
             and solidity(one | other) >= CONVEX
+            and elongation(one | other) >= LONG
             and look_whole(frame, (one, other), (labels > 0) & ~one & ~other)
         )
 
@@ -83,6 +87,12 @@ class SharedBodies:
         sizes = [self._size(one) for one in pair]
         is_other = abs(together - sizes[1]) < abs(together - sizes[0])
         return (pair[1], pair[0]) if is_other else pair
+
+
+def elongation(mask: np.ndarray) -> float:
+    """Return how many times as long as wide the ellipse of a ``(Y, X)`` mask is."""
+    spread = np.linalg.eigvalsh(np.cov(np.argwhere(mask), rowvar=False))
+    return float(np.sqrt((spread[1] + 1 / 12) / (spread[0] + 1 / 12)))
 
 
 def _touching(labels: np.ndarray) -> Iterator[tuple[int, int]]:
