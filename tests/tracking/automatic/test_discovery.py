@@ -266,7 +266,15 @@ def test_two_at_an_angle_in_one_mask_part_and_are_no_daughters() -> None:
     assert [one.parent for one in found.objects] == [None, None]
 
 
-def test_a_guest_in_the_body_of_another_was_lost_and_is_found_again() -> None:
+def rod(y: float, x: float, radius: float) -> np.ndarray:
+    rows, columns = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    return np.hypot(2 * (rows - y), columns - x) < radius
+
+
+def test_a_guest_in_the_body_of_another_was_lost_and_is_found_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(globals(), "disc", rod)
     guest = still(30, 52, range(5)) | still(30, 34, range(5, 24))
     cells = {
         "guest": guest,
