@@ -5,9 +5,12 @@ import shutil
 
 import numpy as np
 import pytest
+from tests.io.fake_run import FRAME_SHAPE
 
 from napari_sam2.errors import OutputError
+from napari_sam2.io.label_store import anchor_arrays
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
+from napari_sam2.tiles import TileLayout
 
 RUN = "labels/masklets/napari-sam2"
 
@@ -184,6 +187,39 @@ def test_what_the_commit_before_has_seen_damaged_begins_again(
     store = resumed(begun_twice, provenance)
     assert store.remark.endswith("damaged; all frames are computed again")
     assert store.read_progress() is None
+
+
+@pytest.mark.parametrize("at", ["logits", "tile", "predicted_iou", "object_score"])
+def test_who_is_killed_while_anchors_are_made_anew_begins_again(
+    new_store, provenance, fake_run, at, monkeypatch
+):
+    store = new_store(tiles=TileLayout.of_side(FRAME_SHAPE, 16, 1))
+    store.write_anchor(fake_run.anchor(3))
+    store.write(fake_run.result(0))
+    store.commit(fake_run.progress(1), fake_run.snapshot(0))
+    store.close()
+    anchors = store.path / RUN / "anchors"
+    flip(next(one for one in (anchors / "logits/c").rglob("*") if one.is_file()))
+    create = anchor_arrays.create_array
+
+    def killed(group, name, spec):
+        if name == at:
+            del group[name]
+            raise KeyboardInterrupt
+        return create(group, name, spec)
+
+    monkeypatch.setattr(anchor_arrays, "create_array", killed)
+    with pytest.raises(KeyboardInterrupt):
+        resumed(store.path, provenance)
+    monkeypatch.undo()
+    store = OmeZarrLabelStore.open_for_resume(store.path, provenance)
+    assert "all frames are computed again" in store.remark
+    assert (anchors / "tile/zarr.json").exists()
+    assert store.read_progress() is None
+    anchor = fake_run.anchor(3)
+    store.write_anchor(anchor)
+    (found,) = store.read_anchors()
+    np.testing.assert_array_equal(found.logits, anchor.logits)
 
 
 def test_a_damaged_memory_that_nobody_needs_is_no_fault(begun_twice, provenance):

@@ -19,7 +19,8 @@ from napari_sam2.io.ome_zarr.zarr_nodes import ArraySpec, array_at, create_array
 from napari_sam2.io.storage import DAMAGED
 
 BLOCK = 256
-SCORES = ("predicted_iou", "object_score")
+SCORE = "object_score"
+SCORES = ("predicted_iou", SCORE)
 DIGEST, POINTER = "digest", "pointer"
 """Arrays that the first anchor makes."""
 TILE = "tile"
@@ -64,21 +65,23 @@ class AnchorArrays:
 
         Those that are there are replaced, also where they cannot be read.
         """
-        for name in (DIGEST, POINTER):
+        for name in (SCORE, DIGEST, POINTER):
             del group[name]
-        for name in SCORES:
-            create_array(group, name, _scores_spec(shape[:2]))
         create_array(group, "logits", _one_chunk_each(shape))
         if is_tiled:
             spec = replace(_scores_spec(shape[:2]), dtype=np.int32, fill_value=0)
             create_array(group, TILE, spec)
+        # The first to go, the last to come: who is killed meanwhile leaves none, which
+        # is told, and never arrays of which others are missing.
+        for name in SCORES:
+            create_array(group, name, _scores_spec(shape[:2]))
         return cls(group, object_ids)
 
     def write(self, anchor: StoredAnchor, column: int) -> None:
         """Store one anchor, replacing an earlier one of the same object and frame."""
         where = (anchor.frame_index, column)
         self.forget()
-        score = self._array("object_score")
+        score = self._array(SCORE)
         if not np.isnan(score[where]):
             score[where] = np.nan
         self._array("logits")[where] = anchor.logits
@@ -93,7 +96,7 @@ class AnchorArrays:
     def remove(self, columns: Sequence[int], frames: Collection[int]) -> None:
         """Forget the anchors of some objects on some frames."""
         self.forget()
-        scores = self._array("object_score")
+        scores = self._array(SCORE)
         for first in sorted({frame // BLOCK * BLOCK for frame in frames}):
             block = np.array(scores[first : first + BLOCK])
             there = np.argwhere(~np.isnan(block[:, columns]))
@@ -148,7 +151,7 @@ class AnchorArrays:
 
     def _places(self) -> Iterator[_Place]:
         """Yield where an anchor has a score, or is known by a digest."""
-        scores, predicted = self._array("object_score"), self._array("predicted_iou")
+        scores, predicted = self._array(SCORE), self._array("predicted_iou")
         digests = self._array_if_any(DIGEST)
         for first in range(0, scores.shape[0], BLOCK):
             rows = slice(first, first + BLOCK)
@@ -207,11 +210,11 @@ class AnchorArrays:
         return self._arrays[name]
 
     def _digests(self) -> zarr.Array:
-        spec = _scores_spec(self._array("object_score").shape)
+        spec = _scores_spec(self._array(SCORE).shape)
         return self._made(DIGEST, replace(spec, dtype=np.uint64, fill_value=UNKNOWN))
 
     def _pointers(self, length: int) -> zarr.Array:
-        shape = (*self._array("object_score").shape, length)
+        shape = (*self._array(SCORE).shape, length)
         return self._made(POINTER, _one_chunk_each(shape))
 
     def _made(self, name: str, spec: ArraySpec) -> zarr.Array:
