@@ -132,6 +132,7 @@ def test_cancelling_lets_workers_commit_the_frame_in_hand(plan, tmp_path):
 
     class Seen(Listener):
         def progress(self, progress):
+            assert dask.config.get("scheduler", None) is None, "what others compute"
             seen.set()
 
     report = run_plan(
@@ -222,6 +223,7 @@ def test_a_scheduler_that_does_not_answer_is_refused(
     monkeypatch.setattr(cluster, "FIRST_ANSWER", 1)
     with pytest.raises(InputError, match="no scheduler answers there"):
         run_plan(plan, tmp_path / "report", scheduler=OnWorkers(where))
+    assert dask.config.get("scheduler", None) is None
 
 
 @pytest.mark.parametrize("where", ["slurm", "sge", "lsf"])

@@ -22,6 +22,7 @@ from typing import Any, cast
 import dask
 from distributed import Client, LocalCluster, WorkerPlugin, get_worker
 from distributed.client import Future, as_completed
+from distributed.comm.addressing import resolve_address
 from distributed.scheduler import KilledWorker
 from tornado.ioloop import IOLoop
 
@@ -180,7 +181,10 @@ class OnWorkers:
         if self.where in QUEUES:
             return _Owned(lambda: self._queue(loop))
         try:
-            client: Client = Client(self.where, timeout=FIRST_ANSWER, loop=loop)
+            resolve_address(self.where)  # what is none leaves a client half made
+            client: Client = Client(
+                self.where, timeout=FIRST_ANSWER, loop=loop, set_as_default=False
+            )
         except (OSError, ValueError) as error:
             raise InputError(
                 f"--scheduler {self.where}: no scheduler answers there; give local, "
@@ -267,7 +271,7 @@ class _Owned(AbstractContextManager[Client]):
 
     def __enter__(self) -> Client:
         self._cluster = self._start()
-        self._client = Client(self._cluster)
+        self._client = Client(self._cluster, set_as_default=False)
         return self._client
 
     def __exit__(self, *_: object) -> None:
@@ -339,7 +343,7 @@ def _outcomes(
     client: Client, futures: dict[Future, PlannedMovie], is_cancelled: IsCancelled
 ) -> Iterator[MovieOutcome]:
     """Yield outcomes; when somebody cancels, movies end, and others never begin."""
-    ended = as_completed(list(futures))
+    ended = as_completed(list(futures), loop=client.loop)
     asked = False
     while ended.count():
         if is_cancelled() and not asked:
