@@ -4,7 +4,8 @@
 with ``--threads`` above 1, on a machine that is idle, their time on the wall;
 ``nano`` does so for the bundled model, with a commit of ours and with what a frame's
 time is spent on; ``gpu`` is for a machine with CUDA, in order of importance, and writes
-after each case; ``wheels`` fetches the contenders for a machine without a network.
+after each case; ``memory`` says how much more trackers hold after a long movie than
+soon after its start; ``wheels`` fetches the contenders for a machine without a network.
 ``automatic`` scores what is tracked without a click, see `benchmarks.automatic` for
 its options. Each of the others writes a table, JSON and a picture to ``--out``. What
 is not installed is a row
@@ -18,16 +19,20 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.side_by_side import report, wheels
-from benchmarks.side_by_side.cases import CPU_CASES, GPU_CASES, Case
-from benchmarks.side_by_side.race import race, summary
+from benchmarks.side_by_side.cases import CPU_CASES, FILLED, GPU_CASES, Case
+from benchmarks.side_by_side.race import ROOT, Worker, race, summary
 
 EAGER = ("ours", "sam2", "transformers")
 COMPILED = ("ours", "sam2 compiled")
+COMMANDS = ("cpu", "nano", "gpu", "memory", "wheels")
+SETTLED = 50
+"""Steps after which every ring, cache and buffer has its size."""
 
 
 def main() -> None:
@@ -38,13 +43,14 @@ def main() -> None:
         automatic.main(sys.argv[2:])
         return
     options = parsed()
-    {"cpu": cpu, "nano": nano, "gpu": gpu, "wheels": fetch}[options.command](options)
+    commands = {"cpu": cpu, "nano": nano, "gpu": gpu, "memory": memory, "wheels": fetch}
+    commands[options.command](options)
 
 
 def parsed() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("command", choices=("cpu", "nano", "gpu", "wheels"))
+    parser.add_argument("command", choices=COMMANDS)
     parser.add_argument("--out", type=Path, default=Path("benchmark-results"))
     parser.add_argument("--wheels", type=Path, help="a folder that `wheels` made")
     parser.add_argument("--base", type=Path, help="a clone of ours at another commit")
@@ -53,6 +59,8 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--size", type=int, action="append", help="only these sizes")
     parser.add_argument("--objects", type=int, action="append", help="only so many")
     parser.add_argument("--precision", default="fp32", choices=("fp32", "bf16"))
+    parser.add_argument("--frames", type=int, default=1000, help="memory: how many")
+    parser.add_argument("--contender", action="append", help="memory: only these")
     parser.add_argument(
         "--seconds", type=float, default=480.0, help="gpu: begin no case after so many"
     )
@@ -98,10 +106,46 @@ def gpu(options: argparse.Namespace) -> None:
     measure("gpu", races, options, seconds=options.seconds)
 
 
+def memory(options: argparse.Namespace) -> None:
+    """Print what each holds after the first steps, and how much more after all."""
+    case = Case(
+        "sam2.1_tiny",
+        (options.size or [128])[0],
+        (options.objects or [16])[0],
+        frames=FILLED + options.frames + 1,
+    )
+    with installed(options.wheels):
+        for name in options.contender or EAGER:
+            worker = Worker(name, case, options.threads, ROOT)
+            missing = worker.hear().get("missing", "")
+            if missing:
+                print(f"{name}: not measured: {missing}", flush=True)
+                continue
+            peaks = [worker.ask("step")["peak"]["host"] for _ in range(options.frames)]
+            worker.close()
+            grown = (peaks[-1] - peaks[SETTLED]) / 1e6
+            print(
+                f"{case.title}, {name}: {peaks[SETTLED] / 1e6:.0f} MB at most in "
+                f"{SETTLED} steps, {grown:.1f} MB more in {options.frames}",
+                flush=True,
+            )
+
+
 def fetch(options: argparse.Namespace) -> None:
     """Make the wheels."""
     size = wheels.collect(options.wheels or options.out)
     print(f"{size / 2**20:.1f} MiB of wheels; the limit is {wheels.LIMIT / 2**20:.0f}")
+
+
+@contextmanager
+def installed(folder: Path | None) -> Iterator[None]:
+    """Let workers find what a folder of wheels holds, if there is one."""
+    with tempfile.TemporaryDirectory() as unpacked:
+        if folder:
+            wheels.unpack(folder, Path(unpacked))
+            known = os.environ.get("PYTHONPATH", "")
+            os.environ["PYTHONPATH"] = os.pathsep.join((known, unpacked))
+        yield
 
 
 def measure(
@@ -115,11 +159,7 @@ def measure(
     """Let contenders race in case after case, writing after each, until time is up."""
     rows: list[dict] = []
     began = time.monotonic()
-    with tempfile.TemporaryDirectory() as unpacked:
-        if options.wheels:
-            wheels.unpack(options.wheels, Path(unpacked))
-            known = os.environ.get("PYTHONPATH", "")
-            os.environ["PYTHONPATH"] = os.pathsep.join((known, unpacked))
+    with installed(options.wheels):
         for case, names in races:
             if seconds is not None and time.monotonic() - began > seconds:
                 rows.append({"case": case.title, "verb": "step", "contender": "all"})

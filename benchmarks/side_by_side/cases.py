@@ -28,6 +28,8 @@ class Case:
         ``cpu`` or ``cuda``.
     compiled
         Whether ``sam2`` is compiled, too (CUDA only).
+    frames
+        Of the movie; contenders that read it all do so before the first step.
     """
 
     model: str
@@ -36,6 +38,7 @@ class Case:
     precision: str = "fp32"
     device: str = "cpu"
     compiled: bool = False
+    frames: int = FILLED + 8
 
     @property
     def title(self) -> str:

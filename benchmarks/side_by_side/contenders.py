@@ -144,7 +144,7 @@ class Official:
         }
         self.predictor.load_state_dict(state)
         with tempfile.TemporaryDirectory() as folder:
-            for frame in range(FILLED + 8):
+            for frame in range(case.frames):
                 path = Path(folder) / f"{frame:05d}.jpg"
                 Image.fromarray(case.frame(frame)).save(path, format="PNG")
             self.state = self.predictor.init_state(folder)
@@ -193,7 +193,7 @@ class Transformers:
         module = import_module("transformers.models.sam2_video.modeling_sam2_video")
         self.dtype = torch.bfloat16 if case.precision == "bf16" else torch.float32
         self.model = self.model.to(self.dtype)
-        frames = [case.frame(frame) for frame in range(FILLED + 8)]
+        frames = [case.frame(frame) for frame in range(case.frames)]
         video = torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2)
         self.session = module.Sam2VideoInferenceSession(
             video=(video.float() / 127.5 - 1).to(self.dtype),
