@@ -24,6 +24,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.side_by_side import report, wheels
 from benchmarks.side_by_side.cases import CPU_CASES, FILLED, GPU_CASES, Case
 from benchmarks.side_by_side.race import ROOT, Worker, race, summary
@@ -121,12 +123,12 @@ def memory(options: argparse.Namespace) -> None:
             if missing:
                 print(f"{name}: not measured: {missing}", flush=True)
                 continue
-            peaks = [worker.ask("step")["peak"]["host"] for _ in range(options.frames)]
+            held = [worker.ask("step")["held"] / 1e6 for _ in range(options.frames)]
             worker.close()
-            grown = (peaks[-1] - peaks[SETTLED]) / 1e6
+            early, late = (np.median(part) for part in (held[20:SETTLED], held[-30:]))
             print(
-                f"{case.title}, {name}: {peaks[SETTLED] / 1e6:.0f} MB at most in "
-                f"{SETTLED} steps, {grown:.1f} MB more in {options.frames}",
+                f"{case.title}, {name}: {early:.1f} MB after {SETTLED} steps, "
+                f"{late - early:+.1f} MB after {options.frames}",
                 flush=True,
             )
 

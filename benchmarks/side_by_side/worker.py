@@ -8,6 +8,7 @@ import sys
 import time
 import warnings
 
+import psutil
 import torch
 
 from benchmarks.side_by_side.cases import FILLED, Case
@@ -56,6 +57,7 @@ def main() -> None:
             wall=time.perf_counter() - start[1],
             parts=dict(getattr(contender, "parts", {})),
             peak=peak_bytes(case),
+            held=psutil.Process().memory_info().rss,
         )
 
 
