@@ -4,8 +4,8 @@
 with ``--threads`` above 1, on a machine that is idle, their time on the wall;
 ``nano`` does so for the bundled model, with a commit of ours and with what a frame's
 time is spent on; ``gpu`` is for a machine with CUDA, in order of importance, and writes
-after each case; ``memory`` says how much more trackers hold after a long movie than
-soon after its start; ``wheels`` fetches the contenders for a machine without a network.
+after each case; ``memory`` counts how much more trackers remember after a long movie
+than after its start; ``wheels`` fetches the contenders for a machine without a network.
 ``automatic`` scores what is tracked without a click, see `benchmarks.automatic` for
 its options. Each of the others writes a table, JSON and a picture to ``--out``. What
 is not installed is a row
@@ -24,8 +24,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from benchmarks.side_by_side import report, wheels
 from benchmarks.side_by_side.cases import CPU_CASES, FILLED, GPU_CASES, Case
 from benchmarks.side_by_side.race import ROOT, Worker, race, summary
@@ -33,8 +31,6 @@ from benchmarks.side_by_side.race import ROOT, Worker, race, summary
 EAGER = ("ours", "sam2", "transformers")
 COMPILED = ("ours", "sam2 compiled")
 COMMANDS = ("cpu", "nano", "gpu", "memory", "wheels")
-SETTLED = 50
-"""Steps after which every ring, cache and buffer has its size."""
 
 
 def main() -> None:
@@ -109,7 +105,7 @@ def gpu(options: argparse.Namespace) -> None:
 
 
 def memory(options: argparse.Namespace) -> None:
-    """Print what each holds after the first steps, and how much more after all."""
+    """Print what each remembers after a step, and how much more after all."""
     case = Case(
         "sam2.1_tiny",
         (options.size or [128])[0],
@@ -123,12 +119,15 @@ def memory(options: argparse.Namespace) -> None:
             if missing:
                 print(f"{name}: not measured: {missing}", flush=True)
                 continue
-            held = [worker.ask("step")["held"] / 1e6 for _ in range(options.frames)]
+            held = []
+            for steps in (1, options.frames - 1):
+                for _ in range(steps):
+                    worker.ask("step")
+                held.append(worker.ask("held")["held"])
             worker.close()
-            early, late = (np.median(part) for part in (held[20:SETTLED], held[-30:]))
             print(
-                f"{case.title}, {name}: {early:.1f} MB after {SETTLED} steps, "
-                f"{late - early:+.1f} MB after {options.frames}",
+                f"{case.title}, {name}: {held[0] / 2**20:.2f} MiB of objects after a "
+                f"step, {(held[-1] - held[0]) / 2**20:.2f} more after {options.frames}",
                 flush=True,
             )
 

@@ -113,6 +113,24 @@ class Ours:
         prompt = self._prompt(self.case.objects + 1, frame)
         self.predictor.preview(frame, self.case.frame(frame), [prompt])
 
+    def held_bytes(self) -> int:
+        """Return what is remembered of the objects."""
+        return int(self.predictor.bank.nbytes)
+
+
+def storages_in(kept: object) -> dict[int, int]:
+    """Return the bytes of all tensors in dicts and lists, by where they lie."""
+    if isinstance(kept, torch.Tensor):
+        storage = kept.untyped_storage()
+        return {storage.data_ptr(): storage.nbytes()}
+    parts = kept.values() if isinstance(kept, dict) else ()
+    if isinstance(kept, (list, tuple)):
+        parts = kept
+    found: dict[int, int] = {}
+    for part in parts:
+        found |= storages_in(part)
+    return found
+
 
 def random_model(name: str) -> nn.Module:
     """Build our network with random weights, the same in every process."""
@@ -177,6 +195,10 @@ class Official:
             for _ in self.predictor.propagate_in_video(self.state, frame, 0):
                 pass
 
+    def held_bytes(self) -> int:
+        """Return what is remembered of the objects."""
+        return sum(storages_in(self.state["output_dict_per_obj"]).values())
+
 
 class Transformers:
     """`Sam2VideoModel` of ``transformers``; random weights of its own."""
@@ -228,6 +250,10 @@ class Transformers:
     def step(self, frame: int) -> None:
         """Track all objects on a frame."""
         self.model(self.session, frame_idx=frame)
+
+    def held_bytes(self) -> int:
+        """Return what is remembered of the objects."""
+        return sum(storages_in(self.session.output_dict_per_obj).values())
 
 
 def sizes(side: int) -> dict[str, object]:

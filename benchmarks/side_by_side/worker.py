@@ -8,7 +8,6 @@ import sys
 import time
 import warnings
 
-import psutil
 import torch
 
 from benchmarks.side_by_side.cases import FILLED, Case
@@ -47,6 +46,9 @@ def main() -> None:
     frame = FILLED - 1
     for line in sys.stdin:
         verb = line.strip()
+        if verb == "held":
+            answer(held=contender.held_bytes())
+            continue
         frame += verb == "step"  # a click is on the frame last seen
         start = time.process_time(), time.perf_counter()
         getattr(contender, verb)(frame)
@@ -57,7 +59,6 @@ def main() -> None:
             wall=time.perf_counter() - start[1],
             parts=dict(getattr(contender, "parts", {})),
             peak=peak_bytes(case),
-            held=psutil.Process().memory_info().rss,
         )
 
 
