@@ -248,7 +248,7 @@ def event_loop() -> Iterator[IOLoop]:
     def run() -> None:
         try:
             asyncio.run(until_stopped())
-        except Exception as error:
+        except Exception as error:  # whatever it is: who waits would wait for ever
             if begun.done():
                 raise
             begun.set_exception(error)

@@ -167,9 +167,9 @@ class Discovery:
         """Let one of two in one body have it; the other one was lost before."""
         first = frame_index - STABLE + 1
         objects = self._census.objects
-        is_daughter = guest in objects and objects[guest].parent is not None
         if host not in objects or guest not in objects:  # one of three in one body
             return
+        is_daughter = objects[guest].parent is not None
         if is_daughter and not self._census.lived_before(guest, first):
             return
         self._relabel(guest, host, first, frame_index)
