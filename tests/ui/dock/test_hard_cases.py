@@ -36,7 +36,7 @@ def test_what_is_ticked_stands_in_the_provenance_and_comes_back(
     answered(dock)
     folder = dock.output_panel.folder
     dock.conductor.close()
-    tracker = OmeZarrLabelStore.open(folder).provenance.tracker
+    tracker = OmeZarrLabelStore.open(folder, mode="r").provenance.tracker
     assert tracker.one_component
     assert tracker.hard_cases == CASES
     _, again = open_dock()
