@@ -60,6 +60,20 @@ def test_folded_statistics_and_other_colours_change_nothing(tool):
     torch.testing.assert_close(found[inside], seen[inside], rtol=1e-3, atol=1e-3)
 
 
+@torch.inference_mode()
+def test_laterals_that_are_solved_for_give_the_maps_of_nano(tool):
+    nano, model = build_model("nano", seed=0), build_model("nano", seed=0)
+    for lateral in model.image_encoder.neck.laterals:
+        torch.nn.init.normal_(lateral.weight)
+    torch.manual_seed(1)
+    pictures = torch.randn(24, 3, 64, 64)
+    tool.solve_laterals(model, nano, pictures)
+    wanted, found = (tool.maps_of_neck(each, pictures) for each in (nano, model))
+    for one, other in zip(wanted, found, strict=True):
+        left = (one - other).square().sum() / (one - one.mean()).square().sum()
+        assert left < 0.01
+
+
 def test_weights_are_averaged_and_trust_is_not_taken_along(tmp_path):
     new, old, out = (tmp_path / f"{name}.safetensors" for name in ("new", "old", "out"))
     for seed, path in enumerate((new, old)):

@@ -103,7 +103,7 @@ def solve_laterals(model: Sam2, nano: Sam2, pictures: Tensor) -> None:
         up = functional.interpolate(coarsest, scale_factor=2.0, mode="nearest")
         maps = (fine, middle, torch.cat([coarse, up], dim=1))
         for pairs, given, wanted in zip(
-            found, maps, nano.image_encoder(picture), strict=True
+            found, maps, maps_of_neck(nano, picture), strict=True
         ):
             pairs.append((_pixels(given), _pixels(wanted)))
     laterals = list(reversed(model.image_encoder.neck.laterals))  # fine to coarse
@@ -118,6 +118,15 @@ def solve_laterals(model: Sam2, nano: Sam2, pictures: Tensor) -> None:
             lateral.weight.copy_(part.T[..., None, None])
             lateral.bias.zero_()
         laterals[number].bias.copy_(bias)
+
+
+def maps_of_neck(model: Sam2, picture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the maps at strides 4, 8 and 16, before the decoder narrows the first."""
+    encoder = model.image_encoder
+    maps = encoder.trunk(picture)
+    *_, to_middle, to_fine = encoder.neck.laterals
+    coarse, _ = encoder.neck(maps, model.mask_decoder.narrowing)
+    return to_fine(maps[0]), to_middle(maps[1]), coarse
 
 
 def _pixels(maps: Tensor) -> Tensor:
