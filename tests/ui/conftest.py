@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from functools import partial
 from threading import Event
 
 import dask.array as da
@@ -19,7 +20,7 @@ from tests.engine.conftest import (  # noqa: F401
     trained,
 )
 
-PATIENCE = 120_000
+PATIENCE = 300_000
 """Milliseconds after which a worker is stuck."""
 
 HELD = 7
@@ -56,6 +57,13 @@ def pytest_runtest_protocol(item):
         gc.collect()
         gc.freeze()
     return done
+
+
+@pytest.fixture
+def qtbot(qtbot):
+    """Wait for whatever is to come as long as for a worker: machines may be busy."""
+    qtbot.waitUntil = partial(qtbot.waitUntil, timeout=PATIENCE)
+    return qtbot
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
-from tests.ui.conftest import PATIENCE
 from tests.ui.hand import Hand
 
 from napari_sam2.ui.tool.preview import NAME
@@ -27,15 +26,15 @@ def test_masks_are_tried_out_and_taken(opened, answered, qtbot):
     viewer, dock, panel = opened
     viewer.dims.set_current_step(0, 4)
     push(qtbot, panel.look_button)
-    qtbot.waitUntil(panel.take_button.isEnabled, timeout=PATIENCE)
+    qtbot.waitUntil(panel.take_button.isEnabled)
     assert panel.note.text().startswith("3 masks that nobody follows yet: click")
     assert viewer.layers[NAME].visible
     assert len(dock.conductor.book.objects) == 0
     panel.area_spin.setValue(9000)
-    qtbot.waitUntil(lambda: "0 masks" in panel.note.text(), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: "0 masks" in panel.note.text())
     assert not panel.take_button.isEnabled()
     panel.area_spin.setValue(20)
-    qtbot.waitUntil(panel.take_button.isEnabled, timeout=PATIENCE)
+    qtbot.waitUntil(panel.take_button.isEnabled)
     push(qtbot, panel.take_button)
     answered(dock)
     book = dock.conductor.book
@@ -43,7 +42,7 @@ def test_masks_are_tried_out_and_taken(opened, answered, qtbot):
     assert all(4 in {one.frame_index for one in s.prompts} for s in book.objects)
     assert NAME not in viewer.layers
     push(qtbot, panel.look_button)
-    qtbot.waitUntil(lambda: "0 masks" in panel.note.text(), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: "0 masks" in panel.note.text())
 
 
 def test_a_click_takes_one_mask_and_is_no_prompt(opened, answered, qtbot):
@@ -51,7 +50,7 @@ def test_a_click_takes_one_mask_and_is_no_prompt(opened, answered, qtbot):
     viewer.dims.set_current_step(0, 4)
     before = viewer.layers.selection.active
     push(qtbot, panel.look_button)
-    qtbot.waitUntil(panel.take_button.isEnabled, timeout=PATIENCE)
+    qtbot.waitUntil(panel.take_button.isEnabled)
     labels = np.asarray(viewer.layers[NAME].data[4])
     y, x = np.argwhere(labels == 2).mean(axis=0)
     Hand(viewer).click(4, y, x)
@@ -76,7 +75,7 @@ def test_more_like_the_chosen_object_are_ranked_and_taken(
     push(qtbot, panel.similar_button)
     assert "Choose the object" in dock.status.text()
     push(qtbot, panel.look_button)
-    qtbot.waitUntil(panel.take_button.isEnabled, timeout=PATIENCE)
+    qtbot.waitUntil(panel.take_button.isEnabled)
     labels = np.asarray(viewer.layers[NAME].data[4])
     y, x = np.argwhere(labels == 2).mean(axis=0)
     Hand(viewer).click(4, y, x)
@@ -85,7 +84,7 @@ def test_more_like_the_chosen_object_are_ranked_and_taken(
     dock.selection.go_on_with(2)
     panel.likeness.slider.setValue(0)
     push(qtbot, panel.similar_button)
-    qtbot.waitUntil(panel.take_button.isEnabled, timeout=PATIENCE)
+    qtbot.waitUntil(panel.take_button.isEnabled)
     assert panel.note.text().startswith("2 masks")
     alike = open_dock.docks[-1].finder._found.likeness
     assert len(alike) == 2
@@ -104,9 +103,9 @@ def test_the_movie_is_searched_and_tracked(opened, answered, qtbot):
     _, dock, panel = opened
     push(qtbot, panel.movie_button)
     assert panel.stop_button.isEnabled()
-    qtbot.waitUntil(panel.movie_button.isEnabled, timeout=PATIENCE)
+    qtbot.waitUntil(panel.movie_button.isEnabled)
     assert len(dock.conductor.book.objects) == 3
-    qtbot.waitUntil(lambda: not dock.conductor.is_tracking, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: not dock.conductor.is_tracking)
     answered(dock)
     assert (dock.masklets.layer.data[11] > 0).any()
 
@@ -115,6 +114,6 @@ def test_a_search_is_stopped_and_takes_nothing_in(opened, qtbot):
     _, dock, panel = opened
     push(qtbot, panel.movie_button)
     push(qtbot, panel.stop_button)
-    qtbot.waitUntil(panel.movie_button.isEnabled, timeout=PATIENCE)
+    qtbot.waitUntil(panel.movie_button.isEnabled)
     assert len(dock.conductor.book.objects) == 0
     assert "stopped" in dock.status.text()

@@ -5,6 +5,7 @@ import tifffile
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QThreadPool, QTimer, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication
+from tests.ui.conftest import PATIENCE
 
 from napari_sam2.batch.plan.checks import MovieCheck
 from napari_sam2.batch.report.lines import Checked, write_line
@@ -15,7 +16,6 @@ from napari_sam2.ui.batch.dock import BatchDock
 from napari_sam2.ui.batch.table import FRAMES, MOVIE, STATE, WHY
 from napari_sam2.ui.masklets.session_mark import session_of
 
-PATIENCE = 300_000
 FRAME_COUNT = 100
 
 
@@ -75,7 +75,7 @@ def row(dock, index):
 
 
 def ended(qtbot, dock):
-    qtbot.waitUntil(lambda: not dock.is_running, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: not dock.is_running)
 
 
 def test_movies_are_dropped_tracked_cancelled_gone_on_with_and_opened(
@@ -91,7 +91,7 @@ def test_movies_are_dropped_tracked_cancelled_gone_on_with_and_opened(
     timer.timeout.connect(lambda: ticks.append(dock.is_running))
     timer.start(20)
     assert not dock.asked.files_button.isEnabled()
-    qtbot.waitUntil(lambda: row(dock, 0)[1:2] == ["tracking"], timeout=PATIENCE)
+    qtbot.waitUntil(lambda: row(dock, 0)[1:2] == ["tracking"])
     click(qtbot, dock.stop_button)
     ended(qtbot, dock)
     assert row(dock, 0)[:2] == ["a", "cancelled"]

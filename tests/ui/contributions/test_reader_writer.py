@@ -252,7 +252,6 @@ def test_the_menu_shows_tracks_of_the_chosen_masklets(viewer, session, qtbot):
                 "masklets tracks" in viewer.layers
                 and viewer.layers["masklets tracks"].unique_id not in seen
             ),
-            timeout=20_000,
         )
         seen.append(viewer.layers["masklets tracks"].unique_id)
     assert len(viewer.layers) == 3

@@ -81,7 +81,7 @@ def test_another_movie_goes_on_when_one_is_freed(without, stack):
 def test_masklets_of_a_freed_movie_are_left_to_whoever_wants_them(without, qtbot):
     viewer, dock, _ = without()
     (lock,) = dock.output_panel.folder.rglob("writing.lock")
-    with FileLock(lock, timeout=10):
+    with FileLock(lock, timeout=60):
         pass
     labels = viewer.layers["movie masklets"]
     assert not labels.editable

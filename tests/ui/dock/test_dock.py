@@ -16,6 +16,7 @@ from napari.layers import Points
 from napari.settings import get_settings
 from napari.utils.notifications import notification_manager
 from qtpy.QtWidgets import QMessageBox
+from tests.ui.conftest import PATIENCE
 
 from napari_sam2.engine import FrameChanged
 from napari_sam2.prompts import FramePrompt, PointPrompt
@@ -23,7 +24,6 @@ from napari_sam2.session.book.state import FrameFlag
 from napari_sam2.session.planning.frame_set import FrameSet
 from napari_sam2.session.session import FrameDone
 
-PATIENCE = 60_000
 HELD = 10
 """A frame that a run comes to soon; far from the middle, where a viewer begins."""
 
@@ -212,7 +212,7 @@ def test_cancelling_keeps_what_was_written_and_track_goes_on(
     dock.prompt_panel.points.add((0, 30, 40))
     answered(dock)
     dock.run_bar.track_button.click()
-    qtbot.waitUntil(lambda: dock.run_bar.bar.value() > 3, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: dock.run_bar.bar.value() > 3)
     dock.run_bar.track_button.click()
     opened.set()
     answered(dock)
@@ -243,10 +243,10 @@ def test_a_click_is_answered_while_tracking(open_dock, answered, qtbot, held):
         lambda frame, labels: happened.append(FrameChanged(frame, labels))
     )
     dock.run_bar.track_button.click()
-    qtbot.waitUntil(lambda: dock.run_bar.bar.value() > 2, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: dock.run_bar.bar.value() > 2)
     dock.prompt_panel.new_object_button.click()
     points.add((40, 60, 80))
-    qtbot.waitUntil(lambda: 2 in dock.conductor.book, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: 2 in dock.conductor.book)
     opened.set()  # the run stood still so long, and then the click is more urgent
     answered(dock)
     is_answer = [
@@ -330,11 +330,11 @@ def test_a_stroke_is_an_anchor_and_one_undo(open_dock, answered, qtbot):
     dock.conductor.undo()
     answered(dock)
     # Frames that are new on disk are read again when they are looked at.
-    qtbot.waitUntil(lambda: np.array_equal(layer.data[0], before), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: np.array_equal(layer.data[0], before))
     assert [one.object_id for one in dock.conductor.book.objects] == [1]
     dock.conductor.redo()
     answered(dock)
-    qtbot.waitUntil(lambda: bool((layer.data[0] == 5).any()), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: bool((layer.data[0] == 5).any()))
 
 
 def test_one_undo_takes_back_a_correction_and_its_repair(open_dock, answered, qtbot):
@@ -349,7 +349,7 @@ def test_one_undo_takes_back_a_correction_and_its_repair(open_dock, answered, qt
 
     def correct(frame_index):
         conductor.set_prompt(FramePrompt(1, frame_index, (PointPrompt(60, 60),)))
-        qtbot.waitUntil(lambda: not conductor.book[1].stale, timeout=PATIENCE)
+        qtbot.waitUntil(lambda: not conductor.book[1].stale)
         answered(dock)
         return on_disk[:]
 
@@ -428,11 +428,11 @@ def test_closing_the_dock_leaves_no_trace(open_dock, answered, qtbot):
         viewer.window.remove_dock_widget(closed)  # what the cross of a dock does
     assert not viewer.window.dock_widgets
     assert queue.is_closed
-    qtbot.waitUntil(lambda: not queue.has_work, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: not queue.has_work)
     assert not points.keymap
     # Another window, or a run, may write the masklets.
     (lock,) = dock_folder.rglob("writing.lock")
-    with FileLock(lock, timeout=10):
+    with FileLock(lock, timeout=60):
         pass
     # None of these reaches the dock any more.
     points.add((0, 50, 60))

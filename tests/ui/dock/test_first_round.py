@@ -91,7 +91,7 @@ def test_the_key_during_a_live_repair_lets_the_run_wait(open_dock, answered, qtb
     dock.conductor.runs.started.connect(press_again)
     viewer.dims.set_point(0, 9)
     hand.click(9, 60, 60)
-    qtbot.waitUntil(lambda: bool(said), timeout=60_000)
+    qtbot.waitUntil(lambda: bool(said))
     answered(dock)
     assert "as soon as the repair has ended" in said[0]
     assert len(said) == 1

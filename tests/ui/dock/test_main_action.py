@@ -9,8 +9,6 @@ from tests.engine.engine_steps import click
 from tests.ui.conftest import HELD
 from tests.ui.hand import Hand, unwrapped
 
-PATIENCE = 60_000
-
 
 def shown(viewer, size, qtbot):
     window = unwrapped(viewer).window._qt_window
@@ -26,9 +24,9 @@ def test_track_is_in_sight_and_the_picture_is_large(open_dock, qtbot, size):
     window = shown(viewer, size, qtbot)
     assert (window.width(), window.height()) == size
     button = dock.run_bar.track_button
-    qtbot.waitUntil(lambda: not button.visibleRegion().isEmpty(), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: not button.visibleRegion().isEmpty())
     placing = open_dock.docks[0].placing
-    qtbot.waitUntil(lambda: not placing.isActive(), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: not placing.isActive())
     qtbot.wait(200)
     assert button.visibleRegion().boundingRect() == button.rect()
     assert window.rect().contains(button.mapTo(window, QPoint(0, 0)))
@@ -49,7 +47,7 @@ def test_the_window_is_no_higher_where_napari_remembers_the_left_side(open_dock,
         before_dock=lambda viewer: shown(viewer, size, qtbot), area="left"
     )
     placing = open_dock.docks[0].placing
-    qtbot.waitUntil(lambda: not placing.isActive(), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: not placing.isActive())
     qtbot.wait(100)
     window = unwrapped(viewer).window._qt_window
     assert (window.width(), window.height()) == size
@@ -152,7 +150,6 @@ def test_a_movie_that_is_shown_as_a_volume_is_not_moved_through(
     whole = np.asarray(labels.data)
     qtbot.waitUntil(
         lambda: np.array_equal(unwrapped(labels)._slice.image.raw, whole),
-        timeout=PATIENCE,
     )
 
 
@@ -172,7 +169,7 @@ def test_the_picture_follows_until_somebody_moves(open_dock, answered, qtbot):
 
     dock.frame_cursor.moved.connect(look_back)
     qtbot.mouseClick(bar.track_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: bool(moved), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: bool(moved))
     assert not bar.follows
     assert not bar.follow_button.isHidden()
     answered(dock)
@@ -192,7 +189,7 @@ def test_who_looked_elsewhere_follows_again_by_a_button(
     bar = dock.run_bar
     qtbot.mouseClick(bar.track_button, Qt.MouseButton.LeftButton)
     cursor = dock.frame_cursor
-    qtbot.waitUntil(lambda: cursor.frame_index == HELD - 1, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: cursor.frame_index == HELD - 1)
     viewer.dims.set_point(0, 1)
     qtbot.mouseClick(bar.follow_button, Qt.MouseButton.LeftButton)
     assert bar.follow_button.isHidden()

@@ -15,7 +15,6 @@ from napari_sam2.synthetic import MovieConfig, SimulatedVolume
 from napari_sam2.ui.contributions.reader import get_reader
 from napari_sam2.ui.dock.volumes import MARK
 
-PATIENCE = 300_000
 FRAMES, PLANES, SIDE = 3, 3, 48
 
 
@@ -62,7 +61,7 @@ def centres(truth):
 
 
 def ended(qtbot, tracking):
-    qtbot.waitUntil(lambda: not tracking.is_running, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: not tracking.is_running)
 
 
 def test_points_on_planes_are_tracked_stopped_and_gone_on_with(
@@ -81,7 +80,7 @@ def test_points_on_planes_are_tracked_stopped_and_gone_on_with(
     timer.timeout.connect(lambda: ticks.append(tracking.is_running))
     timer.start(20)
     click(qtbot, panel.track_button)
-    qtbot.waitUntil(lambda: panel.bar.maximum() > 0, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: panel.bar.maximum() > 0)
     click(qtbot, panel.stop_button)
     ended(qtbot, tracking)
     assert "goes on from there" in parts.status.text()

@@ -20,7 +20,7 @@ def tracking(open_dock, answered, qtbot, held):
     failed = []
     dock.conductor.failed.connect(failed.append)
     qtbot.mouseClick(dock.run_bar.track_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: dock.frame_cursor.frame_index == HELD - 1, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: dock.frame_cursor.frame_index == HELD - 1)
 
     def go_on():
         opened.set()

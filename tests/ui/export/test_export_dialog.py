@@ -9,7 +9,6 @@ import pytest
 import tifffile
 from qtpy.QtCore import Qt
 from tests.engine.engine_steps import click
-from tests.ui.conftest import PATIENCE
 
 from napari_sam2.io.exports.formats import FORMATS
 
@@ -26,12 +25,12 @@ def exporting(open_dock, answered, qtbot):
     assert exporter.dialog.isVisible()
     yield dock, exporter
     exporter.close()
-    qtbot.waitUntil(lambda: exporter.worker.is_idle, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: exporter.worker.is_idle)
 
 
 def export(qtbot, exporter):
     qtbot.mouseClick(exporter.dialog.export_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(exporter.dialog.export_button.isEnabled, timeout=PATIENCE)
+    qtbot.waitUntil(exporter.dialog.export_button.isEnabled)
 
 
 def choose(dialog, name):
@@ -78,14 +77,14 @@ def test_an_export_is_stopped_while_clicks_are_answered(
     monkeypatch.setitem(FORMATS, "tiff", patched)
     dialog = exporter.dialog
     qtbot.mouseClick(dialog.export_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(reached.is_set, timeout=PATIENCE)
-    qtbot.waitUntil(lambda: dialog.progress.value() == 4, timeout=PATIENCE)
+    qtbot.waitUntil(reached.is_set)
+    qtbot.waitUntil(lambda: dialog.progress.value() == 4)
     assert dialog.progress.isVisible()
     dock.conductor.set_prompts([click(2, 1, (10, 12))], "while it writes")
     answered(dock)
     qtbot.mouseClick(dialog.stop_button, Qt.MouseButton.LeftButton)
     go_on.set()
-    qtbot.waitUntil(dialog.export_button.isEnabled, timeout=PATIENCE)
+    qtbot.waitUntil(dialog.export_button.isEnabled)
     assert "stopped" in dialog.note.text()
     assert threading.main_thread() not in threads
     folder = dock.output_panel.folder
@@ -108,4 +107,4 @@ def test_without_masks_there_is_nothing_to_export(open_dock, qtbot, tmp_path):
     assert "no masks to export" in exporter.dialog.note.text()
     assert list(tmp_path.glob("*.tif")) == []
     exporter.close()
-    qtbot.waitUntil(lambda: exporter.worker.is_idle, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: exporter.worker.is_idle)

@@ -105,8 +105,8 @@ def choose_brush(one, mode, label=301, size=3):
 
 
 def settle(one, qtbot, frame=0):
-    qtbot.waitUntil(lambda: one.masklets.live.is_loaded(frame), timeout=5000)
-    qtbot.waitUntil(lambda: bool(one.shown().any()), timeout=5000)
+    qtbot.waitUntil(lambda: one.masklets.live.is_loaded(frame))
+    qtbot.waitUntil(lambda: bool(one.shown().any()))
     qtbot.wait(120)
 
 
@@ -135,7 +135,7 @@ def test_each_stroke_is_told_once_and_leaves_no_history_of_napari(bench, qtbot):
     assert (one.layer.selected_label, one.layer.brush_size) == (301, 3)
     one.layer.undo()
     np.testing.assert_array_equal(one.layer.data[0], after)
-    qtbot.waitUntil(lambda: bool((one.shown()[8, 12:19] == 301).all()), timeout=5000)
+    qtbot.waitUntil(lambda: bool((one.shown()[8, 12:19] == 301).all()))
     one.layer.mode = "erase"
     one.hand.click(10, 9, 0)
     one.layer.mode = "fill"
@@ -204,7 +204,7 @@ def test_streamed_frames_are_shown_ten_times_a_second_at_most(
     )
     one = bench()
     one.serve()
-    qtbot.waitUntil(lambda: one.masklets.live.is_loaded(0), timeout=5000)
+    qtbot.waitUntil(lambda: one.masklets.live.is_loaded(0))
     pause, *_ = timers  # others empty the history after a stroke, and say names
     for _ in range(4):  # twice: it is painted, and the pause is over
         pause.end()
@@ -224,7 +224,7 @@ def test_streamed_frames_are_shown_ten_times_a_second_at_most(
         assert pause.milliseconds >= 1000 * PAINTED_S / layer_module.BUSY_SHARE
         pause.end()
     assert len(seen) == 4
-    qtbot.waitUntil(lambda: np.array_equal(one.shown(), labels), timeout=5000)
+    qtbot.waitUntil(lambda: np.array_equal(one.shown(), labels))
     pause.end()
     assert pause.milliseconds >= layer_module.REFRESH_MS
     pause.end()
@@ -245,11 +245,9 @@ def test_frames_around_the_cursor_are_asked_for_early(bench, qtbot):
     one.viewer.dims.ndisplay = 3
     one.masklets.forget_frames(range(FRAMES))
     one.viewer.dims.set_point(0, 2)
-    qtbot.waitUntil(
-        lambda: all(map(one.masklets.live.is_loaded, range(FRAMES))), timeout=5000
-    )
-    qtbot.waitUntil(lambda: one.shown().shape == (FRAMES, HEIGHT, WIDTH), timeout=5000)
-    qtbot.waitUntil(lambda: bool(one.shown().any(axis=(1, 2)).all()), timeout=5000)
+    qtbot.waitUntil(lambda: all(map(one.masklets.live.is_loaded, range(FRAMES))))
+    qtbot.waitUntil(lambda: one.shown().shape == (FRAMES, HEIGHT, WIDTH))
+    qtbot.waitUntil(lambda: bool(one.shown().any(axis=(1, 2)).all()))
 
 
 def test_names_are_said_and_hidden_objects_are_not_seen(bench, qtbot):
@@ -262,7 +260,7 @@ def test_names_are_said_and_hidden_objects_are_not_seen(bench, qtbot):
     def status():
         return one.layer.get_status((0, 10, 15), world=True)["value"]
 
-    qtbot.waitUntil(lambda: "name: mother" in status(), timeout=5000)
+    qtbot.waitUntil(lambda: "name: mother" in status())
     hidden = ObjectState(300, name="mother", is_hidden=True)
     one.masklets.show_book(BookState((ObjectState(2), hidden)))
     assert one.layer.get_color(300)[3] == 0
@@ -288,7 +286,7 @@ def test_the_status_bar_says_the_trust_of_the_frame_that_is_shown(bench, qtbot):
         lambda _event: said.append(list(one.layer.features.get("trust", ())))
     )
     one.viewer.dims.set_point(0, 7)
-    qtbot.waitUntil(lambda: said[-1:] == [[trust[7, 0]]], timeout=5000)
+    qtbot.waitUntil(lambda: said[-1:] == [[trust[7, 0]]])
 
 
 def test_brushes_rest_while_something_is_tracked(bench, qtbot):

@@ -153,9 +153,7 @@ def test_an_image_made_of_the_layer_is_drawn_when_its_frames_come(shown, qtbot):
     shown.serve()
     shown.masklets.forget_frames([2])
     image.refresh()
-    qtbot.waitUntil(
-        lambda: np.array_equal(image._slice.image.raw, TRUTH[2]), timeout=5000
-    )
+    qtbot.waitUntil(lambda: np.array_equal(image._slice.image.raw, TRUTH[2]))
 
 
 def test_the_layer_is_given_no_other_labels(shown, qtbot):
@@ -176,13 +174,13 @@ def test_what_is_drawn_comes_later_and_is_not_read_in_the_main_thread(shown, qtb
     assert shown.read_in == []
     shown.serve()
     shown.masklets.forget_frames(range(SHAPE[0]))
-    qtbot.waitUntil(lambda: np.array_equal(raw(), TRUTH[3]), timeout=5000)
-    qtbot.waitUntil(lambda: unwrapped(shown.layer).thumbnail.any(), timeout=5000)
+    qtbot.waitUntil(lambda: np.array_equal(raw(), TRUTH[3]))
+    qtbot.waitUntil(lambda: unwrapped(shown.layer).thumbnail.any())
     place = shown.layer.data_to_world((3, 3, 1))
     assert shown.layer.get_value(place, world=True) == 2
     assert "2" in shown.layer.get_status(place, world=True)["value"]
     shown.viewer.dims.ndisplay = 3
-    qtbot.waitUntil(lambda: np.array_equal(raw(), TRUTH), timeout=5000)
+    qtbot.waitUntil(lambda: np.array_equal(raw(), TRUTH))
     assert shown.read_in == []
 
 

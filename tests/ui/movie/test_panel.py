@@ -200,7 +200,7 @@ def test_a_picture_is_asked_for_once_the_cursor_rests(viewer, open_panel, qtbot)
     panel.picture_requested.connect(asked.append)
     for frame in range(1, 5):
         viewer.dims.set_current_step(0, frame)
-    qtbot.waitUntil(lambda: bool(asked), timeout=5000)
+    qtbot.waitUntil(lambda: bool(asked))
     assert asked == [4]
     panel.picture.show_picture(np.full((24, 32, 3), 200, np.uint8))
     shown = panel.picture.label.pixmap()

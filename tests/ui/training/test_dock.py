@@ -10,6 +10,7 @@ import pytest
 from qtpy.QtCore import QPointF, Qt, QThreadPool
 from qtpy.QtGui import QEnterEvent, QTextDocument
 from qtpy.QtWidgets import QApplication, QDockWidget
+from tests.ui.conftest import PATIENCE
 from tests.ui.hand import unwrapped
 
 from napari_sam2.engine.movie.axes import lay_out_layer
@@ -40,7 +41,6 @@ from napari_sam2.ui.training.jobs import MaskletRow, TrainStep, list_session
 
 FRAMES, SIDE, IDS = 12, 64, (1, 2, 3)
 EVERYWHERE = FrameSet.between(0, FRAMES - 1)
-PATIENCE = 120_000
 
 
 def labels_of(frame):
@@ -129,7 +129,7 @@ def open_train(make_napari_viewer_proxy, qtbot, session, toy, monkeypatch, tmp_p
 
 
 def idle(qtbot, dock):
-    qtbot.waitUntil(lambda: dock.worker.is_idle, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: dock.worker.is_idle)
 
 
 def row(dock, index):
@@ -195,7 +195,7 @@ def test_training_puts_a_model_into_the_list(
     assert dock.is_running
     assert not dock.start_button.isEnabled()
     assert not dock.taught.list.isEnabled()
-    qtbot.waitUntil(lambda: not dock.is_running, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: not dock.is_running)
     (model,) = own_models()
     assert (model.name, model.base) == ("my-discs", "toy")
     assert IN_THE_LIST in dock.result_note.text()
@@ -210,9 +210,9 @@ def test_stopping_ends_it_and_says_what_came_of_it(open_train, qtbot, scored, to
     _, dock = open_train()
     dock.base_combo.setCurrentIndex(dock.base_combo.findData(toy))
     dock.start_button.click()
-    qtbot.waitUntil(lambda: bool(dock.curves.losses), timeout=PATIENCE)
+    qtbot.waitUntil(lambda: bool(dock.curves.losses))
     dock.stop_button.click()
-    qtbot.waitUntil(lambda: not dock.is_running, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: not dock.is_running)
     assert len(own_models()) == 1
     assert "0.400 → 0.600" in dock.score_note.text() or dock.result_note.text()
 
@@ -222,7 +222,7 @@ def test_too_little_is_refused_with_a_reason(open_train, qtbot, toy):
     dock.base_combo.setCurrentIndex(dock.base_combo.findData(toy))
     dock.taught.list.topLevelItem(0).setCheckState(0, Qt.CheckState.Unchecked)
     dock.start_button.click()
-    qtbot.waitUntil(lambda: not dock.is_running, timeout=PATIENCE)
+    qtbot.waitUntil(lambda: not dock.is_running)
     assert "too little to learn from" in dock.status.text()
     dock.taught.list.topLevelItem(1).setCheckState(0, Qt.CheckState.Unchecked)
     assert not dock.start_button.isEnabled()
