@@ -16,7 +16,7 @@ from napari_sam2.tracking import batching, precision
 from napari_sam2.tracking.batching import Batch, BatchKind, BatchRunner, Shared
 
 CPU = torch.device("cpu")
-PATIENCE = 20
+PATIENCE = 300
 
 
 @pytest.fixture

@@ -200,7 +200,7 @@ def bare_worker(loop):
             yield address
         finally:
             worker.terminate()
-            worker.wait(timeout=60)
+            worker.wait(timeout=300)
 
 
 def test_a_worker_without_what_the_plan_needs_is_refused(plan, tmp_path, bare_worker):

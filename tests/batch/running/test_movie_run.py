@@ -127,7 +127,7 @@ def test_a_lock_is_waited_for(planned, monkeypatch):
     blocked = make_it_so(planned, Patience(1, 0.01))
     assert (blocked.state, blocked.attempts) == ("failed", 2)
     assert "another window or run is writing" in blocked.error
-    holder.communicate(timeout=60)
+    holder.communicate(timeout=300)
     assert make_it_so(planned).state == "done"
 
 

@@ -41,7 +41,7 @@ def writer():
 
     yield write
     process.stdin.close()
-    process.wait(timeout=30)
+    process.wait(timeout=300)
     process.stdout.close()
 
 

@@ -177,7 +177,7 @@ def test_what_killed_writers_left_is_swept_by_name(begun, new_store):
 def test_a_killed_writer_locks_nobody_out(begun, other):
     process = other(begun.path)
     process.kill()
-    process.wait(timeout=30)
+    process.wait(timeout=300)
     assert OmeZarrLabelStore.open(begun.path).history.undo_text == "click"
 
 
