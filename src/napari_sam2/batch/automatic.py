@@ -14,7 +14,9 @@ from napari_sam2.batch.job import FrameOptions, frame_range, load_predictor
 from napari_sam2.batch.models import ModelOptions
 from napari_sam2.batch.prompting.policies import UserPath
 from napari_sam2.batch.score_tables import tables_of
+from napari_sam2.batch.tile_choice import AUTO, chosen_side
 from napari_sam2.errors import InputError
+from napari_sam2.interfaces import FrameSource
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.io.movies.frame_sources import open_frames
 from napari_sam2.io.prompts.files import mask_folder, put_document, write_prompts
@@ -96,8 +98,7 @@ def find_objects(job: DiscoveryJob) -> Generator[Looked, None, Discovered]:
 
     with closing(open_frames(job.movie, **dict(job.seen))) as source:
         asked = frame_range(job.frames, source.frame_count)
-        whole_frames = job.model_options.model_copy(update={"tiles": None})
-        predictor = load_predictor(whole_frames, source)
+        predictor = load_predictor(_as_close(job.model_options, source), source)
         frames = range(asked.first, asked.stop)
         search = Discovery(source, predictor, job.options, frames)
         found = yield from search.run()
@@ -113,6 +114,13 @@ def find_objects(job: DiscoveryJob) -> Generator[Looked, None, Discovered]:
         )
     _keep(job, found.objects)
     return found
+
+
+def _as_close(options: ModelOptions, source: FrameSource) -> ModelOptions:
+    """Look as closely as what is found is followed; at whole frames before ``auto``."""
+    closely = None if options.tiles == AUTO else options.tiles
+    side = chosen_side(closely, source.frame_shape, options.image_size, ())
+    return options.model_copy(update={"tiles": side})
 
 
 def _keep(job: DiscoveryJob, objects: Sequence[PromptedObject]) -> None:

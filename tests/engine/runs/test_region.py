@@ -7,7 +7,7 @@ import pytest
 from tests.engine.engine_steps import Table, click, done_frames, of_kind
 
 from napari_sam2.engine import Hovered, Pictured, SessionRead
-from napari_sam2.engine.events import MasksFound
+from napari_sam2.engine.events import MasksFound, ObjectsFound
 from napari_sam2.errors import InputError
 from napari_sam2.session.planning.plan import Direction
 from napari_sam2.tracking.automatic.mask_options import MaskOptions
@@ -107,8 +107,6 @@ def test_both_ways_through_a_gap_are_compared_in_a_region(table):
 def test_what_lies_beside_the_region_is_refused(table):
     with pytest.raises(InputError, match="not lie in the region"):
         table.say(click(1, 0, (90, 100)))
-    with pytest.raises(InputError, match="whole frame"):
-        list(table.engine.search.objects(table.request, MaskletOptions()))
 
 
 def test_everything_on_a_frame_is_what_is_there_on_the_frame_cut_out(
@@ -125,6 +123,26 @@ def test_everything_on_a_frame_is_what_is_there_on_the_frame_cut_out(
     assert inside.labels.any()
     assert not outside(inside.labels).any()
     np.testing.assert_array_equal(cut(inside.labels), alone.labels)
+
+
+def test_everything_in_the_movie_is_what_is_there_in_the_movie_cut_out(
+    request_for, stack, trained
+):
+    """It was refused in a region of interest."""
+    masks = MaskOptions(points_per_side=8, minimum_stability=0.5)
+    options = MaskletOptions(masks=masks)
+    table = Table(within(request_for(model=trained)), FRAMES)
+    alone = request_for("cropped.zarr", array=cut(stack), model=trained)
+    inside, alone = (
+        of_kind(ObjectsFound, one.engine.search.objects(one.request, options))[0]
+        for one in (table, Table(alone, FRAMES))
+    )
+    assert inside.objects
+    for here, there in zip(inside.objects, alone.objects, strict=True):
+        for prompt, other in zip(here.prompts, there.prompts, strict=True):
+            assert prompt.frame_index == other.frame_index
+            assert not outside(prompt.mask.mask).any()
+            np.testing.assert_array_equal(cut(prompt.mask.mask), other.mask.mask)
 
 
 @pytest.mark.parametrize("region", [(0, 0, 200, 40), (90, 0, 10, 40), (0, 0, 8, 8)])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Hashable, Iterator
 from contextlib import closing
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -104,11 +103,10 @@ class Search:
         Raises
         ------
         InputError
-            If there are none, or frames are not looked at whole.
+            If there are none.
         """
         from napari_sam2.tracking.automatic.discovery import Discovery
 
-        _check_whole(request)
         yield from self._workspace.prepare(request)
         with closing(request.image.open()) as source:
             predictor = self._fresh(request, source)
@@ -184,11 +182,9 @@ class Search:
         )
 
     def _fresh(self, request: Request, source: FrameSource) -> StreamingPredictor:
-        """Return a predictor that looks at whole frames, and knows nothing yet."""
+        """Return a predictor that knows nothing yet."""
         loaded, movie = self._workspace.prepared
-        tracker = replace(movie.setup.tracker, tiles=None)
-        setup = replace(movie.setup, tracker=tracker)
-        return predictor_for(loaded, request, source, setup=setup)
+        return predictor_for(loaded, request, source, setup=movie.setup)
 
     def _look(
         self, request: Request, frame_index: int, options: MaskOptions
@@ -222,12 +218,3 @@ def _told(
         if said := sentence(step):
             yield Said(said)
     return taken.result
-
-
-def _check_whole(request: Request) -> None:
-    """Refuse to look for the objects of a movie in a part of its frames."""
-    if request.image.axes.region is not None:
-        raise InputError(
-            "The objects of a movie are looked for on whole frames: choose the whole "
-            "frame in the section Movie, or look at one frame"
-        )

@@ -106,8 +106,9 @@ class Discovery:
         self._labels = RecentLabels(options.every + 1 + LONG_BEFORE)
         self._two_on: dict[int, int] = {}
         self._shared = SharedBodies()
-        # The way back shows frames again that were embedded on the way there.
-        predictor.network.embeddings = EmbeddingCache(options.every + 1)
+        if len(predictor.layout) == 1:
+            # The way back shows frames again that were embedded on the way there.
+            predictor.network.embeddings = EmbeddingCache(options.every + 1)
 
     def run(self) -> Generator[Looked, None, Discovered]:
         """Walk through the movie.
