@@ -81,6 +81,7 @@ def write_frame_masks(job: FrameMasksJob) -> FrameMasksReport:
         frame.shape[:2],
         minimum_area=options.minimum_area,
         minimum_visible=options.minimum_visible,
+        unsure_visible=options.unsure_visible,
     )
     _write(labels, job.out)
     return FrameMasksReport(str(job.out), len(kept), reading)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from napari_sam2.errors import InputError
 from napari_sam2.model.checkpoints.checkpoint import load_model
 from napari_sam2.synthetic import MovieConfig, SimulatedMovie, preset
-from napari_sam2.tracking.automatic.generator import MaskGenerator
+from napari_sam2.tracking.automatic.generator import MaskGenerator, chosen
 from napari_sam2.tracking.automatic.grid import crops_of
 from napari_sam2.tracking.automatic.mask_options import MaskOptions
 from napari_sam2.tracking.automatic.masks import AutomaticMask, cleaned, label_masks
@@ -64,6 +65,30 @@ def test_a_mask_that_is_hidden_is_left_out() -> None:
     labels, kept = label_masks(masks, (20, 20), minimum_visible=0.5)
     assert len(kept) == 1
     assert labels.max() == 1
+
+
+def test_a_sliver_of_a_cell_is_no_cell_and_who_lies_alone_is_one() -> None:
+    """At a stability of 0.7 half of a nucleus became an object beside the whole."""
+    occupied = np.zeros((20, 20), bool)
+    occupied[:4] = True
+    alone, sliver = piece(10, 0, np.ones((10, 10))), piece(0, 0, np.ones((10, 10)))
+    masks = [replace(one, stability=0.75) for one in (alone, sliver)]
+    shares = {"minimum_visible": 0.5, "unsure_visible": 0.75}
+    _, kept = label_masks(masks, (20, 20), occupied=occupied, **shares)
+    assert [one.y0 for one in kept] == [10]
+    masks[1] = replace(sliver, stability=0.8)
+    _, kept = label_masks(masks, (20, 20), occupied=occupied, **shares)
+    assert len(kept) == 2
+
+
+def test_of_two_in_one_place_the_unsure_one_stands_back() -> None:
+    ten = np.ones((10, 10))
+    sure, unsure = piece(0, 0, ten, 0.7), piece(0, 1, ten, 0.9)
+    both = [sure, replace(unsure, stability=0.75)]
+    (kept,) = chosen(both, MaskOptions())
+    assert kept.predicted_iou == 0.7
+    (kept,) = chosen(both, MaskOptions(unsure_visible=0))  # as the official ones
+    assert kept.predicted_iou == 0.9
 
 
 def test_occupied_pixels_are_nobodys() -> None:
@@ -145,8 +170,14 @@ def test_nano_finds_simulated_nuclei() -> None:
     predictor = StreamingPredictor(
         load_model("nano"), frame_shape=frame.shape[:2], device="cpu"
     )
-    generator = MaskGenerator(predictor.network, MaskOptions(points_per_side=16))
-    _, kept = label_masks(generator.find(0, frame), frame.shape[:2])
+    options = MaskOptions(points_per_side=16)
+    generator = MaskGenerator(predictor.network, options)
+    _, kept = label_masks(
+        generator.find(0, frame),
+        frame.shape[:2],
+        minimum_visible=options.minimum_visible,
+        unsure_visible=options.unsure_visible,
+    )
     truth = movie.labels(0)
     large = [one for one in np.unique(truth) if one and (truth == one).sum() >= 40]
     assert len(kept) == len(large)

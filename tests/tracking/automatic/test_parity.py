@@ -137,6 +137,7 @@ def our_masks(both: Both, **options: Any) -> list[AutomaticMask]:
     chosen = MaskOptions(
         points_per_side=8,
         minimum_stability=0.6,
+        unsure_visible=0.0,
         minimum_presence=-1024.0,
         minimum_area=0,
         maximum_share=1.0,

@@ -162,6 +162,7 @@ class Search:
             self._workspace.movie.source.frame_shape,
             minimum_area=options.minimum_area,
             minimum_visible=options.minimum_visible,
+            unsure_visible=options.unsure_visible,
             occupied=None if known is None else known > 0,
         )
 

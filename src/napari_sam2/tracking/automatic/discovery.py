@@ -18,6 +18,7 @@ from napari_sam2.prompts import FramePrompt, MaskPrompt, PromptedObject
 from napari_sam2.tracking.automatic.census import Census, Division
 from napari_sam2.tracking.automatic.clefts import clefts_of, look_whole
 from napari_sam2.tracking.automatic.generator import MaskGenerator
+from napari_sam2.tracking.automatic.mask_options import SURE
 from napari_sam2.tracking.automatic.masklet_options import Divisions, MaskletOptions
 from napari_sam2.tracking.automatic.masks import AutomaticMask, label_masks
 from napari_sam2.tracking.automatic.recent_labels import RecentLabels
@@ -194,6 +195,7 @@ class Discovery:
             shape,
             minimum_area=options.masks.minimum_area,
             minimum_visible=max(options.new_share, options.masks.minimum_visible),
+            unsure_visible=options.masks.unsure_visible,
             occupied=known > 0,
         )
         if new:
@@ -392,7 +394,7 @@ class Discovery:
         """Divide objects in whose place the network sees two of like size."""
         options = self.options
         _, best = label_masks(
-            masks,
+            [mask for mask in masks if mask.stability >= SURE],
             self.source.frame_shape,
             minimum_area=options.masks.minimum_area,
             minimum_visible=options.masks.minimum_visible,

@@ -119,7 +119,9 @@ class MaskGenerator:
             # Tiles are equals: of what two of them have found, the better one stays.
             scores = torch.tensor(
                 [
-                    mask.predicted_iou if self._is_tiled else 1 / crop.area
+                    self.options.rank(mask.predicted_iou, mask.stability)
+                    if self._is_tiled
+                    else 1 / crop.area
                     for mask, crop in found
                 ]
             )
@@ -158,7 +160,9 @@ class MaskGenerator:
                 masks += _pieces(kept, crop)
         if not masks or self._is_tiled:
             return masks
-        scores = torch.tensor([mask.predicted_iou for mask in masks])
+        scores = torch.tensor(
+            [self.options.rank(mask.predicted_iou, mask.stability) for mask in masks]
+        )
         rows = without_doubles(torch.cat(boxes), scores, self.options.box_overlap)
         return [masks[row] for row in rows.tolist()]
 
@@ -246,7 +250,9 @@ def chosen(masks: Sequence[AutomaticMask], options: MaskOptions) -> list[Automat
     if not good:
         return []
     boxes = torch.tensor([_box(mask) for mask in good])
-    scores = torch.tensor([mask.predicted_iou for mask in good])
+    scores = torch.tensor(
+        [options.rank(mask.predicted_iou, mask.stability) for mask in good]
+    )
     rows = without_doubles(boxes, scores, options.box_overlap)
     clean = (cleaned(good[row], options.minimum_area) for row in rows.tolist())
     return [mask for mask in clean if mask is not None]

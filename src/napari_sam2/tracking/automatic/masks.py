@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage
 
+from napari_sam2.tracking.automatic.mask_options import SURE
+
 _NEIGHBOURS = np.ones((3, 3), dtype=bool)
 
 
@@ -84,6 +86,7 @@ def label_masks(
     *,
     minimum_area: int = 0,
     minimum_visible: float = 0.0,
+    unsure_visible: float = 0.0,
     occupied: np.ndarray | None = None,
 ) -> tuple[np.ndarray, list[AutomaticMask]]:
     """Give each pixel to the best mask that covers it.
@@ -94,8 +97,9 @@ def label_masks(
         In any order.
     frame_shape
         ``(Y, X)`` of the label image.
-    minimum_area, minimum_visible
-        A mask that keeps fewer pixels, or a smaller share of its pixels, is left out.
+    minimum_area, minimum_visible, unsure_visible
+        A mask that keeps fewer pixels, or a smaller share of its pixels, is left out;
+        see `MaskOptions` for the last.
     occupied
         ``(Y, X)`` bool, pixels that no mask gets; None for none.
 
@@ -111,7 +115,10 @@ def label_masks(
     for mask in sorted(masks, key=lambda mask: (-mask.quality, mask.point)):
         visible = mask.piece & ~is_taken[mask.region]
         area = np.count_nonzero(visible)
-        if area < max(1, minimum_area, minimum_visible * mask.area):
+        least = minimum_visible
+        if mask.stability < SURE:
+            least = max(least, unsure_visible)
+        if area < max(1, minimum_area, least * mask.area):
             continue
         kept.append(replace(mask, piece=visible))
         is_taken[mask.region] |= visible
