@@ -17,7 +17,9 @@ from tests.batch.trees import tree
 from napari_sam2.batch.job import TrackJob, open_run
 from napari_sam2.errors import InputError, OutputError
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
+from napari_sam2.io.prompts.files import write_prompts
 from napari_sam2.model.checkpoints.checkpoint import load_model, save_model
+from napari_sam2.prompts import FramePrompt, MaskPrompt, PromptedObject
 from napari_sam2.session.planning.plan import Direction, MergePolicy
 from napari_sam2.tracking.postprocess import other_components
 
@@ -69,6 +71,28 @@ def test_masks_in_one_piece_are_another_result_which_provenance_tells(job):
     run(whole.model_copy(update={"out": job.out}))
     kept = OmeZarrLabelStore.open(job.out, mode="r").provenance.settings
     assert kept["one_component"] is True
+
+
+def test_objects_that_are_too_small_are_counted_once(job, movie, tmp_path):
+    """105 of 40 objects were counted: once a frame on which anybody is prompted."""
+    objects = [
+        PromptedObject(
+            one,
+            tuple(
+                FramePrompt(one, frame, mask=MaskPrompt(movie.labels(frame) == one))
+                for frame in (0, 4)
+            ),
+        )
+        for one in (1, 2, 3)
+    ]
+    write_prompts(tmp_path / "two.json", objects)
+    changes = {"prompts": tmp_path / "two.json", "frames": (0, 6)}
+    with open_run(job.model_copy(update=changes)) as opened:
+        for _ in opened.frames():
+            pass
+        opened.image_size = 16
+        assert opened.prompted_frames == (0, 4)
+        assert "3 of 3 objects are less" in opened.visibility_remark()
 
 
 def test_frames_that_a_model_wants_padded_are_no_tiles(job, tmp_path):

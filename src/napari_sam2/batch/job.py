@@ -281,11 +281,13 @@ class Run:
         """
         if self.image_size is None:
             return None
-        areas: list[float] = []
+        areas: dict[int, float] = {}
         for frame_index in self.prompted_frames[:MEASURED_FRAMES]:
-            areas.extend(self.store.read_scores(frame_index)[1].area.tolist())
+            ids, scores = self.store.read_scores(frame_index)
+            for object_id, area in zip(ids, scores.area.tolist(), strict=True):
+                areas[object_id] = max(area, areas.get(object_id, 0))
         seen_at_once = self.store.layout.tile_shape
-        return visibility_remark(seen_at_once, self.image_size, areas)
+        return visibility_remark(seen_at_once, self.image_size, [*areas.values()])
 
     def report(self) -> TrackReport:
         """Say what was done so far."""
