@@ -27,7 +27,8 @@ from napari_sam2.session.scores.divisions import proposed_divisions
 from napari_sam2.tracking.automatic.masklet_options import MaskletOptions
 
 if TYPE_CHECKING:
-    from napari_sam2.tracking.automatic.discovery import Discovered, Looked
+    from napari_sam2.tracking.automatic.census import Discovered
+    from napari_sam2.tracking.automatic.discovery import Looked
 
 
 def divisions_seen(labels: Path, name: str) -> list[ProposedDivision]:

@@ -10,7 +10,7 @@ from napari_sam2.interfaces import DivisionEvidence
 from napari_sam2.session.book.proposals import ProposedDivision
 from napari_sam2.session.book.state import BookState, ObjectState
 from napari_sam2.session.scores.tables import ScoreTables
-from napari_sam2.tracking.automatic.sisters import HALVED, NEAR
+from napari_sam2.tracking.automatic.bodies.sisters import HALVED, NEAR
 from napari_sam2.tracking.division_evidence import LIKE_SIZE, STABLE, shows_two
 
 SAME = 0.1

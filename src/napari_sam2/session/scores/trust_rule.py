@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from napari_sam2.session.scores.trust_model import FrameScores
-from napari_sam2.tracking.automatic.sisters import HALVED
+from napari_sam2.tracking.automatic.bodies.sisters import HALVED
 from napari_sam2.tracking.division_evidence import LIKE_SIZE, SISTER_IOU
 
 TrustFunction = Callable[[FrameScores], np.ndarray]

@@ -31,6 +31,22 @@ class Division:
     places: tuple[tuple[float, float], tuple[float, float]] | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Discovered:
+    """What a movie holds.
+
+    Attributes
+    ----------
+    objects
+        With masks as prompts, on the frames on which they were found.
+    divisions
+        Those seen; with `Divisions.ACCEPT` the daughters name their mother.
+    """
+
+    objects: list[PromptedObject]
+    divisions: list[Division]
+
+
 @dataclass(slots=True)
 class Found:
     """One object so far.
@@ -166,7 +182,7 @@ class Census:
         ]
         self.join(sister, division.mother)
 
-    def result(self) -> tuple[list[PromptedObject], list[Division]]:
+    def result(self) -> Discovered:
         """Return the objects as they are prompted, numbered from 1, and divisions."""
         numbers = {one: number for number, one in enumerate(sorted(self.objects), 1)}
         objects = [
@@ -188,4 +204,4 @@ class Census:
             )
             for one in self.divisions
         ]
-        return objects, divisions
+        return Discovered(objects, divisions)

@@ -14,19 +14,15 @@ import numpy as np
 
 from napari_sam2.interfaces import FrameSource
 from napari_sam2.metrics.matching import count_overlaps
-from napari_sam2.prompts import FramePrompt, MaskPrompt, PromptedObject
-from napari_sam2.tracking.automatic.census import Census, Division
-from napari_sam2.tracking.automatic.clefts import clefts_of, look_whole
-from napari_sam2.tracking.automatic.generator import MaskGenerator
-from napari_sam2.tracking.automatic.mask_options import SURE
-from napari_sam2.tracking.automatic.masklet_options import Divisions, MaskletOptions
-from napari_sam2.tracking.automatic.masks import AutomaticMask, label_masks
-from napari_sam2.tracking.automatic.recent_labels import RecentLabels
-from napari_sam2.tracking.automatic.shared_bodies import SharedBodies
-from napari_sam2.tracking.automatic.sisters import (
+from napari_sam2.prompts import FramePrompt, MaskPrompt
+from napari_sam2.tracking.automatic.bodies.clefts import CLEFT, clefts_of, look_whole
+from napari_sam2.tracking.automatic.bodies.parting_bodies import parting_bodies
+from napari_sam2.tracking.automatic.bodies.shared_bodies import SharedBodies
+from napari_sam2.tracking.automatic.bodies.sisters import (
     LONG_BEFORE,
     are_apart,
     are_daughters,
+    are_in_line,
     are_joined,
     are_of_like_size,
     came_out_of,
@@ -34,13 +30,19 @@ from napari_sam2.tracking.automatic.sisters import (
     halves,
     is_bent,
     is_beside,
+    is_cut,
     is_dented,
     lies_in,
     lobes_of,
     pairs_inside,
     parts_of,
-    who_halves,
 )
+from napari_sam2.tracking.automatic.census import Census, Discovered, Division
+from napari_sam2.tracking.automatic.generator import MaskGenerator
+from napari_sam2.tracking.automatic.mask_options import SURE
+from napari_sam2.tracking.automatic.masklet_options import Divisions, MaskletOptions
+from napari_sam2.tracking.automatic.masks import AutomaticMask, label_masks
+from napari_sam2.tracking.automatic.recent_labels import RecentLabels
 from napari_sam2.tracking.automatic.strangers import are_bodies, seen_at
 from napari_sam2.tracking.automatic.way_back import WayBack
 from napari_sam2.tracking.division_evidence import STABLE, shows_two
@@ -64,22 +66,6 @@ class Looked:
     position: int
     total: int
     objects: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Discovered:
-    """What a movie holds.
-
-    Attributes
-    ----------
-    objects
-        With masks as prompts, on the frames on which they were found.
-    divisions
-        Those seen; with `Divisions.ACCEPT` the daughters name their mother.
-    """
-
-    objects: list[PromptedObject]
-    divisions: list[Division]
 
 
 class Discovery:
@@ -136,7 +122,7 @@ class Discovery:
             objects = len(self._census.objects)
             yield Looked(frame_index, position + 1, len(self.frames), objects)
         self._census.drop_short(self.options.shortest, at_the_ends)
-        return Discovered(*self._census.result())
+        return self._census.result()
 
     def _drawn(self, step: StepResult, rows: Sequence[int] | None = None) -> np.ndarray:
         """Return the label image of a step, or of some of its rows by themselves."""
@@ -161,25 +147,29 @@ class Discovery:
         for host, guest in self._shared.seen(frame, labels):
             self._send_away(frame_index, frame, host, guest)
         if self.options.divisions is not Divisions.IGNORE:
+            self._divide_shared(frame_index, frame)
             self._divide_parted(frame_index, frame, step)
 
     def _send_away(
         self, frame_index: int, frame: np.ndarray, host: int, guest: int
     ) -> None:
         """Let one of two in one body have it; the other one was lost before."""
+        if not self._is_guest(frame_index, host, guest):
+            return
         first = frame_index - STABLE + 1
-        objects = self._census.objects
-        if host not in objects or guest not in objects:  # one of three in one body
-            return
-        is_daughter = objects[guest].parent is not None
-        if is_daughter and not self._census.lived_before(guest, first):
-            return
-        self._relabel(guest, host, first, frame_index)
+        self._labels.relabel(guest, host, first, frame_index)
         self.predictor.remove(guest)
         self._census.lose(guest, first)
         body = self._labels.get(frame_index) == host
         self._census.objects[host].masks[frame_index] = body
         self._show(frame_index, frame, [host])
+
+    def _is_guest(self, frame_index: int, host: int, guest: int) -> bool:
+        """Tell whether both are still there, and the guest not only since lately."""
+        objects, first = self._census.objects, frame_index - STABLE + 1
+        return {host, guest} <= objects.keys() and (
+            objects[guest].parent is None or self._census.lived_before(guest, first)
+        )
 
     def _look(self, frame_index: int, frame: np.ndarray) -> None:
         """Ask the network what there is, and find out who is new."""
@@ -288,7 +278,7 @@ class Discovery:
             if np.mean(way.overlaps) >= self.options.same_overlap:
                 self.predictor.remove(new[0])
                 self._census.join(new[0], known_id)
-                self._relabel(new[0], known_id, birth, frame_index)
+                self._labels.relabel(new[0], known_id, birth, frame_index)
                 self._show(frame_index, frame, [known_id])
                 way.into = None
         elif self.options.divisions is not Divisions.IGNORE:
@@ -305,17 +295,12 @@ class Discovery:
         before, own = self._labels.get(birth - 1), self._labels.get(birth) == new
         near = [
             known_id
-            for known_id in sorted(self._halved(birth) - self._census.mothers)
+            for known_id in sorted(self._labels.halved(birth) - self._census.mothers)
             if own.any() and is_beside(own, before == known_id)
         ]
         if near:
-            mother_id = max(near, key=lambda one: self._area(one, birth - 1))
+            mother_id = max(near, key=lambda one: self._labels.area(one, birth - 1))
             self._divide(frame_index, frame, mother_id, [mother_id, new], birth)
-
-    def _halved(self, frame_index: int) -> set[int]:
-        """Return of whom little is left of what they were before a frame."""
-        before = self._labels.get(max(self.frames[0], frame_index - 1))
-        return who_halves(before, self._labels.get(frame_index))
 
     def _divide(
         self,
@@ -335,7 +320,7 @@ class Discovery:
         if pair[0] == mother:
             sister = self._census.split(mother, birth, labels == mother)
             pair = [sister, pair[1]]
-            self._relabel(mother, sister, birth, frame_index)
+            self._labels.relabel(mother, sister, birth, frame_index)
             now = self._labels.get(frame_index) == sister
             if now.any():
                 # Only for the walk: the mask at birth is the prompt.
@@ -361,6 +346,7 @@ class Discovery:
         return (
             are_daughters((one, other), before == mother, self.options.sister_ratio)
             and came_out_of((one, other), sizes)
+            and are_in_line(one, other)
             and not are_joined(one, other)
             and self._are_bodies(birth, self.source.read(birth), (one, other), pair)
         )
@@ -376,7 +362,7 @@ class Discovery:
         """Tell whether two masks of some objects are two bodies; see `are_bodies`."""
         labels = self._labels.get(frame_index)
         others = (labels > 0) & ~np.isin(labels, ids)
-        if not is_cleft and look_whole(frame, pair, others):
+        if not is_cleft and look_whole(frame, pair, others, CLEFT):
             return False
         return are_bodies(
             self.predictor, frame_index, frame, pair, others, is_cleft=is_cleft
@@ -404,12 +390,36 @@ class Discovery:
             if mother not in self._census.mothers:
                 self._divide_pair(frame_index, frame, mother, pair)
 
+    def _divide_shared(self, frame_index: int, frame: np.ndarray) -> None:
+        """Divide whose halves two are followed on; the one from elsewhere was lost."""
+        labels, is_last = self._labels.get(frame_index), frame_index == self.frames[-1]
+        for host, guest, pair in parting_bodies(frame, labels, self._shared, is_last):
+            ids, both = [host, guest], self._on_frame(pair)
+            if (
+                host in self._census.mothers
+                or not self._is_guest(frame_index, host, guest)
+                or not self._are_alike(pair, is_cleft=True)
+                or not self._are_bodies(frame_index, frame, both, ids, is_cleft=True)
+            ):
+                continue
+            if self.options.divisions is Divisions.PROPOSE:
+                proposal = Division(host, (host, guest), frame_index)
+                self._census.propose(proposal, STABLE)
+                continue
+            self._send_away(frame_index, frame, host, guest)
+            self._divide_pair(frame_index, frame, host, pair, None)
+
+    def _on_frame(
+        self, pair: tuple[AutomaticMask, AutomaticMask]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        return pair[0].on(self.source.frame_shape), pair[1].on(self.source.frame_shape)
+
     def _divide_parted(
         self, frame_index: int, frame: np.ndarray, step: StepResult
     ) -> None:
         """Divide whose raw masks are two, for long or halved, or have two lobes."""
         is_two, evidence = shows_two(step.division), step.division
-        halved = self._halved(frame_index)
+        halved = self._labels.halved(frame_index)
         labels = self._labels.get(frame_index)
         is_last = frame_index == self.frames[-1]
         lobes, clefts = lobes_of(labels), clefts_of(frame, labels, is_last)
@@ -422,14 +432,14 @@ class Discovery:
             # her masks say when. On the frame before they may have touched.
             first: int | None = frame_index - max(1, run)
             pair = clefts.get(object_id)
-            if pair is not None and self._are_alike(pair):
+            if pair is not None and self._are_alike(pair, is_cleft=True):
                 first = None
             elif run == STABLE or (run and object_id in halved):
                 place = float(evidence.sister_y[row]), float(evidence.sister_x[row])
                 pair = self._parts(frame_index, frame, object_id, place)
             else:
                 pair = lobes.get(object_id)
-            if pair is not None and self._are_alike(pair):
+            if pair is not None and self._are_alike(pair, is_cleft=first is None):
                 self._divide_pair(frame_index, frame, object_id, pair, first)
 
     def _parts(
@@ -448,12 +458,15 @@ class Discovery:
         known = self._labels.get(frame_index)
         return halves(own, seen & ((known == 0) | own))
 
-    def _are_alike(self, pair: tuple[AutomaticMask, AutomaticMask]) -> bool:
-        """Tell whether two are large enough to be objects, and of like size."""
-        options = self.options
+    def _are_alike(
+        self, pair: tuple[AutomaticMask, AutomaticMask], *, is_cleft: bool = False
+    ) -> bool:
+        """Tell whether two are large enough to be objects, and of like size, or cut."""
+        options, shape = self.options, self.source.frame_shape
         areas = [mask.area for mask in pair]
+        cut = [is_cleft and is_cut(mask, shape) for mask in pair]
         return min(areas) >= options.masks.minimum_area and are_of_like_size(
-            areas, options.sister_ratio
+            areas, options.sister_ratio, cut
         )
 
     def _divide_pair(
@@ -469,8 +482,7 @@ class Discovery:
         If sizes or places say that they are no daughters of hers, she goes on as one of
         them. See `_apart` for ``first``.
         """
-        shape = self.source.frame_shape
-        masks = pair[0].on(shape), pair[1].on(shape)
+        masks = self._on_frame(pair)
         if not self._are_bodies(frame_index, frame, masks, [mother], first is None):
             return
         ids = [self._census.add(frame_index, mask, mother) for mask in masks]
@@ -481,10 +493,14 @@ class Discovery:
         both = apart.get(birth, masks)
         is_known = birth > self.frames[0] and self._census.lived_before(mother, birth)
         sizes, are_her_own = self._labels.sizes_before(mother, birth, self.frames[0])
-        # Her size says more than ways back that may lead into a neighbour.
-        is_hers |= are_her_own
-        is_division = is_known and is_hers and came_out_of(both, sizes)
-        is_division &= first is not None or not is_bent(both[0] | both[1])
+        is_division = (
+            is_known
+            # Her size says more than ways back that may lead into a neighbour.
+            and (is_hers or are_her_own)
+            and came_out_of(both, sizes)
+            and are_in_line(*both)
+            and (first is not None or not is_bent(both[0] | both[1]))
+        )
         is_accepted = self.options.divisions is Divisions.ACCEPT
         if is_division:
             division = Division(mother, (ids[0], ids[1]), birth)
@@ -506,7 +522,7 @@ class Discovery:
                 self._census.objects[daughter].masks[birth] = mask
         else:
             size = sizes[-1] if sizes else 0
-            ids.sort(key=lambda one: abs(self._area(one, frame_index) - size))
+            ids.sort(key=lambda one: abs(self._labels.area(one, frame_index) - size))
             self._part(frame_index, frame, mother, ids, birth)
 
     def _draw_apart(
@@ -517,7 +533,7 @@ class Discovery:
         apart: dict[int, tuple[np.ndarray, np.ndarray]],
     ) -> None:
         """Draw two where one that is known was drawn."""
-        self._relabel(known, 0, min(apart, default=frame_index), frame_index)
+        self._labels.relabel(known, 0, min(apart, default=frame_index), frame_index)
         for earlier, both in apart.items():
             labels = self._labels.get(earlier)
             for object_id, mask in zip(ids, both, strict=True):
@@ -535,14 +551,11 @@ class Discovery:
     ) -> None:
         """Let an object go on as the first of two; the other one is a new object."""
         same, other = ids
-        self._relabel(same, known, first, frame_index)
+        self._labels.relabel(same, known, first, frame_index)
         self.predictor.remove(same)
         self._census.join(same, known)
         self._census.objects[other].parent = None
         self._show(frame_index, frame, [known])
-
-    def _area(self, object_id: int, frame_index: int) -> int:
-        return int(np.count_nonzero(self._labels.get(frame_index) == object_id))
 
     def _apart(
         self, frame_index: int, mother: int, ids: list[int], first: int | None
@@ -575,19 +588,12 @@ class Discovery:
             is_over = earlier < first and not is_dented(whole)
             # On the frame given they are drawn: what is left of her says nothing.
             if earlier + 1 < frame_index:
-                is_over |= mother in self._halved(earlier + 1)
+                is_over |= mother in self._labels.halved(earlier + 1)
             is_over |= not are_apart(one, other, self.options.sister_ratio)
             others = (known > 0) & (known != mother)
-            if is_over or look_whole(frame, (one, other), others):
+            if is_over or look_whole(frame, (one, other), others, CLEFT):
                 is_hers = all(lies_in(mask, whole, share) for mask in (one, other))
                 break
             apart[earlier] = one, other & ~one
         self.predictor.forget_recent(ids)
         return apart, is_hers
-
-    def _relabel(self, old: int, new: int, first: int, last: int) -> None:
-        """Give what an object was on some frames to another."""
-        for frame_index in range(first, last + 1):
-            labels = self._labels.get(frame_index)
-            labels[labels == old] = new
-            self._labels.put(frame_index, labels)

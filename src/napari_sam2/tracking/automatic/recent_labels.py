@@ -6,7 +6,12 @@ import zlib
 
 import numpy as np
 
-from napari_sam2.tracking.automatic.sisters import LONG_BEFORE, SHORTLY_BEFORE, are_cut
+from napari_sam2.tracking.automatic.bodies.sisters import (
+    LONG_BEFORE,
+    SHORTLY_BEFORE,
+    are_cut,
+    who_halves,
+)
 
 
 class RecentLabels:
@@ -27,6 +32,23 @@ class RecentLabels:
         """Return the ``(Y, X)`` uint16 labels of a frame that is kept."""
         shape, packed = self._frames[frame_index]
         return np.frombuffer(zlib.decompress(packed), np.uint16).reshape(shape).copy()
+
+    def relabel(self, old: int, new: int, first: int, last: int) -> None:
+        """Give what an object was on some frames to another."""
+        for frame_index in range(first, last + 1):
+            labels = self.get(frame_index)
+            labels[labels == old] = new
+            self.put(frame_index, labels)
+
+    def area(self, object_id: int, frame_index: int) -> int:
+        """Return how many pixels an object has on a frame."""
+        return int(np.count_nonzero(self.get(frame_index) == object_id))
+
+    def halved(self, frame_index: int) -> set[int]:
+        """Return of whom little is left of what they were on the frame before."""
+        if frame_index - 1 not in self._frames:
+            return set()
+        return who_halves(self.get(frame_index - 1), self.get(frame_index))
 
     def sizes_before(
         self, mother: int, birth: int, first: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from napari_sam2.prompts import MAX_OBJECT_ID, FramePrompt, PointPrompt
-from napari_sam2.tracking.automatic.sisters import centre_of, share_place
+from napari_sam2.tracking.automatic.bodies.sisters import centre_of, share_place
 from napari_sam2.tracking.postprocess import label_image
 from napari_sam2.tracking.predictor import StreamingPredictor
 

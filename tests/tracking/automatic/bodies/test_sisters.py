@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_sam2.tracking.automatic.recent_labels import RecentLabels
-from napari_sam2.tracking.automatic.sisters import (
+from napari_sam2.tracking.automatic.bodies.sisters import (
+    are_in_line,
     are_joined,
     came_out_of,
     is_bent,
     is_dented,
     lobes_of,
 )
+from napari_sam2.tracking.automatic.recent_labels import RecentLabels
 
 
 def disc(x: float, radius: float = 10) -> np.ndarray:
@@ -78,3 +79,27 @@ def test_two_at_an_angle_are_bent_and_two_in_line_are_not() -> None:
     assert not is_bent(mask)
     mask[20:50, 40:50] = True
     assert is_bent(mask)
+
+
+def bar(rows: slice, columns: slice) -> np.ndarray:
+    mask = np.zeros((40, 80), bool)
+    mask[rows, columns] = True
+    return mask
+
+
+@pytest.mark.parametrize(
+    ("other", "in_line"),
+    [
+        (bar(slice(10, 16), slice(30, 45)), True),
+        (bar(slice(15, 30), slice(30, 36)), False),
+        (bar(slice(18, 24), slice(12, 27)), False),
+        (bar(slice(0, 16), slice(30, 36)), True),
+        (disc(35, 4), True),
+    ],
+    ids=["end to end", "at an angle", "side by side", "cut by the border", "round"],
+)
+def test_long_daughters_lie_end_to_end(other: np.ndarray, in_line: bool) -> None:
+    rod = bar(slice(10, 16), slice(10, 25))
+    expected = in_line
+    assert are_in_line(rod, other) == expected
+    assert are_in_line(other, rod) == expected

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_sam2.tracking.automatic.shared_bodies import SharedBodies
+from napari_sam2.tracking.automatic.bodies.shared_bodies import SharedBodies
 
 HOST, GUEST = 2, 1
 

@@ -6,11 +6,13 @@ two daughters, is narrower than their pixels. The picture has it.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 from scipy import ndimage
 
+from napari_sam2.tracking.automatic.bodies.sisters import border_of, centre_of, halves
 from napari_sam2.tracking.automatic.masks import AutomaticMask
-from napari_sam2.tracking.automatic.sisters import centre_of, halves
 
 CLEFT = 0.4
 """In a cleft at most this part of a cell's contrast to what is around it is left."""
@@ -18,8 +20,9 @@ GAP = 0.2
 """And in the gap between two that have just parted, this one."""
 WHOLE = 0.6
 """And where more than this is left everywhere, it is one body."""
-MIDDLE = (0.3, 0.7)
-"""Between which parts of its length a cell is cut in two."""
+MIDDLE, BESIDE_BORDER = (0.3, 0.7), 0.1
+"""Between which parts of its length a cell is cut in two; of one that the border cuts,
+so near to that end."""
 NOISE = 3.0
 """A cell differs from what is around it by so many times the spread there."""
 RIM, AROUND = 2, 6
@@ -27,9 +30,14 @@ RIM, AROUND = 2, 6
 
 
 def clefts_of(
-    frame: np.ndarray, labels: np.ndarray, is_last: bool = False
+    frame: np.ndarray,
+    labels: np.ndarray,
+    is_last: bool = False,
+    only: Collection[int] | None = None,
 ) -> dict[int, tuple[AutomaticMask, AutomaticMask]]:
     """Return the halves of each object that a cleft cuts across its long axis.
+
+    Of who is cut by the frame's border the one there may be the smaller one.
 
     Parameters
     ----------
@@ -39,28 +47,63 @@ def clefts_of(
         ``(Y, X)`` of whom is followed.
     is_last
         No frame comes after it: who only begins to divide there does not.
+    only
+        Who is looked at; None for everybody.
     """
     grey = _smooth(frame)
     found = {}
     for object_id, region in enumerate(ndimage.find_objects(labels), 1):
-        if region is None:
+        if region is None or (only is not None and object_id not in only):
             continue
         near = _widened(region)
         mask = labels[near] == object_id
         along, ridge = _ridge(grey[near], mask, (labels[near] > 0) & ~mask)
-        low, high = (round(share * len(ridge)) for share in MIDDLE)
-        if high == low or ridge[low:high].min() > (GAP if is_last else CLEFT):
+        whole = np.full(labels.shape, -1)
+        whole[near][mask] = along[mask]
+        place = _cut_at(ridge, whole, GAP if is_last else CLEFT)
+        if place is None:
             continue
-        first = np.zeros(labels.shape, dtype=bool)
-        first[near] = mask & (along < low + np.argmin(ridge[low:high]))
-        pair = halves(labels == object_id, first)
+        pair = halves(whole >= 0, (whole >= 0) & (whole < place))
         if pair is not None:
             found[object_id] = pair
     return found
 
 
+def _cut_at(ridge: np.ndarray, along: np.ndarray, depth: float) -> int | None:
+    """Return where on its axis a cell is cut in two, if anywhere.
+
+    Parameters
+    ----------
+    ridge
+        See `_ridge`.
+    along
+        ``(Y, X)`` of the frame: where on the axis the cell's pixels are; -1 elsewhere.
+    depth
+        What part of the contrast is left there at most.
+    """
+    low, high = (round(share * len(ridge)) for share in MIDDLE)
+    if high == low:
+        return None
+    place = low + int(np.argmin(ridge[low:high]))
+    if ridge[place] <= depth:
+        return place
+    border = border_of(along)
+    if np.any((border >= 0) & (border < low)):
+        low = round(BESIDE_BORDER * len(ridge))
+    if np.any(border >= high):
+        high = round((1 - BESIDE_BORDER) * len(ridge))
+    place = low + int(np.argmin(ridge[low:high]))
+    ends = ridge[:place], ridge[place + 1 :]
+    # Towards the end of a cell that just touches the border nothing is behind a cleft.
+    is_body = all(len(end) and end.max() > WHOLE for end in ends)
+    return place if is_body and ridge[place] <= depth else None
+
+
 def look_whole(
-    frame: np.ndarray, pair: tuple[np.ndarray, np.ndarray], others: np.ndarray
+    frame: np.ndarray,
+    pair: tuple[np.ndarray, np.ndarray],
+    others: np.ndarray,
+    left: float = WHOLE,
 ) -> bool:
     """Tell whether the picture shows no gap between two ``(Y, X)`` bool masks.
 
@@ -72,6 +115,8 @@ def look_whole(
         ``(Y, X, 3)`` uint8.
     others
         ``(Y, X)`` bool, where somebody else is followed.
+    left
+        In a gap at most this part of the contrast is left.
     """
     both = pair[0] | pair[1]
     near = _widened(ndimage.find_objects(both.astype(np.uint8))[0])
@@ -79,7 +124,7 @@ def look_whole(
     along, ridge = _ridge(_smooth(frame[near]), both[near], others[near], ends)
     low, high = sorted(int(along[tuple(np.round(end).astype(int))]) for end in ends)
     between = ridge[max(0, low) : high + 1]
-    return bool(len(between) and between.min() > WHOLE)
+    return bool(len(between) and between.min() > left)
 
 
 def _smooth(frame: np.ndarray) -> np.ndarray:

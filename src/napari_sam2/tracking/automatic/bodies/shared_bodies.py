@@ -8,11 +8,12 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import ndimage
 
-from napari_sam2.tracking.automatic.clefts import look_whole
-from napari_sam2.tracking.automatic.sisters import (
+from napari_sam2.tracking.automatic.bodies.clefts import look_whole
+from napari_sam2.tracking.automatic.bodies.sisters import (
     LONG_BEFORE,
     are_cut,
     are_joined,
+    shape_of,
     solidity,
 )
 from napari_sam2.tracking.division_evidence import STABLE
@@ -46,53 +47,53 @@ class SharedBodies:
         areas = np.bincount(labels.ravel())
         runs: dict[tuple[int, int], int] = {}
         found = []
-        for pair in _touching(labels):
-            if not self._is_one(frame, labels, areas, pair):
+        for pair in self.fitting(labels, FITS):
+            if not _is_one(frame, labels, pair):
                 continue
-            runs[pair] = self._runs.get(pair, 0) + 1
-            if runs[pair] == STABLE:
-                found.append(self._by_size(pair, int(areas[list(pair)].sum())))
+            run = min(pair), max(pair)
+            runs[run] = self._runs.get(run, 0) + 1
+            if runs[run] == STABLE:
+                found.append(pair)
         self._runs = runs
         for whole in set(np.flatnonzero(areas).tolist()) - {0, *are_cut(labels)}:
             sizes = self._whole.setdefault(whole, deque(maxlen=LONG_BEFORE))
             sizes.append(int(areas[whole]))
         return found
 
-    def _is_one(
-        self,
-        frame: np.ndarray,
-        labels: np.ndarray,
-        areas: np.ndarray,
-        pair: tuple[int, int],
-    ) -> bool:
-        """Tell whether two look like one body, as large as one of them was."""
-        together = int(areas[list(pair)].sum())
-        low, high = FITS
-        sizes = [self._size(one) for one in pair]
-        if not any(low * size <= together <= high * size for size in sizes):
-            return False
-        one, other = (labels == object_id for object_id in pair)
-        return (
-            are_joined(one, other)
-            and solidity(one | other) >= CONVEX
-            and elongation(one | other) >= LONG
-            and look_whole(frame, (one, other), (labels > 0) & ~one & ~other)
-        )
+    def fitting(
+        self, labels: np.ndarray, fits: tuple[float, float]
+    ) -> Iterator[tuple[int, int]]:
+        """Yield host and guest of each two that touch and are together one's size.
+
+        Parameters
+        ----------
+        labels
+            ``(Y, X)`` of whom is followed.
+        fits
+            Together they have so many times the area that one had by itself, at least
+            and at most. The host is whose own is nearer.
+        """
+        areas, (low, high) = np.bincount(labels.ravel()), fits
+        for pair in _touching(labels):
+            together = int(areas[list(pair)].sum())
+            sizes = {one: self._size(one) for one in pair}
+            if any(low * one <= together <= high * one for one in sizes.values()):
+                host, guest = sorted(pair, key=lambda one: abs(together - sizes[one]))
+                yield host, guest
 
     def _size(self, object_id: int) -> float:
         return float(np.median(self._whole.get(object_id, [0])))
 
-    def _by_size(self, pair: tuple[int, int], together: int) -> tuple[int, int]:
-        """Return first whose own size is nearer to that of both."""
-        sizes = [self._size(one) for one in pair]
-        is_other = abs(together - sizes[1]) < abs(together - sizes[0])
-        return (pair[1], pair[0]) if is_other else pair
 
-
-def elongation(mask: np.ndarray) -> float:
-    """Return how many times as long as wide the ellipse of a ``(Y, X)`` mask is."""
-    spread = np.linalg.eigvalsh(np.cov(np.argwhere(mask), rowvar=False))
-    return float(np.sqrt((spread[1] + 1 / 12) / (spread[0] + 1 / 12)))
+def _is_one(frame: np.ndarray, labels: np.ndarray, pair: tuple[int, int]) -> bool:
+    """Tell whether two look like one body."""
+    one, other = (labels == object_id for object_id in pair)
+    return (
+        are_joined(one, other)
+        and solidity(one | other) >= CONVEX
+        and shape_of(one | other)[0] >= LONG
+        and look_whole(frame, (one, other), (labels > 0) & ~one & ~other)
+    )
 
 
 def _touching(labels: np.ndarray) -> Iterator[tuple[int, int]]:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from napari_sam2.tracking.automatic.clefts import clefts_of, look_whole
+from napari_sam2.tracking.automatic.bodies.clefts import clefts_of, look_whole
 
 CENTRE = np.array([32.0, 32.0])
 
@@ -80,3 +80,26 @@ def test_who_begins_to_divide_on_the_last_frame_does_not() -> None:
     assert set(clefts_of(frame, 1 * wholes[0])) == {1}
     assert clefts_of(frame, 1 * wholes[0], is_last=True) == {}
     assert set(clefts_of(picture(parted), 1 * wholes[1], is_last=True)) == {1}
+
+
+def test_who_is_cut_by_the_border_parts_beside_it_and_nobody_else_does() -> None:
+    mother = np.zeros((64, 64), bool)
+    mother[27:37, 4:48] = True
+    parted = mother.copy()
+    parted[:, 11:15] = False
+    assert clefts_of(picture(parted), 1 * mother) == {}
+    at_border = picture(parted[:, 4:])
+    found = clefts_of(at_border, 1 * mother[:, 4:])
+    assert min(half.area for half in found[1]) < 120
+    # Where nothing comes behind it, that is the end of a cell and no cleft.
+    end = picture(np.where(np.arange(60) < 10, False, mother[:, 4:]))
+    assert clefts_of(end, 1 * mother[:, 4:]) == {}
+
+
+def test_two_are_whole_where_more_is_left_between_them_than_is_said() -> None:
+    one, other = rod(-12, 11, 0), rod(12, 11, 0)
+    whole = ndimage.binary_closing(one | other, iterations=6)
+    frame = picture(np.where(one | other, 1, 0.5 * whole))
+    nobody = np.zeros_like(one)
+    assert not look_whole(frame, (one, other), nobody)
+    assert look_whole(frame, (one, other), nobody, left=0.4)

@@ -23,6 +23,8 @@ SOLID = 0.88
 """A mask that covers less of its convex hull has a dent, as two beside each other."""
 STRAIGHT = 0.7
 """One that covers less of it is no body at all, but two that lie at an angle."""
+LONG_DAUGHTER, IN_LINE = 1.5, 0.9
+"""Who is so many times as long as wide points to her sister: cosine of the angle."""
 WAIST = 0.4
 """Two touch along at most this part of a diameter: along more, they are one body.
 
@@ -107,6 +109,29 @@ def is_bent(mask: np.ndarray) -> bool:
     return solidity(mask) < STRAIGHT
 
 
+def are_in_line(one: np.ndarray, other: np.ndarray) -> bool:
+    """Tell whether two ``(Y, X)`` bool masks lie end to end, as far as they are long.
+
+    A long cell divides across. What the border cuts may be longer than it shows.
+    """
+    way = np.subtract(centre_of(one), centre_of(other))
+    for mask in (one, other):
+        length, axis = shape_of(mask)
+        share = abs(float(axis @ way)) / max(1e-6, float(np.hypot(*way)))
+        if length >= LONG_DAUGHTER and share < IN_LINE and not meets_border(mask):
+            return False
+    return True
+
+
+def shape_of(mask: np.ndarray) -> tuple[float, np.ndarray]:
+    """Return how many times as long as wide a ``(Y, X)`` mask is, and its long axis.
+
+    As an ellipse; the axis is a ``(y, x)`` of length 1.
+    """
+    spread, axes = np.linalg.eigh(np.cov(np.argwhere(mask), rowvar=False, bias=True))
+    return float(np.sqrt((spread[1] + 1 / 12) / (spread[0] + 1 / 12))), axes[:, 1]
+
+
 def solidity(mask: np.ndarray) -> float:
     """Return what share of its convex hull a ``(Y, X)`` bool mask covers; 1 of none."""
     y, x = np.nonzero(mask)
@@ -118,8 +143,12 @@ def solidity(mask: np.ndarray) -> float:
 
 def meets_border(mask: np.ndarray) -> bool:
     """Tell whether a ``(Y, X)`` bool mask has pixels on the border of the frame."""
-    sides = mask[0], mask[-1], mask[:, 0], mask[:, -1]
-    return any(bool(side.any()) for side in sides)
+    return bool(border_of(mask).any())
+
+
+def border_of(values: np.ndarray) -> np.ndarray:
+    """Return those of ``(Y, X)`` values that lie on the border of the frame."""
+    return np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
 
 
 def are_cut(labels: np.ndarray) -> set[int]:
@@ -137,7 +166,7 @@ def are_cut(labels: np.ndarray) -> set[int]:
     return cut
 
 
-def _is_cut(mask: AutomaticMask, shape: tuple[int, ...]) -> bool:
+def is_cut(mask: AutomaticMask, shape: tuple[int, ...]) -> bool:
     """Tell whether the border of a frame of a shape cuts a mask."""
     return any(
         part.start == 0 or part.stop == length
@@ -151,8 +180,8 @@ def are_apart(one: np.ndarray, other: np.ndarray, ratio: float) -> bool:
     Of like size (see `are_of_like_size`), and neither in one place nor joined.
     """
     areas = [int(np.count_nonzero(mask)) for mask in (one, other)]
-    is_cut = [meets_border(one), meets_border(other)]
-    if not are_of_like_size(areas, ratio, is_cut):
+    cut = [meets_border(one), meets_border(other)]
+    if not are_of_like_size(areas, ratio, cut):
         return False
     return not share_place(one, other) and not are_joined(one, other)
 
@@ -261,7 +290,7 @@ def pairs_inside(
     for owner, found in inside.items():
         areas = [mask.area for mask in found]
         covers = sum(areas) >= PAIR_COVERS * np.count_nonzero(known == owner)
-        is_cut = [_is_cut(mask, known.shape) for mask in found]
-        if len(found) == 2 and covers and are_of_like_size(areas, ratio, is_cut):
+        cut = [is_cut(mask, known.shape) for mask in found]
+        if len(found) == 2 and covers and are_of_like_size(areas, ratio, cut):
             pairs[owner] = (found[0], found[1])
     return pairs

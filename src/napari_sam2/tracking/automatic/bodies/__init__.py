@@ -1,0 +1,1 @@
+"""What is one body, and what are two: by masks, sizes and the picture."""
