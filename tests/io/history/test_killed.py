@@ -14,6 +14,7 @@ import zarr
 
 from napari_sam2.io.label_store.store import OmeZarrLabelStore
 from napari_sam2.io.sessions.document import SessionDocument
+from napari_sam2.session.book.state import BookState, ObjectState
 
 if sys.platform == "win32":
     pytest.skip("has neither fork nor SIGKILL", allow_module_level=True)
@@ -83,6 +84,20 @@ def check(path, expected):
         name: values for name, values in pixels(path).items() if name in expected
     } == expected
     return seen
+
+
+def test_killed_within_a_snapshot_that_nothing_refers_to(start, fake_run):
+    """The folder of an array that was not there yet stayed beside the masklets."""
+    store = OmeZarrLabelStore.open(start.path)
+    for _ in range(2):
+        store.history.undo()  # after that nobody knows how far a run had come
+        store.history.begin("step", BookState(), BookState((ObjectState(7),)))
+        store.write(fake_run.result(0))
+    left = start.path / "labels/masklets/napari-sam2/snapshot-b/2"
+    left.mkdir(parents=True)
+    store.close()
+    check(start.path, {})
+    assert not left.parent.exists()
 
 
 def test_killed_at_many_moments(tmp_path, start, live):

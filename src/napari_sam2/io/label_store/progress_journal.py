@@ -218,7 +218,7 @@ class ProgressJournal:
         """Say that nothing may be resumed: the masklets were changed otherwise."""
         if PROGRESS in attributes_of(self._group):
             self._put(complete=False)
-            self.sweep()
+        self.sweep()
 
     def sweep(self) -> None:
         """Remove snapshots that nothing refers to."""
