@@ -21,6 +21,7 @@ from napari_sam2.tracking.automatic.bodies.shared_bodies import SharedBodies
 from napari_sam2.tracking.automatic.bodies.sisters import (
     LONG_BEFORE,
     are_apart,
+    are_cut_off,
     are_daughters,
     are_in_line,
     are_joined,
@@ -30,7 +31,6 @@ from napari_sam2.tracking.automatic.bodies.sisters import (
     halves,
     is_bent,
     is_beside,
-    is_cut,
     is_dented,
     lies_in,
     lobes_of,
@@ -462,9 +462,8 @@ class Discovery:
         self, pair: tuple[AutomaticMask, AutomaticMask], *, is_cleft: bool = False
     ) -> bool:
         """Tell whether two are large enough to be objects, and of like size, or cut."""
-        options, shape = self.options, self.source.frame_shape
-        areas = [mask.area for mask in pair]
-        cut = [is_cleft and is_cut(mask, shape) for mask in pair]
+        options, areas = self.options, [mask.area for mask in pair]
+        cut = are_cut_off(self._on_frame(pair)) if is_cleft else (False, False)
         return min(areas) >= options.masks.minimum_area and are_of_like_size(
             areas, options.sister_ratio, cut
         )

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from napari_sam2.tracking.automatic.bodies.sisters import (
+    are_cut_off,
     are_in_line,
     are_joined,
     came_out_of,
@@ -35,6 +36,16 @@ def test_daughters_are_no_larger_than_their_mother_was() -> None:
     assert not came_out_of(pair, [one])
     # The larger one is all that was there before: the other is somebody else.
     assert not came_out_of((disc(20), disc(50, 4)), [one])
+
+
+def test_the_border_cuts_halves_of_long_bodies_only() -> None:
+    """Rims of round cells beside the border became daughters."""
+    rows, columns = np.mgrid[:40, :80]
+    rod = (abs(rows - 20) < 5) & (columns < 40)
+    assert are_cut_off((rod & (columns >= 10), rod & (columns < 10))) == (False, True)
+    assert are_cut_off((np.roll(rod, 5, 1), rod & False)) == (False, False)
+    cell = disc(6)
+    assert are_cut_off((cell & (columns >= 4), cell & (columns < 4))) == (False, False)
 
 
 def test_two_side_by_side_have_a_dent_between_them() -> None:

@@ -25,6 +25,8 @@ STRAIGHT = 0.7
 """One that covers less of it is no body at all, but two that lie at an angle."""
 LONG_DAUGHTER, IN_LINE = 1.5, 0.9
 """Who is so many times as long as wide points to her sister: cosine of the angle."""
+LONG_BODY = 2.0
+"""Of a body that is so many times as long as wide the border may cut a half."""
 WAIST = 0.4
 """Two touch along at most this part of a diameter: along more, they are one body.
 
@@ -164,6 +166,15 @@ def are_cut(labels: np.ndarray) -> set[int]:
         is_met = (one != other) & (one > 0) & (other > 0)
         cut.update(np.unique(one[is_met]).tolist(), np.unique(other[is_met]).tolist())
     return cut
+
+
+def are_cut_off(pair: tuple[np.ndarray, np.ndarray]) -> tuple[bool, bool]:
+    """Tell which of two ``(Y, X)`` bool masks, halves of a body, the border cuts.
+
+    None of a round body: a rim of it beside the border is no half.
+    """
+    is_long = shape_of(pair[0] | pair[1])[0] >= LONG_BODY
+    return is_long and meets_border(pair[0]), is_long and meets_border(pair[1])
 
 
 def is_cut(mask: AutomaticMask, shape: tuple[int, ...]) -> bool:
