@@ -21,7 +21,6 @@ from napari_sam2.engine.workspace.loading import predictor_for
 from napari_sam2.engine.workspace.workspace import Workspace
 from napari_sam2.errors import InputError
 from napari_sam2.generators import WithResult
-from napari_sam2.interfaces import FrameSource
 from napari_sam2.session.book.proposals import ProposedDivision
 from napari_sam2.session.book.state import BookState, ObjectState
 from napari_sam2.session.scores.divisions import proposed_divisions
@@ -30,7 +29,6 @@ from napari_sam2.tracking.automatic.masklet_options import Divisions, MaskletOpt
 
 if TYPE_CHECKING:
     from napari_sam2.tracking.automatic.masks import AutomaticMask
-    from napari_sam2.tracking.predictor import StreamingPredictor
 
 Step = TypeVar("Step")
 Result = TypeVar("Result")
@@ -109,7 +107,8 @@ class Search:
 
         yield from self._workspace.prepare(request)
         with closing(request.image.open()) as source:
-            predictor = self._fresh(request, source)
+            loaded, movie = self._workspace.prepared
+            predictor = predictor_for(loaded, request, source, setup=movie.setup)
             found = yield from _told(
                 Discovery(source, predictor, options).run(),
                 lambda looked: (
@@ -181,11 +180,6 @@ class Search:
             f"object {state.object_id} has no mask where it was prompted: choose one "
             "that has"
         )
-
-    def _fresh(self, request: Request, source: FrameSource) -> StreamingPredictor:
-        """Return a predictor that knows nothing yet."""
-        loaded, movie = self._workspace.prepared
-        return predictor_for(loaded, request, source, setup=movie.setup)
 
     def _look(
         self, request: Request, frame_index: int, options: MaskOptions
