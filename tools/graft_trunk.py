@@ -12,6 +12,7 @@ maps, so that the decoder and the memory see what they know.
 from __future__ import annotations
 
 import argparse
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from torch.nn import functional
 from napari_sam2.io.training.images import read_folder
 from napari_sam2.model.checkpoints.checkpoint import load_model, save_model
 from napari_sam2.model.config import CONFIGS
+from napari_sam2.model.encoders.efficientnet_lite import ScaledConv
 from napari_sam2.model.sam2 import Sam2
 from napari_sam2.train.data.appearance import IMAGE_MEAN, IMAGE_STD
 
@@ -30,6 +32,9 @@ SIDE = 256
 PICTURES = 48
 RIDGE = 1e-3
 """Of the mean variance of the maps: keeps weights of rare channels small."""
+
+NORM_EPS = 1e-3
+"""What TensorFlow adds to the variances of batch norms."""
 
 SEEN_MEAN = SEEN_STD = 0.5
 """How the pictures were normalised that the trunk has seen."""
@@ -66,32 +71,25 @@ def grafted(trunk_file: Path, pictures: Tensor) -> Sam2:
 def load_in_order(trunk: nn.Module, weights: dict[str, Tensor]) -> None:
     """Give the trunk the first of the weights, which have other names.
 
-    Scale and shift of each norm come first, and its statistics become 0 and 1, so that
-    no number is too small for half precision.
+    Of each convolution they hold the kernel, then scale, shift, mean and variance of
+    its batch norm: together one scale and one shift.
     """
-    named = [(k, v) for k, v in weights.items() if not k.endswith("batches_tracked")]
-    state = trunk.state_dict()
-    for (key, old), (_, new) in zip(state.items(), named, strict=False):
-        if old.shape != new.shape:
-            raise SystemExit(f"{key}: {tuple(old.shape)} is given {tuple(new.shape)}")
-        state[key] = new
-    trunk.load_state_dict(state)
+    given = iter(v for k, v in weights.items() if not k.endswith("batches_tracked"))
     for module in trunk.modules():
-        if hasattr(module, "running_var"):
-            scale = module.weight * (module.running_var + module.eps).rsqrt()
-            module.bias -= module.running_mean * scale
-            module.weight.copy_(scale)
-            module.running_mean.zero_()
-            module.running_var.fill_(1 - module.eps)
+        if isinstance(module, ScaledConv):
+            kernel, scale, shift, mean, variance = islice(given, 5)
+            scale = scale * (variance + NORM_EPS).rsqrt()
+            own = {"weight": kernel, "scale": scale, "shift": shift - mean * scale}
+            module.load_state_dict(own)
 
 
 def take_other_colours(trunk: nn.Module) -> None:
     """Let the first layer take pictures as this network normalises them."""
-    kernel = trunk.conv_stem.weight.data
+    stem = trunk.stem
     scale = torch.tensor(IMAGE_STD)[:, None, None] / SEEN_STD
     shift = (torch.tensor(IMAGE_MEAN)[:, None, None] - SEEN_MEAN) / SEEN_STD
-    trunk.bn1.bias += (kernel * shift).sum(dim=(1, 2, 3)) * trunk.bn1.weight
-    kernel *= scale
+    stem.shift.data += (stem.weight * shift).sum(dim=(1, 2, 3)).data * stem.scale.data
+    stem.weight.data *= scale
 
 
 @torch.no_grad()

@@ -44,8 +44,6 @@ class TrunkConfig:
         Channels of the four maps, fine to coarse.
     options
         Further keyword arguments of timm's constructor.
-    out_indices
-        Which of timm's maps those at strides 4, 8, 16 and 32 are.
     frozen_norm
         Whether batch norms keep the statistics that they came with, in training, too.
     """
@@ -53,7 +51,6 @@ class TrunkConfig:
     timm_name: str
     channels: tuple[int, int, int, int]
     options: Mapping[str, object] = field(default_factory=dict)
-    out_indices: tuple[int, int, int, int] = (0, 1, 2, 3)
     frozen_norm: bool = False
 
 
@@ -97,6 +94,54 @@ class EdgeNextConfig:
     heads: int = 4
 
 
+@dataclass(frozen=True, slots=True)
+class LiteStage:
+    """A row of blocks of an EfficientNet-Lite that have one width and one kernel."""
+
+    depth: int
+    kernel: int
+    stride: int
+    channels: int
+
+
+@dataclass(frozen=True, slots=True)
+class EfficientNetLiteConfig:
+    """The image trunk: an EfficientNet-Lite that gives maps at strides 4, 8, 16 and 32.
+
+    Attributes
+    ----------
+    stem
+        Channels at stride 2, before the first stage.
+    growth
+        How many times wider blocks are inside, but those of the first stage.
+    stages
+        Lite0's.
+    """
+
+    stem: int = 32
+    growth: int = 6
+    stages: tuple[LiteStage, ...] = (
+        LiteStage(1, 3, 1, 16),
+        LiteStage(2, 3, 2, 24),
+        LiteStage(2, 5, 2, 40),
+        LiteStage(3, 3, 2, 80),
+        LiteStage(3, 5, 1, 112),
+        LiteStage(4, 5, 2, 192),
+        LiteStage(1, 3, 1, 320),
+    )
+
+    @property
+    def maps(self) -> tuple[int, ...]:
+        """Numbers of the last stages at the four strides, fine to coarse."""
+        strides = [stage.stride for stage in self.stages[1:]] + [2]
+        return tuple(i for i, after in enumerate(strides) if after == 2 and i)
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Channels of the four maps, fine to coarse."""
+        return tuple(self.stages[number].channels for number in self.maps)
+
+
 Pooling = Literal["none", "scores", "keys"]
 """How memories of several frames are shortened before they are looked at: not, or each
 two by two tokens as their mean, which counts fourfold, by its score or by its key."""
@@ -138,7 +183,7 @@ class Sam2Config:
     """
 
     name: str
-    trunk: TrunkConfig | VitConfig | EdgeNextConfig
+    trunk: TrunkConfig | VitConfig | EdgeNextConfig | EfficientNetLiteConfig
     image_size: int = 1024
     hidden_dim: int = 256
     memory_dim: int = 64
@@ -199,15 +244,7 @@ _TOY_TRUNK = TrunkConfig(
 )
 
 
-_LITE_TRUNK = TrunkConfig(
-    "tf_efficientnet_lite0",
-    (24, 40, 112, 320),
-    out_indices=(1, 2, 3, 4),
-    frozen_norm=True,
-)
-
-
-def _nano(name: str, trunk: TrunkConfig | EdgeNextConfig) -> Sam2Config:
+def _nano(name: str, trunk: EdgeNextConfig | EfficientNetLiteConfig) -> Sam2Config:
     return Sam2Config(
         name,
         trunk,
@@ -258,7 +295,7 @@ CONFIGS: dict[str, Sam2Config] = {
         latents=16,
     ),
     "nano": _nano("nano", EdgeNextConfig((24, 48, 88, 168))),
-    "nano_lite": _nano("nano_lite", _LITE_TRUNK),
+    "nano_lite": _nano("nano_lite", EfficientNetLiteConfig()),
     "toy": Sam2Config(
         "toy",
         _TOY_TRUNK,

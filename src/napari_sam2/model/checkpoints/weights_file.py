@@ -14,6 +14,7 @@ from napari_sam2.model.checkpoints.download import (
     model_path,
 )
 from napari_sam2.model.checkpoints.notes import (
+    CONFIG_NOTE,
     FRAME_FIT_NOTE,
     ONE_COMPONENT_NOTE,
     PADDED,
@@ -133,5 +134,5 @@ def published_config(name: str) -> Sam2Config:
     Nothing is fetched.
     """
     notes = read_notes(model_path(name)) if REGISTRY[name].is_bundled else {}
-    noted, config = noted_image_size(notes), CONFIGS[name]
+    noted, config = noted_image_size(notes), CONFIGS[notes.get(CONFIG_NOTE, name)]
     return config if noted is None else replace(config, image_size=noted)

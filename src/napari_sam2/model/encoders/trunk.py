@@ -8,13 +8,21 @@ from typing import Any
 from torch import nn
 
 from napari_sam2.errors import unusable_torch
-from napari_sam2.model.config import EdgeNextConfig, TrunkConfig, VitConfig
+from napari_sam2.model.config import (
+    EdgeNextConfig,
+    EfficientNetLiteConfig,
+    TrunkConfig,
+    VitConfig,
+)
 from napari_sam2.model.encoders.edgenext import EdgeNext
+from napari_sam2.model.encoders.efficientnet_lite import EfficientNetLite
 from napari_sam2.model.encoders.vision_transformer import VisionTransformer
 from napari_sam2.model.triton_beside_opengl import load_triton_apart
 
 
-def build_trunk(config: TrunkConfig | VitConfig | EdgeNextConfig) -> nn.Module:
+def build_trunk(
+    config: TrunkConfig | VitConfig | EdgeNextConfig | EfficientNetLiteConfig,
+) -> nn.Module:
     """Build the trunk with random weights.
 
     Returns
@@ -32,6 +40,8 @@ def build_trunk(config: TrunkConfig | VitConfig | EdgeNextConfig) -> nn.Module:
         return nn.Sequential(OrderedDict(model=VisionTransformer(config)))
     if isinstance(config, EdgeNextConfig):
         return EdgeNext(config)
+    if isinstance(config, EfficientNetLiteConfig):
+        return EfficientNetLite(config)
     load_triton_apart()
     try:
         import timm  # not above: it imports torchvision, and that triton
@@ -44,7 +54,7 @@ def build_trunk(config: TrunkConfig | VitConfig | EdgeNextConfig) -> nn.Module:
         config.timm_name,
         pretrained=False,
         features_only=True,
-        out_indices=config.out_indices,
+        out_indices=(0, 1, 2, 3),
         **options,
     )
     if not config.frozen_norm:
