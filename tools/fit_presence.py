@@ -29,7 +29,7 @@ from napari_sam2.synthetic.movie import SimulatedMovie
 from napari_sam2.tracking.postprocess import label_image
 from napari_sam2.tracking.predictor import StreamingPredictor
 
-BIASES = (0.0, -0.5, -1.0)
+BIASES = (0.0, 0.5, 1.0, -0.5, -1.0)
 SEED, MOVIES, FRAMES, SPEED = 7_000, 6, 60, 4.0
 SMALLEST = 40
 """Pixels that a cell shows on frame 0 to be prompted."""
