@@ -92,7 +92,7 @@ class ScaledConv(nn.Module):
         self.shift = nn.Parameter(torch.zeros(dim))
         self.stride, self.groups, self.clipped = stride, groups, clipped
         first = (kernel - stride) // 2
-        self.padding = (first, kernel - stride - first) if kernel > 1 else (0, 0)
+        self.padding = first, kernel - stride - first
         nn.init.kaiming_normal_(self.weight, nonlinearity="relu")
 
     def forward(self, x: Tensor) -> Tensor:
