@@ -272,6 +272,7 @@ def test_the_recipes_in_the_repository_can_be_read(path):
         "nano-lite-4": leaving,
         "nano-lite-5": leaving,
         "nano-lite-6": crowded,
+        "nano-lite-7": {**crowded, "absent": 1.2},
         "nano-lite-gpu": leaving,
         "nano-next": {"absent": 2.5},
         "nano-phase": leaving,
