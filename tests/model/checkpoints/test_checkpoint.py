@@ -157,7 +157,7 @@ def test_loaded_weights_can_be_trained(toy, tmp_path):
 
 def test_the_bundled_model_loads_offline():
     model = load_model("nano")
-    assert model.config.name == "nano"
+    assert model.config.name == "nano_lite"
     assert all(value.isfinite().all() for value in model.state_dict().values())
     assert weights_path("nano").stat().st_size <= 24_000_000
 
@@ -389,4 +389,4 @@ def test_weights_that_name_their_variant_are_compared_with_no_other(monkeypatch)
 
     monkeypatch.setattr("napari_sam2.model.checkpoints.checkpoint.Sam2", Counted)
     load_model("nano")
-    assert set(built) == {"nano"}
+    assert set(built) == {"nano_lite"}

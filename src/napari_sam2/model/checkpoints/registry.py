@@ -40,7 +40,7 @@ class ModelFile:
     confirmed
         True where several independent sources agree on the hash.
     licence
-        SPDX identifier of the weights' licence.
+        SPDX expression of the weights' licence.
     """
 
     name: str
@@ -49,7 +49,7 @@ class ModelFile:
     bytes: int | None
     sha256: str | None
     confirmed: bool
-    licence: Literal["Apache-2.0", "BSD-3-Clause"]
+    licence: Literal["Apache-2.0", "BSD-3-Clause AND Apache-2.0"]
 
     @property
     def is_bundled(self) -> bool:
@@ -72,7 +72,7 @@ _FILES = (
         None,
         None,
         confirmed=True,
-        licence="BSD-3-Clause",
+        licence="BSD-3-Clause AND Apache-2.0",
     ),
     _official(
         "sam2.1_tiny",

@@ -1,4 +1,4 @@
-"""EdgeNeXt as trunk (nano's): four maps, of strides 4, 8, 16 and 32.
+"""EdgeNeXt as trunk (of earlier nanos): four maps, of strides 4, 8, 16 and 32.
 
 Most blocks are depthwise convolutions; the last of each later stage lets channels look
 at each other over the whole map. Modules are named as timm names them, and compute what

@@ -2,7 +2,7 @@
 
 From the modules' usual random start the decoder ignores the prompt for thousands of
 steps and paints every cell, and the memory is read as an average. Here attention
-starts local: equal positions attend to each other (docs/nano.md has the numbers).
+starts local: equal positions attend to each other (numbers: docs/nano-history.md).
 """
 
 from __future__ import annotations
