@@ -19,6 +19,7 @@ from tests.model.foreign import (
     prompt_of,
     thinned,
 )
+from tests.rounding import with_other_last_bits
 
 from napari_sam2.model.checkpoints.families import FAMILIES
 from napari_sam2.model.checkpoints.official_keys import rename_key
@@ -50,15 +51,6 @@ def test_what_is_offered_was_shown_to_be_equal():
     shown = [(FAMILIES[name].layout, FAMILIES[name].frame_fit) for name in SHAPES]
     for family in FAMILIES.values():
         assert (family.layout, family.frame_fit) in shown
-
-
-def with_other_last_bits(model):
-    """Move each weight to the next number, up or down by chance."""
-    random = torch.Generator().manual_seed(0)
-    for weight in model.parameters():
-        up = torch.rand(weight.shape, generator=random) < 0.5
-        weight.data = weight.data.nextafter(torch.where(up, torch.inf, -torch.inf))
-    return model
 
 
 def masks_of_a_movie(model, shape):
